@@ -1,0 +1,40 @@
+# Tests are declared beside the code they test; their sources mirror the tree under tests/unit.
+
+# cresset_test(NAME SOURCES... [LIBS ...] [LABELS ...] [TIMEOUT seconds] [ENV K=V ...]): one cmocka program.
+# Exit code 77 means skipped, with the reason printed. In CI the harness turns a skip into a failure.
+function(cresset_test name)
+  cmake_parse_arguments(A "" "TIMEOUT" "SOURCES;LIBS;LABELS;ENV" ${ARGN})
+  if(NOT A_LABELS)
+    set(A_LABELS unit)
+  endif()
+  if(NOT A_TIMEOUT)
+    set(A_TIMEOUT 60)
+  endif()
+  add_executable(${name} ${A_SOURCES})
+  target_link_libraries(${name} PRIVATE cresset_flags ${A_LIBS} PkgConfig::CMOCKA PkgConfig::GLIB)
+  target_compile_definitions(${name} PRIVATE CRESSET_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
+    CRESSET_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT ${A_TIMEOUT} LABELS "${A_LABELS}"
+    ENVIRONMENT "${A_ENV}")
+endfunction()
+
+# cresset_fuzz(NOUN LIBS ...): tests/fuzz/NOUN_fuzz.c with LLVMFuzzerTestOneInput.
+# With CRESSET_FUZZ it is a libFuzzer program; otherwise the same file is linked with a main that
+# replays the corpus tests/fuzz/corpus/NOUN, and that replay is a ctest.
+function(cresset_fuzz noun)
+  cmake_parse_arguments(A "" "" "LIBS" ${ARGN})
+  set(name ${noun}_fuzz)
+  set(corpus ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${noun})
+  if(CRESSET_FUZZ)
+    add_executable(${name} ${CMAKE_SOURCE_DIR}/tests/fuzz/${name}.c)
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  else()
+    add_executable(${name} ${CMAKE_SOURCE_DIR}/tests/fuzz/${name}.c ${CMAKE_SOURCE_DIR}/tests/fuzz/replay.c)
+    add_test(NAME ${name} COMMAND ${name} ${corpus})
+    set_tests_properties(${name} PROPERTIES LABELS "fuzz" TIMEOUT 120)
+  endif()
+  target_link_libraries(${name} PRIVATE cresset_flags ${A_LIBS} PkgConfig::GLIB)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
+endfunction()

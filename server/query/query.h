@@ -1,0 +1,56 @@
+/* Queries over the store: what the API layer renders.
+ *
+ * Every call takes one tenant, a closed time range in nanoseconds and selectors; results are plain
+ * structs owned by the caller. Errors are INVALID_ARGUMENT for a bad selector or profile type. */
+#pragma once
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "server/query/matcher.h"
+#include "server/query/tree.h"
+#include "server/store/store.h"
+
+typedef struct {
+    Store *store;
+    const char *tenant;
+    int64_t start_ns, end_ns;   /* both inclusive */
+    const MatcherSet *matchers; /* NULL matches everything */
+    const char *profile_type;   /* five-part id, or NULL for all */
+    const GStrv call_site;      /* root first, NULL for no filter (StackTraceSelector) */
+    bool *ret_partial;          /* set when a block had to be left out; may be NULL */
+} Query;
+
+/* Sorted, unique; free with g_strfreev. */
+GStrv query_profile_types(const Query *query, GError **error);
+GStrv query_label_names(const Query *query, GError **error);
+GStrv query_label_values(const Query *query, const char *name, GError **error);
+
+/* Unique label sets restricted to `names` (NULL or empty: all labels), sorted; elements are Labels,
+ * the array frees them. */
+GPtrArray *query_series(const Query *query, const char *const *names, GError **error);
+
+typedef struct {
+    int64_t time_ms; /* right edge of the bucket */
+    double value;
+} QueryPoint;
+
+typedef struct {
+    Labels *labels; /* of group_by only */
+    GArray *points; /* QueryPoint, ascending, empty buckets omitted */
+    double total;
+} QueryTimeSeries;
+
+typedef enum { QUERY_SUM, QUERY_AVERAGE } QueryAggregation;
+
+/* One series per distinct set of `group_by` values (NULL or empty: one series without labels).
+ * A bucket at t covers (t - step, t]; buckets are start, start + step, … <= end, and data is read
+ * from start - step. Ordered by total, largest first, ties by labels; `limit` 0 keeps all. */
+GPtrArray *query_time_series(const Query *query, const char *const *group_by, int64_t step_ns,
+                             QueryAggregation aggregation, size_t limit, GError **error);
+
+/* The merged stacks of every matching row, by function name. */
+Tree *query_tree(const Query *query, GError **error);
+
+/* The merged stacks as one uncompressed pprof, with mappings, addresses and lines kept. */
+GBytes *query_pprof(const Query *query, GError **error);

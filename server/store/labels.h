@@ -1,0 +1,27 @@
+/* Label sets: sorted by name, no duplicate names, immutable and reference-counted. */
+#pragma once
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct {
+    const char *name, *value; /* valid UTF-8, NUL-terminated */
+} Label;
+
+typedef struct {
+    uint32_t n_labels;
+    Label labels[]; /* the strings live behind the array, in the same allocation */
+} Labels;
+
+/* Copies `n` pairs (any order; names must be distinct) into a new sorted set. */
+Labels *labels_new(const Label *pairs, size_t n);
+Labels *labels_ref(const Labels *labels);
+void labels_unref(Labels *labels);
+
+/* The value of `name`, or NULL. */
+const char *labels_get(const Labels *labels, const char *name);
+/* Order by name, value, name, value …; equal sets compare 0. */
+int labels_compare(const Labels *a, const Labels *b);
+uint64_t labels_hash(const Labels *labels);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Labels, labels_unref)
