@@ -35,6 +35,7 @@ enum unwind_fp {
     UNWIND_FP_SAME = 0,  /* not changed by this function */
     UNWIND_FP_CFA,       /* *(cfa + fp_offset) */
     UNWIND_FP_UNDEFINED, /* lost */
+    UNWIND_FP_FP,        /* *(rbp + fp_offset): functions that realign their stack */
 };
 
 /* One distinct rule, 16 bytes; rows refer to it by its index in one table for all executables. */
@@ -45,12 +46,13 @@ struct unwind_rule {
     uint8_t flags;
     int32_t cfa_offset; /* bytes */
     int32_t cfa_addend; /* bytes */
-    int16_t fp_offset;  /* bytes from the CFA */
+    int16_t fp_offset;  /* bytes from the CFA (UNWIND_FP_CFA) or from rbp (UNWIND_FP_FP) */
     int16_t ra_offset;  /* bytes from the CFA; -8 on x86-64 */
 };
 
 /* A row is 32 bits: the low 16 bits of the address it starts at, and the rule index. It holds up to
- * the next row. Rows of one 64 KiB page of addresses stand together, ascending. */
+ * the next row. Rows of one 64 KiB page of addresses stand together, ascending; the first of them
+ * starts at the page's first byte. */
 #define UNWIND_ROW(pc_low, rule) ((uint32_t)(pc_low) << 16 | (uint32_t)(rule))
 #define UNWIND_PAGE_SHIFT        16
 #define UNWIND_RULES_MAX         16384
