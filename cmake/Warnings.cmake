@@ -6,7 +6,7 @@ target_compile_options(cresset_flags INTERFACE
   -fstack-protector-strong)
 target_include_directories(cresset_flags INTERFACE
   ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/include ${CMAKE_BINARY_DIR}/generated)
-target_compile_definitions(cresset_flags INTERFACE _GNU_SOURCE GLIB_VERSION_MIN_REQUIRED=GLIB_VERSION_2_74)
+target_compile_definitions(cresset_flags INTERFACE _GNU_SOURCE G_LOG_USE_STRUCTURED GLIB_VERSION_MIN_REQUIRED=GLIB_VERSION_2_74)
 if(CRESSET_WERROR)
   target_compile_options(cresset_flags INTERFACE -Werror)
 endif()
