@@ -51,8 +51,174 @@ struct unwind_rule {
 };
 
 /* A row is 32 bits: the low 16 bits of the address it starts at, and the rule index. It holds up to
- * the next row. Rows of one 64 KiB page of addresses stand together, ascending; the first of them
- * starts at the page's first byte. */
+ * the next row. Rows of one 64 KiB page of addresses stand together, ascending, and the first row
+ * of every page starts at its first byte, so that a search never leaves the page. */
 #define UNWIND_ROW(pc_low, rule) ((uint32_t)(pc_low) << 16 | (uint32_t)(rule))
+#define UNWIND_ROW_PC(row)       ((uint32_t)(row) >> 16)
+#define UNWIND_ROW_RULE(row)     ((uint32_t)(row)&0xffff)
 #define UNWIND_PAGE_SHIFT        16
 #define UNWIND_RULES_MAX         16384
+/* A page with more rows than this is given a single UNWIND_CFA_COMPLEX row instead. */
+#define UNWIND_PAGE_ROWS_MAX 16384
+
+/* Slabs are arrays of 64-bit words that hold two kinds of blocks; a block lies inside one slab and
+ * is named by slab number and index of its first word.
+ *
+ * A table index block (one per executable) covers n_pages pages of ELF virtual addresses:
+ *   word 0      first_page | n_pages << 32   (page = address >> UNWIND_PAGE_SHIFT)
+ *   then        one PAGE_WORD for each page: where its rows are, in this slab or another
+ * and a rows block holds the 32-bit rows of some consecutive pages, the low half of a word first.
+ *
+ * A mapping block (one per process) is a sorted array of entries of four words, one for each
+ * executable mapping:
+ *   word 0, 1   start and end address in the process
+ *   word 2      bias: address in the process - bias = ELF virtual address
+ *   word 3      MAPPING_WORD: kind, slab and offset of the index block; replaced by one store */
+#define SLAB_BYTES (1024 * 1024)
+#define SLAB_WORDS (SLAB_BYTES / 8)
+#define SLABS_MAX  256
+#define PAGE_WORD(slab, count, row)                                                                \
+    ((uint64_t)(slab) << 48 | (uint64_t)(count) << 32 | (uint64_t)(uint32_t)(row))
+#define MAPPING_WORDS 4
+#define MAPPINGS_MAX  4096 /* of one process; what is above is copied and unwound in user space */
+enum mapping_kind {
+    MAPPING_PENDING = 0, /* its table is not built yet: copy the stack */
+    MAPPING_TABLE,
+    MAPPING_NO_TABLE, /* anonymous (JIT), or a file without unwind information: frame pointers */
+};
+#define MAPPING_WORD(kind, slab, offset)                                                           \
+    ((uint64_t)(kind) << 48 | (uint64_t)(slab) << 32 | (uint64_t)(uint32_t)(offset))
+
+/* What user space says of a process; value of the map `processes`, key: process id (tgid). */
+struct process_table {
+    uint32_t slab, offset; /* the mapping block */
+    uint32_t count;        /* its entries */
+    uint32_t sequence;     /* the events of the process up to this one are in it */
+};
+
+/* What the BPF programs saw of a process; value of the map `states`, key: process id. A process
+ * that has seen no event since the agent started has none, which means all zero. */
+struct process_state {
+    uint64_t mm;            /* which address space; an opaque number */
+    uint32_t sequence;      /* counts exec and mapping events */
+    uint32_t hard_sequence; /* the last event that replaced a mapping: an older table lies */
+};
+
+/* Why unwinding of a user stack ended. */
+#define UNWIND_STOPS(X)                                                                            \
+    X(ROOT, root, "reached the outermost frame")                                                   \
+    X(NO_USER, no_user, "kernel thread, or a task without user stack")                             \
+    X(DEPTH, depth, "more frames than are kept")                                                   \
+    X(NO_MAPPING, no_mapping, "an address in no executable mapping")                               \
+    X(NO_ROW, no_row, "an address between functions")                                              \
+    X(MEMORY, memory, "stack memory that cannot be read")                                          \
+    X(REGISTER, register, "a rule that needs a register whose value is lost")                      \
+    X(STACK_POINTER, stack_pointer, "a stack pointer that does not ascend")                        \
+    X(FRAME_POINTER, frame_pointer, "a broken chain of frame pointers")                            \
+    X(COMPLEX, complex, "a rule that needs the copied stack")                                      \
+    X(PENDING, pending, "an executable whose table is not built yet")                              \
+    X(UNKNOWN, unknown, "a process not known yet")                                                 \
+    X(STALE, stale, "mappings that changed after the table was written")                           \
+    X(COPY_LIMIT, copy_limit, "a stack to be copied beyond the rate limit or the copied bytes")    \
+    X(UNSUPPORTED, unsupported, "code of another instruction set")                                 \
+    X(INTERNAL, internal, "a limit of the BPF machine")
+enum unwind_stop {
+    UNWIND_RUNNING = 0,
+#define X(name, label, text) UNWIND_STOP_##name,
+    UNWIND_STOPS(X)
+#undef X
+        UNWIND_STOP_COUNT
+};
+
+/* Events travel through one ring buffer, in the order in which they happened. */
+enum event_kind {
+    EVENT_SAMPLE = 1, /* struct event_sample */
+    EVENT_COPY,       /* struct event_copy */
+    EVENT_EXEC,       /* struct event_process */
+    EVENT_FORK,       /* struct event_process */
+    EVENT_EXIT,       /* struct event_process */
+    EVENT_MAP,        /* struct event_map: an executable mapping was made, or became executable */
+    EVENT_UNMAP,      /* struct event_map: the range is executable no more */
+};
+
+struct event_header {
+    uint16_t kind;
+    uint8_t stop;  /* enum unwind_stop of samples */
+    uint8_t flags; /* EVENT_… */
+    uint32_t pid;  /* process (tgid) */
+    uint32_t tid;
+    uint32_t sequence; /* process_state.sequence with this event counted */
+    uint64_t time_ns;  /* CLOCK_MONOTONIC */
+};
+
+#define SAMPLE_KERNEL_FRAMES_MAX 127
+#define SAMPLE_USER_FRAMES_MAX   512
+
+/* A stack, the leaf first: n_kernel kernel addresses, then n_user user addresses. Bit 63 of a user
+ * address is set when it is exact (the leaf, and what a signal interrupted) and clear when it is a
+ * return address. */
+struct event_sample {
+    struct event_header header;
+    uint64_t period_ns;
+    char comm[16]; /* of the thread */
+    uint16_t n_kernel, n_user;
+    uint32_t reserved;
+    uint64_t frames[SAMPLE_KERNEL_FRAMES_MAX + SAMPLE_USER_FRAMES_MAX];
+};
+#define SAMPLE_EXACT (1ULL << 63)
+
+/* DWARF numbers of the x86-64 registers. */
+enum unwind_register {
+    UNWIND_RAX,
+    UNWIND_RDX,
+    UNWIND_RCX,
+    UNWIND_RBX,
+    UNWIND_RSI,
+    UNWIND_RDI,
+    UNWIND_RBP,
+    UNWIND_RSP,
+    UNWIND_R8,
+    UNWIND_R9,
+    UNWIND_R10,
+    UNWIND_R11,
+    UNWIND_R12,
+    UNWIND_R13,
+    UNWIND_R14,
+    UNWIND_R15,
+    UNWIND_RIP,
+    UNWIND_REGISTERS
+};
+
+#define COPY_STACK_BYTES_MAX (16 * 1024)
+
+/* A sample whose user stack user space unwinds: the registers and the stack from rsp upwards. */
+struct event_copy {
+    struct event_header header; /* stop: why it was copied */
+    uint64_t period_ns;
+    char comm[16];
+    uint16_t n_kernel, reserved;
+    uint32_t stack_bytes;
+    uint64_t registers[UNWIND_REGISTERS];
+    uint64_t kernel_frames[SAMPLE_KERNEL_FRAMES_MAX];
+    uint8_t stack[COPY_STACK_BYTES_MAX];
+};
+
+struct event_process {
+    struct event_header header;
+    uint64_t mm;            /* after the event */
+    uint64_t start_time_ns; /* CLOCK_BOOTTIME */
+    uint64_t cgroup;        /* id in the unified hierarchy */
+    uint32_t parent;        /* process that forked */
+    uint32_t namespace_pid;
+    char comm[16];
+};
+
+struct event_map {
+    struct event_header header;
+    uint64_t mm, start, end;
+    uint64_t file_offset; /* bytes */
+    uint64_t inode;       /* 0: anonymous */
+    uint64_t change;      /* of the inode: changes when the file is written */
+    uint32_t device;      /* as the kernel encodes it: major << 20 | minor */
+    uint32_t reserved;
+};
