@@ -18,6 +18,8 @@
 
 /* Longest build-id that is understood; longer ones are treated as absent. */
 #define ELF_FILE_BUILD_ID_MAX 64
+/* ch_type of a section compressed with zstd (gABI); the elf.h of glibc 2.36 does not name it. */
+#define ELF_COMPRESS_ZSTD 2
 
 typedef struct ElfFile ElfFile;
 
@@ -73,8 +75,13 @@ bool elf_file_read_address(const ElfFile *elf, uint64_t address, void *buffer, s
 GBytes *elf_file_read_section(const ElfFile *elf, const ElfSection *section, size_t max_bytes,
                               GError **error);
 
-/* Translate by the PT_LOAD segments. False when no segment holds it. */
-bool elf_file_offset_to_address(const ElfFile *elf, uint64_t offset, uint64_t *ret_address);
+/* Translates a file offset by the PT_LOAD segments that have all of `flags` (PF_X for the offset of
+ * an executable mapping: one page of the file may belong to two segments). A mapping starts at a
+ * page, a segment need not, so the rest of a segment's first and last page counts as the segment's.
+ * False when no such segment holds it. */
+bool elf_file_offset_to_address(const ElfFile *elf, uint64_t offset, uint32_t flags,
+                                uint64_t *ret_address);
+/* False when the address lies in the file part of no PT_LOAD segment. */
 bool elf_file_address_to_offset(const ElfFile *elf, uint64_t address, uint64_t *ret_offset);
 /* True when `address` lies in an executable PT_LOAD segment. */
 bool elf_file_is_executable(const ElfFile *elf, uint64_t address);
