@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/base/json.h"
+
 enum {
     SITE_SLOTS = 256,
     SITE_LINES_PER_SECOND = 10,
@@ -146,27 +148,17 @@ append_time(GString *out)
 
 /* A message is one line: control characters become their escapes, bad UTF-8 becomes U+FFFD. */
 static void
-append_escaped(GString *out, const char *text, bool quoted)
+append_escaped(GString *out, const char *text)
 {
     g_autofree char *valid = g_utf8_make_valid(text, -1);
     for (const char *c = valid; *c != '\0'; c++) {
         if (*c == '\n')
             g_string_append(out, "\\n");
         else if ((uint8_t)*c < 0x20 || *c == 0x7f)
-            g_string_append_printf(out, quoted ? "\\u%04x" : "\\x%02x", (unsigned)(uint8_t)*c);
-        else if (quoted && (*c == '"' || *c == '\\'))
-            g_string_append_printf(out, "\\%c", *c);
+            g_string_append_printf(out, "\\x%02x", (unsigned)(uint8_t)*c);
         else
             g_string_append_c(out, *c);
     }
-}
-
-static void
-append_member(GString *out, const char *key, const char *value)
-{
-    g_string_append_printf(out, "%s\"%s\":\"", out->str[out->len - 1] == '{' ? "" : ",", key);
-    append_escaped(out, value, true);
-    g_string_append_c(out, '"');
 }
 
 static char *
@@ -177,24 +169,38 @@ field_text(const GLogField *field)
 }
 
 static void
+json_member(JsonWriter *json, const char *key, const char *value)
+{
+    json_key(json, key);
+    json_string(json, value);
+}
+
+static void
 append_json(GString *out, const Message *message, unsigned cut)
 {
-    g_string_append(out, "{\"time\":\"");
-    append_time(out);
-    g_string_append_c(out, '"');
-    append_member(out, "level", level_name(message->level));
-    append_member(out, "module", message->domain);
-    append_member(out, "message", message->text);
+    g_auto(JsonWriter) json;
+    json_init(&json, 256);
+    g_autoptr(GString) time = g_string_new(NULL);
+    append_time(time);
+    json_object_begin(&json);
+    json_member(&json, "time", time->str);
+    json_member(&json, "level", level_name(message->level));
+    json_member(&json, "module", message->domain);
+    json_member(&json, "message", message->text);
     for (gsize i = 0; i < message->n_fields; i++) {
         if (field_is_standard(message->fields[i].key))
             continue;
         g_autofree char *key = g_ascii_strdown(message->fields[i].key, -1);
         g_autofree char *value = field_text(&message->fields[i]);
-        append_member(out, key, value);
+        json_member(&json, key, value);
     }
-    if (cut > 0)
-        g_string_append_printf(out, ",\"left_out\":%u", cut);
-    g_string_append(out, "}\n");
+    if (cut > 0) {
+        json_key(&json, "left_out");
+        json_uint(&json, cut);
+    }
+    json_object_end(&json);
+    g_string_append_len(out, json.data, (gssize)json.size);
+    g_string_append_c(out, '\n');
 }
 
 static void
@@ -202,14 +208,14 @@ append_text(GString *out, const Message *message, unsigned cut)
 {
     append_time(out);
     g_string_append_printf(out, " %-7s %s ", level_name(message->level), message->domain);
-    append_escaped(out, message->text, false);
+    append_escaped(out, message->text);
     for (gsize i = 0; i < message->n_fields; i++) {
         if (field_is_standard(message->fields[i].key))
             continue;
         g_autofree char *key = g_ascii_strdown(message->fields[i].key, -1);
         g_autofree char *value = field_text(&message->fields[i]);
         g_string_append_printf(out, " %s=", key);
-        append_escaped(out, value, false);
+        append_escaped(out, value);
     }
     if (cut > 0)
         g_string_append_printf(out, " (%u such lines left out)", cut);

@@ -1,0 +1,355 @@
+#include "lib/net/http_client.h"
+
+#include <curl/curl.h>
+#include <string.h>
+
+#include "cresset/version.h"
+#include "lib/base/error.h"
+
+enum {
+    IDLE_CHANNELS_MAX = 16,
+    REPLY_START_BYTES = 4096,
+};
+
+/* An easy handle in a multi handle of its own, which keeps its connections between requests. The
+ * multi interface lets a wait end when the request is cancelled. */
+typedef struct {
+    CURLM *multi;
+    CURL *easy;
+} Channel;
+
+struct HttpClient {
+    char *user_agent, *ca_file;
+    GMutex lock;  /* guards idle */
+    GQueue *idle; /* of Channel; the warmest first */
+};
+
+/* One running request. */
+typedef struct {
+    const HttpRequest *request;
+    char *host; /* "example.org:4040", for messages */
+    char why[CURL_ERROR_SIZE];
+    GByteArray *body;
+    GHashTable *headers;
+    size_t body_max, header_bytes;
+    bool too_large;
+} Exchange;
+
+static void
+channel_free(Channel *channel)
+{
+    if (channel == NULL)
+        return;
+    curl_easy_cleanup(channel->easy);
+    (void)curl_multi_cleanup(channel->multi);
+    g_free(channel);
+}
+
+static Channel *
+channel_new(void)
+{
+    Channel *channel = g_new0(Channel, 1);
+    channel->multi = curl_multi_init();
+    channel->easy = curl_easy_init();
+    if (channel->multi != NULL && channel->easy != NULL)
+        return channel;
+    channel_free(channel);
+    return NULL;
+}
+
+static Channel *
+take_channel(HttpClient *client)
+{
+    g_mutex_lock(&client->lock);
+    Channel *channel = g_queue_pop_head(client->idle);
+    g_mutex_unlock(&client->lock);
+    return channel != NULL ? channel : channel_new();
+}
+
+static void
+give_channel(HttpClient *client, Channel *channel)
+{
+    curl_easy_reset(channel->easy);
+    g_mutex_lock(&client->lock);
+    bool kept = g_queue_get_length(client->idle) < IDLE_CHANNELS_MAX;
+    if (kept)
+        g_queue_push_head(client->idle, channel);
+    g_mutex_unlock(&client->lock);
+    if (!kept)
+        channel_free(channel);
+}
+
+HttpClient *
+http_client_new(const HttpClientConfig *config)
+{
+    static gsize initialised;
+    if (g_once_init_enter(&initialised)) {
+        (void)curl_global_init(CURL_GLOBAL_DEFAULT);
+        g_once_init_leave(&initialised, 1);
+    }
+    HttpClient *client = g_new0(HttpClient, 1);
+    const char *user_agent = config != NULL ? config->user_agent : NULL;
+    client->user_agent = g_strdup(user_agent != NULL ? user_agent : "cresset/" CRESSET_VERSION);
+    client->ca_file = config != NULL ? g_strdup(config->ca_file) : NULL;
+    client->idle = g_queue_new();
+    g_mutex_init(&client->lock);
+    return client;
+}
+
+void
+http_client_free(HttpClient *client)
+{
+    if (client == NULL)
+        return;
+    g_queue_free_full(client->idle, (GDestroyNotify)channel_free);
+    g_mutex_clear(&client->lock);
+    g_free(client->user_agent);
+    g_free(client->ca_file);
+    g_free(client);
+}
+
+static size_t
+on_body(char *data, size_t size, size_t count, void *user)
+{
+    Exchange *exchange = user;
+    size_t n = size * count;
+    if (n > exchange->body_max - exchange->body->len) {
+        exchange->too_large = true;
+        return 0;
+    }
+    g_byte_array_append(exchange->body, (const guint8 *)data, (guint)n);
+    return n;
+}
+
+static size_t
+on_header(char *data, size_t size, size_t count, void *user)
+{
+    Exchange *exchange = user;
+    size_t n = size * count;
+    exchange->header_bytes += n;
+    if (exchange->header_bytes > HTTP_REPLY_HEADER_BYTES_MAX) {
+        exchange->too_large = true;
+        return 0;
+    }
+    /* A status line begins the headers anew: those of a 100 Continue do not count. */
+    if (n >= 5 && memcmp(data, "HTTP/", 5) == 0)
+        g_hash_table_remove_all(exchange->headers);
+    const char *colon = memchr(data, ':', n);
+    if (colon == NULL)
+        return n;
+    g_autofree char *name = g_strndup(data, (gsize)(colon - data));
+    char *value = g_strstrip(g_strndup(colon + 1, n - (size_t)(colon + 1 - data)));
+    g_hash_table_replace(exchange->headers, g_ascii_strdown(name, -1), value);
+    return n;
+}
+
+/* Checks the URL and returns its "host:port" for messages, or NULL with *error set. */
+static char *
+host_of(const char *url, GError **error)
+{
+    g_autoptr(GUri) uri = g_uri_parse(url, G_URI_FLAGS_HAS_PASSWORD | G_URI_FLAGS_ENCODED, NULL);
+    const char *scheme = uri != NULL ? g_uri_get_scheme(uri) : "";
+    const char *host = uri != NULL ? g_uri_get_host(uri) : NULL;
+    bool is_https = g_ascii_strcasecmp(scheme, "https") == 0;
+    if (host == NULL || *host == '\0' || (!is_https && g_ascii_strcasecmp(scheme, "http") != 0)) {
+        error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                  "not a URL of the form http://HOST[:PORT]/PATH or https://…");
+        return NULL;
+    }
+    int port = g_uri_get_port(uri);
+    return g_strdup_printf(strchr(host, ':') != NULL ? "[%s]:%d" : "%s:%d", host,
+                           port > 0   ? port
+                           : is_https ? 443
+                                      : 80);
+}
+
+static void
+set_body(CURL *easy, const HttpRequest *request)
+{
+    const char *method = request->method;
+    if (request->body != NULL) {
+        gsize size;
+        const char *data = g_bytes_get_data(request->body, &size);
+        (void)curl_easy_setopt(easy, CURLOPT_POST, 1L);
+        (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)size);
+        (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDS, size > 0 ? data : "");
+    }
+    if (method == NULL)
+        return;
+    if (strcmp(method, "HEAD") == 0)
+        (void)curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+    else
+        (void)curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
+}
+
+/* The caller frees the list after the request. */
+static struct curl_slist *
+header_list(const HttpRequest *request)
+{
+    /* Without this libcurl asks for "100 Continue" and waits up to a second for it. */
+    struct curl_slist *list = curl_slist_append(NULL, "Expect:");
+    for (const char *const *line = request->headers; line != NULL && *line != NULL; line++)
+        list = curl_slist_append(list, *line);
+    return list;
+}
+
+static void
+set_options(HttpClient *client, CURL *easy, Exchange *exchange)
+{
+    const HttpRequest *request = exchange->request;
+    int64_t timeout_ms = request->timeout_ms > 0 ? request->timeout_ms : HTTP_TIMEOUT_DEFAULT_MS;
+    int64_t connect_ms = request->connect_timeout_ms > 0 ? request->connect_timeout_ms
+                                                         : HTTP_CONNECT_TIMEOUT_DEFAULT_MS;
+    (void)curl_easy_setopt(easy, CURLOPT_URL, request->url);
+    (void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* never wait for a name look-up */
+    (void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+    (void)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
+    (void)curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_USERAGENT, client->user_agent);
+    (void)curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+    if (client->ca_file != NULL)
+        (void)curl_easy_setopt(easy, CURLOPT_CAINFO, client->ca_file);
+    (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, exchange->why);
+    (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, exchange);
+    (void)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    (void)curl_easy_setopt(easy, CURLOPT_HEADERDATA, exchange);
+    set_body(easy, request);
+}
+
+/* The result of the transfer once it is over; false while it runs. */
+static bool
+transfer_done(CURLM *multi, CURLcode *ret_code)
+{
+    int left;
+    for (const CURLMsg *message; (message = curl_multi_info_read(multi, &left)) != NULL;) {
+        if (message->msg == CURLMSG_DONE) {
+            *ret_code = message->data.result;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Runs the transfer to its end. CURLE_ABORTED_BY_CALLBACK stands for a cancelled request. */
+static CURLcode
+run_transfer(Channel *channel, GCancellable *cancel)
+{
+    struct curl_waitfd wake = {.fd = g_cancellable_get_fd(cancel), .events = CURL_WAIT_POLLIN};
+    CURLcode code = CURLE_OK;
+    if (curl_multi_add_handle(channel->multi, channel->easy) != CURLM_OK)
+        code = CURLE_OUT_OF_MEMORY;
+    for (bool done = code != CURLE_OK; !done;) {
+        int running;
+        if (g_cancellable_is_cancelled(cancel)) {
+            code = CURLE_ABORTED_BY_CALLBACK;
+            break;
+        }
+        if (curl_multi_perform(channel->multi, &running) != CURLM_OK) {
+            code = CURLE_FAILED_INIT;
+            break;
+        }
+        done = transfer_done(channel->multi, &code);
+        if (!done)
+            (void)curl_multi_poll(channel->multi, &wake, wake.fd >= 0 ? 1 : 0, 1000, NULL);
+    }
+    (void)curl_multi_remove_handle(channel->multi, channel->easy);
+    if (wake.fd >= 0)
+        g_cancellable_release_fd(cancel);
+    return code;
+}
+
+static bool
+fail_transfer(const Exchange *exchange, CURLcode code, GError **error)
+{
+    const char *host = exchange->host;
+    const char *why = exchange->why[0] != '\0' ? exchange->why : curl_easy_strerror(code);
+    switch (code) {
+    case CURLE_ABORTED_BY_CALLBACK:
+        return error_set(error, CRESSET_ERROR_CANCELLED, "request to %s cancelled", host);
+    case CURLE_WRITE_ERROR:
+        if (!exchange->too_large)
+            break;
+        return error_set(error, CRESSET_ERROR_RESOURCE_EXHAUSTED,
+                         "reply of %s is larger than %zu bytes", host, exchange->body_max);
+    case CURLE_OPERATION_TIMEDOUT:
+        return error_set(error, CRESSET_ERROR_DEADLINE_EXCEEDED, "no reply from %s in time: %s",
+                         host, why);
+    case CURLE_URL_MALFORMAT:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "bad URL for %s: %s", host, why);
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_CERTPROBLEM:
+        return error_set(error, CRESSET_ERROR_FAILED_PRECONDITION, "no trusted TLS with %s: %s",
+                         host, why);
+    default:
+        break;
+    }
+    return error_set(error, CRESSET_ERROR_UNAVAILABLE, "no reply from %s: %s", host, why);
+}
+
+static void
+fill_reply(CURL *easy, Exchange *exchange, HttpReply *ret_reply)
+{
+    long status = 0;
+    curl_off_t retry_after = 0;
+    (void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    (void)curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &retry_after);
+    *ret_reply = (HttpReply){
+        .status = (int)status,
+        .body = g_byte_array_free_to_bytes(g_steal_pointer(&exchange->body)),
+        .headers = g_steal_pointer(&exchange->headers),
+        .retry_after_ms = MIN(retry_after, G_MAXINT32) * 1000,
+    };
+}
+
+bool
+http_client_send(HttpClient *client, const HttpRequest *request, HttpReply *ret_reply,
+                 GError **error)
+{
+    g_autofree char *host = host_of(request->url, error);
+    if (host == NULL)
+        return false;
+    Channel *channel = take_channel(client);
+    if (channel == NULL)
+        return error_set(error, CRESSET_ERROR_RESOURCE_EXHAUSTED, "no memory to call %s", host);
+    Exchange exchange = {
+        .request = request,
+        .host = host,
+        .body = g_byte_array_sized_new(REPLY_START_BYTES),
+        .headers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free),
+        .body_max = request->reply_bytes_max > 0 ? MIN(request->reply_bytes_max, (size_t)G_MAXINT32)
+                                                 : HTTP_REPLY_BYTES_DEFAULT,
+    };
+    struct curl_slist *headers = header_list(request);
+    set_options(client, channel->easy, &exchange);
+    (void)curl_easy_setopt(channel->easy, CURLOPT_HTTPHEADER, headers);
+    CURLcode code = run_transfer(channel, request->cancel);
+    if (code == CURLE_OK)
+        fill_reply(channel->easy, &exchange, ret_reply);
+    else
+        fail_transfer(&exchange, code, error);
+    give_channel(client, channel);
+    curl_slist_free_all(headers);
+    g_clear_pointer(&exchange.body, g_byte_array_unref);
+    g_clear_pointer(&exchange.headers, g_hash_table_unref);
+    return code == CURLE_OK;
+}
+
+const char *
+http_reply_header(const HttpReply *reply, const char *name)
+{
+    return reply->headers != NULL ? g_hash_table_lookup(reply->headers, name) : NULL;
+}
+
+void
+http_reply_clear(HttpReply *reply)
+{
+    g_clear_pointer(&reply->body, g_bytes_unref);
+    g_clear_pointer(&reply->headers, g_hash_table_unref);
+    *reply = (HttpReply){0};
+}

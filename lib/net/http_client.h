@@ -1,0 +1,67 @@
+/* A blocking HTTP/1.1 and HTTP/2 client over libcurl for any number of threads.
+ *
+ * Connections are kept and reused. Only http and https are spoken; certificates are always checked;
+ * redirects are not followed; the proxy variables of the environment (http_proxy, https_proxy,
+ * no_proxy) are honoured. A compressed reply is decompressed, and the cap counts the bytes after
+ * that. An HTTP error status is a reply, not an error. */
+#pragma once
+#include <gio/gio.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    HTTP_TIMEOUT_DEFAULT_MS = 30 * 1000,
+    HTTP_CONNECT_TIMEOUT_DEFAULT_MS = 5 * 1000,
+    HTTP_REPLY_BYTES_DEFAULT = 16 * 1024 * 1024,
+    HTTP_REPLY_HEADER_BYTES_MAX = 64 * 1024,
+};
+
+typedef struct HttpClient HttpClient;
+
+typedef struct {
+    const char *user_agent; /* NULL: "cresset/VERSION" */
+    const char *ca_file;    /* PEM file of trusted authorities; NULL: those of the system */
+} HttpClientConfig;
+
+typedef struct {
+    const char *method;         /* NULL: GET, or POST when there is a body */
+    const char *url;            /* borrowed, like everything here, until the call returns */
+    const char *const *headers; /* "Name: value" lines, NULL at the end; NULL: none */
+    GBytes *body;               /* NULL: none */
+    int64_t timeout_ms;         /* of the whole exchange; 0: HTTP_TIMEOUT_DEFAULT_MS */
+    int64_t connect_timeout_ms; /* 0: HTTP_CONNECT_TIMEOUT_DEFAULT_MS */
+    size_t reply_bytes_max;     /* 0: HTTP_REPLY_BYTES_DEFAULT */
+    GCancellable *cancel;       /* ends the call at once from another thread; NULL: never */
+} HttpRequest;
+
+typedef struct {
+    int status;             /* 200 */
+    GBytes *body;           /* never NULL */
+    GHashTable *headers;    /* lower-case name → value; of a repeated header the last value */
+    int64_t retry_after_ms; /* of a Retry-After header, in either form; 0: none */
+} HttpReply;
+
+/* Reads `config` once; NULL means all defaults. */
+HttpClient *http_client_new(const HttpClientConfig *config);
+/* No call may be running. NULL is allowed. */
+void http_client_free(HttpClient *client);
+
+/* Sends the request and waits for the whole reply. Fills *ret_reply, to be cleared by the caller.
+ * Errors name the host and the reason, never credentials of the URL:
+ *   UNAVAILABLE         not resolved, not connected, or cut in the middle
+ *   DEADLINE_EXCEEDED   no whole reply within timeout_ms
+ *   RESOURCE_EXHAUSTED  reply larger than reply_bytes_max
+ *   INVALID_ARGUMENT    URL malformed or neither http nor https
+ *   FAILED_PRECONDITION certificate not trusted, or no TLS agreed on
+ *   CANCELLED           by `cancel` */
+bool http_client_send(HttpClient *client, const HttpRequest *request, HttpReply *ret_reply,
+                      GError **error);
+
+/* The value of a header by its lower-case name, or NULL. */
+const char *http_reply_header(const HttpReply *reply, const char *name);
+/* Frees what the reply holds and zeroes it; a zeroed reply is allowed. */
+void http_reply_clear(HttpReply *reply);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(HttpClient, http_client_free)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(HttpReply, http_reply_clear)
