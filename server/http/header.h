@@ -1,0 +1,15 @@
+/* Reading of HTTP header values (RFC 9110). */
+#pragma once
+#include <glib.h>
+#include <stdbool.h>
+
+/* Whether `accept` (an Accept-Encoding value, or NULL) allows `coding`: named or "*", and not
+ * refused by q=0. */
+bool header_accepts_coding(const char *accept, const char *coding);
+
+/* Whether the media type in front of the parameters of `content_type` (or NULL) is `type`. */
+bool header_is_media_type(const char *content_type, const char *type);
+
+/* The value of the parameter `name` of a media type such as multipart/form-data; boundary="x".
+ * NULL when there is none; free with g_free. */
+char *header_media_parameter(const char *content_type, const char *name);

@@ -1,0 +1,86 @@
+/* One HTTP request and its response, as handlers see them.
+ *
+ * A handler runs on a worker thread and answers with http_reply() exactly once, then or later, from
+ * any thread: until then the connection is suspended and no thread waits. The request and
+ * everything it points to live until that call and are gone after it. */
+#pragma once
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct {
+    const char *name, *value;
+} HttpPair;
+
+typedef struct HttpRoute HttpRoute;
+
+typedef struct {
+    const char *method;     /* "GET"; a HEAD request arrives as GET */
+    const char *path;       /* percent-decoded, without the query */
+    const HttpPair *params; /* of the query string, decoded valid UTF-8, in order */
+    const HttpPair *headers;
+    size_t n_params, n_headers;
+    const uint8_t *body; /* content-decoded unless the route wants it raw */
+    size_t body_size;
+    const char *tenant;  /* valid id, or NULL on a public route */
+    const char *id;      /* X-Request-Id of the client or one of ours */
+    int64_t deadline_us; /* g_get_monotonic_time() by which to answer; 0 for none */
+    const HttpRoute *route;
+} HttpRequest;
+
+typedef enum {
+    HTTP_PUBLIC, /* no tenant; a thread of its own, so that health checks never wait */
+    HTTP_READ,   /* queries of one tenant */
+    HTTP_WRITE,  /* writes of one tenant; not held up by queries */
+} HttpScope;
+#define HTTP_SCOPES 3
+
+typedef enum { HTTP_BODY_NONE, HTTP_BODY_QUERY, HTTP_BODY_PUSH } HttpBody;
+#define HTTP_BODIES 3
+
+typedef void (*HttpHandler)(HttpRequest *request, void *app);
+
+/* A row of the route table. A path that ends in '*' matches every path that begins so, after the
+ * exact ones; the longest wins. */
+struct HttpRoute {
+    const char *method; /* "GET" also serves HEAD; "*" is any */
+    const char *path;
+    HttpScope scope;
+    HttpBody body; /* which cap of the configuration holds */
+    bool raw_body; /* leave Content-Encoding to the handler */
+    HttpHandler handler;
+    const void *detail; /* the handler's own */
+};
+
+typedef struct {
+    unsigned status;
+    GBytes *body;       /* NULL is empty */
+    GPtrArray *headers; /* char *: name, value, name, value … */
+    char *message;      /* why it is an error, for the log; NULL otherwise */
+    bool encoded;       /* the body stands as it shall be sent: never compress it */
+} HttpResponse;
+
+/* The first header or parameter called `name` (headers: in any case), or NULL. */
+const char *http_request_header(const HttpRequest *request, const char *name);
+const char *http_request_param(const HttpRequest *request, const char *name);
+
+/* Takes `body` (NULL is empty). */
+HttpResponse *http_response_new(unsigned status, const char *content_type, GBytes *body);
+void http_response_free(HttpResponse *response);
+void http_response_set_header(HttpResponse *response, const char *name, const char *value);
+
+/* The error body of Connect, which every path of this server shares:
+ * {"code":"invalid_argument","message":"…"}. */
+HttpResponse *http_response_error(unsigned status, const char *code, const char *message);
+/* The same from an error, by the status table of Connect. */
+HttpResponse *http_response_from_error(const GError *error);
+
+/* "invalid_argument" and 400 for CRESSET_ERROR_INVALID_ARGUMENT and so on; foreign errors are
+ * internal. */
+const char *http_error_code(const GError *error);
+unsigned http_error_status(const GError *error);
+
+/* Answers; takes `response`. The request is gone afterwards. */
+void http_reply(HttpRequest *request, HttpResponse *response);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(HttpResponse, http_response_free)

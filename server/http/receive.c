@@ -1,0 +1,313 @@
+/* From the first header byte to the handler: routing, tenant, body caps, content decoding. */
+#include <errno.h>
+#include <string.h>
+
+#include "lib/base/error.h"
+#include "server/http/encoding.h"
+#include "server/http/server_internal.h"
+
+/* Bodies up to this are allocated at once when Content-Length promises them. */
+#define BODY_TRUST_BYTES (1024 * 1024)
+#define BODY_START_BYTES 4096
+/* A refused body is read and thrown away up to this, so that the client sees the answer instead of
+ * a reset connection. */
+#define DISCARD_BYTES_MAX (64LL * 1024 * 1024)
+
+/* Connect allows ten digits. */
+#define CONNECT_TIMEOUT_MS_MAX G_GUINT64_CONSTANT(9999999999)
+
+static void
+refuse(HttpExchange *exchange, HttpResponse *response)
+{
+    exchange->response = response;
+    g_atomic_int_set(&exchange->state, EXCHANGE_DISCARDING);
+    g_clear_pointer(&exchange->body, g_free);
+    exchange->capacity = 0;
+}
+
+static void
+refuse_error(HttpExchange *exchange, GError *error)
+{
+    refuse(exchange, http_response_from_error(error));
+    g_error_free(error);
+}
+
+static HttpResponse *
+too_large_response(const HttpServer *server, const HttpRoute *route)
+{
+    g_autofree char *message =
+        route->body == HTTP_BODY_NONE
+            ? g_strdup_printf("%s takes no request body", route->path)
+            : g_strdup_printf("request body is larger than %" G_GINT64_FORMAT " bytes (limit %s)",
+                              server->config.body_caps[route->body].bytes,
+                              server->config.body_caps[route->body].knob);
+    return http_response_error(MHD_HTTP_CONTENT_TOO_LARGE, "invalid_argument", message);
+}
+
+static int64_t
+content_length(const HttpExchange *exchange)
+{
+    const char *text = http_request_header(&exchange->request, "Content-Length");
+    guint64 length = 0;
+    if (text == NULL || !g_ascii_string_to_unsigned(text, 10, 0, G_MAXINT64, &length, NULL))
+        return -1;
+    return (int64_t)length;
+}
+
+/* When the client stops waiting, by its Connect-Timeout-Ms; 0 when it does not say. */
+static int64_t
+client_deadline(const HttpExchange *exchange)
+{
+    const char *text = http_request_header(&exchange->request, "Connect-Timeout-Ms");
+    guint64 timeout_ms = 0;
+    if (text == NULL ||
+        !g_ascii_string_to_unsigned(text, 10, 0, CONNECT_TIMEOUT_MS_MAX, &timeout_ms, NULL))
+        return 0;
+    return exchange->start_us + (int64_t)timeout_ms * 1000;
+}
+
+static bool
+find_route(HttpExchange *exchange)
+{
+    HttpRequest *request = &exchange->request;
+    g_autofree char *allow = NULL;
+    request->route =
+        http_router_find(exchange->server->router, request->method, request->path, &allow);
+    if (request->route != NULL)
+        return true;
+    if (allow != NULL) {
+        g_autofree char *message =
+            g_strdup_printf("method %s is not allowed here: use %s", request->method, allow);
+        HttpResponse *response =
+            http_response_error(MHD_HTTP_METHOD_NOT_ALLOWED, "unimplemented", message);
+        http_response_set_header(response, "Allow", allow);
+        refuse(exchange, response);
+    } else {
+        g_autofree char *message = g_strdup_printf("there is nothing at %s", request->path);
+        refuse(exchange, http_response_error(MHD_HTTP_NOT_FOUND, "not_found", message));
+    }
+    return false;
+}
+
+/* Checks everything that the head of the request decides. */
+static void
+receive_head(HttpExchange *exchange)
+{
+    HttpServer *server = exchange->server;
+    HttpRequest *request = &exchange->request;
+    GError *error = NULL;
+    if (!exchange_read_head(exchange, &error)) {
+        refuse_error(exchange, error);
+        return;
+    }
+    if (!find_route(exchange))
+        return;
+    const HttpRoute *route = request->route;
+    if (strcmp(request->method, "HEAD") == 0)
+        request->method = "GET";
+    request->deadline_us = client_deadline(exchange);
+    if (route->scope != HTTP_PUBLIC) {
+        exchange->tenant =
+            tenant_resolve(server->config.tenant_mode, http_request_header(request, TENANT_HEADER),
+                           route->scope == HTTP_WRITE, &error);
+        if (exchange->tenant == NULL) {
+            refuse_error(exchange, error);
+            return;
+        }
+        request->tenant = exchange->tenant;
+    }
+    int64_t length = content_length(exchange);
+    if (length > server->config.body_caps[route->body].bytes)
+        refuse(exchange, too_large_response(server, route));
+    else if (length > 0 && length <= BODY_TRUST_BYTES)
+        exchange->capacity = (size_t)length;
+}
+
+static bool
+body_memory_used_up(GError **error)
+{
+    return error_set(error, CRESSET_ERROR_UNAVAILABLE,
+                     "too many request bytes are being handled: try again (limit "
+                     "http-body-memory)");
+}
+
+/* Makes room for `size` more bytes of body. */
+static bool
+reserve_body(HttpExchange *exchange, size_t size, GError **error)
+{
+    size_t needed = exchange->received + size;
+    size_t capacity = exchange->capacity;
+    if (exchange->body != NULL && needed <= capacity)
+        return true;
+    if (needed > capacity)
+        capacity = MAX(needed, MAX(capacity + capacity / 2, BODY_START_BYTES));
+    size_t more = capacity - exchange->charged;
+    if (!server_charge(exchange->server, more))
+        return body_memory_used_up(error);
+    exchange->charged += more;
+    uint8_t *body = g_try_realloc(exchange->body, capacity);
+    if (body == NULL)
+        return error_set(error, CRESSET_ERROR_UNAVAILABLE, "no memory for a request body");
+    exchange->body = body;
+    exchange->capacity = capacity;
+    return true;
+}
+
+/* Takes a piece of the body. False closes the connection. */
+static bool
+receive_body(HttpExchange *exchange, const char *data, size_t size)
+{
+    HttpServer *server = exchange->server;
+    if (g_atomic_int_get(&exchange->state) == EXCHANGE_DISCARDING) {
+        exchange->received += size;
+        return exchange->received <= (size_t)DISCARD_BYTES_MAX;
+    }
+    const HttpRoute *route = exchange->request.route;
+    int64_t cap = server->config.body_caps[route->body].bytes;
+    if (size > (size_t)cap - exchange->received) {
+        refuse(exchange, too_large_response(server, route));
+        exchange->received = size;
+        return true;
+    }
+    GError *error = NULL;
+    if (!reserve_body(exchange, size, &error)) {
+        refuse_error(exchange, error);
+        return true;
+    }
+    memcpy(exchange->body + exchange->received, data, size);
+    exchange->received += size;
+    return true;
+}
+
+static void
+tell_done(HttpExchange *exchange)
+{
+    const HttpConfig *config = &exchange->server->config;
+    if (config->on_done == NULL)
+        return;
+    const HttpResponse *response = exchange->response;
+    HttpDone done = {
+        .request = &exchange->request,
+        .response = response,
+        .received_bytes = exchange->received,
+        .sent_bytes = response->body != NULL ? g_bytes_get_size(response->body) : 0,
+        .duration_us = g_get_monotonic_time() - exchange->start_us,
+    };
+    config->on_done(&done, config->app);
+}
+
+/* Hands the complete request to a worker; the connection sleeps until the reply. */
+static void
+dispatch(HttpExchange *exchange)
+{
+    HttpServer *server = exchange->server;
+    exchange->request.body = exchange->body;
+    exchange->request.body_size = exchange->received;
+    g_atomic_int_set(&exchange->state, EXCHANGE_HANDLING);
+    exchange->suspended = true;
+    g_queue_push_tail_link(&server->suspended, &exchange->link);
+    if (exchange->request.deadline_us != 0)
+        server->n_deadlines++;
+    MHD_suspend_connection(exchange->connection);
+    g_thread_pool_push(server->pools[exchange->request.route->scope], exchange_ref(exchange), NULL);
+}
+
+/* Whether the answer may go out before the body has arrived: then nothing of the body is read. */
+static bool
+answer_now(const HttpExchange *exchange)
+{
+    const char *expect = http_request_header(&exchange->request, "Expect");
+    return content_length(exchange) > DISCARD_BYTES_MAX || expect != NULL;
+}
+
+enum MHD_Result
+receive_request(void *data, struct MHD_Connection *connection, const char *url, const char *method,
+                const char *version, const char *upload_data, size_t *upload_data_size,
+                void **state)
+{
+    (void)version;
+    HttpServer *server = data;
+    HttpExchange *exchange = *state;
+    if (exchange == NULL) {
+        *state = exchange = exchange_new(server, connection, method, url);
+        g_atomic_int_inc(&server->in_flight);
+        receive_head(exchange);
+        if (exchange->response == NULL || !answer_now(exchange))
+            return MHD_YES;
+    } else if (*upload_data_size > 0) {
+        bool keep = receive_body(exchange, upload_data, *upload_data_size);
+        *upload_data_size = 0;
+        return keep ? MHD_YES : MHD_NO;
+    } else if (g_atomic_int_get(&exchange->state) == EXCHANGE_READING) {
+        dispatch(exchange);
+        return MHD_YES;
+    }
+    tell_done(exchange);
+    return exchange_send(exchange, g_atomic_int_get(&server->draining) != 0);
+}
+
+void
+receive_completed(void *data, struct MHD_Connection *connection, void **state,
+                  enum MHD_RequestTerminationCode why)
+{
+    (void)connection;
+    (void)why;
+    HttpServer *server = data;
+    HttpExchange *exchange = *state;
+    if (exchange == NULL)
+        return;
+    *state = NULL;
+    exchange->connection = NULL;
+    g_atomic_int_add(&server->in_flight, -1);
+    exchange_unref(exchange);
+}
+
+/* Replaces the body by its decoded form. */
+static bool
+decode_body(HttpExchange *exchange, GError **error)
+{
+    HttpServer *server = exchange->server;
+    HttpRequest *request = &exchange->request;
+    Encoding encoding;
+    if (request->route->raw_body || request->route->body == HTTP_BODY_NONE)
+        return true;
+    if (!encoding_parse(http_request_header(request, "Content-Encoding"), &encoding, error))
+        return false;
+    if (encoding == ENCODING_IDENTITY)
+        return true;
+    uint8_t *decoded;
+    size_t size;
+    if (!encoding_decode(encoding, request->body, request->body_size,
+                         (size_t)server->config.body_caps[request->route->body].bytes,
+                         server->config.body_caps[request->route->body].knob, &decoded, &size,
+                         error))
+        return false;
+    if (!server_charge(server, size)) {
+        g_free(decoded);
+        return body_memory_used_up(error);
+    }
+    exchange->charged += size;
+    g_free(exchange->body);
+    exchange->body = decoded;
+    request->body = decoded;
+    request->body_size = size;
+    return true;
+}
+
+void
+receive_handle(void *data, void *user_data)
+{
+    HttpServer *server = user_data;
+    HttpExchange *exchange = data;
+    HttpRequest *request = &exchange->request;
+    g_autoptr(GError) error = NULL;
+    if (decode_body(exchange, &error)) {
+        request->route->handler(request, server->config.app);
+        return;
+    }
+    HttpResponse *response =
+        g_error_matches(error, CRESSET_ERROR, CRESSET_ERROR_OUT_OF_RANGE)
+            ? http_response_error(MHD_HTTP_CONTENT_TOO_LARGE, "invalid_argument", error->message)
+            : http_response_from_error(error);
+    http_reply(request, response);
+}

@@ -1,0 +1,403 @@
+#include "server/http/server.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/base/error.h"
+#include "server/http/encoding.h"
+#include "server/http/server_internal.h"
+
+/* Bounds the header of a request; the body is read in pieces of about this size. */
+#define CONNECTION_MEMORY_BYTES (64 * 1024)
+#define LISTEN_BACKLOG          1024
+/* Smaller bodies do not get smaller on the wire by compression. */
+#define COMPRESS_BYTES_MIN 1024
+/* How often a loop with deadlines or a drain looks at the clock. */
+#define TICK_MS 50
+/* What a drain allows for writing the last answers. */
+#define DRAIN_FLUSH_US (1 * G_USEC_PER_SEC)
+
+bool
+server_charge(HttpServer *server, size_t size)
+{
+    gsize before = (gsize)g_atomic_pointer_add(&server->body_bytes, (gssize)size);
+    if (before + size <= (gsize)server->config.body_memory_bytes)
+        return true;
+    server_uncharge(server, size);
+    return false;
+}
+
+void
+server_uncharge(HttpServer *server, size_t size)
+{
+    g_atomic_pointer_add(&server->body_bytes, -(gssize)size);
+}
+
+static void
+server_wake(HttpServer *server)
+{
+    uint64_t one = 1;
+    ssize_t written = write(server->wake_fd, &one, sizeof(one));
+    (void)written; /* a full counter wakes as well */
+}
+
+/* Compresses the body when the client takes gzip and it pays. */
+static void
+compress_response(HttpExchange *exchange, HttpResponse *response)
+{
+    if (response->encoded || response->body == NULL ||
+        g_bytes_get_size(response->body) < COMPRESS_BYTES_MIN)
+        return;
+    http_response_set_header(response, "Vary", "Accept-Encoding");
+    if (!exchange->accepts_gzip)
+        return;
+    GBytes *packed = encoding_gzip(response->body);
+    if (packed == NULL)
+        return;
+    g_bytes_unref(response->body);
+    response->body = packed;
+    http_response_set_header(response, "Content-Encoding", "gzip");
+}
+
+void
+http_reply(HttpRequest *request, HttpResponse *response)
+{
+    HttpExchange *exchange = (HttpExchange *)request;
+    HttpServer *server = exchange->server;
+    compress_response(exchange, response);
+    if (exchange_answer(exchange, EXCHANGE_HANDLING, response)) {
+        g_async_queue_push(server->answered, exchange);
+        server_wake(server);
+    } else {
+        exchange_unref(exchange);
+    }
+}
+
+/* Resumes the connection of an answered exchange. Loop thread only. */
+static void
+loop_resume(HttpServer *server, HttpExchange *exchange)
+{
+    if (!exchange->suspended)
+        return;
+    exchange->suspended = false;
+    g_queue_unlink(&server->suspended, &exchange->link);
+    if (exchange->request.deadline_us != 0)
+        server->n_deadlines--;
+    MHD_resume_connection(exchange->connection);
+}
+
+static void
+loop_resume_answered(HttpServer *server)
+{
+    HttpExchange *exchange;
+    while ((exchange = g_async_queue_try_pop(server->answered)) != NULL) {
+        loop_resume(server, exchange);
+        exchange_unref(exchange);
+    }
+}
+
+/* Answers suspended requests itself: those past their deadline, or all of them at the end of a
+ * drain. */
+static void
+loop_answer_overdue(HttpServer *server, int64_t now_us, bool all)
+{
+    for (GList *link = server->suspended.head, *next; link != NULL; link = next) {
+        next = link->next;
+        HttpExchange *exchange = link->data;
+        bool overdue =
+            exchange->request.deadline_us != 0 && exchange->request.deadline_us <= now_us;
+        if (!all && !overdue)
+            continue;
+        HttpResponse *response =
+            overdue ? http_response_error(MHD_HTTP_GATEWAY_TIMEOUT, "deadline_exceeded",
+                                          "the deadline of Connect-Timeout-Ms passed")
+                    : http_response_error(MHD_HTTP_SERVICE_UNAVAILABLE, "unavailable",
+                                          "the server is shutting down");
+        if (exchange_answer(exchange, EXCHANGE_HANDLING, response))
+            loop_resume(server, exchange);
+    }
+}
+
+/* Milliseconds until the loop has to look again without being woken; -1 for never. */
+static int
+loop_timeout(HttpServer *server)
+{
+    MHD_UNSIGNED_LONG_LONG timeout_ms;
+    int timeout = -1;
+    if (MHD_get_timeout(server->daemon, &timeout_ms) == MHD_YES)
+        timeout = (int)MIN(timeout_ms, G_MAXINT);
+    if (server->n_deadlines > 0 || g_atomic_int_get(&server->draining) != 0)
+        timeout = timeout < 0 ? TICK_MS : MIN(timeout, TICK_MS);
+    return timeout;
+}
+
+static void
+loop_wait(HttpServer *server)
+{
+    struct epoll_event events[2];
+    int n = epoll_wait(server->epoll_fd, events, G_N_ELEMENTS(events), loop_timeout(server));
+    for (int i = 0; i < n; i++) {
+        if (events[i].data.fd == server->wake_fd) {
+            uint64_t count;
+            ssize_t got = read(server->wake_fd, &count, sizeof(count));
+            (void)got;
+        }
+    }
+}
+
+/* One turn of a loop that drains; false when it is over. */
+static bool
+loop_drain(HttpServer *server)
+{
+    if (server->listen_fd >= 0) {
+        MHD_quiesce_daemon(server->daemon);
+        close(server->listen_fd);
+        server->listen_fd = -1;
+    }
+    if (g_atomic_int_get(&server->in_flight) == 0)
+        return false;
+    int64_t now_us = g_get_monotonic_time();
+    if (now_us < server->drain_until_us)
+        return true;
+    server->cut_off = true;
+    loop_answer_overdue(server, now_us, true);
+    return server->suspended.length > 0 || now_us < server->drain_until_us + DRAIN_FLUSH_US;
+}
+
+static void *
+loop_run(void *data)
+{
+    HttpServer *server = data;
+    for (;;) {
+        loop_wait(server);
+        loop_resume_answered(server);
+        if (server->n_deadlines > 0)
+            loop_answer_overdue(server, g_get_monotonic_time(), false);
+        MHD_run(server->daemon);
+        if (g_atomic_int_get(&server->draining) != 0 && !loop_drain(server))
+            break;
+    }
+    MHD_stop_daemon(server->daemon);
+    server->daemon = NULL;
+    return NULL;
+}
+
+/* Splits "ADDR:PORT" or "[ADDR]:PORT". */
+static bool
+split_address(const char *listen, char **ret_host, char **ret_port, GError **error)
+{
+    const char *colon = strrchr(listen, ':');
+    guint64 port;
+    if (colon == NULL || !g_ascii_string_to_unsigned(colon + 1, 10, 0, 65535, &port, NULL))
+        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                         "listen address '%s' is not ADDR:PORT", listen);
+    size_t length = (size_t)(colon - listen);
+    bool bracketed = length >= 2 && listen[0] == '[' && listen[length - 1] == ']';
+    *ret_host = bracketed ? g_strndup(listen + 1, length - 2) : g_strndup(listen, length);
+    *ret_port = g_strdup(colon + 1);
+    return true;
+}
+
+/* Binds and listens on one resolved address; -1 with errno. */
+static int
+listen_on(const struct addrinfo *info)
+{
+    int fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int yes = 1;
+    if (fd < 0)
+        return -1;
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+    if (bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, LISTEN_BACKLOG) == 0)
+        return fd;
+    int saved = errno;
+    close(fd);
+    errno = saved;
+    return -1;
+}
+
+/* The address a socket is bound to, as text. */
+static char *
+bound_address(int fd)
+{
+    struct sockaddr_storage storage = {0};
+    socklen_t length = sizeof(storage);
+    char host[NI_MAXHOST], port[NI_MAXSERV];
+    if (getsockname(fd, (struct sockaddr *)&storage, &length) != 0 ||
+        getnameinfo((struct sockaddr *)&storage, length, host, sizeof(host), port, sizeof(port),
+                    NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+        return NULL;
+    bool v6 = storage.ss_family == AF_INET6;
+    return g_strdup_printf("%s%s%s:%s", v6 ? "[" : "", host, v6 ? "]" : "", port);
+}
+
+static bool
+server_listen(HttpServer *server, GError **error)
+{
+    const char *text = server->config.listen;
+    g_autofree char *host = NULL, *port = NULL;
+    if (!split_address(text, &host, &port, error))
+        return false;
+    struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *list = NULL;
+    int failed = getaddrinfo(host[0] != '\0' ? host : NULL, port, &hints, &list);
+    if (failed != 0)
+        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "cannot listen on %s: %s", text,
+                         gai_strerror(failed));
+    server->listen_fd = listen_on(list);
+    int why = errno;
+    freeaddrinfo(list);
+    if (server->listen_fd < 0)
+        return error_set(error, CRESSET_ERROR_UNAVAILABLE, "cannot listen on %s: %s", text,
+                         g_strerror(why));
+    server->address = bound_address(server->listen_fd);
+    return server->address != NULL ||
+           error_set_errno(error, errno, "cannot read the address of the socket on %s", text);
+}
+
+static void
+daemon_log(void *data, const char *format, va_list arguments)
+{
+    (void)data;
+    g_logv(G_LOG_DOMAIN, G_LOG_LEVEL_DEBUG, format, arguments);
+}
+
+static void
+count_connection(void *data, struct MHD_Connection *connection, void **state,
+                 enum MHD_ConnectionNotificationCode code)
+{
+    (void)connection;
+    (void)state;
+    HttpServer *server = data;
+    g_atomic_int_add(&server->connections, code == MHD_CONNECTION_NOTIFY_STARTED ? 1 : -1);
+}
+
+static bool
+server_start_daemon(HttpServer *server, GError **error)
+{
+    const HttpConfig *config = &server->config;
+    server->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+        receive_request, server, MHD_OPTION_EXTERNAL_LOGGER, daemon_log, NULL,
+        MHD_OPTION_LISTEN_SOCKET, server->listen_fd, MHD_OPTION_NOTIFY_COMPLETED, receive_completed,
+        server, MHD_OPTION_NOTIFY_CONNECTION, count_connection, server,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)config->connections_max,
+        MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)config->connections_per_ip_max,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)MAX(config->idle_timeout_ns / 1000000000, 1),
+        MHD_OPTION_END);
+    if (server->daemon == NULL)
+        return error_set(error, CRESSET_ERROR_INTERNAL, "cannot start the HTTP daemon");
+    const union MHD_DaemonInfo *info =
+        MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    struct epoll_event daemon_event = {.events = EPOLLIN, .data.fd = info->epoll_fd};
+    struct epoll_event wake_event = {.events = EPOLLIN, .data.fd = server->wake_fd};
+    if (epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, info->epoll_fd, &daemon_event) != 0 ||
+        epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, server->wake_fd, &wake_event) != 0)
+        return error_set_errno(error, errno, "epoll_ctl");
+    return true;
+}
+
+HttpServer *
+http_server_new(const HttpConfig *config, GError **error)
+{
+    g_autoptr(HttpServer) server = g_new0(HttpServer, 1);
+    server->config = *config;
+    server->listen_fd = -1;
+    server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    server->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    server->answered = g_async_queue_new();
+    server->router = http_router_new(config->routes, config->n_routes);
+    g_queue_init(&server->suspended);
+    if (server->epoll_fd < 0 || server->wake_fd < 0) {
+        error_set_errno(error, errno, "cannot create the event loop");
+        return NULL;
+    }
+    return server_listen(server, error) ? g_steal_pointer(&server) : NULL;
+}
+
+bool
+http_server_start(HttpServer *server, GError **error)
+{
+    int workers = (int)MAX(server->config.workers, 1);
+    const int threads[HTTP_SCOPES] = {
+        [HTTP_PUBLIC] = 1, [HTTP_READ] = workers, [HTTP_WRITE] = workers};
+    for (int scope = 0; scope < HTTP_SCOPES; scope++) {
+        server->pools[scope] =
+            g_thread_pool_new(receive_handle, server, threads[scope], FALSE, error);
+        if (server->pools[scope] == NULL)
+            return false;
+    }
+    if (!server_start_daemon(server, error))
+        return false;
+    server->loop = g_thread_try_new("http", loop_run, server, error);
+    return server->loop != NULL;
+}
+
+const char *
+http_server_address(const HttpServer *server)
+{
+    return server->address;
+}
+
+bool
+http_server_drain(HttpServer *server, int64_t timeout_ns)
+{
+    if (server->loop != NULL) {
+        server->drain_until_us = g_get_monotonic_time() + timeout_ns / 1000;
+        g_atomic_int_set(&server->draining, 1);
+        server_wake(server);
+        g_thread_join(g_steal_pointer(&server->loop));
+    }
+    for (int scope = 0; scope < HTTP_SCOPES; scope++) {
+        if (server->pools[scope] != NULL)
+            g_thread_pool_free(g_steal_pointer(&server->pools[scope]), FALSE, TRUE);
+    }
+    return !server->cut_off;
+}
+
+void
+http_server_free(HttpServer *server)
+{
+    if (server == NULL)
+        return;
+    http_server_drain(server, 0);
+    HttpExchange *exchange;
+    while ((exchange = g_async_queue_try_pop(server->answered)) != NULL)
+        exchange_unref(exchange);
+    g_async_queue_unref(server->answered);
+    if (server->daemon != NULL) {
+        MHD_stop_daemon(server->daemon); /* closes the listening socket, too */
+        server->listen_fd = -1;
+    }
+    const int fds[] = {server->listen_fd, server->epoll_fd, server->wake_fd};
+    for (size_t i = 0; i < G_N_ELEMENTS(fds); i++) {
+        if (fds[i] >= 0)
+            close(fds[i]);
+    }
+    http_router_free(server->router);
+    g_free(server->address);
+    g_free(server);
+}
+
+unsigned
+http_server_connections(const HttpServer *server)
+{
+    return (unsigned)g_atomic_int_get(&server->connections);
+}
+
+unsigned
+http_server_in_flight(const HttpServer *server)
+{
+    return (unsigned)g_atomic_int_get(&server->in_flight);
+}
+
+int64_t
+http_server_body_bytes(const HttpServer *server)
+{
+    return (int64_t)(gsize)g_atomic_pointer_get(&server->body_bytes);
+}

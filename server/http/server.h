@@ -1,0 +1,62 @@
+/* The HTTP/1.1 server: one port, one event loop, worker threads, a static route table.
+ *
+ * libmicrohttpd runs in external epoll mode, driven by one loop thread of ours: its internal epoll
+ * thread can stall when exactly 128 sockets are ready at once. A request is collected under its
+ * route's cap, its connection suspended and a worker calls the handler; http_reply() wakes the loop
+ * through an eventfd, which resumes the connection. Public, reading and writing routes have worker
+ * threads of their own. */
+#pragma once
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "server/http/message.h"
+#include "server/tenant/tenant.h"
+
+typedef struct HttpServer HttpServer;
+
+/* What happened to a request, told once per request on the loop thread. */
+typedef struct {
+    const HttpRequest *request; /* route is NULL when none was found */
+    const HttpResponse *response;
+    size_t received_bytes, sent_bytes; /* bodies as they travelled */
+    int64_t duration_us;
+} HttpDone;
+
+typedef struct {
+    const char *listen; /* "ADDR:PORT", "[ADDR]:PORT"; port 0 takes a free one */
+    int64_t connections_max, connections_per_ip_max; /* per ip: 0 is no limit */
+    int64_t idle_timeout_ns;
+    int64_t workers; /* threads for reads, and as many for writes */
+    struct {
+        int64_t bytes;
+        const char *knob; /* the option that moves it */
+    } body_caps[HTTP_BODIES];
+    int64_t body_memory_bytes; /* of all requests together */
+    TenantMode tenant_mode;
+    const HttpRoute *routes;
+    size_t n_routes;
+    void (*on_done)(const HttpDone *done, void *app); /* may be NULL */
+    void *app;                                        /* for handlers and on_done */
+} HttpConfig;
+
+/* Binds and listens, without answering yet. UNAVAILABLE when the address is taken,
+ * INVALID_ARGUMENT when it makes no sense. Strings of `config` must outlive the server. */
+HttpServer *http_server_new(const HttpConfig *config, GError **error);
+/* Starts the loop and the workers. */
+bool http_server_start(HttpServer *server, GError **error);
+/* "127.0.0.1:4040", with the port that was really taken. */
+const char *http_server_address(const HttpServer *server);
+
+/* Stops accepting, lets requests under way finish for at most `timeout_ns`, answers the rest with
+ * 503 and joins all threads. False when some had to be cut off. */
+bool http_server_drain(HttpServer *server, int64_t timeout_ns);
+/* After http_server_drain, when no handler can reply any more; NULL is allowed. */
+void http_server_free(HttpServer *server);
+
+/* For gauges: open connections, requests being handled, bytes of bodies held. */
+unsigned http_server_connections(const HttpServer *server);
+unsigned http_server_in_flight(const HttpServer *server);
+int64_t http_server_body_bytes(const HttpServer *server);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(HttpServer, http_server_free)

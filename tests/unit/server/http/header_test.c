@@ -1,0 +1,75 @@
+#include "server/http/header.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static void
+test_accepted_codings(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *accept;
+        bool gzip;
+    } cases[] = {
+        {NULL, false},
+        {"", false},
+        {"gzip", true},
+        {"deflate, GZIP;q=0.5", true},
+        {"gzip;q=0", false},
+        {"gzip; q=0.000, br", false},
+        {"*", true},
+        {"*;q=0, gzip", true},
+        {"identity;q=1, *;q=0", false},
+        {"gzipped", false},
+        {",,gzip", true},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++)
+        assert_int_equal(header_accepts_coding(cases[i].accept, "gzip"), cases[i].gzip);
+}
+
+static void
+test_media_types(void **state)
+{
+    (void)state;
+    assert_true(header_is_media_type("application/json; charset=utf-8", "application/json"));
+    assert_true(header_is_media_type("Application/JSON", "application/json"));
+    assert_false(header_is_media_type("application/json5", "application/json"));
+    assert_false(header_is_media_type(NULL, "application/json"));
+}
+
+static void
+expect_parameter(const char *type, const char *expected)
+{
+    g_autofree char *value = header_media_parameter(type, "boundary");
+    if (expected == NULL)
+        assert_null(value);
+    else
+        assert_string_equal(value, expected);
+}
+
+static void
+test_media_parameters(void **state)
+{
+    (void)state;
+    expect_parameter("multipart/form-data; boundary=abc", "abc");
+    expect_parameter("multipart/form-data; charset=\"a;b\" ; Boundary=\"x\\\"y\"", "x\"y");
+    expect_parameter("multipart/form-data", NULL);
+    expect_parameter("multipart/form-data; boundary=\"unterminated", "unterminated");
+    expect_parameter("multipart/form-data; a=\"\\", NULL);
+    expect_parameter(NULL, NULL);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_accepted_codings),
+        cmocka_unit_test(test_media_types),
+        cmocka_unit_test(test_media_parameters),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
