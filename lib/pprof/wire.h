@@ -115,3 +115,54 @@ wire_read_varint(const uint8_t **at, const uint8_t *end, uint64_t *ret_value)
     }
     return false;
 }
+
+typedef struct {
+    const uint8_t *at, *end;
+} WireSpan;
+
+/* One field of a message: a number (WIRE_VARINT) or a span of bytes. */
+typedef struct {
+    const uint8_t *start; /* of its tag */
+    uint32_t number;
+    WireType type;
+    uint64_t value;
+    WireSpan bytes;
+} WireField;
+
+/* Reads the field at span->at, which must be before its end, and moves on behind it. Returns NULL,
+ * or what is wrong; span->at tells where. */
+static inline const char *
+wire_next(WireSpan *span, WireField *field)
+{
+    uint64_t tag, length;
+    field->start = span->at;
+    field->value = 0;
+    if (!wire_read_varint(&span->at, span->end, &tag))
+        return "cut or overlong field tag";
+    if (tag >> 3 == 0 || tag > UINT32_MAX)
+        return "wrong field number";
+    field->number = (uint32_t)(tag >> 3);
+    field->type = tag & 7;
+    switch (field->type) {
+    case WIRE_VARINT:
+        return wire_read_varint(&span->at, span->end, &field->value) ? NULL
+                                                                     : "cut or overlong varint";
+    case WIRE_BYTES:
+        if (!wire_read_varint(&span->at, span->end, &length))
+            return "cut or overlong length";
+        break;
+    case WIRE_FIXED64:
+        length = 8;
+        break;
+    case WIRE_FIXED32:
+        length = 4;
+        break;
+    default:
+        return "unknown wire type";
+    }
+    if (length > (size_t)(span->end - span->at))
+        return "the field is longer than what is left of the message";
+    field->bytes = (WireSpan){span->at, span->at + length};
+    span->at += length;
+    return NULL;
+}

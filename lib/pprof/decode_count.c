@@ -1,0 +1,131 @@
+#include "lib/pprof/decoder.h"
+
+/* The number of varints in a packed field: the bytes without a continuation bit. */
+uint64_t
+pprof_count_varints(WireSpan span)
+{
+    uint64_t n = 0;
+    for (; span.end - span.at >= 8; span.at += 8) {
+        uint64_t word;
+        memcpy(&word, span.at, 8);
+        word = (~word >> 7) & UINT64_C(0x0101010101010101);
+        n += (word * UINT64_C(0x0101010101010101)) >> 56;
+    }
+    for (; span.at < span.end; span.at++)
+        n += *span.at < 0x80;
+    return n;
+}
+
+static bool
+count_sample(PprofDecoder *decoder, WireSpan span)
+{
+    Profile *profile = &decoder->profile;
+    uint64_t n_labels = 0;
+    for (WireField field; span.at < span.end;) {
+        if (!pprof_next(decoder, &span, &field))
+            return false;
+        if (field.number == 1)
+            profile->n_stack_locations +=
+                field.type == WIRE_VARINT ? 1 : (uint32_t)pprof_count_varints(field.bytes);
+        else if (field.number == 3)
+            n_labels++;
+    }
+    uint64_t max = decoder->input->sample_labels_max;
+    if (max != 0 && n_labels > max)
+        return pprof_fail(decoder, PPROF_SAMPLE_LABELS,
+                          "sample %u: %" PRIu64 " labels, the limit is %" PRIu64
+                          " (max_profile_stacktrace_sample_labels)",
+                          profile->n_samples, n_labels, max);
+    profile->n_labels += (uint32_t)n_labels;
+    return true;
+}
+
+static bool
+count_lines(PprofDecoder *decoder, WireSpan span)
+{
+    for (WireField field; span.at < span.end;) {
+        if (!pprof_next(decoder, &span, &field))
+            return false;
+        decoder->profile.n_lines += field.number == 4;
+    }
+    return true;
+}
+
+/* Counts a field of a table, and what it contains. */
+static bool
+count_table(PprofDecoder *decoder, const WireField *field)
+{
+    Profile *profile = &decoder->profile;
+    WireSpan *table = &decoder->tables[field->number];
+    if (table->at == NULL)
+        table->at = field->start;
+    table->end = field->bytes.end;
+    switch (field->number) {
+    case FIELD_SAMPLE_TYPE:
+        profile->n_sample_types++;
+        return true;
+    case FIELD_SAMPLE:
+        if (!count_sample(decoder, field->bytes))
+            return false;
+        profile->n_samples++;
+        return true;
+    case FIELD_MAPPING:
+        profile->n_mappings++;
+        return true;
+    case FIELD_LOCATION:
+        profile->n_locations++;
+        return count_lines(decoder, field->bytes);
+    case FIELD_FUNCTION:
+        profile->n_functions++;
+        return true;
+    default:
+        profile->n_strings++;
+        return true;
+    }
+}
+
+static bool
+count_field(PprofDecoder *decoder, const WireField *field, const uint8_t *end)
+{
+    if (field->number >= PROFILE_FIELDS)
+        return true; /* of a newer version of the format */
+    bool is_bytes = field->number <= FIELD_STRING_TABLE || field->number == FIELD_PERIOD_TYPE;
+    bool may_pack = field->number == FIELD_COMMENT && field->type == WIRE_BYTES;
+    if (field->type != (is_bytes || may_pack ? WIRE_BYTES : WIRE_VARINT))
+        return pprof_fail_type(decoder, field, "profile", PPROF_FIELD_NAMES[field->number]);
+    if (field->number <= FIELD_STRING_TABLE)
+        return count_table(decoder, field);
+    if (field->number == FIELD_COMMENT || field->number == FIELD_PERIOD_TYPE) {
+        if (decoder->rare.at == NULL)
+            decoder->rare.at = field->start;
+        decoder->rare.end = end;
+    }
+    if (field->number == FIELD_COMMENT)
+        decoder->profile.n_comments += may_pack ? (uint32_t)pprof_count_varints(field->bytes) : 1;
+    else if (field->number == FIELD_PERIOD_TYPE)
+        decoder->profile.has_period_type = true;
+    else
+        decoder->header[field->number] = field->value;
+    return true;
+}
+
+bool
+pprof_count(PprofDecoder *decoder)
+{
+    const PprofInput *input = decoder->input;
+    WireSpan span = {input->data, input->data + input->size};
+    for (WireField field; span.at < span.end;) {
+        if (!pprof_next(decoder, &span, &field) || !count_field(decoder, &field, span.at))
+            return false;
+    }
+    const Profile *profile = &decoder->profile;
+    if (input->samples_max != 0 && profile->n_samples > input->samples_max)
+        return pprof_fail(decoder, PPROF_SAMPLES,
+                          "%u samples, the limit is %" PRIu64 " (max_profile_stacktrace_samples)",
+                          profile->n_samples, input->samples_max);
+    if (profile->n_sample_types == 0)
+        return pprof_fail(decoder, PPROF_MALFORMED, "sample_type: a profile needs at least one");
+    if (profile->n_strings == 0)
+        return pprof_fail(decoder, PPROF_MALFORMED, "string_table: the first string must be empty");
+    return true;
+}
