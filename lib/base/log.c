@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/base/json.h"
+#include "lib/base/jsonw.h"
 
 enum {
     SITE_SLOTS = 256,
@@ -171,18 +171,18 @@ field_text(const GLogField *field)
 static void
 json_member(JsonWriter *json, const char *key, const char *value)
 {
-    json_key(json, key);
-    json_string(json, value);
+    jsonw_key(json, key);
+    jsonw_string(json, value);
 }
 
 static void
 append_json(GString *out, const Message *message, unsigned cut)
 {
     g_auto(JsonWriter) json;
-    json_init(&json, 256);
+    jsonw_init(&json, 256);
     g_autoptr(GString) time = g_string_new(NULL);
     append_time(time);
-    json_object_begin(&json);
+    jsonw_object_begin(&json);
     json_member(&json, "time", time->str);
     json_member(&json, "level", level_name(message->level));
     json_member(&json, "module", message->domain);
@@ -195,10 +195,10 @@ append_json(GString *out, const Message *message, unsigned cut)
         json_member(&json, key, value);
     }
     if (cut > 0) {
-        json_key(&json, "left_out");
-        json_uint(&json, cut);
+        jsonw_key(&json, "left_out");
+        jsonw_uint(&json, cut);
     }
-    json_object_end(&json);
+    jsonw_object_end(&json);
     g_string_append_len(out, json.data, (gssize)json.size);
     g_string_append_c(out, '\n');
 }

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "lib/base/error.h"
-#include "lib/base/json.h"
+#include "lib/base/jsonw.h"
 
 const char *
 http_request_header(const HttpRequest *request, const char *name)
@@ -59,16 +59,16 @@ HttpResponse *
 http_response_error(unsigned status, const char *code, const char *message)
 {
     JsonWriter json;
-    json_init(&json, 256);
-    json_object_begin(&json);
-    json_key(&json, "code");
-    json_string(&json, code);
+    jsonw_init(&json, 256);
+    jsonw_object_begin(&json);
+    jsonw_key(&json, "code");
+    jsonw_string(&json, code);
     if (message[0] != '\0') {
-        json_key(&json, "message");
-        json_string(&json, message);
+        jsonw_key(&json, "message");
+        jsonw_string(&json, message);
     }
-    json_object_end(&json);
-    HttpResponse *response = http_response_new(status, "application/json", json_finish(&json));
+    jsonw_object_end(&json);
+    HttpResponse *response = http_response_new(status, "application/json", jsonw_finish(&json));
     response->message = g_strdup(message);
     return response;
 }

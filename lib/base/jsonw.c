@@ -1,4 +1,4 @@
-#include "lib/base/json.h"
+#include "lib/base/jsonw.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -9,7 +9,7 @@
 
 /* Makes room for `size` more bytes and returns where they go. */
 static char *
-json_reserve(JsonWriter *json, size_t size)
+jsonw_reserve(JsonWriter *json, size_t size)
 {
     if (json->capacity - json->size < size) {
         json->capacity = MAX(json->capacity * 2, json->size + size + 64);
@@ -19,35 +19,35 @@ json_reserve(JsonWriter *json, size_t size)
 }
 
 static void
-json_raw(JsonWriter *json, const char *text, size_t length)
+jsonw_raw(JsonWriter *json, const char *text, size_t length)
 {
-    memcpy(json_reserve(json, length), text, length);
+    memcpy(jsonw_reserve(json, length), text, length);
     json->size += length;
 }
 
 static void
-json_value_begin(JsonWriter *json)
+jsonw_value_begin(JsonWriter *json)
 {
     if (json->comma)
-        json_raw(json, ",", 1);
+        jsonw_raw(json, ",", 1);
     json->comma = true;
 }
 
 void
-json_init(JsonWriter *json, size_t hint)
+jsonw_init(JsonWriter *json, size_t hint)
 {
     *json = (JsonWriter){.data = g_malloc(MAX(hint, 16)), .capacity = MAX(hint, 16)};
 }
 
 void
-json_clear(JsonWriter *json)
+jsonw_clear(JsonWriter *json)
 {
     g_clear_pointer(&json->data, g_free);
     *json = (JsonWriter){0};
 }
 
 GBytes *
-json_finish(JsonWriter *json)
+jsonw_finish(JsonWriter *json)
 {
     GBytes *bytes = g_bytes_new_take(json->data, json->size);
     *json = (JsonWriter){0};
@@ -55,111 +55,111 @@ json_finish(JsonWriter *json)
 }
 
 static void
-json_open(JsonWriter *json, char bracket)
+jsonw_open(JsonWriter *json, char bracket)
 {
-    json_value_begin(json);
-    json_raw(json, &bracket, 1);
+    jsonw_value_begin(json);
+    jsonw_raw(json, &bracket, 1);
     json->comma = false;
 }
 
 static void
-json_close(JsonWriter *json, char bracket)
+jsonw_close(JsonWriter *json, char bracket)
 {
-    json_raw(json, &bracket, 1);
+    jsonw_raw(json, &bracket, 1);
     json->comma = true;
 }
 
 void
-json_object_begin(JsonWriter *json)
+jsonw_object_begin(JsonWriter *json)
 {
-    json_open(json, '{');
+    jsonw_open(json, '{');
 }
 
 void
-json_object_end(JsonWriter *json)
+jsonw_object_end(JsonWriter *json)
 {
-    json_close(json, '}');
+    jsonw_close(json, '}');
 }
 
 void
-json_array_begin(JsonWriter *json)
+jsonw_array_begin(JsonWriter *json)
 {
-    json_open(json, '[');
+    jsonw_open(json, '[');
 }
 
 void
-json_array_end(JsonWriter *json)
+jsonw_array_end(JsonWriter *json)
 {
-    json_close(json, ']');
+    jsonw_close(json, ']');
 }
 
 void
-json_key(JsonWriter *json, const char *key)
+jsonw_key(JsonWriter *json, const char *key)
 {
-    json_string(json, key);
-    json_raw(json, ":", 1);
+    jsonw_string(json, key);
+    jsonw_raw(json, ":", 1);
     json->comma = false;
 }
 
 /* Writes `byte` as an escape sequence. */
 static void
-json_escape(JsonWriter *json, unsigned char byte)
+jsonw_escape(JsonWriter *json, unsigned char byte)
 {
     static const char *const short_forms[32] = {
         ['\b'] = "\\b", ['\t'] = "\\t", ['\n'] = "\\n", ['\f'] = "\\f", ['\r'] = "\\r"};
     if (byte == '"' || byte == '\\') {
         char text[2] = {'\\', (char)byte};
-        json_raw(json, text, sizeof(text));
+        jsonw_raw(json, text, sizeof(text));
     } else if (short_forms[byte] != NULL) {
-        json_raw(json, short_forms[byte], 2);
+        jsonw_raw(json, short_forms[byte], 2);
     } else {
         static const char hex[] = "0123456789abcdef";
         char text[6] = {'\\', 'u', '0', '0', hex[byte >> 4], hex[byte & 15]};
-        json_raw(json, text, sizeof(text));
+        jsonw_raw(json, text, sizeof(text));
     }
 }
 
 /* Writes valid UTF-8, escaping what JSON wants escaped. */
 static void
-json_escaped(JsonWriter *json, const char *text, size_t length)
+jsonw_escaped(JsonWriter *json, const char *text, size_t length)
 {
     size_t start = 0;
     for (size_t i = 0; i < length; i++) {
         unsigned char byte = (unsigned char)text[i];
         if (byte >= 0x20 && byte != '"' && byte != '\\')
             continue;
-        json_raw(json, text + start, i - start);
-        json_escape(json, byte);
+        jsonw_raw(json, text + start, i - start);
+        jsonw_escape(json, byte);
         start = i + 1;
     }
-    json_raw(json, text + start, length - start);
+    jsonw_raw(json, text + start, length - start);
 }
 
 void
-json_string_n(JsonWriter *json, const char *text, size_t length)
+jsonw_string_n(JsonWriter *json, const char *text, size_t length)
 {
-    json_value_begin(json);
-    json_reserve(json, length + 2);
-    json_raw(json, "\"", 1);
+    jsonw_value_begin(json);
+    jsonw_reserve(json, length + 2);
+    jsonw_raw(json, "\"", 1);
     while (length > 0) {
         const char *end;
         if (g_utf8_validate_len(text, length, &end)) {
-            json_escaped(json, text, length);
+            jsonw_escaped(json, text, length);
             break;
         }
         size_t valid = (size_t)(end - text);
-        json_escaped(json, text, valid);
-        json_raw(json, "\xef\xbf\xbd", 3);
+        jsonw_escaped(json, text, valid);
+        jsonw_raw(json, "\xef\xbf\xbd", 3);
         text += valid + 1;
         length -= valid + 1;
     }
-    json_raw(json, "\"", 1);
+    jsonw_raw(json, "\"", 1);
 }
 
 void
-json_string(JsonWriter *json, const char *text)
+jsonw_string(JsonWriter *json, const char *text)
 {
-    json_string_n(json, text, strlen(text));
+    jsonw_string_n(json, text, strlen(text));
 }
 
 /* Writes the digits of `value` so that they end before `end`; returns where they start. */
@@ -174,7 +174,7 @@ format_digits(char *end, uint64_t value)
 }
 
 static void
-json_integer(JsonWriter *json, uint64_t magnitude, bool negative, bool quoted)
+jsonw_integer(JsonWriter *json, uint64_t magnitude, bool negative, bool quoted)
 {
     char text[INTEGER_DIGITS_MAX + 4];
     char *end = text + sizeof(text), *start = end;
@@ -185,8 +185,8 @@ json_integer(JsonWriter *json, uint64_t magnitude, bool negative, bool quoted)
         *--start = '-';
     if (quoted)
         *--start = '"';
-    json_value_begin(json);
-    json_raw(json, start, (size_t)(end - start));
+    jsonw_value_begin(json);
+    jsonw_raw(json, start, (size_t)(end - start));
 }
 
 static uint64_t
@@ -196,38 +196,38 @@ magnitude_of(int64_t value)
 }
 
 void
-json_int(JsonWriter *json, int64_t value)
+jsonw_int(JsonWriter *json, int64_t value)
 {
-    json_integer(json, magnitude_of(value), value < 0, false);
+    jsonw_integer(json, magnitude_of(value), value < 0, false);
 }
 
 void
-json_uint(JsonWriter *json, uint64_t value)
+jsonw_uint(JsonWriter *json, uint64_t value)
 {
-    json_integer(json, value, false, false);
+    jsonw_integer(json, value, false, false);
 }
 
 void
-json_int_string(JsonWriter *json, int64_t value)
+jsonw_int_string(JsonWriter *json, int64_t value)
 {
-    json_integer(json, magnitude_of(value), value < 0, true);
+    jsonw_integer(json, magnitude_of(value), value < 0, true);
 }
 
 void
-json_uint_string(JsonWriter *json, uint64_t value)
+jsonw_uint_string(JsonWriter *json, uint64_t value)
 {
-    json_integer(json, value, false, true);
+    jsonw_integer(json, value, false, true);
 }
 
 void
-json_double(JsonWriter *json, double value)
+jsonw_double(JsonWriter *json, double value)
 {
     if (!isfinite(value)) {
-        json_string(json, isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity");
+        jsonw_string(json, isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity");
         return;
     }
     if (value == floor(value) && fabs(value) < 9007199254740992.0) {
-        json_int(json, (int64_t)value);
+        jsonw_int(json, (int64_t)value);
         return;
     }
     char text[G_ASCII_DTOSTR_BUF_SIZE];
@@ -238,30 +238,30 @@ json_double(JsonWriter *json, double value)
         if (g_ascii_strtod(text, NULL) == value)
             break;
     }
-    json_value_begin(json);
-    json_raw(json, text, strlen(text));
+    jsonw_value_begin(json);
+    jsonw_raw(json, text, strlen(text));
 }
 
 void
-json_bool(JsonWriter *json, bool value)
+jsonw_bool(JsonWriter *json, bool value)
 {
-    json_value_begin(json);
-    json_raw(json, value ? "true" : "false", value ? 4 : 5);
+    jsonw_value_begin(json);
+    jsonw_raw(json, value ? "true" : "false", value ? 4 : 5);
 }
 
 void
-json_null(JsonWriter *json)
+jsonw_null(JsonWriter *json)
 {
-    json_value_begin(json);
-    json_raw(json, "null", 4);
+    jsonw_value_begin(json);
+    jsonw_raw(json, "null", 4);
 }
 
 void
-json_base64(JsonWriter *json, const uint8_t *data, size_t size)
+jsonw_base64(JsonWriter *json, const uint8_t *data, size_t size)
 {
     g_autofree char *text = g_base64_encode(data, size);
-    json_value_begin(json);
-    json_raw(json, "\"", 1);
-    json_raw(json, text, strlen(text));
-    json_raw(json, "\"", 1);
+    jsonw_value_begin(json);
+    jsonw_raw(json, "\"", 1);
+    jsonw_raw(json, text, strlen(text));
+    jsonw_raw(json, "\"", 1);
 }
