@@ -277,8 +277,10 @@ fail_transfer(const Exchange *exchange, CURLcode code, GError **error)
     case CURLE_OPERATION_TIMEDOUT:
         return error_set(error, CRESSET_ERROR_DEADLINE_EXCEEDED, "no reply from %s in time: %s",
                          host, why);
+    case CURLE_UNSUPPORTED_PROTOCOL: /* the scheme was checked before */
+        return error_set(error, CRESSET_ERROR_FAILED_PRECONDITION, "%s does not speak HTTP: %s",
+                         host, why);
     case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
         return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "bad URL for %s: %s", host, why);
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:

@@ -53,7 +53,7 @@ void http_client_free(HttpClient *client);
  *   DEADLINE_EXCEEDED   no whole reply within timeout_ms
  *   RESOURCE_EXHAUSTED  reply larger than reply_bytes_max
  *   INVALID_ARGUMENT    URL malformed or neither http nor https
- *   FAILED_PRECONDITION certificate not trusted, or no TLS agreed on
+ *   FAILED_PRECONDITION certificate not trusted, no TLS agreed on, or not HTTP at all
  *   CANCELLED           by `cancel` */
 bool http_client_send(HttpClient *client, const HttpRequest *request, HttpReply *ret_reply,
                       GError **error);

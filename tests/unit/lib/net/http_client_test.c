@@ -1,0 +1,337 @@
+#include "lib/net/http_client.h"
+
+#include <string.h>
+
+#include "lib/base/error.h"
+#include "tests/harness/check.h"
+#include "tests/harness/scripted_server.h"
+
+#define OK_HELLO "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+
+static int
+setup(void **state)
+{
+    *state = http_client_new(NULL);
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    http_client_free(*state);
+    return 0;
+}
+
+static void
+expect_failure(HttpClient *client, const HttpRequest *request, int code, const char *part)
+{
+    HttpReply reply = {0};
+    g_autoptr(GError) error = NULL;
+    assert_false(http_client_send(client, request, &reply, &error));
+    assert_error_says(error, part);
+    assert_int_equal(error->domain, CRESSET_ERROR);
+    assert_int_equal(error->code, code);
+    assert_null(reply.body);
+}
+
+static void
+test_get_returns_status_headers_and_body(void **state)
+{
+    const ScriptStep steps[] = {
+        {.reply = "HTTP/1.1 404 Not Found\r\nX-One: a\r\nx-one:  b \r\nContent-Length: 2\r\n\r\nno",
+         .end = SCRIPT_CLOSE}};
+    g_autoptr(ScriptedServer) server = scripted_server_new(steps, 1);
+    g_autofree char *url = scripted_server_url(server, "/a?b=c");
+    HttpRequest request = {.url = url, .headers = (const char *const[]){"X-Scope-OrgID: t1", NULL}};
+    g_auto(HttpReply) reply = {0};
+    g_autoptr(GError) error = NULL;
+    bool sent = http_client_send(*state, &request, &reply, &error);
+    assert_no_error(error);
+    assert_true(sent);
+    assert_int_equal(reply.status, 404);
+    assert_string_equal(http_reply_header(&reply, "x-one"), "b");
+    assert_null(http_reply_header(&reply, "x-two"));
+    assert_int_equal(g_bytes_get_size(reply.body), 2);
+    g_autofree char *seen = scripted_server_request(server, 0);
+    assert_true(g_str_has_prefix(seen, "GET /a?b=c HTTP/1.1\r\n"));
+    assert_contains(seen, "\r\nX-Scope-OrgID: t1\r\n");
+    assert_contains(seen, "\r\nUser-Agent: cresset/");
+}
+
+static void
+test_post_sends_the_whole_body(void **state)
+{
+    const ScriptStep steps[] = {{.reply = OK_HELLO, .end = SCRIPT_CLOSE}};
+    g_autoptr(ScriptedServer) server = scripted_server_new(steps, 1);
+    g_autofree char *url = scripted_server_url(server, "/push");
+    g_autofree char *text = g_strnfill(300000, 'p');
+    g_autoptr(GBytes) body = g_bytes_new(text, 300000);
+    HttpRequest request = {.url = url, .body = body};
+    g_auto(HttpReply) reply = {0};
+    assert_true(http_client_send(*state, &request, &reply, NULL));
+    g_autofree char *seen = scripted_server_request(server, 0);
+    assert_true(g_str_has_prefix(seen, "POST /push HTTP/1.1\r\n"));
+    assert_contains(seen, "\r\nContent-Length: 300000\r\n");
+    assert_lacks(seen, "100-continue");
+    assert_true(g_str_has_suffix(seen, "ppp"));
+}
+
+static void
+test_methods(void **state)
+{
+    const ScriptStep steps[] = {{.reply = "HTTP/1.1 204 No Content\r\n\r\n", .end = SCRIPT_CLOSE}};
+    g_autoptr(ScriptedServer) server = scripted_server_new(steps, 1);
+    g_autofree char *url = scripted_server_url(server, "/");
+    static const char *const methods[] = {"DELETE", "PUT", "HEAD"};
+    g_autoptr(GBytes) empty = g_bytes_new(NULL, 0);
+    for (size_t i = 0; i < G_N_ELEMENTS(methods); i++) {
+        HttpRequest request = {.url = url, .method = methods[i], .body = i == 1 ? empty : NULL};
+        g_auto(HttpReply) reply = {0};
+        assert_true(http_client_send(*state, &request, &reply, NULL));
+        assert_int_equal(reply.status, 204);
+        assert_int_equal(g_bytes_get_size(reply.body), 0);
+        g_autofree char *seen = scripted_server_request(server, i);
+        assert_true(g_str_has_prefix(seen, methods[i]));
+    }
+}
+
+static void
+test_connections_are_reused(void **state)
+{
+    const ScriptStep steps[] = {{.reply = OK_HELLO, .end = SCRIPT_KEEP}};
+    g_autoptr(ScriptedServer) server = scripted_server_new(steps, 1);
+    g_autofree char *url = scripted_server_url(server, "/");
+    HttpRequest request = {.url = url};
+    for (int i = 0; i < 5; i++) {
+        g_auto(HttpReply) reply = {0};
+        assert_true(http_client_send(*state, &request, &reply, NULL));
+    }
+    assert_int_equal(scripted_server_requests(server), 5);
+    assert_int_equal(scripted_server_connections(server), 1);
+}
+
+static void
+test_a_large_reply_is_refused(void **state)
+{
+    const ScriptStep steps[] = {
+        {.reply = "HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n",
+         .end = SCRIPT_CLOSE,
+         .padding = 1001},
+        {.reply = "HTTP/1.1 200 OK\r\n\r\n", .end = SCRIPT_CLOSE, .padding = 100000},
+        {.reply = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n",
+         .end = SCRIPT_CLOSE,
+         .padding = 1000},
+    };
+    g_autoptr(ScriptedServer) server = scripted_server_new(steps, G_N_ELEMENTS(steps));
+    g_autofree char *url = scripted_server_url(server, "/");
+    HttpRequest request = {.url = url, .reply_bytes_max = 1000};
+    expect_failure(*state, &request, CRESSET_ERROR_RESOURCE_EXHAUSTED, "larger than 1000 bytes");
+    expect_failure(*state, &request, CRESSET_ERROR_RESOURCE_EXHAUSTED, "127.0.0.1:");
+    g_auto(HttpReply) reply = {0};
+    assert_true(http_client_send(*state, &request, &reply, NULL));
+    assert_int_equal(g_bytes_get_size(reply.body), 1000);
+}
+
+/* 1 MiB of zeros in 1 KiB of gzip must hit the cap as its unpacked size. */
+static void
+test_the_cap_counts_unpacked_bytes(void **state)
+{
+    g_autoptr(GConverter) gzip =
+        G_CONVERTER(g_zlib_compressor_new(G_ZLIB_COMPRESSOR_FORMAT_GZIP, 9));
+    g_autofree char *zeros = g_malloc0(1 << 20), *packed = g_malloc0(1 << 16);
+    gsize n_read, n_written;
+    assert_int_equal(g_converter_convert(gzip, zeros, 1 << 20, packed, 1 << 16,
+                                         G_CONVERTER_INPUT_AT_END, &n_read, &n_written, NULL),
+                     G_CONVERTER_FINISHED);
+    g_autofree char *head = g_strdup_printf("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n"
+                                            "Content-Length: %zu\r\n\r\n",
+                                            (size_t)n_written);
+    g_autoptr(GBytes) body = g_bytes_new(packed, n_written);
+    const ScriptStep steps[] = {{.reply = head, .body = body}};
+    g_autoptr(ScriptedServer) server = scripted_server_new(steps, 1);
+    g_autofree char *url = scripted_server_url(server, "/");
+    HttpRequest request = {.url = url, .reply_bytes_max = 1 << 16};
+    expect_failure(*state, &request, CRESSET_ERROR_RESOURCE_EXHAUSTED, "larger than 65536 bytes");
+    request.reply_bytes_max = 1 << 20;
+    g_auto(HttpReply) reply = {0};
+    assert_true(http_client_send(*state, &request, &reply, NULL));
+    assert_int_equal(g_bytes_get_size(reply.body), 1 << 20);
+}
+
+static void
+test_a_cut_connection_is_unavailable(void **state)
+{
+    const ScriptStep steps[] = {
+        {.reply = NULL, .end = SCRIPT_RESET},
+        {.reply = NULL, .end = SCRIPT_CLOSE},
+        {.reply = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this", .end = SCRIPT_CLOSE},
+        {.reply = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel",
+         .end = SCRIPT_CLOSE},
+    };
+    g_autoptr(ScriptedServer) server = scripted_server_new(steps, G_N_ELEMENTS(steps));
+    g_autofree char *url = scripted_server_url(server, "/");
+    HttpRequest request = {.url = url};
+    for (size_t i = 0; i < G_N_ELEMENTS(steps); i++)
+        expect_failure(*state, &request, CRESSET_ERROR_UNAVAILABLE, "no reply from 127.0.0.1:");
+}
+
+static void
+test_a_peer_of_another_protocol(void **state)
+{
+    const ScriptStep steps[] = {{.reply = "220 ftp.example.org ready\r\n"}};
+    g_autoptr(ScriptedServer) server = scripted_server_new(steps, 1);
+    g_autofree char *url = scripted_server_url(server, "/");
+    HttpRequest request = {.url = url};
+    expect_failure(*state, &request, CRESSET_ERROR_FAILED_PRECONDITION, "does not speak HTTP");
+}
+
+static void
+test_a_refused_connection_names_host_and_reason(void **state)
+{
+    const ScriptStep steps[] = {{.reply = OK_HELLO, .end = SCRIPT_CLOSE}};
+    ScriptedServer *server = scripted_server_new(steps, 1);
+    g_autofree char *url = scripted_server_url(server, "/");
+    scripted_server_free(server);
+    g_autofree char *secret = g_strdup_printf("http://user:pa55word@%s", url + strlen("http://"));
+    HttpRequest request = {.url = secret};
+    HttpReply reply = {0};
+    g_autoptr(GError) error = NULL;
+    assert_false(http_client_send(*state, &request, &reply, &error));
+    assert_error_says(error, "127.0.0.1:");
+    assert_true(g_error_matches(error, CRESSET_ERROR, CRESSET_ERROR_UNAVAILABLE));
+    assert_lacks(error->message, "pa55word");
+}
+
+static void
+test_a_silent_server_runs_into_the_timeout(void **state)
+{
+    const ScriptStep steps[] = {
+        {.reply = NULL, .end = SCRIPT_STALL},
+        {.reply = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", .end = SCRIPT_STALL}};
+    g_autoptr(ScriptedServer) server = scripted_server_new(steps, 2);
+    g_autofree char *url = scripted_server_url(server, "/");
+    HttpRequest request = {.url = url, .timeout_ms = 100};
+    expect_failure(*state, &request, CRESSET_ERROR_DEADLINE_EXCEEDED, "in time");
+    expect_failure(*state, &request, CRESSET_ERROR_DEADLINE_EXCEEDED, "127.0.0.1:");
+}
+
+static void *
+cancel_when_asked(void *user)
+{
+    void **both = user;
+    while (scripted_server_requests(both[0]) == 0)
+        g_usleep(500);
+    g_cancellable_cancel(both[1]);
+    return NULL;
+}
+
+static void
+test_cancel_ends_a_wait(void **state)
+{
+    const ScriptStep steps[] = {{.reply = NULL, .end = SCRIPT_STALL}};
+    g_autoptr(ScriptedServer) server = scripted_server_new(steps, 1);
+    g_autoptr(GCancellable) cancel = g_cancellable_new();
+    g_autofree char *url = scripted_server_url(server, "/");
+    /* Without the cancel the test would run into its own time limit. */
+    HttpRequest request = {.url = url, .timeout_ms = 3600000, .cancel = cancel};
+    void *both[] = {server, cancel};
+    GThread *thread = g_thread_new("cancel", cancel_when_asked, both);
+    expect_failure(*state, &request, CRESSET_ERROR_CANCELLED, "cancelled");
+    (void)g_thread_join(thread);
+    expect_failure(*state, &request, CRESSET_ERROR_CANCELLED, "cancelled");
+}
+
+static void
+test_other_schemes_are_refused(void **state)
+{
+    static const char *const urls[] = {
+        "file:///etc/passwd", "ftp://127.0.0.1/",        "127.0.0.1:4040", "http://", "",
+        "http://:80/",        "gopher://127.0.0.1:70/_x"};
+    for (size_t i = 0; i < G_N_ELEMENTS(urls); i++) {
+        HttpRequest request = {.url = urls[i]};
+        expect_failure(*state, &request, CRESSET_ERROR_INVALID_ARGUMENT, "not a URL");
+    }
+}
+
+static void
+test_redirects_are_not_followed(void **state)
+{
+    const ScriptStep steps[] = {
+        {.reply = "HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n",
+         .end = SCRIPT_CLOSE}};
+    g_autoptr(ScriptedServer) server = scripted_server_new(steps, 1);
+    g_autofree char *url = scripted_server_url(server, "/");
+    HttpRequest request = {.url = url};
+    g_auto(HttpReply) reply = {0};
+    assert_true(http_client_send(*state, &request, &reply, NULL));
+    assert_int_equal(reply.status, 302);
+}
+
+static void
+test_retry_after_in_seconds(void **state)
+{
+    const ScriptStep steps[] = {
+        {.reply = "HTTP/1.1 429 Slow Down\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n",
+         .end = SCRIPT_CLOSE}};
+    g_autoptr(ScriptedServer) server = scripted_server_new(steps, 1);
+    g_autofree char *url = scripted_server_url(server, "/");
+    HttpRequest request = {.url = url};
+    g_auto(HttpReply) reply = {0};
+    assert_true(http_client_send(*state, &request, &reply, NULL));
+    assert_int_equal(reply.retry_after_ms, 7000);
+}
+
+static void *
+send_many(void *user)
+{
+    void **both = user;
+    HttpRequest request = {.url = both[1]};
+    size_t good = 0;
+    for (int i = 0; i < 50; i++) {
+        g_auto(HttpReply) reply = {0};
+        if (http_client_send(both[0], &request, &reply, NULL) && reply.status == 200 &&
+            memcmp(g_bytes_get_data(reply.body, NULL), "hello", 5) == 0)
+            good++;
+    }
+    return GSIZE_TO_POINTER(good);
+}
+
+static void
+test_threads_share_a_client(void **state)
+{
+    const ScriptStep steps[] = {{.reply = OK_HELLO, .end = SCRIPT_KEEP}};
+    g_autoptr(ScriptedServer) server = scripted_server_new(steps, 1);
+    g_autofree char *url = scripted_server_url(server, "/");
+    void *both[] = {*state, url};
+    GThread *threads[4];
+    for (size_t i = 0; i < G_N_ELEMENTS(threads); i++)
+        threads[i] = g_thread_new("send", send_many, both);
+    for (size_t i = 0; i < G_N_ELEMENTS(threads); i++)
+        assert_int_equal(GPOINTER_TO_SIZE(g_thread_join(threads[i])), 50);
+    assert_in_range(scripted_server_connections(server), 1, G_N_ELEMENTS(threads));
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(test_get_returns_status_headers_and_body),
+        CASE(test_post_sends_the_whole_body),
+        CASE(test_methods),
+        CASE(test_connections_are_reused),
+        CASE(test_a_large_reply_is_refused),
+        CASE(test_the_cap_counts_unpacked_bytes),
+        CASE(test_a_cut_connection_is_unavailable),
+        CASE(test_a_peer_of_another_protocol),
+        CASE(test_a_refused_connection_names_host_and_reason),
+        CASE(test_a_silent_server_runs_into_the_timeout),
+        CASE(test_cancel_ends_a_wait),
+        CASE(test_other_schemes_are_refused),
+        CASE(test_redirects_are_not_followed),
+        CASE(test_retry_after_in_seconds),
+        CASE(test_threads_share_a_client),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
