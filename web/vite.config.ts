@@ -1,0 +1,19 @@
+import react from '@vitejs/plugin-react';
+import { defineConfig } from 'vitest/config';
+
+// Relative addresses, so that the page also works behind a path prefix.
+export default defineConfig({
+  base: './',
+  plugins: [react()],
+  build: { target: 'es2023', assetsInlineLimit: 0, modulePreload: { polyfill: false }, chunkSizeWarningLimit: 600 },
+  worker: { format: 'es' },
+  server: {
+    proxy: Object.fromEntries(
+      ['/querier.v1.QuerierService', '/api/', '/pyroscope/'].map((path) => [
+        path,
+        process.env['CRESSET_SERVER'] ?? 'http://127.0.0.1:4040',
+      ]),
+    ),
+  },
+  test: { environment: 'node', include: ['src/**/*.test.ts'], benchmark: { include: ['src/**/*.bench.ts'] } },
+});
