@@ -10,6 +10,10 @@
 #define CRESSET_SAMPLE_LABELS_MAX 100
 /* "max_profile_stacktrace_depth": frames of one stack; leaf-most ones are cut. */
 #define CRESSET_STACK_DEPTH_MAX 1000
+/* Lines (inlined calls) of one location, and frames that one profile may add to a dataset: what
+ * keeps a small profile from unfolding into a huge trie. Real inlining stays below 100 lines. */
+#define CRESSET_LOCATION_LINES_MAX 1000
+#define CRESSET_PROFILE_FRAMES_MAX (4 * 1024 * 1024)
 /* "max_profile_symbol_value_length": bytes of one string; the tail is kept. */
 #define CRESSET_SYMBOL_LENGTH_MAX 65535
 /* "max_label_names_per_series", "max_label_name_length", "max_label_value_length". */

@@ -6,7 +6,8 @@
  * root. Node 0 is the root and has no location. A parent's id is always smaller than its child's,
  * so totals are one reverse pass. Beside it stands the function trie, the same stacks folded to
  * function names with inlined lines expanded; function_of_node maps a location node to the function
- * node it ends in. */
+ * node it ends in. In a block the function trie is in pre-order with siblings sorted by name, and
+ * function_of_node never falls: the stacks below a function path are one interval of node ids. */
 #pragma once
 #include <glib.h>
 #include <stdint.h>
@@ -27,6 +28,9 @@ typedef struct {
     uint32_t flags;              /* bit 0 functions, 1 filenames, 2 line numbers, 3 inline frames */
 } SymbolMapping;
 
+/* A location with lines has address 0, and its mapping no address range: the addresses of one
+ * source line, in every process, are one location. One without lines keeps both, and first_line is
+ * then the string that stands for its function: "[libc.so.6]" after its mapping, or "[unknown]". */
 typedef struct {
     uint64_t address;
     uint32_t mapping;             /* id + 1; 0 is none */
