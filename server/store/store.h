@@ -24,6 +24,8 @@ typedef struct {
  * is counted and set aside. Fails with one clear line when the directory is not writable
  * (PERMISSION_DENIED) or locked by another process (FAILED_PRECONDITION). */
 Store *store_open(const StoreConfig *config, GError **error);
+/* One line about what recovery had to set aside, for the program to log; NULL when all was well. */
+const char *store_notice(const Store *store);
 /* Seals nothing, loses nothing: waits for the appends under way and closes. */
 void store_close(Store *store);
 
@@ -38,7 +40,9 @@ typedef struct {
     uint8_t id[16]; /* UUID of the stored profile */
 } StoreRow;
 
-/* Called once from the commit thread: `error` is NULL when the rows are on disk (fsynced). */
+/* Called once from the commit thread: `error` is NULL when the rows are on disk (fsynced).
+ * RESOURCE_EXHAUSTED: no space, try again later; UNAVAILABLE: the log cannot be written, the store
+ * is read-only until a restart. Rows that failed may still be seen until then. */
 typedef void (*StoreDone)(void *data, const GError *error);
 
 /* Interns and frames `rows` of `tenant` as one atomic unit and returns; `done` is called when it is

@@ -1,0 +1,176 @@
+#include <string.h>
+
+#include "lib/base/error.h"
+#include "server/store/head_private.h"
+#include "server/store/translate.h"
+
+/* Rows that are encoded but not yet part of the head, so that a failure leaves none behind. */
+typedef struct {
+    HeadDataset *dataset;
+    HeadRow row;
+} StagedRow;
+
+static HeadDataset *
+dataset_of(Head *head, const char *tenant, const Labels *labels)
+{
+    const char *service = labels_get(labels, "service_name");
+    if (service == NULL)
+        service = "";
+    HeadDataset *dataset = head_find_dataset(head, tenant, service);
+    return dataset != NULL ? dataset : head_add_dataset(head, tenant, service);
+}
+
+static uint32_t
+series_of(Head *head, HeadDataset *dataset, const Labels *labels)
+{
+    void *id;
+    if (g_hash_table_lookup_extended(dataset->series_ids, labels, NULL, &id))
+        return GPOINTER_TO_UINT(id);
+    uint32_t added = dataset->series.n;
+    Labels *kept = labels_ref(labels);
+    *(Labels **)column_push(&dataset->series, &head->guard, 1) = kept;
+    g_hash_table_insert(dataset->series_ids, kept, GUINT_TO_POINTER(added));
+    return added;
+}
+
+static void
+reserve_scratch(Head *head, size_t n)
+{
+    if (2 * n > head->keys_capacity) {
+        head->keys_capacity = MAX(2 * n, 4096u);
+        head->keys = g_renew(SampleKey, head->keys, head->keys_capacity);
+    }
+    if (SAMPLE_RUN_SIZE_MAX(n) > head->encoded_capacity) {
+        head->encoded_capacity = MAX(SAMPLE_RUN_SIZE_MAX(n), 65536u);
+        head->encoded = g_realloc(head->encoded, head->encoded_capacity);
+    }
+}
+
+static bool
+encode_samples(Head *head, Translation *translation, const StoreRow *from, HeadRow *row,
+               GError **error)
+{
+    reserve_scratch(head, from->n_samples);
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < from->n_samples; i++) {
+        head->keys[i].position = i;
+        if (!translation_node(translation, from->samples[i], &head->keys[i].node, error))
+            return false;
+        total += (uint64_t)from->values[i];
+    }
+    sample_keys_sort(head->keys, head->keys + from->n_samples, from->n_samples);
+    size_t size = sample_run_encode(head->encoded, head->keys, from->n_samples, from->values,
+                                    &row->n_samples);
+    row->total = (int64_t)total;
+    row->samples = head_keep_bytes(head, head->encoded, size);
+    row->samples_size = (uint32_t)size;
+    return true;
+}
+
+static bool
+stage_rows(Head *head, const char *tenant, const StoreRow *rows, size_t n_rows, StagedRow *staged,
+           GError **error)
+{
+    Translation translation = {0};
+    bool is_ok = true;
+    for (size_t i = 0; i < n_rows && is_ok; i++) {
+        const StoreRow *from = &rows[i];
+        HeadDataset *dataset = dataset_of(head, tenant, from->labels);
+        if (translation.table != &dataset->symbols || translation.profile != from->profile) {
+            translation_clear(&translation);
+            translation_init(&translation, &dataset->symbols, from->profile);
+        }
+        staged[i].dataset = dataset;
+        HeadRow *row = &staged[i].row;
+        *row = (HeadRow){.time_ns = from->time_ns,
+                         .duration_ns = from->duration_ns,
+                         .period = from->period,
+                         .series = series_of(head, dataset, from->labels)};
+        memcpy(row->id, from->id, sizeof row->id);
+        is_ok = encode_samples(head, &translation, from, row, error);
+    }
+    translation_clear(&translation);
+    return is_ok;
+}
+
+static void
+write_labels(Wire *frame, const Labels *labels)
+{
+    wire_put_varint(frame, labels->n_labels);
+    for (uint32_t i = 0; i < labels->n_labels; i++) {
+        wire_put_text(frame, labels->labels[i].name);
+        wire_put_text(frame, labels->labels[i].value);
+    }
+}
+
+static void
+write_row(Wire *frame, const HeadRow *row)
+{
+    wire_put_varint(frame, row->series);
+    wire_put_varint(frame, zigzag(row->time_ns));
+    wire_put_varint(frame, zigzag(row->duration_ns));
+    wire_put_varint(frame, zigzag(row->period));
+    wire_put_varint(frame, zigzag(row->total));
+    wire_put(frame, row->id, sizeof row->id);
+    wire_put_varint(frame, row->n_samples);
+    wire_put_varint(frame, row->samples_size);
+    wire_put(frame, row->samples, row->samples_size);
+}
+
+/* A dataset gets its number when the log first names it, which repeats on recovery; one that only a
+ * failed append has touched has none. */
+static void
+write_dataset(Head *head, Wire *frame, HeadDataset *dataset)
+{
+    if (!dataset->is_framed)
+        dataset->number = head->n_framed++;
+    wire_put_varint(frame, dataset->number);
+    if (!dataset->is_framed)
+        wire_put_text(frame, dataset->service);
+    symbol_table_write(&dataset->symbols, &dataset->framed, frame);
+    wire_put_varint(frame, dataset->series.n - dataset->framed_series);
+    for (uint32_t i = dataset->framed_series; i < dataset->series.n; i++)
+        write_labels(frame, ((Labels **)dataset->series.data)[i]);
+    wire_put_varint(frame, dataset->rows.n - dataset->framed_rows);
+    for (uint32_t i = dataset->framed_rows; i < dataset->rows.n; i++)
+        write_row(frame, (HeadRow *)dataset->rows.data + i);
+    dataset->is_framed = true;
+    dataset->framed = symbol_table_counts(&dataset->symbols);
+    dataset->framed_series = dataset->series.n;
+    dataset->framed_rows = dataset->rows.n;
+}
+
+static void
+write_frame(Head *head, const char *tenant, GPtrArray *touched, Wire *frame)
+{
+    wire_put_text(frame, tenant);
+    wire_put_varint(frame, touched->len);
+    for (unsigned i = 0; i < touched->len; i++)
+        write_dataset(head, frame, touched->pdata[i]);
+    g_mutex_lock(&head->guard.lock);
+    for (unsigned i = 0; i < touched->len; i++) {
+        HeadDataset *dataset = touched->pdata[i];
+        dataset->is_touched = false;
+        head_publish_locked(head, dataset);
+    }
+    g_mutex_unlock(&head->guard.lock);
+}
+
+bool
+head_append(Head *head, const char *tenant, const StoreRow *rows, size_t n_rows, Wire *frame,
+            GError **error)
+{
+    g_autofree StagedRow *staged = g_new(StagedRow, n_rows + 1);
+    if (!stage_rows(head, tenant, rows, n_rows, staged, error))
+        return false;
+    g_autoptr(GPtrArray) touched = g_ptr_array_new();
+    for (size_t i = 0; i < n_rows; i++) {
+        HeadDataset *dataset = staged[i].dataset;
+        *(HeadRow *)column_push(&dataset->rows, &head->guard, 1) = staged[i].row;
+        if (!dataset->is_touched)
+            g_ptr_array_add(touched, dataset);
+        dataset->is_touched = true;
+    }
+    write_frame(head, tenant, touched, frame);
+    return true;
+}

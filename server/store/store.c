@@ -1,0 +1,103 @@
+#include "server/store/store.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "lib/base/error.h"
+#include "server/store/source.h"
+#include "server/store/store_private.h"
+
+static bool
+not_writable(const Store *store, int failure, GError **error)
+{
+    return error_set(error, CRESSET_ERROR_PERMISSION_DENIED, "data directory %s: not writable: %s",
+                     store->data_dir, g_strerror(-failure));
+}
+
+static bool
+prepare_dir(Store *store, GError **error)
+{
+    const DiskOps *ops = store->disk->ops;
+    int result = ops->make_dir(store->disk, store->segment_dir);
+    if (result < 0)
+        return not_writable(store, result, error);
+    g_autofree char *lock = g_build_filename(store->data_dir, "LOCK", NULL);
+    store->lock_fd = ops->lock(store->disk, lock);
+    if (store->lock_fd == -EWOULDBLOCK)
+        return error_set(error, CRESSET_ERROR_FAILED_PRECONDITION,
+                         "data directory %s: in use by another server", store->data_dir);
+    return store->lock_fd >= 0 || not_writable(store, store->lock_fd, error);
+}
+
+static Store *
+store_new(const StoreConfig *config, Disk *disk)
+{
+    Store *store = g_new0(Store, 1);
+    store->config = *config;
+    store->disk = disk;
+    store->lock_fd = -1;
+    store->data_dir = g_canonicalize_filename(config->data_dir, NULL);
+    store->config.data_dir = store->data_dir;
+    store->segment_dir = g_build_filename(store->data_dir, "segments", NULL);
+    store->metrics = metrics_new(store_metric_rows, STORE_N_METRICS);
+    store->waiters = g_array_new(FALSE, FALSE, sizeof(Waiter));
+    store->frozen = g_ptr_array_new_with_free_func((GDestroyNotify)head_unref);
+    g_mutex_init(&store->append_lock);
+    g_mutex_init(&store->source_lock);
+    g_cond_init(&store->append_cond);
+    return store;
+}
+
+Store *
+store_open_on(const StoreConfig *config, Disk *disk, GError **error)
+{
+    g_autoptr(Store) store = store_new(config, disk);
+    if (!prepare_dir(store, error) || !store_recover(store, error))
+        return NULL;
+    store->segment = segment_create(disk, store->segment_dir, error);
+    if (store->segment == NULL)
+        return NULL;
+    store->head = head_new(store->segment->id.text);
+    store->commit_thread = g_thread_new("store-commit", store_commit_run, store);
+    return g_steal_pointer(&store);
+}
+
+Store *
+store_open(const StoreConfig *config, GError **error)
+{
+    return store_open_on(config, disk_system(), error);
+}
+
+void
+store_close(Store *store)
+{
+    if (store == NULL)
+        return;
+    g_mutex_lock(&store->append_lock);
+    store->is_stopping = true;
+    g_cond_broadcast(&store->append_cond);
+    g_mutex_unlock(&store->append_lock);
+    g_clear_pointer(&store->commit_thread, g_thread_join);
+    segment_free(store->segment);
+    head_unref(store->head);
+    g_ptr_array_unref(store->frozen);
+    g_array_unref(store->waiters);
+    wire_clear(&store->pending);
+    metrics_free(store->metrics);
+    g_clear_error(&store->fault);
+    if (store->lock_fd >= 0)
+        store->disk->ops->close(store->disk, store->lock_fd);
+    g_mutex_clear(&store->append_lock);
+    g_mutex_clear(&store->source_lock);
+    g_cond_clear(&store->append_cond);
+    g_free(store->notice);
+    g_free(store->segment_dir);
+    g_free(store->data_dir);
+    g_free(store);
+}
+
+const char *
+store_notice(const Store *store)
+{
+    return store->notice;
+}

@@ -1,0 +1,412 @@
+#include "tests/unit/server/store/fixture.h"
+
+#include <string.h>
+#include <xxhash.h>
+
+static GMutex lock;
+static GCond answered;
+static unsigned n_waiting;
+
+static uint64_t
+path_hash(uint64_t above, const char *name, size_t length)
+{
+    return (above * 0x9E3779B97F4A7C15ull) ^ XXH3_64bits(name, length);
+}
+
+static ProfileString
+text_of(char *text)
+{
+    return (ProfileString){text, (uint32_t)strlen(text)};
+}
+
+/* Strings: "", file, build id, function names. */
+static void
+make_functions(Profile *profile, const FixtureShape *shape)
+{
+    profile->n_strings = shape->n_functions + 3;
+    profile->strings = g_new0(ProfileString, profile->n_strings);
+    profile->strings[0] = text_of(g_strdup(""));
+    profile->strings[1] = text_of(g_strdup("/usr/bin/program"));
+    profile->strings[2] = text_of(g_strdup("0123456789abcdef"));
+    profile->n_functions = shape->n_functions;
+    profile->functions = g_new0(ProfileFunction, shape->n_functions);
+    for (uint32_t i = 0; i < shape->n_functions; i++) {
+        profile->strings[3 + i] = text_of(g_strdup_printf("%s%u", shape->prefix, i));
+        profile->functions[i] = (ProfileFunction){i + 1, 3 + i, 3 + i, 1, 10};
+    }
+    profile->n_mappings = 1;
+    profile->mappings = g_new0(ProfileMapping, 1);
+    profile->mappings[0] = (ProfileMapping){.id = 1,
+                                            .start = 0x400000,
+                                            .limit = 0x500000,
+                                            .filename = 1,
+                                            .build_id = 2,
+                                            .has_functions = true};
+}
+
+/* Two locations per function: one of its own, one with the next function inlined into it. */
+static void
+make_locations(Profile *profile, const FixtureShape *shape)
+{
+    uint32_t n = shape->n_functions;
+    profile->n_locations = 2 * n;
+    profile->locations = g_new0(ProfileLocation, 2 * n);
+    profile->n_lines = 3 * n;
+    profile->lines = g_new0(ProfileLine, 3 * n);
+    for (uint32_t i = 0; i < n; i++) {
+        profile->lines[3 * i] = (ProfileLine){i, 20};
+        profile->lines[3 * i + 1] = (ProfileLine){(i + 1) % n, 21};
+        profile->lines[3 * i + 2] = (ProfileLine){i, 22};
+        for (uint32_t j = 0; j < 2; j++) {
+            uint64_t address = shape->has_addresses ? 0x400000 + 32 * i + 16 * j : 0;
+            profile->locations[2 * i + j] =
+                (ProfileLocation){2 * i + j + 1, address, 0, 3 * i + j, 1 + j, false};
+        }
+    }
+}
+
+static uint64_t
+stack_hash(const Profile *profile, const ProfileSample *sample)
+{
+    uint64_t hash = 0;
+    for (uint32_t i = sample->n_locations; i-- > 0;) {
+        const ProfileLocation *location =
+            &profile->locations[profile->stack_locations[sample->first_location + i]];
+        for (uint32_t j = location->n_lines; j-- > 0;) {
+            uint32_t function = profile->lines[location->first_line + j].function;
+            ProfileString name = profile->strings[profile->functions[function].name];
+            hash = path_hash(hash, name.data, name.length);
+        }
+    }
+    return hash;
+}
+
+FixtureProfile *
+fixture_profile_new(GRand *random, const FixtureShape *shape)
+{
+    FixtureProfile *made = g_new0(FixtureProfile, 1);
+    Profile *profile = &made->profile;
+    make_functions(profile, shape);
+    make_locations(profile, shape);
+    profile->n_samples = shape->n_samples;
+    profile->samples = g_new0(ProfileSample, shape->n_samples + 1);
+    profile->stack_locations = g_new0(uint32_t, shape->n_samples * shape->max_depth + 1);
+    made->stack_hash = g_new0(uint64_t, shape->n_samples + 1);
+    for (uint32_t i = 0; i < shape->n_samples; i++) {
+        ProfileSample *sample = &profile->samples[i];
+        sample->first_location = profile->n_stack_locations;
+        sample->n_locations = (uint32_t)g_rand_int_range(random, 0, (int)shape->max_depth + 1);
+        for (uint32_t j = 0; j < sample->n_locations; j++) {
+            /* Towards the root the choice narrows, as in real programs. */
+            uint32_t choice = MAX(1, profile->n_locations >> MIN(sample->n_locations - 1 - j, 0u));
+            choice = MAX(1, MIN(choice, 2 + 8 * (sample->n_locations - j)));
+            profile->stack_locations[profile->n_stack_locations++] =
+                (uint32_t)g_rand_int_range(random, 0, (int)MIN(choice, profile->n_locations));
+        }
+        made->stack_hash[i] = stack_hash(profile, sample);
+    }
+    return made;
+}
+
+void
+fixture_profile_free(FixtureProfile *made)
+{
+    Profile *profile = &made->profile;
+    for (uint32_t i = 0; i < profile->n_strings; i++)
+        g_free((char *)(uintptr_t)profile->strings[i].data);
+    g_free(profile->strings);
+    g_free(profile->functions);
+    g_free(profile->mappings);
+    g_free(profile->locations);
+    g_free(profile->lines);
+    g_free(profile->samples);
+    g_free(profile->stack_locations);
+    g_free(made->stack_hash);
+    g_free(made);
+}
+
+static void
+free_model_row(void *data)
+{
+    ModelRow *row = data;
+    g_free(row->tenant);
+    g_free(row->labels);
+    g_free(row);
+}
+
+void
+model_init(Model *model)
+{
+    model->rows = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_model_row);
+    model->next_id = 1;
+}
+
+void
+model_clear(Model *model)
+{
+    g_clear_pointer(&model->rows, g_hash_table_unref);
+}
+
+static char *
+id_text(const uint8_t *id)
+{
+    uint32_t words[4];
+    memcpy(words, id, sizeof words);
+    return g_strdup_printf("%08x%08x%08x%08x", words[0], words[1], words[2], words[3]);
+}
+
+static char *
+labels_text(const Labels *labels)
+{
+    GString *text = g_string_new(NULL);
+    for (uint32_t i = 0; i < labels->n_labels; i++)
+        g_string_append_printf(text, "%s=%s,", labels->labels[i].name, labels->labels[i].value);
+    return g_string_free(text, FALSE);
+}
+
+typedef struct {
+    ModelRow *rows[8];
+    unsigned n;
+} Acknowledgement;
+
+static void
+on_done(void *data, const GError *error)
+{
+    Acknowledgement *wanted = data;
+    g_mutex_lock(&lock);
+    for (unsigned i = 0; i < wanted->n; i++)
+        wanted->rows[i]->is_acked = error == NULL;
+    n_waiting--;
+    g_cond_broadcast(&answered);
+    g_mutex_unlock(&lock);
+    g_free(wanted);
+}
+
+void
+model_wait(Model *model)
+{
+    (void)model;
+    g_mutex_lock(&lock);
+    while (n_waiting > 0)
+        g_cond_wait(&answered, &lock);
+    g_mutex_unlock(&lock);
+}
+
+static Labels *
+make_labels(const ModelAppend *append, unsigned type)
+{
+    g_autofree char *profile_type = g_strdup_printf("process_cpu:type%u:count:cpu:ns", type);
+    Label pairs[] = {{"service_name", append->service},
+                     {"__name__", "process_cpu"},
+                     {"__profile_type__", profile_type},
+                     {"pod", append->pod}};
+    return labels_new(pairs, G_N_ELEMENTS(pairs));
+}
+
+static int64_t
+random_value(GRand *random, unsigned type)
+{
+    if (g_rand_int_range(random, 0, 50) == 0)
+        return (int64_t)g_rand_int(random) << 20 | 1;
+    int64_t value = g_rand_int_range(random, 0, 4) == 0 ? g_rand_int_range(random, 1, 300) : 1;
+    return type == 1 ? value * 10000000 : value;
+}
+
+static ModelRow *
+fill_row(Model *model, GRand *random, const FixtureProfile *profile, const ModelAppend *append,
+         unsigned type, StoreRow *row, const uint32_t *positions, int64_t *values)
+{
+    ModelRow *wanted = g_new0(ModelRow, 1);
+    *row = (StoreRow){.labels = make_labels(append, type),
+                      .profile = &profile->profile,
+                      .samples = positions,
+                      .values = values,
+                      .n_samples = profile->profile.n_samples,
+                      .time_ns = append->time_ns,
+                      .duration_ns = 10000000000 + type,
+                      .period = 10000000};
+    memcpy(row->id, (uint32_t[]){model->next_id++, type, 7, g_rand_int(random)}, 16);
+    for (uint32_t i = 0; i < row->n_samples; i++) {
+        values[i] = random_value(random, type);
+        wanted->total += values[i];
+        wanted->fingerprint += (uint64_t)values[i] * profile->stack_hash[i];
+    }
+    wanted->tenant = g_strdup(append->tenant);
+    wanted->labels = labels_text(row->labels);
+    wanted->time_ns = row->time_ns;
+    wanted->duration_ns = row->duration_ns;
+    wanted->period = row->period;
+    return wanted;
+}
+
+bool
+model_append(Model *model, Store *store, GRand *random, const FixtureProfile *profile,
+             const ModelAppend *append)
+{
+    StoreRow rows[8];
+    int64_t *values[8];
+    uint32_t n = profile->profile.n_samples;
+    g_autofree uint32_t *positions = g_new(uint32_t, n + 1);
+    for (uint32_t i = 0; i < n; i++)
+        positions[i] = i;
+    Acknowledgement *wanted = g_new0(Acknowledgement, 1);
+    wanted->n = append->n_types;
+    for (unsigned type = 0; type < append->n_types; type++) {
+        values[type] = g_new(int64_t, n + 1);
+        wanted->rows[type] =
+            fill_row(model, random, profile, append, type, &rows[type], positions, values[type]);
+        g_hash_table_insert(model->rows, id_text(rows[type].id), wanted->rows[type]);
+    }
+    g_mutex_lock(&lock);
+    n_waiting++;
+    g_mutex_unlock(&lock);
+    bool is_ok = store_append(store, append->tenant, rows, append->n_types, on_done, wanted, NULL);
+    if (!is_ok) {
+        GError failed = {0};
+        on_done(wanted, &failed);
+    }
+    for (unsigned type = 0; type < append->n_types; type++) {
+        labels_unref((Labels *)(uintptr_t)rows[type].labels);
+        g_free(values[type]);
+    }
+    return is_ok;
+}
+
+typedef struct {
+    Model *model;
+    char *wrong;
+    GRand *random;
+} Check;
+
+/* The hash of the folded path of every node. */
+static uint64_t *
+node_hashes(const SymbolView *symbols)
+{
+    g_autofree uint64_t *functions = g_new0(uint64_t, symbols->n_function_nodes);
+    for (uint32_t i = 1; i < symbols->n_function_nodes; i++) {
+        uint32_t length;
+        const char *name = symbol_string(symbols, symbols->function_name[i], &length);
+        g_assert(symbols->function_parent[i] < i);
+        functions[i] = path_hash(functions[symbols->function_parent[i]], name, length);
+    }
+    uint64_t *nodes = g_new0(uint64_t, symbols->n_nodes);
+    for (uint32_t i = 0; i < symbols->n_nodes; i++) {
+        g_assert(i == 0 || symbols->node_parent[i] < i);
+        nodes[i] = functions[symbols->function_of_node[i]];
+    }
+    return nodes;
+}
+
+static void
+compare_row(Check *check, const StoreDataset *dataset, uint32_t at, uint64_t fingerprint)
+{
+    const StoreRowView *row = &dataset->rows[at];
+    g_autofree char *id = id_text(row->id);
+    g_autofree char *labels = labels_text(dataset->series[row->series].labels);
+    ModelRow *wanted = g_hash_table_lookup(check->model->rows, id);
+    if (wanted == NULL)
+        check->wrong = g_strdup_printf("row %s was never appended", id);
+    else if (++wanted->n_seen > 1)
+        check->wrong = g_strdup_printf("row %s is there %u times", id, wanted->n_seen);
+    else if (strcmp(wanted->tenant, dataset->tenant) != 0 || strcmp(wanted->labels, labels) != 0)
+        check->wrong = g_strdup_printf("row %s has labels %s, not %s", id, labels, wanted->labels);
+    else if (wanted->time_ns != row->time_ns || wanted->duration_ns != row->duration_ns ||
+             wanted->period != row->period || wanted->total != row->total)
+        check->wrong = g_strdup_printf("row %s has another time, duration, period or total", id);
+    else if (wanted->fingerprint != fingerprint)
+        check->wrong = g_strdup_printf("row %s has other samples", id);
+}
+
+static bool
+check_dataset(const StoreDataset *dataset, void *data, GError **error)
+{
+    Check *check = data;
+    g_autofree uint64_t *hashes = node_hashes(dataset->symbols);
+    g_autofree int64_t *totals = g_new0(int64_t, dataset->symbols->n_nodes);
+    for (uint32_t i = 0; i < dataset->n_rows && check->wrong == NULL; i++) {
+        const StoreRowView *row = &dataset->rows[i];
+        if (i > 0 && (row[-1].series > row->series ||
+                      (row[-1].series == row->series && row[-1].time_ns > row->time_ns)))
+            check->wrong = g_strdup("rows are not sorted by series and time");
+        memset(totals, 0, dataset->symbols->n_nodes * sizeof *totals);
+        if (!store_dataset_accumulate(dataset, &i, 1, totals, error))
+            return false;
+        uint64_t fingerprint = 0;
+        for (uint32_t node = 0; node < dataset->symbols->n_nodes; node++)
+            fingerprint += (uint64_t)totals[node] * hashes[node];
+        compare_row(check, dataset, i, fingerprint);
+    }
+    return check->wrong == NULL;
+}
+
+static char *
+visit_all(Check *check, Store *store, const char *tenant, StoreVisit visit)
+{
+    g_autoptr(GError) error = NULL;
+    bool is_partial = false;
+    if (!store_visit(store, tenant, NULL, INT64_MIN, INT64_MAX, STORE_WITH_SAMPLES, visit, check,
+                     &is_partial, &error))
+        return g_strdup_printf("visit failed: %s", error->message);
+    if (is_partial && check->wrong == NULL)
+        return g_strdup("the answer is partial");
+    return check->wrong;
+}
+
+char *
+model_check(Model *model, Store *store)
+{
+    GHashTableIter iter;
+    void *key, *value;
+    g_hash_table_iter_init(&iter, model->rows);
+    while (g_hash_table_iter_next(&iter, &key, &value))
+        ((ModelRow *)value)->n_seen = 0;
+    Check check = {.model = model};
+    g_auto(GStrv) tenants = store_tenants(store);
+    for (size_t i = 0; tenants[i] != NULL; i++) {
+        char *wrong = visit_all(&check, store, tenants[i], check_dataset);
+        if (wrong != NULL)
+            return wrong;
+    }
+    g_hash_table_iter_init(&iter, model->rows);
+    while (g_hash_table_iter_next(&iter, &key, &value)) {
+        const ModelRow *row = value;
+        if (row->is_acked && row->n_seen != 1)
+            return g_strdup_printf("acknowledged row %s is there %u times", (char *)key,
+                                   row->n_seen);
+    }
+    return NULL;
+}
+
+static bool
+check_sums(const StoreDataset *dataset, void *data, GError **error)
+{
+    Check *check = data;
+    g_autofree uint64_t *hashes = node_hashes(dataset->symbols);
+    g_autofree int64_t *totals = g_new0(int64_t, dataset->symbols->n_nodes);
+    g_autofree uint32_t *rows = g_new(uint32_t, dataset->n_rows);
+    uint64_t wanted = 0, fingerprint = 0;
+    uint32_t n = 0;
+    int chance = g_rand_int_range(check->random, 0, 5);
+    for (uint32_t i = 0; i < dataset->n_rows; i++) {
+        if (g_rand_int_range(check->random, 0, 4) < chance) {
+            g_autofree char *id = id_text(dataset->rows[i].id);
+            const ModelRow *row = g_hash_table_lookup(check->model->rows, id);
+            wanted += row->fingerprint;
+            rows[n++] = i;
+        }
+    }
+    if (!store_dataset_accumulate(dataset, rows, n, totals, error))
+        return false;
+    for (uint32_t node = 0; node < dataset->symbols->n_nodes; node++)
+        fingerprint += (uint64_t)totals[node] * hashes[node];
+    if (fingerprint != wanted)
+        check->wrong = g_strdup_printf("sum over %u rows differs", n);
+    return check->wrong == NULL;
+}
+
+char *
+model_check_sums(Model *model, Store *store, GRand *random, const char *tenant)
+{
+    Check check = {.model = model, .random = random};
+    return visit_all(&check, store, tenant, check_sums);
+}
