@@ -5,6 +5,7 @@
  * rules: offsets are small multiples of 8. Any thread. */
 #pragma once
 #include <glib.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +25,10 @@ enum {
 
 typedef struct UnwindRules UnwindRules;
 
+/* Receives the rows of a function in ascending order: `rule` holds from `address` on. Returning
+ * false ends the function. */
+typedef bool (*UnwindRowFunc)(void *data, uint64_t address, const struct unwind_rule *rule);
+
 UnwindRules *unwind_rules_new(void);
 void unwind_rules_free(UnwindRules *rules);
 
@@ -34,5 +39,7 @@ uint16_t unwind_rules_intern(UnwindRules *rules, const struct unwind_rule *rule)
 size_t unwind_rules_count(UnwindRules *rules);
 /* The array, valid as long as `rules`; the first unwind_rules_count() entries never change. */
 const struct unwind_rule *unwind_rules_data(const UnwindRules *rules);
+/* A hash of all 16 bytes, for caches in front of the array. */
+uint64_t unwind_rule_hash(const struct unwind_rule *rule);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(UnwindRules, unwind_rules_free)

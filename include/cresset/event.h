@@ -22,7 +22,8 @@ enum unwind_cfa {
     UNWIND_CFA_REG,      /* register `reg` (DWARF number) + cfa_offset; known in frame 0 only */
     UNWIND_CFA_SP_DEREF, /* *(sp + cfa_offset) + cfa_addend */
     UNWIND_CFA_FP_DEREF, /* *(rbp + cfa_offset) + cfa_addend */
-    UNWIND_CFA_PLT,      /* sp + 8 + ((pc & 15) >= 11) * 8: lazy-binding PLT stubs */
+    UNWIND_CFA_PLT,      /* sp + 8 + ((pc & 15) >= reg) * 8: lazy-binding PLT stubs; reg is 11, or 9
+                            in those that start with endbr64 */
     UNWIND_CFA_SIGNAL,   /* sp points at the kernel's rt_sigframe: restore every register from it */
     UNWIND_CFA_STOP,     /* the outermost frame: unwinding is complete */
     UNWIND_CFA_FRAME_POINTER, /* no CFI here: rbp chain ([rbp] is the caller's rbp, [rbp+8] the pc)
@@ -42,7 +43,7 @@ enum unwind_fp {
 struct unwind_rule {
     uint8_t cfa; /* enum unwind_cfa */
     uint8_t fp;  /* enum unwind_fp */
-    uint8_t reg; /* DWARF register number for UNWIND_CFA_REG */
+    uint8_t reg; /* DWARF register number for UNWIND_CFA_REG, see UNWIND_CFA_PLT */
     uint8_t flags;
     int32_t cfa_offset; /* bytes */
     int32_t cfa_addend; /* bytes */
