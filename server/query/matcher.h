@@ -1,8 +1,12 @@
-/* Label selectors in PromQL syntax: {a="b", c!="d", e=~"re", f!~"re"}.
+/* Label selectors in PromQL syntax: {a="b", c!="d", e=~"re", f!~"re"}
+ * (https://prometheus.io/docs/prometheus/latest/querying/basics/).
  *
- * The empty string and "{}" match everything. A metric name in front is a matcher on __name__.
- * Names may be quoted ({"service.name"="x"}). Regular expressions are anchored at both ends and run
- * under PCRE2 match and depth limits; a missing label has the empty value. */
+ * The empty string and "{}" match everything. A metric name in front is a matcher on __name__, as
+ * is a quoted name alone ({"process_cpu"}). Label names may be quoted ({"service.name"="x"}). A
+ * missing label has the empty value. Regular expressions are anchored at both ends; they follow
+ * RE2's syntax (https://github.com/google/re2/wiki/Syntax): what PCRE2 has beyond it (back
+ * references, look-around, recursion, verbs) is refused, and matching has step, depth and memory
+ * limits. A set remembers the outcome per distinct value, so it belongs to one thread. */
 #pragma once
 #include <glib.h>
 #include <stdbool.h>
@@ -11,13 +15,19 @@
 
 typedef struct MatcherSet MatcherSet;
 
-/* Parses one selector; INVALID_ARGUMENT with the position of what is wrong. */
+/* Parses one selector; INVALID_ARGUMENT with the position (from 1) of what is wrong. */
 MatcherSet *matcher_set_parse(const char *selector, GError **error);
-/* Parses each of `selectors` (NULL-terminated) and joins them with AND. */
+/* Parses each of `selectors` (NULL-terminated, NULL is none) and joins them with AND. */
 MatcherSet *matcher_set_parse_all(const char *const *selectors, GError **error);
 void matcher_set_free(MatcherSet *set);
 
+/* A value on which a regular expression ran into its limits does not match; see
+ * matcher_set_check. */
 bool matcher_set_match(const MatcherSet *set, const Labels *labels);
+/* False, with INVALID_ARGUMENT, when a regular expression ran into its limits on some value so far:
+ * the matches are not complete then. */
+bool matcher_set_check(const MatcherSet *set, GError **error);
+
 /* The value that service_name must have when a matcher says so with "=", else NULL: what
  * store_visit can prune by. */
 const char *matcher_set_service(const MatcherSet *set);

@@ -1,9 +1,11 @@
 /* A tree of function names with values: the merged stacks of a query.
  *
  * Nodes stand in pre-order (a node's subtree follows it directly), siblings sorted by name in byte
- * order. Node 0 is the virtual root. Names are ids into a table of distinct names; name 0 is "". */
+ * order; only the "other" of a truncated tree stands behind its siblings. Node 0 is the virtual
+ * root, its own parent, at depth 0. Names are ids into a table of distinct names; name 0 is "". */
 #pragma once
 #include <glib.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct Tree {
@@ -16,19 +18,35 @@ typedef struct Tree {
 
 void tree_free(Tree *tree);
 
+/* The name of a node; not NUL-terminated. */
+static inline const char *
+tree_node_name(const Tree *tree, uint32_t node, uint32_t *ret_length)
+{
+    uint32_t start = tree->name_offset[tree->name[node]];
+    *ret_length = tree->name_offset[tree->name[node] + 1] - start;
+    return tree->name_bytes + start;
+}
+
 /* Builds a tree from stacks folded elsewhere. */
 typedef struct TreeBuilder TreeBuilder;
 TreeBuilder *tree_builder_new(void);
 void tree_builder_free(TreeBuilder *builder);
-/* The child of `parent` (0 is the root) called `name`, made when missing. Ids are the builder's. */
+/* The id of a name, for callers that use the same names again and again. */
+uint32_t tree_builder_name(TreeBuilder *builder, const char *name, size_t length);
+/* The child of `parent` (0 is the root) with the name `name_id`, made when missing. Node ids are
+ * the builder's. */
+uint32_t tree_builder_child_named(TreeBuilder *builder, uint32_t parent, uint32_t name_id);
+/* The same by the name itself. */
 uint32_t tree_builder_child(TreeBuilder *builder, uint32_t parent, const char *name, size_t length);
 void tree_builder_add(TreeBuilder *builder, uint32_t node, int64_t self);
 /* Sorts, sums up totals and gives the tree; the builder is empty afterwards. */
 Tree *tree_builder_finish(TreeBuilder *builder);
 
-/* A copy of at most about `max_nodes` nodes by the truncation rule of the Pyroscope API (nodes
- * whose total is below the heap minimum are folded into one child "other" behind their siblings,
- * and totals are kept at every level); max_nodes < 1 copies everything. */
+/* A copy of at most about `max_nodes` nodes (the virtual root not counted) by the truncation rule
+ * of the Pyroscope API: with more nodes, the smallest total that the `max_nodes` largest nodes have
+ * is the threshold; children below it, and children called "other", are folded into one child
+ * "other" behind their siblings, so that totals are kept at every level. Nodes with exactly the
+ * threshold stay. max_nodes < 1 copies everything. */
 Tree *tree_truncate(const Tree *tree, int64_t max_nodes);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Tree, tree_free)
