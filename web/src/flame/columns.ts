@@ -1,0 +1,144 @@
+// The columns of a flame graph, as the server sends them: one entry per node, in pre-order
+// (a node's subtree follows it directly), node 0 is the root.
+
+export interface Tree {
+  /** Id into the table of names. */
+  label: Uint32Array;
+  level: Uint32Array;
+  /** Total of the node, its own share included. */
+  value: Float64Array;
+  self: Float64Array;
+}
+
+export interface Meta {
+  total: string;
+  unit: string;
+  profile_type: string;
+  start_ms: number;
+  end_ms: number;
+  /** Small nodes were folded into "other" to stay below the limit of nodes. */
+  truncated: boolean;
+  /** A part of the stored data could not be read. */
+  partial: boolean;
+}
+
+export interface Columns extends Tree {
+  names: string[];
+  meta: Meta;
+}
+
+export const HEADER_BYTES = 32;
+const MAGIC = 0x47465243; // "CRFG", little-endian
+
+const align8 = (offset: number) => (offset + 7) & ~7;
+
+/** Decodes `application/vnd.cresset.flamegraph`. The arrays are views of `buffer`: nothing is copied. */
+export function decodeColumns(buffer: ArrayBuffer): Columns {
+  if (buffer.byteLength < HEADER_BYTES) throw new Error('flame graph: the answer ends inside its header');
+  const header = new DataView(buffer);
+  if (header.getUint32(0, true) !== MAGIC) throw new Error('flame graph: the answer is of another format');
+  const version = header.getUint32(4, true);
+  if (version !== 1) throw new Error(`flame graph: version ${version} is unknown; reload the page`);
+  const nodes = header.getUint32(8, true);
+  const names = header.getUint32(12, true);
+  const metaBytes = header.getUint32(16, true);
+  const nameBytes = header.getUint32(20, true);
+
+  let offset = HEADER_BYTES;
+  const section = (bytes: number): number => {
+    const start = offset;
+    if (start + bytes > buffer.byteLength) throw new Error('flame graph: the answer is cut short');
+    offset = align8(start + bytes);
+    return start;
+  };
+  const metaAt = section(metaBytes);
+  const value = new Float64Array(buffer, section(nodes * 8), nodes);
+  const self = new Float64Array(buffer, section(nodes * 8), nodes);
+  const label = new Uint32Array(buffer, section(nodes * 4), nodes);
+  const level = new Uint32Array(buffer, section(nodes * 4), nodes);
+  const nameOffset = new Uint32Array(buffer, section((names + 1) * 4), names + 1);
+  const bytes = new Uint8Array(buffer, section(nameBytes), nameBytes);
+  checkShape(label, level, names);
+  const meta = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, metaAt, metaBytes))) as Meta;
+  return { label, level, value, self, names: decodeNames(bytes, nameOffset), meta };
+}
+
+function checkShape(label: Uint32Array, level: Uint32Array, names: number) {
+  for (let i = 0; i < label.length; i++) {
+    if (label[i]! >= names) throw new Error(`flame graph: node ${i} has no name`);
+    if (i === 0 ? level[0] !== 0 : level[i] === 0 || level[i]! > level[i - 1]! + 1)
+      throw new Error(`flame graph: node ${i} has no parent`);
+  }
+}
+
+/** Names by their byte ranges; where all are ASCII (the rule), bytes are characters and one decode serves all. */
+function decodeNames(bytes: Uint8Array, offset: Uint32Array): string[] {
+  const count = offset.length - 1;
+  for (let i = 0; i < count; i++)
+    if (offset[i]! > offset[i + 1]! || offset[i + 1]! > bytes.length)
+      throw new Error(`flame graph: name ${i} lies outside of the answer`);
+  const decoder = new TextDecoder();
+  const all = decoder.decode(bytes);
+  const ascii = all.length === bytes.length;
+  const names = new Array<string>(count);
+  for (let i = 0; i < count; i++)
+    names[i] = ascii ? all.slice(offset[i], offset[i + 1]) : decoder.decode(bytes.subarray(offset[i], offset[i + 1]));
+  return names;
+}
+
+export interface Node {
+  name: string;
+  self?: number;
+  children?: Node[];
+}
+
+/** The same bytes from a tree of objects; the server's own encoder in small, for tests and benches. */
+export function encodeColumns(root: Node, meta: Partial<Meta> = {}): ArrayBuffer {
+  const label: number[] = [];
+  const level: number[] = [];
+  const value: number[] = [];
+  const self: number[] = [];
+  const ids = new Map<string, number>();
+  const visit = (node: Node, depth: number): number => {
+    const at = label.length;
+    if (!ids.has(node.name)) ids.set(node.name, ids.size);
+    label.push(ids.get(node.name)!);
+    level.push(depth);
+    self.push(node.self ?? 0);
+    value.push(0);
+    let total = node.self ?? 0;
+    for (const child of node.children ?? []) total += visit(child, depth + 1);
+    value[at] = total;
+    return total;
+  };
+  const total = visit(root, 0);
+  const text = new TextEncoder();
+  const names = [...ids.keys()].map((name) => text.encode(name));
+  const nameOffset = [0];
+  for (const name of names) nameOffset.push(nameOffset.at(-1)! + name.length);
+  const json = text.encode(
+    JSON.stringify({
+      total: String(total), unit: 'nanoseconds', profile_type: 'process_cpu:cpu:nanoseconds:cpu:nanoseconds',
+      start_ms: 0, end_ms: 0, truncated: false, partial: false, ...meta,
+    }),
+  );
+  const sizes = [json.length, label.length * 8, label.length * 8, label.length * 4, label.length * 4,
+    nameOffset.length * 4, nameOffset.at(-1)!];
+  const starts: number[] = [];
+  let end = HEADER_BYTES;
+  for (const size of sizes) {
+    starts.push(end);
+    end = align8(end + size);
+  }
+  const buffer = new ArrayBuffer(end);
+  const header = [MAGIC, 1, label.length, names.length, json.length, nameOffset.at(-1)!, 0, 0];
+  new Uint32Array(buffer, 0, 8).set(header);
+  new Uint8Array(buffer).set(json, starts[0]);
+  new Float64Array(buffer, starts[1], label.length).set(value);
+  new Float64Array(buffer, starts[2], label.length).set(self);
+  new Uint32Array(buffer, starts[3], label.length).set(label);
+  new Uint32Array(buffer, starts[4], label.length).set(level);
+  new Uint32Array(buffer, starts[5], nameOffset.length).set(nameOffset);
+  names.forEach((name, i) => new Uint8Array(buffer).set(name, starts[6]! + nameOffset[i]!));
+  return buffer;
+}

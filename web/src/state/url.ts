@@ -1,0 +1,67 @@
+// The state of the explore view, all of it, as the query of the address.
+import type { SortKey } from '../flame/table';
+import type { Range } from './time';
+
+export type Split = 'both' | 'flame' | 'table';
+export type Align = 'left' | 'right';
+
+export interface ExploreState extends Range {
+  tenant: string;
+  service: string;
+  type: string;
+  /** Further matchers, as text. */
+  labels: string;
+  search: string;
+  /** Name of the function whose sandwich is shown. */
+  sandwich: string;
+  /** See flame/focus.ts. */
+  focus: string;
+  split: Split;
+  align: Align;
+  sort: SortKey;
+  desc: boolean;
+  /** Seconds between refreshes; 0: off. */
+  refresh: number;
+  nodes: number;
+}
+
+export const defaultState: ExploreState = {
+  tenant: '', service: '', type: '', labels: '', from: 'now-1h', until: 'now', search: '', sandwich: '', focus: '',
+  split: 'both', align: 'left', sort: 'self', desc: true, refresh: 0, nodes: 16384,
+};
+
+export const nodeLimits = [4096, 16384, 65536, 262144] as const;
+export const refreshIntervals = [0, 5, 15, 60, 300] as const;
+
+const choice = <T extends string>(text: string | null, choices: readonly T[], otherwise: T): T =>
+  choices.includes(text as T) ? (text as T) : otherwise;
+
+/** Unknown or malformed parts take their defaults: an old link never breaks the page. */
+export function parseState(query: string): ExploreState {
+  const params = new URLSearchParams(query);
+  const text = (key: keyof ExploreState) => params.get(key) ?? (defaultState[key] as string);
+  const refresh = Number(params.get('refresh'));
+  const nodes = Number(params.get('nodes'));
+  return {
+    tenant: text('tenant'), service: text('service'), type: text('type'), labels: text('labels'),
+    from: text('from'), until: text('until'), search: text('search'), sandwich: text('sandwich'), focus: text('focus'),
+    split: choice(params.get('split'), ['both', 'flame', 'table'], defaultState.split),
+    align: choice(params.get('align'), ['left', 'right'], defaultState.align),
+    sort: choice(params.get('sort'), ['self', 'total', 'name'], defaultState.sort),
+    desc: params.get('desc') === null ? defaultState.desc : params.get('desc') !== '0',
+    refresh: refreshIntervals.find((interval) => interval === refresh) ?? defaultState.refresh,
+    nodes: Number.isInteger(nodes) && nodes >= 16 && nodes <= 1_048_576 ? nodes : defaultState.nodes,
+  };
+}
+
+/** Only what differs from the defaults, in a fixed order. */
+export function formatState(state: ExploreState): string {
+  const params = new URLSearchParams();
+  for (const key of Object.keys(defaultState) as (keyof ExploreState)[]) {
+    const value = state[key];
+    if (value === defaultState[key]) continue;
+    params.set(key, typeof value === 'boolean' ? (value ? '1' : '0') : String(value));
+  }
+  const text = params.toString();
+  return text === '' ? '' : `?${text}`;
+}
