@@ -17,7 +17,7 @@ typedef struct {
     int64_t start_ns, end_ns;   /* both inclusive */
     const MatcherSet *matchers; /* NULL matches everything */
     const char *profile_type;   /* five-part id, or NULL for all */
-    const GStrv call_site;      /* root first, NULL for no filter (StackTraceSelector) */
+    GStrv call_site;            /* root first, NULL for no filter (StackTraceSelector) */
     bool *ret_partial;          /* set when a block had to be left out; may be NULL */
 } Query;
 
