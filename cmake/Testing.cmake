@@ -18,6 +18,10 @@ function(cresset_test name)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT ${A_TIMEOUT} LABELS "${A_LABELS}"
     ENVIRONMENT "${A_ENV}")
+  # BPF programs, kernel limits and CPU time are shared by the whole machine: one such test at a time.
+  if("privileged" IN_LIST A_LABELS)
+    set_tests_properties(${name} PROPERTIES RESOURCE_LOCK privileged)
+  endif()
 endfunction()
 
 # cresset_fuzz(NOUN LIBS ...): tests/fuzz/NOUN_fuzz.c with LLVMFuzzerTestOneInput.

@@ -145,7 +145,7 @@ arena_grow_array(Arena *arena, void *old, size_t old_count, size_t new_count, si
         extend_last(arena, old, old_rounded, new_rounded - old_rounded))
         return old;
     void *grown = arena_alloc(arena, new_bytes);
-    if (grown != NULL && old_bytes > 0)
+    if (grown != NULL && old != NULL && old_bytes > 0)
         memcpy(grown, old, MIN(old_bytes, new_bytes));
     return grown;
 }
