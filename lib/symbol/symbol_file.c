@@ -1,5 +1,6 @@
 #include "lib/symbol/symbol_file.h"
 
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "lib/base/error.h"
@@ -11,7 +12,7 @@ struct SymbolFile {
     Elf *elf;
     char *path;
     int root_fd;
-    bool no_inlines;
+    bool is_image, no_inlines;
     bool has_debug_elf, has_table, has_dwarf; /* tried already */
     int debug_fd;
     Elf *debug_elf; /* separate debug file, or NULL */
@@ -31,6 +32,8 @@ symbol_file_new(const SymbolFileOptions *options, GError **error)
     GElf_Ehdr header;
     if (elf == NULL || elf_kind(elf) != ELF_K_ELF || gelf_getehdr(elf, &header) == NULL) {
         elf_end(elf);
+        if (options->root_fd >= 0)
+            close(options->root_fd);
         error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "%s: not a readable ELF file",
                   options->path);
         return NULL;
@@ -39,6 +42,7 @@ symbol_file_new(const SymbolFileOptions *options, GError **error)
     file->elf = elf;
     file->path = g_strdup(options->path);
     file->root_fd = options->root_fd;
+    file->is_image = options->image != NULL;
     file->no_inlines = options->no_inlines;
     file->debug_fd = -1;
     return file;
@@ -56,6 +60,8 @@ symbol_file_free(SymbolFile *file)
     elf_end(file->debug_elf);
     if (file->debug_fd >= 0)
         close(file->debug_fd);
+    if (file->root_fd >= 0)
+        close(file->root_fd);
     elf_end(file->elf);
     g_free(file->path);
     g_free(file);
@@ -130,4 +136,21 @@ symbol_file_find(SymbolFile *file, uint64_t address, SymbolLine lines[SYMBOL_LIN
         lines[n++] = (SymbolLine){.file = ""};
     lines[n - 1].name = name;
     return n;
+}
+
+static void
+trim_elf(Elf *elf)
+{
+    size_t size = 0;
+    char *start = elf != NULL ? elf_rawfile(elf, &size) : NULL;
+    if (start != NULL && (uintptr_t)start % 4096 == 0)
+        (void)madvise(start, size, MADV_DONTNEED);
+}
+
+void
+symbol_file_trim(SymbolFile *file)
+{
+    if (!file->is_image)
+        trim_elf(file->elf);
+    trim_elf(file->debug_elf);
 }

@@ -19,7 +19,7 @@ typedef struct {
     const void *image; /* instead of fd (which is -1 then): the file in memory, for the vDSO */
     size_t image_size;
     const char *path; /* as the process sees it: where debug files are looked for */
-    int root_fd;      /* the root folder of the process, or -1 */
+    int root_fd;      /* the root folder of the process, or -1; owned by the object from now on */
     bool no_inlines;  /* names only: DWARF is not read */
 } SymbolFileOptions;
 
@@ -31,5 +31,8 @@ void symbol_file_free(SymbolFile *file);
  * returns how many; 0 when nothing is known. Names are never NULL; strings live as long as `file`.
  */
 size_t symbol_file_find(SymbolFile *file, uint64_t address, SymbolLine lines[SYMBOL_LINES_MAX]);
+
+/* Gives back the pages of the mapped files; they are read again when needed. */
+void symbol_file_trim(SymbolFile *file);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SymbolFile, symbol_file_free)

@@ -303,7 +303,6 @@ test_a_build_id_leads_into_the_root_of_the_container(void **state)
     size_t n = symbol_file_find(file, start, lines);
     assert_true(n >= 1);
     assert_string_equal(lines[n - 1].name, "_ZN4shop8checkoutERNS_4CartIlEEi");
-    close(root_fd);
     close(fd);
 }
 
