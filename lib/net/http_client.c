@@ -26,7 +26,7 @@ struct HttpClient {
 
 /* One running request. */
 typedef struct {
-    const HttpRequest *request;
+    const HttpClientRequest *request;
     char *host; /* "example.org:4040", for messages */
     char why[CURL_ERROR_SIZE];
     GByteArray *body;
@@ -164,7 +164,7 @@ host_of(const char *url, GError **error)
 }
 
 static void
-set_body(CURL *easy, const HttpRequest *request)
+set_body(CURL *easy, const HttpClientRequest *request)
 {
     const char *method = request->method;
     if (request->body != NULL) {
@@ -184,7 +184,7 @@ set_body(CURL *easy, const HttpRequest *request)
 
 /* The caller frees the list after the request. */
 static struct curl_slist *
-header_list(const HttpRequest *request)
+header_list(const HttpClientRequest *request)
 {
     /* Without this libcurl asks for "100 Continue" and waits up to a second for it. */
     struct curl_slist *list = curl_slist_append(NULL, "Expect:");
@@ -196,7 +196,7 @@ header_list(const HttpRequest *request)
 static void
 set_options(HttpClient *client, CURL *easy, Exchange *exchange)
 {
-    const HttpRequest *request = exchange->request;
+    const HttpClientRequest *request = exchange->request;
     int64_t timeout_ms = request->timeout_ms > 0 ? request->timeout_ms : HTTP_TIMEOUT_DEFAULT_MS;
     int64_t connect_ms = request->connect_timeout_ms > 0 ? request->connect_timeout_ms
                                                          : HTTP_CONNECT_TIMEOUT_DEFAULT_MS;
@@ -295,13 +295,13 @@ fail_transfer(const Exchange *exchange, CURLcode code, GError **error)
 }
 
 static void
-fill_reply(CURL *easy, Exchange *exchange, HttpReply *ret_reply)
+fill_reply(CURL *easy, Exchange *exchange, HttpClientReply *ret_reply)
 {
     long status = 0;
     curl_off_t retry_after = 0;
     (void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     (void)curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &retry_after);
-    *ret_reply = (HttpReply){
+    *ret_reply = (HttpClientReply){
         .status = (int)status,
         .body = g_byte_array_free_to_bytes(g_steal_pointer(&exchange->body)),
         .headers = g_steal_pointer(&exchange->headers),
@@ -310,7 +310,7 @@ fill_reply(CURL *easy, Exchange *exchange, HttpReply *ret_reply)
 }
 
 bool
-http_client_send(HttpClient *client, const HttpRequest *request, HttpReply *ret_reply,
+http_client_send(HttpClient *client, const HttpClientRequest *request, HttpClientReply *ret_reply,
                  GError **error)
 {
     g_autofree char *host = host_of(request->url, error);
@@ -343,15 +343,15 @@ http_client_send(HttpClient *client, const HttpRequest *request, HttpReply *ret_
 }
 
 const char *
-http_reply_header(const HttpReply *reply, const char *name)
+http_client_reply_header(const HttpClientReply *reply, const char *name)
 {
     return reply->headers != NULL ? g_hash_table_lookup(reply->headers, name) : NULL;
 }
 
 void
-http_reply_clear(HttpReply *reply)
+http_client_reply_clear(HttpClientReply *reply)
 {
     g_clear_pointer(&reply->body, g_bytes_unref);
     g_clear_pointer(&reply->headers, g_hash_table_unref);
-    *reply = (HttpReply){0};
+    *reply = (HttpClientReply){0};
 }

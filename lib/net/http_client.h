@@ -33,14 +33,14 @@ typedef struct {
     int64_t connect_timeout_ms; /* 0: HTTP_CONNECT_TIMEOUT_DEFAULT_MS */
     size_t reply_bytes_max;     /* 0: HTTP_REPLY_BYTES_DEFAULT */
     GCancellable *cancel;       /* ends the call at once from another thread; NULL: never */
-} HttpRequest;
+} HttpClientRequest;
 
 typedef struct {
     int status;             /* 200 */
     GBytes *body;           /* never NULL */
     GHashTable *headers;    /* lower-case name → value; of a repeated header the last value */
     int64_t retry_after_ms; /* of a Retry-After header, in either form; 0: none */
-} HttpReply;
+} HttpClientReply;
 
 /* Reads `config` once; NULL means all defaults. */
 HttpClient *http_client_new(const HttpClientConfig *config);
@@ -55,13 +55,13 @@ void http_client_free(HttpClient *client);
  *   INVALID_ARGUMENT    URL malformed or neither http nor https
  *   FAILED_PRECONDITION certificate not trusted, no TLS agreed on, or not HTTP at all
  *   CANCELLED           by `cancel` */
-bool http_client_send(HttpClient *client, const HttpRequest *request, HttpReply *ret_reply,
-                      GError **error);
+bool http_client_send(HttpClient *client, const HttpClientRequest *request,
+                      HttpClientReply *ret_reply, GError **error);
 
 /* The value of a header by its lower-case name, or NULL. */
-const char *http_reply_header(const HttpReply *reply, const char *name);
+const char *http_client_reply_header(const HttpClientReply *reply, const char *name);
 /* Frees what the reply holds and zeroes it; a zeroed reply is allowed. */
-void http_reply_clear(HttpReply *reply);
+void http_client_reply_clear(HttpClientReply *reply);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(HttpClient, http_client_free)
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(HttpReply, http_reply_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(HttpClientReply, http_client_reply_clear)

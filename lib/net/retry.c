@@ -63,10 +63,10 @@ time_is_left(const HttpRetry *retry, int64_t start_us, int64_t pause_ms)
 }
 
 /* The request of the next try: its timeout ends at the deadline. */
-static HttpRequest
-bounded_request(const HttpRequest *request, const HttpRetry *retry, int64_t start_us)
+static HttpClientRequest
+bounded_request(const HttpClientRequest *request, const HttpRetry *retry, int64_t start_us)
 {
-    HttpRequest bounded = *request;
+    HttpClientRequest bounded = *request;
     if (retry->deadline_ms > 0) {
         int64_t left_ms = retry->deadline_ms - (g_get_monotonic_time() - start_us) / 1000;
         int64_t own_ms = request->timeout_ms > 0 ? request->timeout_ms : HTTP_TIMEOUT_DEFAULT_MS;
@@ -76,15 +76,15 @@ bounded_request(const HttpRequest *request, const HttpRetry *retry, int64_t star
 }
 
 bool
-http_retry_send(HttpClient *client, const HttpRequest *request, const HttpRetry *retry,
-                HttpReply *ret_reply, unsigned *ret_tries, GError **error)
+http_retry_send(HttpClient *client, const HttpClientRequest *request, const HttpRetry *retry,
+                HttpClientReply *ret_reply, unsigned *ret_tries, GError **error)
 {
     unsigned tries_max = retry->tries_max > 0 ? retry->tries_max : TRIES_DEFAULT;
     int64_t start_us = g_get_monotonic_time();
     for (unsigned tries = 1;; tries++) {
         g_autoptr(GError) cause = NULL;
-        g_auto(HttpReply) reply = {0};
-        HttpRequest bounded = bounded_request(request, retry, start_us);
+        g_auto(HttpClientReply) reply = {0};
+        HttpClientRequest bounded = bounded_request(request, retry, start_us);
         bool sent = http_client_send(client, &bounded, &reply, &cause);
         bool again = sent ? http_status_is_retryable(reply.status) : http_error_is_retryable(cause);
         int64_t pause_ms = http_retry_pause_ms(retry, tries, reply.retry_after_ms);
@@ -97,7 +97,7 @@ http_retry_send(HttpClient *client, const HttpRequest *request, const HttpRetry 
         }
         if (sent) {
             *ret_reply = reply;
-            reply = (HttpReply){0};
+            reply = (HttpClientReply){0};
             return true;
         }
         if (tries > 1)

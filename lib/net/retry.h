@@ -28,5 +28,5 @@ bool http_retry_wait(int64_t pause_ms, GCancellable *cancel);
 /* http_client_send with retries. A reply is handed over when its status is final or the tries are
  * used up, so the caller checks the status in any case. *ret_tries (NULL allowed) counts the tries,
  * also on failure. */
-bool http_retry_send(HttpClient *client, const HttpRequest *request, const HttpRetry *retry,
-                     HttpReply *ret_reply, unsigned *ret_tries, GError **error);
+bool http_retry_send(HttpClient *client, const HttpClientRequest *request, const HttpRetry *retry,
+                     HttpClientReply *ret_reply, unsigned *ret_tries, GError **error);

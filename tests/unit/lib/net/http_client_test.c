@@ -23,9 +23,9 @@ teardown(void **state)
 }
 
 static void
-expect_failure(HttpClient *client, const HttpRequest *request, int code, const char *part)
+expect_failure(HttpClient *client, const HttpClientRequest *request, int code, const char *part)
 {
-    HttpReply reply = {0};
+    HttpClientReply reply = {0};
     g_autoptr(GError) error = NULL;
     assert_false(http_client_send(client, request, &reply, &error));
     assert_error_says(error, part);
@@ -42,15 +42,16 @@ test_get_returns_status_headers_and_body(void **state)
          .end = SCRIPT_CLOSE}};
     g_autoptr(ScriptedServer) server = scripted_server_new(steps, 1);
     g_autofree char *url = scripted_server_url(server, "/a?b=c");
-    HttpRequest request = {.url = url, .headers = (const char *const[]){"X-Scope-OrgID: t1", NULL}};
-    g_auto(HttpReply) reply = {0};
+    HttpClientRequest request = {.url = url,
+                                 .headers = (const char *const[]){"X-Scope-OrgID: t1", NULL}};
+    g_auto(HttpClientReply) reply = {0};
     g_autoptr(GError) error = NULL;
     bool sent = http_client_send(*state, &request, &reply, &error);
     assert_no_error(error);
     assert_true(sent);
     assert_int_equal(reply.status, 404);
-    assert_string_equal(http_reply_header(&reply, "x-one"), "b");
-    assert_null(http_reply_header(&reply, "x-two"));
+    assert_string_equal(http_client_reply_header(&reply, "x-one"), "b");
+    assert_null(http_client_reply_header(&reply, "x-two"));
     assert_int_equal(g_bytes_get_size(reply.body), 2);
     g_autofree char *seen = scripted_server_request(server, 0);
     assert_true(g_str_has_prefix(seen, "GET /a?b=c HTTP/1.1\r\n"));
@@ -66,8 +67,8 @@ test_post_sends_the_whole_body(void **state)
     g_autofree char *url = scripted_server_url(server, "/push");
     g_autofree char *text = g_strnfill(300000, 'p');
     g_autoptr(GBytes) body = g_bytes_new(text, 300000);
-    HttpRequest request = {.url = url, .body = body};
-    g_auto(HttpReply) reply = {0};
+    HttpClientRequest request = {.url = url, .body = body};
+    g_auto(HttpClientReply) reply = {0};
     assert_true(http_client_send(*state, &request, &reply, NULL));
     g_autofree char *seen = scripted_server_request(server, 0);
     assert_true(g_str_has_prefix(seen, "POST /push HTTP/1.1\r\n"));
@@ -85,8 +86,9 @@ test_methods(void **state)
     static const char *const methods[] = {"DELETE", "PUT", "HEAD"};
     g_autoptr(GBytes) empty = g_bytes_new(NULL, 0);
     for (size_t i = 0; i < G_N_ELEMENTS(methods); i++) {
-        HttpRequest request = {.url = url, .method = methods[i], .body = i == 1 ? empty : NULL};
-        g_auto(HttpReply) reply = {0};
+        HttpClientRequest request = {
+            .url = url, .method = methods[i], .body = i == 1 ? empty : NULL};
+        g_auto(HttpClientReply) reply = {0};
         assert_true(http_client_send(*state, &request, &reply, NULL));
         assert_int_equal(reply.status, 204);
         assert_int_equal(g_bytes_get_size(reply.body), 0);
@@ -101,9 +103,9 @@ test_connections_are_reused(void **state)
     const ScriptStep steps[] = {{.reply = OK_HELLO, .end = SCRIPT_KEEP}};
     g_autoptr(ScriptedServer) server = scripted_server_new(steps, 1);
     g_autofree char *url = scripted_server_url(server, "/");
-    HttpRequest request = {.url = url};
+    HttpClientRequest request = {.url = url};
     for (int i = 0; i < 5; i++) {
-        g_auto(HttpReply) reply = {0};
+        g_auto(HttpClientReply) reply = {0};
         assert_true(http_client_send(*state, &request, &reply, NULL));
     }
     assert_int_equal(scripted_server_requests(server), 5);
@@ -124,10 +126,10 @@ test_a_large_reply_is_refused(void **state)
     };
     g_autoptr(ScriptedServer) server = scripted_server_new(steps, G_N_ELEMENTS(steps));
     g_autofree char *url = scripted_server_url(server, "/");
-    HttpRequest request = {.url = url, .reply_bytes_max = 1000};
+    HttpClientRequest request = {.url = url, .reply_bytes_max = 1000};
     expect_failure(*state, &request, CRESSET_ERROR_RESOURCE_EXHAUSTED, "larger than 1000 bytes");
     expect_failure(*state, &request, CRESSET_ERROR_RESOURCE_EXHAUSTED, "127.0.0.1:");
-    g_auto(HttpReply) reply = {0};
+    g_auto(HttpClientReply) reply = {0};
     assert_true(http_client_send(*state, &request, &reply, NULL));
     assert_int_equal(g_bytes_get_size(reply.body), 1000);
 }
@@ -150,10 +152,10 @@ test_the_cap_counts_unpacked_bytes(void **state)
     const ScriptStep steps[] = {{.reply = head, .body = body}};
     g_autoptr(ScriptedServer) server = scripted_server_new(steps, 1);
     g_autofree char *url = scripted_server_url(server, "/");
-    HttpRequest request = {.url = url, .reply_bytes_max = 1 << 16};
+    HttpClientRequest request = {.url = url, .reply_bytes_max = 1 << 16};
     expect_failure(*state, &request, CRESSET_ERROR_RESOURCE_EXHAUSTED, "larger than 65536 bytes");
     request.reply_bytes_max = 1 << 20;
-    g_auto(HttpReply) reply = {0};
+    g_auto(HttpClientReply) reply = {0};
     assert_true(http_client_send(*state, &request, &reply, NULL));
     assert_int_equal(g_bytes_get_size(reply.body), 1 << 20);
 }
@@ -170,7 +172,7 @@ test_a_cut_connection_is_unavailable(void **state)
     };
     g_autoptr(ScriptedServer) server = scripted_server_new(steps, G_N_ELEMENTS(steps));
     g_autofree char *url = scripted_server_url(server, "/");
-    HttpRequest request = {.url = url};
+    HttpClientRequest request = {.url = url};
     for (size_t i = 0; i < G_N_ELEMENTS(steps); i++)
         expect_failure(*state, &request, CRESSET_ERROR_UNAVAILABLE, "no reply from 127.0.0.1:");
 }
@@ -181,7 +183,7 @@ test_a_peer_of_another_protocol(void **state)
     const ScriptStep steps[] = {{.reply = "220 ftp.example.org ready\r\n"}};
     g_autoptr(ScriptedServer) server = scripted_server_new(steps, 1);
     g_autofree char *url = scripted_server_url(server, "/");
-    HttpRequest request = {.url = url};
+    HttpClientRequest request = {.url = url};
     expect_failure(*state, &request, CRESSET_ERROR_FAILED_PRECONDITION, "does not speak HTTP");
 }
 
@@ -193,8 +195,8 @@ test_a_refused_connection_names_host_and_reason(void **state)
     g_autofree char *url = scripted_server_url(server, "/");
     scripted_server_free(server);
     g_autofree char *secret = g_strdup_printf("http://user:pa55word@%s", url + strlen("http://"));
-    HttpRequest request = {.url = secret};
-    HttpReply reply = {0};
+    HttpClientRequest request = {.url = secret};
+    HttpClientReply reply = {0};
     g_autoptr(GError) error = NULL;
     assert_false(http_client_send(*state, &request, &reply, &error));
     assert_error_says(error, "127.0.0.1:");
@@ -210,7 +212,7 @@ test_a_silent_server_runs_into_the_timeout(void **state)
         {.reply = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", .end = SCRIPT_STALL}};
     g_autoptr(ScriptedServer) server = scripted_server_new(steps, 2);
     g_autofree char *url = scripted_server_url(server, "/");
-    HttpRequest request = {.url = url, .timeout_ms = 100};
+    HttpClientRequest request = {.url = url, .timeout_ms = 100};
     expect_failure(*state, &request, CRESSET_ERROR_DEADLINE_EXCEEDED, "in time");
     expect_failure(*state, &request, CRESSET_ERROR_DEADLINE_EXCEEDED, "127.0.0.1:");
 }
@@ -233,7 +235,7 @@ test_cancel_ends_a_wait(void **state)
     g_autoptr(GCancellable) cancel = g_cancellable_new();
     g_autofree char *url = scripted_server_url(server, "/");
     /* Without the cancel the test would run into its own time limit. */
-    HttpRequest request = {.url = url, .timeout_ms = 3600000, .cancel = cancel};
+    HttpClientRequest request = {.url = url, .timeout_ms = 3600000, .cancel = cancel};
     void *both[] = {server, cancel};
     GThread *thread = g_thread_new("cancel", cancel_when_asked, both);
     expect_failure(*state, &request, CRESSET_ERROR_CANCELLED, "cancelled");
@@ -248,7 +250,7 @@ test_other_schemes_are_refused(void **state)
         "file:///etc/passwd", "ftp://127.0.0.1/",        "127.0.0.1:4040", "http://", "",
         "http://:80/",        "gopher://127.0.0.1:70/_x"};
     for (size_t i = 0; i < G_N_ELEMENTS(urls); i++) {
-        HttpRequest request = {.url = urls[i]};
+        HttpClientRequest request = {.url = urls[i]};
         expect_failure(*state, &request, CRESSET_ERROR_INVALID_ARGUMENT, "not a URL");
     }
 }
@@ -261,8 +263,8 @@ test_redirects_are_not_followed(void **state)
          .end = SCRIPT_CLOSE}};
     g_autoptr(ScriptedServer) server = scripted_server_new(steps, 1);
     g_autofree char *url = scripted_server_url(server, "/");
-    HttpRequest request = {.url = url};
-    g_auto(HttpReply) reply = {0};
+    HttpClientRequest request = {.url = url};
+    g_auto(HttpClientReply) reply = {0};
     assert_true(http_client_send(*state, &request, &reply, NULL));
     assert_int_equal(reply.status, 302);
 }
@@ -275,8 +277,8 @@ test_retry_after_in_seconds(void **state)
          .end = SCRIPT_CLOSE}};
     g_autoptr(ScriptedServer) server = scripted_server_new(steps, 1);
     g_autofree char *url = scripted_server_url(server, "/");
-    HttpRequest request = {.url = url};
-    g_auto(HttpReply) reply = {0};
+    HttpClientRequest request = {.url = url};
+    g_auto(HttpClientReply) reply = {0};
     assert_true(http_client_send(*state, &request, &reply, NULL));
     assert_int_equal(reply.retry_after_ms, 7000);
 }
@@ -285,10 +287,10 @@ static void *
 send_many(void *user)
 {
     void **both = user;
-    HttpRequest request = {.url = both[1]};
+    HttpClientRequest request = {.url = both[1]};
     size_t good = 0;
     for (int i = 0; i < 50; i++) {
-        g_auto(HttpReply) reply = {0};
+        g_auto(HttpClientReply) reply = {0};
         if (http_client_send(both[0], &request, &reply, NULL) && reply.status == 200 &&
             memcmp(g_bytes_get_data(reply.body, NULL), "hello", 5) == 0)
             good++;

@@ -31,8 +31,8 @@ play(HttpClient *client, const ScriptStep *steps, size_t n_steps, const HttpRetr
 {
     g_autoptr(ScriptedServer) server = scripted_server_new(steps, n_steps);
     g_autofree char *url = scripted_server_url(server, "/");
-    HttpRequest request = {.url = url, .timeout_ms = 5000};
-    g_auto(HttpReply) reply = {0};
+    HttpClientRequest request = {.url = url, .timeout_ms = 5000};
+    g_auto(HttpClientReply) reply = {0};
     bool sent = http_retry_send(client, &request, retry, &reply, ret_tries, error);
     assert_int_equal(scripted_server_requests(server), *ret_tries);
     return sent ? reply.status : 0;
@@ -120,10 +120,10 @@ test_cancel_ends_a_pause(void **state)
     g_autoptr(ScriptedServer) server = scripted_server_new(steps, 1);
     g_autoptr(GCancellable) cancel = g_cancellable_new();
     g_autofree char *url = scripted_server_url(server, "/");
-    HttpRequest request = {.url = url, .cancel = cancel};
+    HttpClientRequest request = {.url = url, .cancel = cancel};
     void *both[] = {server, cancel};
     GThread *thread = g_thread_new("cancel", cancel_when_asked, both);
-    HttpReply reply = {0};
+    HttpClientReply reply = {0};
     unsigned tries = 0;
     g_autoptr(GError) error = NULL;
     assert_false(http_retry_send(*state, &request, &FAST, &reply, &tries, &error));
