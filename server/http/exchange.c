@@ -154,6 +154,7 @@ exchange_send(HttpExchange *exchange, bool close_connection)
         MHD_add_response_header(response, g_ptr_array_index(answer->headers, i),
                                 g_ptr_array_index(answer->headers, i + 1));
     MHD_add_response_header(response, "X-Request-Id", exchange->request.id);
+    MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     if (close_connection)
         MHD_add_response_header(response, "Connection", "close");
     enum MHD_Result result = MHD_queue_response(exchange->connection, answer->status, response);

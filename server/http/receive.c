@@ -84,7 +84,7 @@ find_route(HttpExchange *exchange)
         refuse(exchange, response);
     } else {
         g_autofree char *message = g_strdup_printf("there is nothing at %s", request->path);
-        refuse(exchange, http_response_error(MHD_HTTP_NOT_FOUND, "not_found", message));
+        refuse(exchange, http_response_error(MHD_HTTP_NOT_FOUND, "unimplemented", message));
     }
     return false;
 }

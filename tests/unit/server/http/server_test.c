@@ -150,7 +150,7 @@ test_routes_methods_and_bodies(void **state)
     expect(ask(server, "/param?q=a%20b%2Bc+d&q=2", NULL, 0, NULL), 200, "a b+c d");
     expect(ask(server, "/param", NULL, 0, NULL), 200, "none");
     expect(ask(server, "/param?q=%ff", NULL, 0, NULL), 400, "UTF-8");
-    expect(ask(server, "/nowhere", NULL, 0, NULL), 404, "\"code\":\"not_found\"");
+    expect(ask(server, "/nowhere", NULL, 0, NULL), 404, "\"code\":\"unimplemented\"");
     expect(ask(server, "/param", "x", 1, NULL), 405, "GET");
     expect(ask(server, "/param", "x", 1, "Allow: x"), 405, NULL);
 }
