@@ -1,0 +1,45 @@
+/* The API over the store: what every endpoint shares, and the route table.
+ *
+ * Endpoints render; server/query computes and server/ingest takes in. Each handler answers in the
+ * protocol of its path: Connect unary under /<package>.<Service>/<Method>, the legacy paths of
+ * Pyroscope, and our own under /api/v1. */
+#pragma once
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/base/metrics.h"
+#include "server/http/server.h"
+#include "server/ingest/ingest.h"
+#include "server/store/store.h"
+
+typedef struct {
+    int64_t query_lookback_ns; /* max_query_lookback; 0 is no limit */
+    int64_t query_length_ns;   /* max_query_length; 0 is no limit */
+    int64_t nodes_default;     /* max_flamegraph_nodes_default */
+    int64_t nodes_max;         /* max_flamegraph_nodes_max */
+    int64_t profile_bytes;     /* max_profile_size_bytes */
+} ApiLimits;
+
+typedef struct Api {
+    Store *store;
+    Ingest *ingest;
+    ApiLimits limits;
+    HttpServer *http; /* set once it exists; for its gauges */
+    Metrics *metrics;
+} Api;
+
+/* Borrows store and ingest. */
+Api *api_new(Store *store, Ingest *ingest, const ApiLimits *limits);
+void api_free(Api *api);
+
+/* Every path of the server. */
+const HttpRoute *api_routes(size_t *ret_n);
+
+/* For HttpConfig.on_done: counts the request and logs what went wrong on our side. */
+void api_request_done(const HttpDone *done, void *api);
+
+/* Wall clock in nanoseconds. */
+int64_t api_now_ns(void);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Api, api_free)

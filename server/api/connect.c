@@ -1,0 +1,150 @@
+#include "server/api/connect.h"
+
+#include <string.h>
+
+#include "lib/base/error.h"
+#include "server/http/header.h"
+
+#define ACCEPT_POST "application/json, application/json; charset=utf-8, application/proto"
+/* What a decoded request may cost beside the bytes of its body. */
+#define ARENA_BYTES_MIN   (256 * 1024)
+#define ARENA_BODY_FACTOR 8
+#define TIMEOUT_DIGITS    10
+
+static void
+call_free(RpcCall *call)
+{
+    arena_free(call->arena);
+    g_ptr_array_unref(call->scratch);
+    g_free(call);
+}
+
+static void
+call_end(RpcCall *call, HttpResponse *response)
+{
+    HttpRequest *http = call->http;
+    call_free(call);
+    http_reply(http, response);
+}
+
+void *
+rpc_alloc(RpcCall *call, size_t count, size_t size)
+{
+    void *memory = g_malloc0_n(MAX(count, 1), size);
+    g_ptr_array_add(call->scratch, memory);
+    return memory;
+}
+
+static HttpResponse *
+success(Codec codec, GBytes *body)
+{
+    HttpResponse *response = http_response_new(200, codec_media_type(codec), body);
+    http_response_set_header(response, "Accept-Encoding", "gzip, zstd");
+    return response;
+}
+
+void
+rpc_reply(RpcCall *call, const ProtobufCMessage *message)
+{
+    rpc_reply_bytes(call, codec_encode(call->codec, message));
+}
+
+void
+rpc_reply_bytes(RpcCall *call, GBytes *body)
+{
+    call_end(call, success(call->codec, body));
+}
+
+void
+rpc_fail(RpcCall *call, const GError *error)
+{
+    call_end(call, http_response_from_error(error));
+}
+
+static bool
+codec_of(const HttpRequest *request, Codec *ret_codec)
+{
+    const char *type = http_request_header(request, "Content-Type");
+    if (header_is_media_type(type, "application/proto"))
+        *ret_codec = CODEC_PROTO;
+    else if (header_is_media_type(type, "application/json"))
+        *ret_codec = CODEC_JSON;
+    else
+        return false;
+    return true;
+}
+
+static void
+reply_wrong_media_type(HttpRequest *request)
+{
+    const char *type = http_request_header(request, "Content-Type");
+    g_autofree char *message =
+        g_strdup_printf("content type '%s' is not supported: use application/proto or "
+                        "application/json",
+                        type != NULL ? type : "");
+    HttpResponse *response = http_response_error(415, "unknown", message);
+    http_response_set_header(response, "Accept-Post", ACCEPT_POST);
+    http_reply(request, response);
+}
+
+/* Checks the headers that belong to the protocol. */
+static bool
+check_headers(const HttpRequest *request, GError **error)
+{
+    const char *version = http_request_header(request, "Connect-Protocol-Version");
+    if (version != NULL && strcmp(version, "1") != 0)
+        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                         "Connect-Protocol-Version must be \"1\": got \"%s\"", version);
+    const char *timeout = http_request_header(request, "Connect-Timeout-Ms");
+    if (timeout == NULL)
+        return true;
+    size_t digits = strspn(timeout, "0123456789");
+    if (digits == 0 || digits > TIMEOUT_DIGITS || timeout[digits] != '\0')
+        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                         "Connect-Timeout-Ms must be at most %d digits: got \"%s\"", TIMEOUT_DIGITS,
+                         timeout);
+    if (request->deadline_us != 0 && request->deadline_us <= g_get_monotonic_time())
+        return error_set(error, CRESSET_ERROR_DEADLINE_EXCEEDED,
+                         "the deadline of Connect-Timeout-Ms passed");
+    return true;
+}
+
+static bool
+call_decode(RpcCall *call, const RpcMethod *method, GError **error)
+{
+    if (method->raw_proto && call->codec == CODEC_PROTO)
+        return true;
+    call->message = codec_decode(call->codec, method->request, call->http->body,
+                                 call->http->body_size, call->arena, error);
+    return call->message != NULL;
+}
+
+void
+rpc_handle(HttpRequest *request, void *data)
+{
+    const RpcMethod *method = request->route->detail;
+    Codec codec;
+    if (!codec_of(request, &codec)) {
+        reply_wrong_media_type(request);
+        return;
+    }
+    RpcCall *call = g_new0(RpcCall, 1);
+    call->http = request;
+    call->api = data;
+    call->codec = codec;
+    call->scratch = g_ptr_array_new_with_free_func(g_free);
+    call->arena = arena_new(ARENA_BYTES_MIN + ARENA_BODY_FACTOR * request->body_size);
+    g_autoptr(GError) error = NULL;
+    if (!check_headers(request, &error) || !call_decode(call, method, &error))
+        rpc_fail(call, error);
+    else
+        method->call(call);
+}
+
+void
+rpc_handle_unknown(HttpRequest *request, void *data)
+{
+    (void)data;
+    g_autofree char *message = g_strdup_printf("%s is not implemented", request->path);
+    http_reply(request, http_response_error(501, "unimplemented", message));
+}

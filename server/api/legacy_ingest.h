@@ -1,0 +1,5 @@
+/* POST /ingest: the protocol of the older SDKs, for pprof bodies. */
+#pragma once
+#include "server/api/api.h"
+
+void legacy_ingest_handle(HttpRequest *request, void *api);

@@ -1,0 +1,74 @@
+#include "server/api/operations.h"
+
+#include <string.h>
+
+#include "cresset/version.h"
+#include "lib/base/jsonw.h"
+#include "server/api/api_metrics.h"
+
+#define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
+
+void
+operations_handle_ready(HttpRequest *request, void *api)
+{
+    (void)api;
+    http_reply(request, http_response_new(200, "text/plain; charset=utf-8",
+                                          g_bytes_new_static("ready\n", strlen("ready\n"))));
+}
+
+void
+operations_handle_metrics(HttpRequest *request, void *data)
+{
+    Api *api = data;
+    GString *text = g_string_new(NULL);
+    api_metrics_write(api, text);
+    ingest_write_metrics(api->ingest, text);
+    store_write_metrics(api->store, text);
+    metrics_write_process(text, "cresset-server");
+    http_reply(request, http_response_new(200, METRICS_TYPE, g_string_free_to_bytes(text)));
+}
+
+void
+operations_handle_buildinfo(HttpRequest *request, void *api)
+{
+    (void)api;
+    static const char *const members[][2] = {
+        {"version", CRESSET_VERSION},
+        {"revision", ""},
+        {"branch", ""},
+        {"buildUser", ""},
+        {"buildDate", ""},
+        {"goVersion", ""},
+    };
+    JsonWriter json;
+    jsonw_init(&json, 256);
+    jsonw_object_begin(&json);
+    jsonw_key(&json, "status");
+    jsonw_string(&json, "success");
+    jsonw_key(&json, "data");
+    jsonw_object_begin(&json);
+    for (size_t i = 0; i < G_N_ELEMENTS(members); i++) {
+        jsonw_key(&json, members[i][0]);
+        jsonw_string(&json, members[i][1]);
+    }
+    jsonw_object_end(&json);
+    jsonw_object_end(&json);
+    http_reply(request, http_response_new(200, "application/json", jsonw_finish(&json)));
+}
+
+void
+operations_handle_tenants(HttpRequest *request, void *data)
+{
+    Api *api = data;
+    g_auto(GStrv) tenants = store_tenants(api->store);
+    JsonWriter json;
+    jsonw_init(&json, 256);
+    jsonw_object_begin(&json);
+    jsonw_key(&json, "tenants");
+    jsonw_array_begin(&json);
+    for (size_t i = 0; tenants != NULL && tenants[i] != NULL; i++)
+        jsonw_string(&json, tenants[i]);
+    jsonw_array_end(&json);
+    jsonw_object_end(&json);
+    http_reply(request, http_response_new(200, "application/json", jsonw_finish(&json)));
+}

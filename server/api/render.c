@@ -1,0 +1,251 @@
+#include "server/api/render.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "lib/base/error.h"
+#include "server/api/flame.h"
+#include "server/api/selection.h"
+
+#define NS_PER_SECOND   INT64_C(1000000000)
+#define TIMELINE_POINTS 1500
+
+/* What one request asks for and what the queries found. */
+typedef struct {
+    char *profile_type, *selector;
+    const char **group_by;
+    QueryAggregation aggregation;
+    int64_t start_ns, end_ns, max_nodes;
+    int64_t step_s, snap_start_s, n_samples;
+    Tree *tree;
+    GPtrArray *series; /* QueryTimeSeries */
+} Render;
+
+static void
+render_clear(Render *render)
+{
+    g_free(render->profile_type);
+    g_free(render->selector);
+    g_free(render->group_by);
+    tree_free(render->tree);
+    if (render->series != NULL)
+        g_ptr_array_unref(render->series);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Render, render_clear)
+
+int64_t
+render_timeline_step(int64_t length_s)
+{
+    static const struct {
+        double up_to_s;
+        int64_t step_s;
+    } steps[] = {
+        {17.5, 15},      {25, 20},          {45, 30},           {90, 60},       {210, 120},
+        {450, 300},      {750, 600},        {1050, 900},        {1500, 1200},   {2700, 1800},
+        {5400, 3600},    {9000, 7200},      {16200, 10800},     {32400, 21600}, {86400, 43200},
+        {604800, 86400}, {1814400, 604800}, {3628800, 2592000},
+    };
+    double raw = MAX((double)length_s / TIMELINE_POINTS, 15);
+    for (size_t i = 0; i < G_N_ELEMENTS(steps); i++) {
+        if (raw <= steps[i].up_to_s)
+            return steps[i].step_s;
+    }
+    return 31536000;
+}
+
+/* Splits "<profile type>{selector}". */
+static bool
+parse_query(const char *query, Render *render, GError **error)
+{
+    if (query == NULL || query[0] == '\0')
+        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "query is required");
+    const char *brace = strchr(query, '{');
+    size_t length = brace != NULL ? (size_t)(brace - query) : strlen(query);
+    render->profile_type = g_strstrip(g_strndup(query, length));
+    render->selector = g_strdup(brace != NULL ? brace : "{}");
+    return true;
+}
+
+static int64_t
+parse_max_nodes(const HttpRequest *request)
+{
+    const char *text = http_request_param(request, "maxNodes");
+    if (text == NULL)
+        text = http_request_param(request, "max-nodes");
+    return text != NULL ? MAX(g_ascii_strtoll(text, NULL, 10), 0) : 0;
+}
+
+static bool
+parse_request(const HttpRequest *request, const Api *api, Render *render, GError **error)
+{
+    int64_t now_ns = api_now_ns();
+    if (!parse_query(http_request_param(request, "query"), render, error) ||
+        !selection_max_nodes(api, true, parse_max_nodes(request), &render->max_nodes, error))
+        return false;
+    if (g_strcmp0(http_request_param(request, "format"), "dot") == 0)
+        return error_set(error, CRESSET_ERROR_UNIMPLEMENTED, "format dot is not supported");
+    render->start_ns = time_text_parse(http_request_param(request, "from"), now_ns);
+    render->end_ns = time_text_parse(http_request_param(request, "until"), now_ns);
+    render->group_by = g_new0(const char *, request->n_params + 1);
+    for (size_t i = 0, n = 0; i < request->n_params; i++) {
+        if (strcmp(request->params[i].name, "groupBy") == 0)
+            render->group_by[n++] = request->params[i].value;
+    }
+    bool average = g_strcmp0(http_request_param(request, "aggregation"), "avg") == 0;
+    render->aggregation = average ? QUERY_AVERAGE : QUERY_SUM;
+    return true;
+}
+
+/* Snaps the timeline to its grid: sample i covers the step behind snap_start + i steps. */
+static void
+place_timeline(Render *render)
+{
+    int64_t start_s = render->start_ns / NS_PER_SECOND, end_s = render->end_ns / NS_PER_SECOND;
+    render->step_s = render_timeline_step(end_s - start_s);
+    render->snap_start_s = start_s - start_s % render->step_s;
+    int64_t snap_end_s = end_s - end_s % render->step_s;
+    render->n_samples = MAX((snap_end_s - render->snap_start_s) / render->step_s, 1);
+}
+
+static bool
+run_queries(Render *render, const Query *query, GError **error)
+{
+    g_autoptr(Tree) tree = query_tree(query, error);
+    if (tree == NULL)
+        return false;
+    render->tree = tree_truncate(tree, render->max_nodes);
+    Query series = *query;
+    int64_t step_ns = render->step_s * NS_PER_SECOND;
+    series.start_ns = render->snap_start_s * NS_PER_SECOND + step_ns;
+    series.end_ns = render->snap_start_s * NS_PER_SECOND + render->n_samples * step_ns;
+    render->series =
+        query_time_series(&series, render->group_by, step_ns, render->aggregation, 0, error);
+    return render->series != NULL;
+}
+
+/* `series` NULL is a timeline of zeros. */
+static void
+write_timeline(const Render *render, const QueryTimeSeries *series, JsonWriter *json)
+{
+    g_autofree uint64_t *samples = g_new0(uint64_t, (size_t)render->n_samples);
+    for (guint i = 0; series != NULL && i < series->points->len; i++) {
+        const QueryPoint *point = &g_array_index(series->points, QueryPoint, i);
+        int64_t at = (point->time_ms / 1000 - render->snap_start_s) / render->step_s - 1;
+        if (at >= 0 && at < render->n_samples && point->value > 0)
+            samples[at] = (uint64_t)llround(point->value);
+    }
+    jsonw_object_begin(json);
+    jsonw_key(json, "startTime");
+    jsonw_int(json, render->snap_start_s);
+    jsonw_key(json, "samples");
+    jsonw_array_begin(json);
+    for (int64_t i = 0; i < render->n_samples; i++)
+        jsonw_uint(json, samples[i]);
+    jsonw_array_end(json);
+    jsonw_key(json, "durationDelta");
+    jsonw_int(json, render->step_s);
+    jsonw_key(json, "watermarks");
+    jsonw_null(json);
+    jsonw_object_end(json);
+}
+
+/* One timeline per value of the first grouping label. */
+static void
+write_groups(const Render *render, JsonWriter *json)
+{
+    if (render->group_by[0] == NULL) {
+        jsonw_null(json);
+        return;
+    }
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+    jsonw_object_begin(json);
+    for (guint i = 0; render->series != NULL && i < render->series->len; i++) {
+        const QueryTimeSeries *series = g_ptr_array_index(render->series, i);
+        const char *value = labels_get(series->labels, render->group_by[0]);
+        if (value == NULL)
+            value = "*";
+        if (!g_hash_table_add(seen, (gpointer)value))
+            continue;
+        jsonw_key(json, value);
+        write_timeline(render, series, json);
+    }
+    jsonw_object_end(json);
+}
+
+static void
+write_metadata(const Render *render, JsonWriter *json)
+{
+    g_autofree char *type = profile_type_part(render->profile_type, 1);
+    g_autofree char *unit = profile_type_part(render->profile_type, 2);
+    static const char *const objects[] = {"inuse_objects", "alloc_objects", "goroutine", "samples",
+                                          NULL};
+    bool cpu = strcmp(type, "cpu") == 0;
+    const char *units = cpu ? "samples" : g_strv_contains(objects, type) ? "objects" : unit;
+    jsonw_object_begin(json);
+    jsonw_key(json, "format");
+    jsonw_string(json, "single");
+    jsonw_key(json, "spyName");
+    jsonw_string(json, "");
+    jsonw_key(json, "sampleRate");
+    jsonw_int(json, cpu ? 1000000000 : 100);
+    jsonw_key(json, "units");
+    jsonw_string(json, units);
+    jsonw_key(json, "name");
+    jsonw_string(json, type);
+    jsonw_object_end(json);
+}
+
+static GBytes *
+write_document(const Render *render)
+{
+    g_auto(FlameLayout) layout = {0};
+    flame_layout_init(&layout, render->tree);
+    JsonWriter json;
+    jsonw_init(&json, 4096);
+    jsonw_object_begin(&json);
+    jsonw_key(&json, "version");
+    jsonw_int(&json, 1);
+    jsonw_key(&json, "flamebearer");
+    flame_write_json(&layout, FLAME_FLAMEBEARER, &json);
+    jsonw_key(&json, "metadata");
+    write_metadata(render, &json);
+    jsonw_key(&json, "timeline");
+    bool single = render->series != NULL && render->series->len == 1;
+    write_timeline(render, single ? g_ptr_array_index(render->series, 0) : NULL, &json);
+    jsonw_key(&json, "groups");
+    write_groups(render, &json);
+    jsonw_key(&json, "heatmap");
+    jsonw_null(&json);
+    jsonw_object_end(&json);
+    return jsonw_finish(&json);
+}
+
+/* Parses, selects and queries. */
+static bool
+render_run(const HttpRequest *request, const Api *api, Render *render, GError **error)
+{
+    if (!parse_request(request, api, render, error))
+        return false;
+    g_auto(Selection) selection = {0};
+    const SelectionInput input = {.profile_type = render->profile_type,
+                                  .selector = render->selector,
+                                  .start_ms = render->start_ns / 1000000,
+                                  .end_ms = render->end_ns / 1000000};
+    TimeRangeResult result = selection_init(&selection, api, request->tenant, &input, error);
+    if (result == TIME_RANGE_BAD)
+        return false;
+    place_timeline(render);
+    return result == TIME_RANGE_EMPTY || run_queries(render, &selection.query, error);
+}
+
+void
+render_handle(HttpRequest *request, void *api)
+{
+    g_auto(Render) render = {0};
+    g_autoptr(GError) error = NULL;
+    if (render_run(request, api, &render, &error))
+        http_reply(request, http_response_new(200, "application/json", write_document(&render)));
+    else
+        http_reply(request, http_response_from_error(error));
+}

@@ -1,0 +1,69 @@
+/* Every path of the server in one table. */
+#include "server/api/flamegraph.h"
+#include "server/api/legacy_ingest.h"
+#include "server/api/metadata.h"
+#include "server/api/operations.h"
+#include "server/api/push.h"
+#include "server/api/render.h"
+#include "server/api/select.h"
+#include "server/api/web.h"
+
+#define RPC_READ(path, method)                                                                     \
+    {                                                                                              \
+        "POST", path, HTTP_READ, HTTP_BODY_QUERY, false, rpc_handle, &method                       \
+    }
+#define RPC_UNKNOWN(path)                                                                          \
+    {                                                                                              \
+        "POST", path, HTTP_PUBLIC, HTTP_BODY_QUERY, false, rpc_handle_unknown, NULL                \
+    }
+#define GET(path, scope, handler)                                                                  \
+    {                                                                                              \
+        "GET", path, scope, HTTP_BODY_NONE, false, handler, NULL                                   \
+    }
+
+#define QUERIER "/querier.v1.QuerierService/"
+
+static const HttpRoute routes[] = {
+    {"POST", "/push.v1.PusherService/Push", HTTP_WRITE, HTTP_BODY_PUSH, false, rpc_handle,
+     &rpc_push},
+    {"POST", "/ingest", HTTP_WRITE, HTTP_BODY_PUSH, true, legacy_ingest_handle, NULL},
+    {"POST", "/pyroscope/ingest", HTTP_WRITE, HTTP_BODY_PUSH, true, legacy_ingest_handle, NULL},
+
+    RPC_READ(QUERIER "ProfileTypes", rpc_profile_types),
+    RPC_READ(QUERIER "LabelNames", rpc_label_names),
+    RPC_READ(QUERIER "LabelValues", rpc_label_values),
+    RPC_READ(QUERIER "Series", rpc_series),
+    RPC_READ(QUERIER "SelectSeries", rpc_select_series),
+    RPC_READ(QUERIER "SelectMergeStacktraces", rpc_select_merge_stacktraces),
+    RPC_READ(QUERIER "SelectMergeProfile", rpc_select_merge_profile),
+    RPC_READ(QUERIER "GetProfileStats", rpc_profile_stats),
+    RPC_READ(QUERIER "AnalyzeQuery", rpc_analyze_query),
+    GET("/pyroscope/render", HTTP_READ, render_handle),
+
+    GET("/api/v1/tenants", HTTP_PUBLIC, operations_handle_tenants),
+    GET("/api/v1/flamegraph", HTTP_READ, flamegraph_handle),
+    GET("/ready", HTTP_PUBLIC, operations_handle_ready),
+    GET("/healthz", HTTP_PUBLIC, operations_handle_ready),
+    GET("/metrics", HTTP_PUBLIC, operations_handle_metrics),
+    GET("/api/v1/status/buildinfo", HTTP_PUBLIC, operations_handle_buildinfo),
+
+    /* Services of the API that are known but not offered: clients fall back on 501. */
+    RPC_UNKNOWN("/push.v1.*"),
+    RPC_UNKNOWN("/querier.v1.*"),
+    RPC_UNKNOWN("/settings.v1.*"),
+    RPC_UNKNOWN("/adhocprofiles.v1.*"),
+    RPC_UNKNOWN("/vcs.v1.*"),
+    RPC_UNKNOWN("/capabilities.v1.*"),
+    RPC_UNKNOWN("/version.v1.*"),
+    RPC_UNKNOWN("/debuginfo.v1alpha1.*"),
+    RPC_UNKNOWN("/opentelemetry.proto.*"),
+
+    GET("/*", HTTP_PUBLIC, web_handle),
+};
+
+const HttpRoute *
+api_routes(size_t *ret_n)
+{
+    *ret_n = G_N_ELEMENTS(routes);
+    return routes;
+}

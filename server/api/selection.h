@@ -1,0 +1,37 @@
+/* What a request selects: profile type, labels, call site and time, checked and ready to query. */
+#pragma once
+#include "server/api/api.h"
+#include "server/api/time_range.h"
+#include "server/query/query.h"
+
+typedef struct {
+    const char *profile_type;     /* five parts, or six with ":delta"; NULL for all types */
+    const char *selector;         /* "" and "{}" select everything */
+    const char *const *selectors; /* further ones, or NULL; `n_selectors` of them */
+    size_t n_selectors;
+    int64_t start_ms, end_ms;
+    GStrv call_site; /* taken; root first, or NULL */
+} SelectionInput;
+
+typedef struct {
+    Query query; /* points into the rest: a selection must not be copied */
+    char *profile_type;
+    MatcherSet *matchers;
+    GStrv call_site;
+    bool partial;
+} Selection;
+
+/* TIME_RANGE_EMPTY when the range lies before the look-back: answer with nothing. Clear the
+ * selection in any case. */
+TimeRangeResult selection_init(Selection *selection, const Api *api, const char *tenant,
+                               const SelectionInput *input, GError **error);
+void selection_clear(Selection *selection);
+
+/* Parts of a profile type id, joined: 0 name, 1 type, 2 unit, 3 period type, 4 period unit. */
+char *profile_type_part(const char *profile_type, unsigned part);
+
+/* The number of nodes to send; INVALID_ARGUMENT over the limit or below 0. */
+bool
+selection_max_nodes(const Api *api, bool given, int64_t wanted, int64_t *ret_nodes, GError **error);
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Selection, selection_clear)

@@ -1,0 +1,5 @@
+/* The web interface: files embedded in the program, and its start page for every deep link. */
+#pragma once
+#include "server/api/api.h"
+
+void web_handle(HttpRequest *request, void *api);

@@ -1,0 +1,127 @@
+#include "server/api/flame.h"
+
+#include <querier.pb-c.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/server/api/tree_fixture.h"
+
+static char *
+json_of(const Tree *tree, FlameJson form)
+{
+    g_auto(FlameLayout) layout = {0};
+    flame_layout_init(&layout, tree);
+    JsonWriter json;
+    jsonw_init(&json, 0);
+    flame_write_json(&layout, form, &json);
+    g_autoptr(GBytes) bytes = jsonw_finish(&json);
+    return g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
+}
+
+static void
+test_json_of_the_worked_example(void **state)
+{
+    (void)state;
+    Tree tree = fixture_tree();
+    g_autofree char *proto = json_of(&tree, FLAME_PROTOJSON);
+    assert_string_equal(
+        proto, "{\"names\":[\"total\",\"a\",\"b\",\"c\"],\"levels\":["
+               "{\"values\":[\"0\",\"6\",\"0\",\"0\"]},"
+               "{\"values\":[\"0\",\"4\",\"1\",\"1\",\"0\",\"2\",\"2\",\"3\"]},"
+               "{\"values\":[\"1\",\"3\",\"3\",\"2\"]}],\"total\":\"6\",\"maxSelf\":\"3\"}");
+    g_autofree char *bearer = json_of(&tree, FLAME_FLAMEBEARER);
+    assert_string_equal(bearer, "{\"names\":[\"total\",\"a\",\"b\",\"c\"],\"levels\":[[0,6,0,0],"
+                                "[0,4,1,1,0,2,2,3],[1,3,3,2]],\"numTicks\":6,\"maxSelf\":3}");
+}
+
+static void
+test_no_data_is_the_root_alone(void **state)
+{
+    (void)state;
+    g_autofree char *proto = json_of(NULL, FLAME_PROTOJSON);
+    assert_string_equal(
+        proto, "{\"names\":[\"total\"],\"levels\":[{\"values\":[\"0\",\"0\",\"0\",\"0\"]}]}");
+}
+
+static void
+test_binary_is_the_message(void **state)
+{
+    (void)state;
+    static const int64_t level1[] = {0, 4, 1, 1, 0, 2, 2, 3};
+    Tree tree = fixture_tree();
+    g_auto(FlameLayout) layout = {0};
+    flame_layout_init(&layout, &tree);
+    g_autoptr(GBytes) bytes = flame_encode_proto(&layout, 1);
+    size_t size;
+    const uint8_t *data = g_bytes_get_data(bytes, &size);
+    Querier__V1__SelectMergeStacktracesResponse *message =
+        querier__v1__select_merge_stacktraces_response__unpack(NULL, size, data);
+    assert_non_null(message);
+    const Querier__V1__FlameGraph *graph = message->flamegraph;
+    assert_int_equal(graph->n_names, 4);
+    assert_string_equal(graph->names[0], "total");
+    assert_string_equal(graph->names[3], "c");
+    assert_int_equal(graph->n_levels, 3);
+    assert_int_equal(graph->levels[1]->n_values, 8);
+    assert_memory_equal(graph->levels[1]->values, level1, sizeof(level1));
+    assert_int_equal(graph->total, 6);
+    assert_int_equal(graph->max_self, 3);
+    querier__v1__select_merge_stacktraces_response__free_unpacked(message, NULL);
+}
+
+static void
+expect_tree_bytes(const Tree *tree, const char *expected, size_t size)
+{
+    g_autoptr(GBytes) bytes = flame_encode_tree(tree);
+    assert_int_equal(g_bytes_get_size(bytes), size);
+    if (size > 0)
+        assert_memory_equal(g_bytes_get_data(bytes, NULL), expected, size);
+}
+
+static void
+test_tree_bytes_write_the_last_child_first(void **state)
+{
+    (void)state;
+    static const char expected[] = "\x00\x00\x02"
+                                   "\x01"
+                                   "c\x02\x00"
+                                   "\x01"
+                                   "a\x01\x01"
+                                   "\x01"
+                                   "b\x03\x00";
+    Tree tree = fixture_tree();
+    expect_tree_bytes(&tree, expected, sizeof(expected) - 1);
+    expect_tree_bytes(NULL, "", 0);
+}
+
+static void
+test_tree_bytes_sort_other_in(void **state)
+{
+    (void)state;
+    static const char expected[] = "\x00\x00\x03"
+                                   "\x01"
+                                   "z\x02\x00"
+                                   "\x05"
+                                   "other\x04\x00"
+                                   "\x01"
+                                   "b\x01\x00";
+    Tree tree = fixture_truncated_tree();
+    expect_tree_bytes(&tree, expected, sizeof(expected) - 1);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_json_of_the_worked_example),
+        cmocka_unit_test(test_no_data_is_the_root_alone),
+        cmocka_unit_test(test_binary_is_the_message),
+        cmocka_unit_test(test_tree_bytes_write_the_last_child_first),
+        cmocka_unit_test(test_tree_bytes_sort_other_in),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,167 @@
+#include "server/api/protojson.h"
+
+#include <push.pb-c.h>
+#include <querier.pb-c.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "server/api/codec.h"
+
+#define STACKTRACES querier__v1__select_merge_stacktraces_request__descriptor
+
+static const void *
+decode(const ProtobufCMessageDescriptor *descriptor, const char *text, Arena *arena)
+{
+    g_autoptr(GError) error = NULL;
+    const void *message = protojson_decode(descriptor, text, strlen(text), arena, &error);
+    if (message == NULL)
+        fail_msg("%s: %s", text, error->message);
+    return message;
+}
+
+static void
+expect_encoded(const ProtobufCMessage *message, const char *expected)
+{
+    JsonWriter json;
+    jsonw_init(&json, 0);
+    protojson_encode(&json, message);
+    g_autoptr(GBytes) bytes = jsonw_finish(&json);
+    g_autofree char *text = g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
+    assert_string_equal(text, expected);
+}
+
+static void
+test_both_name_styles_and_number_forms(void **state)
+{
+    (void)state;
+    g_autoptr(Arena) arena = arena_new(65536);
+    const Querier__V1__SelectMergeStacktracesRequest *request =
+        decode(&STACKTRACES,
+               "{\"profile_typeID\":\"a\",\"labelSelector\":\"{}\",\"start\":\"5\",\"end\":6e0,"
+               "\"maxNodes\":\"16384\",\"format\":\"PROFILE_FORMAT_TREE\",\"new\":[{}],"
+               "\"stackTraceSelector\":{\"call_site\":[{\"name\":\"main\"}]},"
+               "\"span_selector\":null}",
+               arena);
+    assert_string_equal(request->profile_typeid, "a");
+    assert_string_equal(request->label_selector, "{}");
+    assert_int_equal(request->start, 5);
+    assert_int_equal(request->end, 6);
+    assert_int_equal(request->max_nodes, 16384);
+    assert_int_equal(request->format, QUERIER__V1__PROFILE_FORMAT__PROFILE_FORMAT_TREE);
+    assert_string_equal(request->stack_trace_selector->call_site[0]->name, "main");
+    assert_int_equal(request->n_span_selector, 0);
+}
+
+static void
+test_presence_and_unknown_enums(void **state)
+{
+    (void)state;
+    g_autoptr(Arena) arena = arena_new(65536);
+    const Querier__V1__SelectMergeStacktracesRequest *request =
+        decode(&STACKTRACES, "{\"format\":\"PROFILE_FORMAT_FUNCTIONS\",\"max_nodes\":0}", arena);
+    assert_int_equal(request->format, 0);
+    assert_int_equal(request->max_nodes_presence_case,
+                     QUERIER__V1__SELECT_MERGE_STACKTRACES_REQUEST__MAX_NODES_PRESENCE_MAX_NODES);
+    expect_encoded(&request->base, "{\"maxNodes\":\"0\"}");
+    request = decode(&STACKTRACES, "{\"format\":3}", arena);
+    assert_int_equal(request->max_nodes_presence_case, 0);
+    expect_encoded(&request->base, "{\"format\":\"PROFILE_FORMAT_DOT\"}");
+}
+
+static void
+test_output_omits_defaults_and_quotes_integers(void **state)
+{
+    (void)state;
+    Types__V1__Point point = TYPES__V1__POINT__INIT, zero = TYPES__V1__POINT__INIT;
+    Types__V1__Point *points[] = {&point, &zero};
+    Types__V1__Series series = TYPES__V1__SERIES__INIT;
+    point.value = 1.5;
+    point.timestamp = INT64_MAX;
+    series.n_points = 2;
+    series.points = points;
+    expect_encoded(&series.base,
+                   "{\"points\":[{\"value\":1.5,\"timestamp\":\"9223372036854775807\"},{}]}");
+    Types__V1__ProfileType type = TYPES__V1__PROFILE_TYPE__INIT;
+    type.id = (char *)"x";
+    type.sample_type = (char *)"cpu";
+    expect_encoded(&type.base, "{\"ID\":\"x\",\"sampleType\":\"cpu\"}");
+}
+
+static void
+test_bytes_are_base64_in_all_forms(void **state)
+{
+    (void)state;
+    g_autoptr(Arena) arena = arena_new(65536);
+    static const char *const forms[] = {"+/8=", "-_8=", "-_8"};
+    for (size_t i = 0; i < G_N_ELEMENTS(forms); i++) {
+        g_autofree char *text = g_strdup_printf("{\"rawProfile\":\"%s\",\"ID\":\"i\"}", forms[i]);
+        const Push__V1__RawSample *sample = decode(&push__v1__raw_sample__descriptor, text, arena);
+        assert_int_equal(sample->raw_profile.len, 2);
+        assert_memory_equal(sample->raw_profile.data, "\xfb\xff", 2);
+        expect_encoded(&sample->base, "{\"rawProfile\":\"+/8=\",\"ID\":\"i\"}");
+    }
+}
+
+static void
+test_bad_input_names_the_field(void **state)
+{
+    (void)state;
+    static const char *const bad[][2] = {
+        {"", "not valid JSON"},
+        {"{\"start\":", "not valid JSON"},
+        {"[]", "not a JSON object"},
+        {"{\"start\":\"x\"}", "start"},
+        {"{\"start\":1.5}", "start"},
+        {"{\"start\":true}", "start"},
+        {"{\"start\":\"99999999999999999999\"}", "start"},
+        {"{\"label_selector\":5}", "label_selector"},
+        {"{\"spanSelector\":\"x\"}", "span_selector"},
+        {"{\"stack_trace_selector\":[]}", "stack_trace_selector"},
+        {"{\"stack_trace_selector\":{\"goPgo\":{\"keepLocations\":-1}}}", "keep_locations"},
+        {"{\"stack_trace_selector\":{\"goPgo\":{\"aggregateCallees\":1}}}", "aggregate_callees"},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
+        g_autoptr(Arena) arena = arena_new(65536);
+        g_autoptr(GError) error = NULL;
+        assert_null(protojson_decode(&STACKTRACES, bad[i][0], strlen(bad[i][0]), arena, &error));
+        if (strstr(error->message, bad[i][1]) == NULL)
+            fail_msg("no '%s' in '%s'", bad[i][1], error->message);
+    }
+}
+
+static void
+test_binary_codec_checks_utf8_and_memory(void **state)
+{
+    (void)state;
+    g_autoptr(Arena) arena = arena_new(65536);
+    g_autoptr(GError) error = NULL;
+    assert_non_null(codec_decode(CODEC_PROTO, &STACKTRACES, NULL, 0, arena, &error));
+    static const uint8_t not_utf8[] = {0x12, 0x01, 0xff}, cut[] = {0x12, 0x05, 'a'};
+    assert_null(codec_decode(CODEC_PROTO, &STACKTRACES, not_utf8, 3, arena, &error));
+    assert_non_null(strstr(error->message, "label_selector"));
+    g_clear_error(&error);
+    assert_null(codec_decode(CODEC_PROTO, &STACKTRACES, cut, 3, arena, &error));
+    g_clear_error(&error);
+    g_autoptr(Arena) tiny = arena_new(64);
+    assert_null(codec_decode(CODEC_PROTO, &STACKTRACES, NULL, 0, tiny, &error));
+    g_clear_error(&error);
+    assert_null(codec_decode(CODEC_JSON, &STACKTRACES, (const uint8_t *)"{}", 2, tiny, &error));
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_both_name_styles_and_number_forms),
+        cmocka_unit_test(test_presence_and_unknown_enums),
+        cmocka_unit_test(test_output_omits_defaults_and_quotes_integers),
+        cmocka_unit_test(test_bytes_are_base64_in_all_forms),
+        cmocka_unit_test(test_bad_input_names_the_field),
+        cmocka_unit_test(test_binary_codec_checks_utf8_and_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
