@@ -1,0 +1,123 @@
+#include "server/server.h"
+
+#include "lib/base/error.h"
+#include "server/api/api.h"
+#include "server/http/server.h"
+#include "server/ingest/ingest.h"
+#include "server/store/store.h"
+
+#define MIB              INT64_C(1048576)
+#define QUERY_BODY_BYTES (4 * MIB)
+
+struct Server {
+    const ServerOptions *options;
+    Store *store;
+    Ingest *ingest;
+    Api *api;
+    HttpServer *http;
+};
+
+static IngestLimits
+ingest_limits(const ServerOptions *options)
+{
+    return (IngestLimits){
+        .profile_bytes_max = options->profile_bytes_max,
+        .samples_max = options->samples_max,
+        .sample_labels_max = options->sample_labels_max,
+        .stack_depth_max = options->stack_depth_max,
+        .symbol_length_max = options->symbol_length_max,
+        .label_names_max = options->label_names_max,
+        .label_name_length_max = options->label_name_length_max,
+        .label_value_length_max = options->label_value_length_max,
+        .body_bytes_max = options->body_limit_mb * MIB,
+        .reject_older_ns = options->reject_older_ns,
+        .reject_newer_ns = options->reject_newer_ns,
+    };
+}
+
+static ApiLimits
+api_limits(const ServerOptions *options)
+{
+    return (ApiLimits){
+        .query_lookback_ns = options->query_lookback_ns,
+        .query_length_ns = options->query_length_ns,
+        .nodes_default = options->nodes_default,
+        .nodes_max = options->nodes_max,
+        .profile_bytes = options->profile_bytes_max,
+    };
+}
+
+static HttpConfig
+http_config(const ServerOptions *options, Api *api, TenantMode mode)
+{
+    HttpConfig config = {
+        .listen = options->listen,
+        .connections_max = options->connections_max,
+        .connections_per_ip_max = options->connections_per_ip_max,
+        .idle_timeout_ns = options->idle_timeout_ns,
+        .workers = options->workers > 0 ? options->workers : g_get_num_processors(),
+        .body_caps = {[HTTP_BODY_QUERY] = {QUERY_BODY_BYTES, "of a query"},
+                      [HTTP_BODY_PUSH] = {options->body_limit_mb * MIB, "ingestion_body_limit_mb"}},
+        .body_memory_bytes = options->body_memory_bytes,
+        .tenant_mode = mode,
+        .on_done = api_request_done,
+        .app = api,
+    };
+    config.routes = api_routes(&config.n_routes);
+    return config;
+}
+
+static bool
+server_open(Server *server, GError **error)
+{
+    const ServerOptions *options = server->options;
+    TenantMode mode;
+    if (!tenant_mode_parse(options->multitenancy, &mode, error))
+        return false;
+    const StoreConfig store = {.data_dir = options->data_dir,
+                               .seal_bytes = options->seal_bytes,
+                               .seal_age_ns = options->seal_age_ns};
+    server->store = store_open(&store, error);
+    if (server->store == NULL)
+        return false;
+    IngestLimits limits = ingest_limits(options);
+    server->ingest = ingest_new(server->store, &limits);
+    ApiLimits rendering = api_limits(options);
+    server->api = api_new(server->store, server->ingest, &rendering);
+    HttpConfig http = http_config(options, server->api, mode);
+    server->http = http_server_new(&http, error);
+    if (server->http == NULL)
+        return false;
+    server->api->http = server->http;
+    return http_server_start(server->http, error);
+}
+
+Server *
+server_start(const ServerOptions *options, GError **error)
+{
+    g_autoptr(Server) server = g_new0(Server, 1);
+    server->options = options;
+    return server_open(server, error) ? g_steal_pointer(&server) : NULL;
+}
+
+const char *
+server_address(const Server *server)
+{
+    return http_server_address(server->http);
+}
+
+void
+server_stop(Server *server)
+{
+    if (server == NULL)
+        return;
+    if (server->http != NULL &&
+        !http_server_drain(server->http, server->options->shutdown_timeout_ns))
+        g_warning("requests were cut off after shutdown-timeout");
+    ingest_free(server->ingest);
+    if (server->store != NULL)
+        store_close(server->store);
+    http_server_free(server->http);
+    api_free(server->api);
+    g_free(server);
+}
