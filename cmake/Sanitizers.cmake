@@ -9,3 +9,7 @@ if(CRESSET_COVERAGE)
   add_compile_options(--coverage -fprofile-update=atomic)
   add_link_options(--coverage)
 endif()
+if(CRESSET_FUZZ)
+  # Coverage feedback for libFuzzer in every library; only the fuzz programs get its main.
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
