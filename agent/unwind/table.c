@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/unwind/cfi.h"
+#include "agent/unwind/go_table.h"
 #include "agent/unwind/region.h"
 #include "agent/unwind/table_writer.h"
 #include "lib/base/error.h"
@@ -20,9 +21,9 @@
 #define START_SIZE_MAX 96
 
 /* Where the rows of a function come from, in order of trust: an earlier one wins. */
-typedef enum { SOURCE_EH_FRAME, SOURCE_DEBUG_FRAME, N_SOURCES } Source;
+typedef enum { SOURCE_GO, SOURCE_EH_FRAME, SOURCE_DEBUG_FRAME, N_SOURCES } Source;
 
-/* A function to be: 30 bits of offset in its source's section, 2 bits of source. */
+/* A function to be: 30 bits of offset in its source's section (of Go: index), 2 bits of source. */
 typedef struct {
     uint32_t start; /* from Builder.start_address */
     uint32_t origin;
@@ -34,6 +35,7 @@ typedef struct {
     GArray *regions;
     GBytes *bytes[N_SOURCES];
     CfiReader *readers[N_SOURCES];
+    GoTable *go; /* NULL: not a Go program */
     Function *functions;
     size_t n_functions, capacity;
     TableWriter *writer;
@@ -48,6 +50,7 @@ builder_clear(Builder *builder)
         cfi_reader_free(builder->readers[i]);
         g_clear_pointer(&builder->bytes[i], g_bytes_unref);
     }
+    go_table_free(builder->go);
     g_clear_pointer(&builder->regions, g_array_unref);
     g_free(builder->functions);
     table_writer_free(builder->writer);
@@ -113,6 +116,25 @@ add_source(Builder *builder, const ElfFile *elf, Source source, GError **error)
             add_function(builder, entry.start, source, entry.offset);
     builder->table->n_malformed += (uint32_t)cfi_reader_n_malformed(builder->readers[source]);
     return true;
+}
+
+/* Go's linker describes Go code in .debug_frame as well: then that is not needed. A pclntab that
+ * cannot be read leaves the code to .debug_frame or frame pointers. */
+static bool
+add_sources(Builder *builder, const ElfFile *debug_file, GError **error)
+{
+    builder->go = elf_file_is_go(builder->elf) ? go_table_new(builder->elf, NULL) : NULL;
+    size_t n = builder->go != NULL ? go_table_n_functions(builder->go) : 0;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t start, end;
+        if (go_table_range(builder->go, i, &start, &end))
+            add_function(builder, start, SOURCE_GO, i);
+    }
+    if (!add_source(builder, builder->elf, SOURCE_EH_FRAME, error))
+        return false;
+    return builder->go != NULL ||
+           add_source(builder, debug_file != NULL ? debug_file : builder->elf, SOURCE_DEBUG_FRAME,
+                      error);
 }
 
 /* Stable, by start: of two functions at one address the one added first comes first. Three passes
@@ -191,14 +213,22 @@ write_gap(Builder *builder, uint64_t from, uint64_t to)
         table_writer_set(builder->writer, at, UNWIND_RULE_NONE);
 }
 
+static bool
+read_range(Builder *builder, const Function *function, CfiEntry *entry)
+{
+    Source source = function->origin >> 30;
+    uint64_t offset = function->origin & ((1u << 30) - 1);
+    if (source == SOURCE_GO)
+        return go_table_range(builder->go, offset, &entry->start, &entry->end);
+    return cfi_reader_read(builder->readers[source], offset, entry);
+}
+
 /* Returns where the function ends, or `from` when it adds nothing. */
 static uint64_t
 write_function(Builder *builder, const Function *function, uint64_t from, uint64_t next)
 {
     CfiEntry entry;
-    Source source = function->origin >> 30;
-    uint64_t offset = function->origin & ((1u << 30) - 1);
-    if (!cfi_reader_read(builder->readers[source], offset, &entry))
+    if (!read_range(builder, function, &entry))
         return from;
     uint64_t end = MIN(entry.end, builder->end_address);
     if (end <= from)
@@ -206,7 +236,11 @@ write_function(Builder *builder, const Function *function, uint64_t from, uint64
     if (entry.start > from)
         write_gap(builder, from, entry.start);
     builder->limit = MIN(end, next);
-    if (!cfi_entry_rows(&entry, write_row, builder))
+    size_t index = function->origin & ((1u << 30) - 1);
+    bool is_good = function->origin >> 30 == SOURCE_GO
+                       ? go_table_rows(builder->go, index, write_row, builder)
+                       : cfi_entry_rows(&entry, write_row, builder);
+    if (!is_good)
         builder->table->n_malformed++;
     builder->table->n_functions++;
     return builder->limit;
@@ -260,9 +294,7 @@ unwind_table_new(const ElfFile *elf, UnwindRules *rules, const UnwindTableOption
         options = &DEFAULTS;
     g_autoptr(UnwindTable) table = g_new0(UnwindTable, 1);
     g_auto(Builder) builder = {.elf = elf, .table = table};
-    if (!find_span(&builder, error) || !add_source(&builder, elf, SOURCE_EH_FRAME, error) ||
-        !add_source(&builder, options->debug_file != NULL ? options->debug_file : elf,
-                    SOURCE_DEBUG_FRAME, error))
+    if (!find_span(&builder, error) || !add_sources(&builder, options->debug_file, error))
         return NULL;
     sort_functions(&builder);
     return write_table(&builder, rules, options, error) ? g_steal_pointer(&table) : NULL;
