@@ -209,6 +209,7 @@ struct event_process {
     uint64_t mm;            /* after the event */
     uint64_t start_time_ns; /* CLOCK_BOOTTIME */
     uint64_t cgroup;        /* id in the unified hierarchy */
+    uint64_t vdso;          /* its address, 0 when not known */
     uint32_t parent;        /* process that forked */
     uint32_t namespace_pid;
     char comm[16];
@@ -219,7 +220,14 @@ struct event_map {
     uint64_t mm, start, end;
     uint64_t file_offset; /* bytes */
     uint64_t inode;       /* 0: anonymous */
-    uint64_t change;      /* of the inode: changes when the file is written */
     uint32_t device;      /* as the kernel encodes it: major << 20 | minor */
     uint32_t reserved;
+};
+
+/* Counters of the BPF side; the stop reasons stand first. */
+enum bpf_counter {
+    BPF_COUNTER_STOPS = 0,
+    BPF_COUNTER_LOST = UNWIND_STOP_COUNT, /* records that found the ring buffer full */
+    BPF_COUNTER_STATE_FULL,               /* processes that found the map full */
+    BPF_COUNTERS
 };
