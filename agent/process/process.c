@@ -1,0 +1,132 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/process/cgroup.h"
+#include "agent/process/mapping.h"
+#include "agent/process/process_private.h"
+
+Process *
+process_new(uint32_t pid)
+{
+    ProcessPrivate *process = g_new0(ProcessPrivate, 1);
+    process->references = 1;
+    process->public.pid = process->public.namespace_pid = pid;
+    process->public.mappings = mapping_list_new();
+    return &process->public;
+}
+
+Process *
+process_ref(Process *process)
+{
+    process_private(process)->references++;
+    return process;
+}
+
+void
+process_unref(Process *process)
+{
+    if (process == NULL || --process_private(process)->references > 0)
+        return;
+    g_free(process->executable_path);
+    g_free(process->container_id);
+    g_array_unref(process->mappings);
+    g_clear_pointer(&process_private(process)->next_mappings, g_array_unref);
+    g_free(process);
+}
+
+void
+process_set_mappings(Process *process, GArray *mappings)
+{
+    g_array_unref(process->mappings);
+    process->mappings = mappings;
+}
+
+/* Reads /proc/PID/`name` into `buffer` as a string; false when it cannot be read. */
+static bool
+read_proc(const Process *process, const char *name, char *buffer, size_t size)
+{
+    char path[64];
+    g_snprintf(path, sizeof path, "/proc/%u/%s", process->pid, name);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ssize_t got = read(fd, buffer, size - 1);
+    close(fd);
+    if (got < 0)
+        return false;
+    buffer[got] = '\0';
+    return true;
+}
+
+static void
+read_executable_path(Process *process)
+{
+    char path[64], link[4096];
+    g_snprintf(path, sizeof path, "/proc/%u/exe", process->pid);
+    ssize_t length = readlink(path, link, sizeof link);
+    if (length <= 0) {
+        if (errno == ENOENT && access("/proc/self/exe", F_OK) == 0 && process->mappings->len == 0)
+            process->is_kernel_thread = !process->has_exited;
+        return;
+    }
+    g_free(process->executable_path);
+    process->executable_path = g_strndup(link, (gsize)length);
+}
+
+/* The last number of the line `NSpid:` is the id in the innermost namespace. */
+static void
+read_namespace_pid(Process *process)
+{
+    char status[4096];
+    if (!read_proc(process, "status", status, sizeof status))
+        return;
+    const char *line = strstr(status, "\nNSpid:");
+    if (line == NULL)
+        return;
+    const char *end = strchrnul(line + 1, '\n');
+    while (end > line && g_ascii_isdigit(end[-1]))
+        end--;
+    process->namespace_pid = (uint32_t)strtoul(end, NULL, 10);
+}
+
+void
+process_identify(Process *process)
+{
+    char text[8192];
+    if (process_private(process)->is_identified)
+        return;
+    process_private(process)->is_identified = true;
+    if (process->has_exited)
+        return;
+    if (read_proc(process, "cgroup", text, sizeof text)) {
+        g_free(process->container_id);
+        process->container_id = cgroup_container_id(text);
+    }
+    read_executable_path(process);
+    if (process->namespace_pid == process->pid)
+        read_namespace_pid(process);
+}
+
+void
+process_read_status(Process *process)
+{
+    enum { START_TIME_FIELD = 22 }; /* of /proc/PID/stat, counted from 1 */
+    char text[1024];
+    if (!read_proc(process, "stat", text, sizeof text))
+        return;
+    const char *name = strchr(text, '('), *at = strrchr(text, ')');
+    if (name == NULL || at == NULL || at <= name)
+        return;
+    gsize length = MIN((gsize)(at - name - 1), sizeof process->comm - 1);
+    memcpy(process->comm, name + 1, length);
+    process->comm[length] = '\0';
+    at++;
+    for (int field = 3; field < START_TIME_FIELD && at != NULL; field++)
+        at = strchr(at + 1, ' ');
+    if (at != NULL)
+        process->start_time_ns =
+            strtoull(at + 1, NULL, 10) * (1000000000u / (uint64_t)sysconf(_SC_CLK_TCK));
+}

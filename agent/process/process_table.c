@@ -1,0 +1,333 @@
+#include "agent/process/process_table.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/process/executable_private.h"
+#include "agent/process/mapping.h"
+#include "agent/process/maps.h"
+#include "agent/process/process_private.h"
+
+struct ProcessTable {
+    ExecutableCache *cache;
+    const ProcessTableOps *ops;
+    void *data;
+    GHashTable *by_pid; /* pid -> Process *, a reference each */
+    DIR *scan;
+};
+
+ProcessTable *
+process_table_new(ExecutableCache *cache, const ProcessTableOps *ops, void *data)
+{
+    ProcessTable *table = g_new0(ProcessTable, 1);
+    table->cache = cache;
+    table->ops = ops;
+    table->data = data;
+    table->by_pid = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)process_unref);
+    return table;
+}
+
+void
+process_table_free(ProcessTable *table)
+{
+    if (table == NULL)
+        return;
+    if (table->scan != NULL)
+        closedir(table->scan);
+    g_hash_table_unref(table->by_pid);
+    g_free(table);
+}
+
+Process *
+process_table_find(ProcessTable *table, uint32_t pid)
+{
+    return g_hash_table_lookup(table->by_pid, GUINT_TO_POINTER(pid));
+}
+
+guint
+process_table_size(const ProcessTable *table)
+{
+    return g_hash_table_size(table->by_pid);
+}
+
+void
+process_table_foreach(ProcessTable *table, void (*func)(Process *, void *), void *data)
+{
+    GHashTableIter iter;
+    gpointer process;
+    g_hash_table_iter_init(&iter, table->by_pid);
+    while (g_hash_table_iter_next(&iter, NULL, &process))
+        func(process, data);
+}
+
+static void
+drop(ProcessTable *table, Process *process)
+{
+    process->has_exited = true;
+    process_private(process)->is_kept = false;
+    table->ops->gone(process, table->data);
+    g_hash_table_remove(table->by_pid, GUINT_TO_POINTER(process->pid));
+}
+
+/* Puts a new process into the table, which takes over the reference. */
+static void
+keep(ProcessTable *table, Process *process)
+{
+    Process *old = process_table_find(table, process->pid);
+    if (old != NULL)
+        drop(table, old);
+    process_private(process)->is_kept = true;
+    g_hash_table_insert(table->by_pid, GUINT_TO_POINTER(process->pid), process);
+}
+
+/* `list` with one mapping more; takes over the reference to `list`. */
+static GArray *
+add_mapping(ProcessTable *table, GArray *list, const ExecutableQuery *query, uint64_t file_offset)
+{
+    Mapping mapping = {.start = query->start, .end = query->end};
+    g_autoptr(Executable) executable = NULL;
+    if (query->inode != 0)
+        executable = executable_cache_get(table->cache, query, NULL);
+    if (executable != NULL &&
+        executable_bias(executable, mapping.start, file_offset, &mapping.bias))
+        mapping.executable = executable;
+    GArray *longer = mapping_list_insert(list, &mapping);
+    g_array_unref(list);
+    return longer;
+}
+
+static GArray *
+add_vdso(ProcessTable *table, GArray *list, uint64_t start)
+{
+    g_autoptr(Executable) vdso = executable_cache_get_vdso(table->cache);
+    Mapping mapping = {.start = start, .executable = vdso};
+    if (vdso == NULL || start == 0 || !executable_bias(vdso, start, 0, &mapping.bias))
+        return list;
+    mapping.end = start + ((vdso->size_bytes + 4095) & ~(uint64_t)4095);
+    GArray *longer = mapping_list_insert(list, &mapping);
+    g_array_unref(list);
+    return longer;
+}
+
+typedef struct {
+    ProcessTable *table;
+    uint32_t pid;
+    GArray *list;
+} MapsReading;
+
+static void
+take_map_line(const MapLine *map, void *data)
+{
+    MapsReading *reading = data;
+    if (strcmp(map->path, "[vsyscall]") == 0)
+        return;
+    if (strcmp(map->path, "[vdso]") == 0) {
+        reading->list = add_vdso(reading->table, reading->list, map->start);
+        return;
+    }
+    ExecutableQuery query = {reading->pid, map->device, map->inode,
+                             map->start,   map->end,    map->path};
+    reading->list = add_mapping(reading->table, reading->list, &query, map->file_offset);
+}
+
+/* Reads all mappings; false when the process is gone. The number of the last event is taken first:
+ * an event that comes while reading is applied once more, which changes nothing. */
+static bool
+read_maps(ProcessTable *table, Process *process)
+{
+    char path[40];
+    uint32_t sequence = table->ops->sequence(process->pid, table->data);
+    MapsReading reading = {table, process->pid, mapping_list_new()};
+    g_snprintf(path, sizeof path, "/proc/%u/maps", process->pid);
+    if (!maps_read(path, take_map_line, &reading, NULL)) {
+        g_array_unref(reading.list);
+        return false;
+    }
+    process_set_mappings(process, reading.list);
+    process_private(process)->sequence = sequence;
+    process_private(process)->read_at_us = g_get_monotonic_time();
+    return true;
+}
+
+Process *
+process_table_get(ProcessTable *table, uint32_t pid)
+{
+    Process *process = process_table_find(table, pid);
+    if (process != NULL)
+        return process_ref(process);
+    process = process_new(pid);
+    process_read_status(process);
+    if (!read_maps(table, process)) {
+        process->has_exited = true;
+        return process;
+    }
+    keep(table, process_ref(process));
+    table->ops->changed(process, table->data);
+    return process;
+}
+
+bool
+process_table_reread(ProcessTable *table, Process *process, uint32_t holdoff_ms)
+{
+    gint64 since = g_get_monotonic_time() - process_private(process)->read_at_us;
+    if (process->has_exited || since < (gint64)holdoff_ms * 1000 || !read_maps(table, process))
+        return false;
+    table->ops->changed(process, table->data);
+    return true;
+}
+
+static void
+set_from_event(Process *process, const struct event_process *event)
+{
+    process->start_time_ns = event->start_time_ns;
+    process->namespace_pid = event->namespace_pid;
+    memcpy(process->comm, event->comm, sizeof process->comm);
+    process->comm[sizeof process->comm - 1] = '\0';
+    process_private(process)->mm = event->mm;
+    process_private(process)->sequence = event->header.sequence;
+}
+
+static void
+apply_fork(ProcessTable *table, const struct event_process *event)
+{
+    Process *parent = process_table_find(table, event->parent);
+    if (parent == NULL)
+        return; /* it is read from /proc when it is sampled */
+    Process *process = process_new(event->header.pid);
+    set_from_event(process, event);
+    process_set_mappings(process, g_array_ref(parent->mappings));
+    process->container_id = g_strdup(parent->container_id);
+    process->executable_path = g_strdup(parent->executable_path);
+    process->is_kernel_thread = parent->is_kernel_thread;
+    keep(table, process);
+    table->ops->changed(process, table->data);
+}
+
+static void
+apply_exec(ProcessTable *table, const struct event_process *event)
+{
+    Process *process = process_table_find(table, event->header.pid);
+    if (process == NULL) {
+        process = process_new(event->header.pid);
+        keep(table, process);
+    }
+    ProcessPrivate *private = process_private(process);
+    bool is_announced = private->next_mappings != NULL && private->next_mm == event->mm;
+    private->is_identified = false;
+    process->is_kernel_thread = false;
+    set_from_event(process, event);
+    if (is_announced) {
+        GArray *list = g_steal_pointer(&private->next_mappings);
+        process_set_mappings(process, add_vdso(table, list, event->vdso));
+    } else {
+        g_clear_pointer(&private->next_mappings, g_array_unref);
+        process_set_mappings(process, mapping_list_new());
+        read_maps(table, process);
+    }
+    table->ops->changed(process, table->data);
+}
+
+static GArray *
+changed_list(ProcessTable *table, GArray *list, const struct event_map *event)
+{
+    if (event->header.kind == EVENT_MAP) {
+        ExecutableQuery query = {.pid = event->header.pid,
+                                 .device = event->device,
+                                 .inode = event->inode,
+                                 .start = event->start,
+                                 .end = event->end};
+        return add_mapping(table, list, &query, event->file_offset);
+    }
+    GArray *shorter = mapping_list_remove(list, event->start, event->end);
+    g_array_unref(list);
+    return shorter;
+}
+
+static void
+apply_map(ProcessTable *table, const struct event_map *event)
+{
+    Process *process = process_table_find(table, event->header.pid);
+    if (process == NULL)
+        return;
+    ProcessPrivate *private = process_private(process);
+    if (event->mm != private->mm) {
+        if (private->next_mappings == NULL || private->next_mm != event->mm) {
+            g_clear_pointer(&private->next_mappings, g_array_unref);
+            private->next_mappings = mapping_list_new();
+            private->next_mm = event->mm;
+        }
+        private->next_mappings = changed_list(table, private->next_mappings, event);
+        if (private->mm != 0)
+            return;
+    }
+    /* Without a known address space it may be either: of this one, or of an exec to come. */
+    if ((int32_t)(event->header.sequence - private->sequence) < 0)
+        return; /* older than what /proc told */
+    process->mappings = changed_list(table, process->mappings, event);
+    private->sequence = event->header.sequence;
+    table->ops->changed(process, table->data);
+}
+
+void
+process_table_apply(ProcessTable *table, const struct event_header *event)
+{
+    Process *process;
+    switch (event->kind) {
+    case EVENT_FORK:
+        apply_fork(table, (const struct event_process *)event);
+        break;
+    case EVENT_EXEC:
+        apply_exec(table, (const struct event_process *)event);
+        break;
+    case EVENT_EXIT:
+        process = process_table_find(table, event->pid);
+        if (process != NULL)
+            drop(table, process);
+        break;
+    case EVENT_MAP:
+    case EVENT_UNMAP:
+        apply_map(table, (const struct event_map *)event);
+        break;
+    default:
+        break;
+    }
+}
+
+bool
+process_table_scan(ProcessTable *table, guint n_processes)
+{
+    if (table->scan == NULL)
+        table->scan = opendir("/proc");
+    struct dirent *entry = NULL;
+    while (table->scan != NULL && n_processes > 0 && (entry = readdir(table->scan)) != NULL) {
+        uint32_t pid = (uint32_t)strtoul(entry->d_name, NULL, 10);
+        if (pid == 0)
+            continue;
+        process_unref(process_table_get(table, pid));
+        n_processes--;
+    }
+    if (entry != NULL)
+        return true;
+    if (table->scan != NULL)
+        closedir(table->scan);
+    table->scan = NULL;
+    return false;
+}
+
+void
+process_table_sweep(ProcessTable *table)
+{
+    g_autoptr(GPtrArray) gone = g_ptr_array_new();
+    GHashTableIter iter;
+    gpointer key, process;
+    g_hash_table_iter_init(&iter, table->by_pid);
+    while (g_hash_table_iter_next(&iter, &key, &process)) {
+        if (kill((pid_t)GPOINTER_TO_UINT(key), 0) != 0 && errno == ESRCH)
+            g_ptr_array_add(gone, process);
+    }
+    for (guint i = 0; i < gone->len; i++)
+        drop(table, gone->pdata[i]);
+}
