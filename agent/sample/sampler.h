@@ -3,7 +3,7 @@
  * It follows processes and their mappings from kernel events, keeps the unwind tables of their
  * executables in BPF maps, and hands every stack to one callback with its addresses already tied to
  * files. Everything runs on the GMainContext that is the thread default of the caller of
- * sampler_start; only table building uses threads of its own. */
+ * sampler_new; only table building uses threads of its own. */
 #pragma once
 #include <glib.h>
 #include <stdbool.h>

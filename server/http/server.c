@@ -259,12 +259,11 @@ server_listen(HttpServer *server, GError **error)
            error_set_errno(error, errno, "cannot read the address of the socket on %s", text);
 }
 
-static void G_GNUC_PRINTF(2, 0)
+static void
 daemon_log(void *data, const char *format, va_list arguments)
 {
     (void)data;
-    g_autofree char *text = g_strdup_vprintf(format, arguments);
-    g_debug("%s", g_strchomp(text));
+    g_logv(G_LOG_DOMAIN, G_LOG_LEVEL_DEBUG, format, arguments);
 }
 
 static void
@@ -400,5 +399,5 @@ http_server_in_flight(const HttpServer *server)
 int64_t
 http_server_body_bytes(const HttpServer *server)
 {
-    return (int64_t)__atomic_load_n(&server->body_bytes, __ATOMIC_SEQ_CST);
+    return (int64_t)(gsize)g_atomic_pointer_get(&server->body_bytes);
 }

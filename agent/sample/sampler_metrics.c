@@ -1,0 +1,64 @@
+#include "agent/sample/sampler_private.h"
+#include "cresset/event.h"
+
+static const char *const stop_labels[] = {[UNWIND_RUNNING] = "none",
+#define X(name, label, text) [UNWIND_STOP_##name] = #label,
+                                          UNWIND_STOPS(X)
+#undef X
+};
+
+static void
+write_head(GString *out, const char *name, const char *type, const char *help)
+{
+    g_string_append_printf(out, "# HELP cresset_agent_sampler_%s %s\n", name, help);
+    g_string_append_printf(out, "# TYPE cresset_agent_sampler_%s %s\n", name, type);
+}
+
+static void
+write_one(GString *out, const char *name, const char *type, const char *help, uint64_t value)
+{
+    write_head(out, name, type, help);
+    g_string_append_printf(out, "cresset_agent_sampler_%s %" G_GUINT64_FORMAT "\n", name, value);
+}
+
+static void
+write_stops(GString *out, const SamplerCounts *counts)
+{
+    write_head(out, "stacks_total", "counter", "User stacks by the reason why unwinding ended.");
+    for (guint i = 1; i < UNWIND_STOP_COUNT; i++)
+        g_string_append_printf(out,
+                               "cresset_agent_sampler_stacks_total{stop=\"%s\"} "
+                               "%" G_GUINT64_FORMAT "\n",
+                               stop_labels[i], counts->stops[i]);
+}
+
+void
+sampler_write_metrics(Sampler *sampler, GString *out)
+{
+    SamplerCounts counts;
+    TableCounts tables;
+    sampler_get_counts(sampler, &counts);
+    table_store_get_counts(sampler->tables, &tables);
+    write_one(out, "samples_total", "counter", "Samples handed over.", counts.samples);
+    write_one(out, "copied_stacks_total", "counter", "Stacks copied and unwound in user space.",
+              counts.copied);
+    write_one(out, "lost_records_total", "counter", "Records that found the ring buffer full.",
+              counts.lost_records);
+    write_stops(out, &counts);
+    write_one(out, "processes", "gauge", "Processes known.", counts.processes);
+    write_one(out, "executables", "gauge", "Executables known.", counts.executables);
+    write_one(out, "tables", "gauge", "Unwind tables in memory or being built.", counts.tables);
+    write_one(out, "table_builds_total", "counter", "Unwind tables built.", tables.built);
+    write_one(out, "table_failures_total", "counter", "Executables that gave no unwind table.",
+              tables.failed);
+    write_one(out, "table_build_nanoseconds_total", "counter", "Time spent on building tables.",
+              tables.build_ns);
+    write_one(out, "table_bytes", "gauge", "Memory of unwind tables and mappings in use.",
+              counts.table_bytes);
+    write_one(out, "map_bytes", "gauge", "Kernel memory of all BPF maps.", counts.map_bytes);
+    write_one(out, "bpf_nanoseconds_total", "counter",
+              "Run time of the sampling program, while the kernel keeps BPF statistics.",
+              counts.bpf_ns);
+    write_one(out, "bpf_runs_total", "counter", "Runs of the sampling program, likewise.",
+              counts.bpf_runs);
+}
