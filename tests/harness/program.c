@@ -85,7 +85,8 @@ program_start(const char *const *argv, const char *const *environment)
     g_mutex_init(&program->lock);
     g_cond_init(&program->changed);
     bool started = g_spawn_async(NULL, (char **)argv, child_env,
-                                 G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_LEAVE_DESCRIPTORS_OPEN,
+                                 G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_LEAVE_DESCRIPTORS_OPEN |
+                                     G_SPAWN_SEARCH_PATH,
                                  become_child, &ends[1], &program->pid, &error);
     (void)close(ends[1]);
     if (!started)
