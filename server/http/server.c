@@ -259,11 +259,12 @@ server_listen(HttpServer *server, GError **error)
            error_set_errno(error, errno, "cannot read the address of the socket on %s", text);
 }
 
-static void
+static void G_GNUC_PRINTF(2, 0)
 daemon_log(void *data, const char *format, va_list arguments)
 {
     (void)data;
-    g_logv(G_LOG_DOMAIN, G_LOG_LEVEL_DEBUG, format, arguments);
+    g_autofree char *text = g_strdup_vprintf(format, arguments);
+    g_debug("%s", g_strchomp(text));
 }
 
 static void
@@ -399,5 +400,5 @@ http_server_in_flight(const HttpServer *server)
 int64_t
 http_server_body_bytes(const HttpServer *server)
 {
-    return (int64_t)(gsize)g_atomic_pointer_get(&server->body_bytes);
+    return (int64_t)__atomic_load_n(&server->body_bytes, __ATOMIC_SEQ_CST);
 }

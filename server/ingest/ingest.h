@@ -2,7 +2,7 @@
  *
  * Per profile: decompress under a cap, decode, validate, normalise (merge equal stacks, drop zero
  * and negative samples, string sample labels become series labels), split into one series per
- * sample type and label set, append. Limits and texts follow ../docs and the Pyroscope names. */
+ * sample type and label set, append. Limits and error texts use the Pyroscope names. */
 #pragma once
 #include <glib.h>
 #include <stdbool.h>
@@ -19,11 +19,14 @@ typedef struct {
     int64_t symbol_length_max; /* max_profile_symbol_value_length */
     int64_t label_names_max;   /* max_label_names_per_series */
     int64_t label_name_length_max, label_value_length_max;
-    int64_t body_bytes_max; /* ingestion_body_limit_mb */
-    int64_t reject_older_ns, reject_newer_ns;
+    int64_t body_bytes_max;                   /* ingestion_body_limit_mb */
+    int64_t reject_older_ns, reject_newer_ns; /* of now; 0 is no bound */
 } IngestLimits;
 
+/* Learns from the store which profiles of the last minutes it holds, so that what a client sends
+ * again after a restart is not stored twice. */
 Ingest *ingest_new(Store *store, const IngestLimits *limits);
+/* Free it behind the store: appends under way report here. */
 void ingest_free(Ingest *ingest);
 
 /* One profile with its labels as a client sent them; borrowed during the call. */
@@ -32,20 +35,25 @@ typedef struct {
     size_t n_labels;
     const uint8_t *profile; /* pprof, gzip or plain */
     size_t profile_size;
-    const char *id; /* client's sample id, or NULL */
+    /* The client's id of this profile, or NULL. The same id with the same labels and bytes, sent
+     * again while it is recent, is acknowledged and not stored again. */
+    const char *id;
 } IngestProfile;
 
 /* `error` is NULL when everything is durable; otherwise it joins what was wrong with which series,
- * and the good ones of the batch are durable all the same. */
+ * and the good ones of the batch are durable all the same. INVALID_ARGUMENT: the bad ones stay bad
+ * and must not be sent again; any other code: sending the batch again may help. */
 typedef void (*IngestDone)(void *data, const GError *error);
 
 /* Takes a batch; `done` is called exactly once, from any thread (also before this returns). */
 void ingest_push(Ingest *ingest, const char *tenant, const IngestProfile *profiles, size_t n,
                  IngestDone done, void *data);
 
-/* Decodes a push.v1.PushRequest message (see docs) and pushes it. */
+/* Decodes a push.v1.PushRequest message (proto/push.proto) and pushes it. */
 void ingest_push_request(Ingest *ingest, const char *tenant, const uint8_t *message, size_t size,
                          IngestDone done, void *data);
 
 /* Appends the pipeline's metrics as Prometheus text. */
 void ingest_write_metrics(Ingest *ingest, GString *out);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Ingest, ingest_free)

@@ -3,6 +3,8 @@
 
 enum {
     PENDING_BYTES_MAX = 64 * 1024 * 1024, /* frames that wait for the disk; more is refused */
+    /* How far a segment may grow beyond its seal size while older ones wait to be sealed. */
+    SEGMENT_GROWTH_BYTES_MAX = 192 * 1024 * 1024,
 };
 
 static bool
@@ -10,6 +12,13 @@ is_writable_locked(const Store *store, GError **error)
 {
     if (store->is_stopping)
         return error_set(error, CRESSET_ERROR_UNAVAILABLE, "store: closing");
+    bool is_sealing_behind =
+        store->head_logged > (uint64_t)store->config.seal_bytes + SEGMENT_GROWTH_BYTES_MAX;
+    if (store->state == STORE_WRITABLE && is_sealing_behind)
+        return error_set(error, CRESSET_ERROR_UNAVAILABLE,
+                         "store: sealing is behind, the log has grown to %" G_GUINT64_FORMAT
+                         " bytes",
+                         store->head_logged);
     if (store->state == STORE_WRITABLE && store->pending.size < PENDING_BYTES_MAX)
         return true;
     if (store->state == STORE_WRITABLE)

@@ -3,13 +3,19 @@
 #include "lib/base/error.h"
 #include "server/store/store_private.h"
 
-enum { RETRY_FULL_US = 1000 * 1000 };
+enum {
+    RETRY_FULL_US = 1000 * 1000,
+    RETRY_ROTATION_US = 250 * 1000,
+    KEPT_BUFFER_MAX = 4 * 1024 * 1024, /* a larger buffer is given back after a burst */
+    SEAL_QUEUE_MAX = 2,                /* full heads that wait for the seal thread */
+};
 
 /* What one turn of the commit thread writes: everything appended since the last one. */
 typedef struct {
     Segment *segment;
     Wire frames;
     GArray *waiters;
+    Head *full; /* the head of the segment, when these are its last frames */
 } Batch;
 
 static void
@@ -23,14 +29,88 @@ finish_waiters(GArray *waiters, const GError *error)
     g_array_set_size(waiters, 0);
 }
 
-/* Waits for frames; false when the store closes and none are left. */
+/* Whether the active segment is full or old enough to be sealed. */
+static bool
+is_due_locked(const Store *store)
+{
+    if (store->head_since == 0 || store->state != STORE_WRITABLE)
+        return false;
+    int64_t age_us = g_get_monotonic_time() - store->head_since;
+    return store->head_logged >= (uint64_t)store->config.seal_bytes ||
+           age_us >= store->config.seal_age_ns / 1000;
+}
+
+/* Waits for frames or until a seal is due. */
+static void
+wait_locked(Store *store)
+{
+    while (store->pending.size == 0 && !store->is_stopping) {
+        if (store->head_since == 0 || store->state != STORE_WRITABLE) {
+            g_cond_wait(&store->append_cond, &store->append_lock);
+            continue;
+        }
+        int64_t until =
+            MAX(store->head_since + store->config.seal_age_ns / 1000, store->next_rotation);
+        if (g_get_monotonic_time() >= until)
+            return;
+        g_cond_wait_until(&store->append_cond, &store->append_lock, until);
+    }
+}
+
+/* Puts an empty segment and head in the place of the full ones, which go to the batch. */
+static void
+rotate_locked(Store *store, Batch *batch, Segment *fresh)
+{
+    batch->full = store->head;
+    store->segment = fresh;
+    store->sequence = 0;
+    store->head_since = 0;
+    store->head_logged = 0;
+    g_mutex_lock(&store->source_lock);
+    g_ptr_array_add(store->frozen, head_ref(store->head));
+    store->head = head_new(fresh->id.text);
+    g_mutex_unlock(&store->source_lock);
+}
+
+static bool
+is_seal_queue_full(Store *store)
+{
+    g_mutex_lock(&store->source_lock);
+    bool is_full = g_queue_get_length(&store->seal_queue) >= SEAL_QUEUE_MAX;
+    g_mutex_unlock(&store->source_lock);
+    return is_full;
+}
+
+/* A segment for the next head, made without any lock; NULL when none is due or it has to wait. */
+static Segment *
+prepare_rotation(Store *store)
+{
+    g_mutex_lock(&store->append_lock);
+    bool is_due = is_due_locked(store) && !store->is_stopping &&
+                  g_get_monotonic_time() >= store->next_rotation;
+    g_mutex_unlock(&store->append_lock);
+    if (!is_due)
+        return NULL;
+    g_autoptr(GError) error = NULL;
+    Segment *fresh =
+        is_seal_queue_full(store) ? NULL : segment_create(store->disk, store->segment_dir, &error);
+    if (error != NULL)
+        g_debug("%s", error->message);
+    if (fresh == NULL)
+        store->next_rotation = g_get_monotonic_time() + RETRY_ROTATION_US;
+    return fresh;
+}
+
+/* Takes what was appended, and the head when it is full; false when the store closes and nothing is
+ * left. */
 static bool
 take_batch(Store *store, Batch *batch)
 {
     g_mutex_lock(&store->append_lock);
-    while (store->pending.size == 0 && !store->is_stopping)
-        g_cond_wait(&store->append_cond, &store->append_lock);
-    bool has_frames = store->pending.size > 0;
+    wait_locked(store);
+    g_mutex_unlock(&store->append_lock);
+    Segment *fresh = prepare_rotation(store);
+    g_mutex_lock(&store->append_lock);
     Wire frames = batch->frames;
     GArray *waiters = batch->waiters;
     batch->segment = store->segment;
@@ -38,8 +118,25 @@ take_batch(Store *store, Batch *batch)
     batch->waiters = store->waiters;
     store->pending = frames;
     store->waiters = waiters;
+    if (fresh != NULL)
+        rotate_locked(store, batch, fresh);
+    bool is_done = store->is_stopping && batch->frames.size == 0 && batch->full == NULL;
     g_mutex_unlock(&store->append_lock);
-    return has_frames;
+    return !is_done;
+}
+
+/* Gives a full head whose frames are all durable to the seal thread. */
+static void
+hand_over(Store *store, Batch *batch)
+{
+    if (batch->full == NULL)
+        return;
+    segment_free(batch->segment);
+    g_mutex_lock(&store->append_lock);
+    head_freeze(batch->full);
+    g_mutex_unlock(&store->append_lock);
+    store_seal_later(store, batch->full);
+    g_clear_pointer(&batch->full, head_unref);
 }
 
 static void
@@ -88,6 +185,9 @@ fail_everything(Store *store, Batch *batch, const GError *fault)
     do {
         finish_waiters(batch->waiters, fault);
         batch->frames.size = 0;
+        if (batch->full != NULL)
+            segment_free(batch->segment);
+        g_clear_pointer(&batch->full, head_unref);
     } while (take_batch(store, batch));
 }
 
@@ -113,7 +213,7 @@ static bool
 commit_batch(Store *store, Batch *batch)
 {
     bool was_full = false;
-    for (;;) {
+    while (batch->frames.size > 0) {
         g_autoptr(GError) fault = NULL;
         bool is_space = false;
         if (write_batch(store, batch, &is_space, &fault))
@@ -132,6 +232,9 @@ commit_batch(Store *store, Batch *batch)
         set_state(store, STORE_WRITABLE, NULL);
     finish_waiters(batch->waiters, NULL);
     batch->frames.size = 0;
+    if (batch->frames.capacity > KEPT_BUFFER_MAX)
+        wire_clear(&batch->frames);
+    hand_over(store, batch);
     return true;
 }
 

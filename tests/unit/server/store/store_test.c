@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "lib/base/error.h"
+#include "server/store/store_private.h"
 #include "tests/unit/server/store/fixture.h"
 
 typedef struct {
@@ -127,6 +128,76 @@ keeps_everything_over_restarts(void **state)
 }
 
 static void
+reopen_with(Bed *bed, int64_t seal_bytes, int64_t seal_age_ns)
+{
+    store_close(bed->store);
+    bed->config.seal_bytes = seal_bytes;
+    bed->config.seal_age_ns = seal_age_ns;
+    open_bed(bed);
+}
+
+static int64_t
+count_blocks(Bed *bed)
+{
+    int64_t n_blocks, n_bytes;
+    assert_true(meta_totals(bed->store->meta, &n_blocks, &n_bytes, NULL));
+    return n_blocks;
+}
+
+static void
+seals_by_size_and_still_reads_everything(void **state)
+{
+    Bed *bed = *state;
+    reopen_with(bed, 30000, 1000 * G_GINT64_CONSTANT(1000000000));
+    for (unsigned i = 0; i < 10; i++) {
+        append_some(bed, 20);
+        check_bed(bed);
+    }
+    model_wait(&bed->model);
+    store_wait_sealed(bed->store);
+    check_bed(bed);
+    assert_true(count_blocks(bed) >= 4);
+}
+
+static void
+seals_by_age_and_keeps_blocks_over_restarts(void **state)
+{
+    Bed *bed = *state;
+    reopen_with(bed, 64 << 20, 1);
+    for (unsigned i = 0; i < 6; i++) {
+        append_some(bed, 10);
+        model_wait(&bed->model);
+        store_wait_sealed(bed->store);
+        check_bed(bed);
+        reopen_with(bed, 64 << 20, 1);
+        check_bed(bed);
+    }
+    assert_true(count_blocks(bed) >= 6);
+}
+
+static void
+rebuilds_a_lost_metastore(void **state)
+{
+    Bed *bed = *state;
+    reopen_with(bed, 30000, 1);
+    append_some(bed, 40);
+    model_wait(&bed->model);
+    store_close(bed->store);
+    const char *names[] = {"meta.sqlite", "meta.sqlite-wal", "meta.sqlite-shm"};
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_autofree char *path = g_build_filename(bed->dir, names[i], NULL);
+        g_remove(path);
+    }
+    open_bed(bed);
+    check_bed(bed);
+    store_close(bed->store);
+    g_autofree char *path = g_build_filename(bed->dir, names[0], NULL);
+    assert_true(g_file_set_contents(path, "garbage", 7, NULL));
+    open_bed(bed);
+    check_bed(bed);
+}
+
+static void
 lists_tenants_and_time_ranges(void **state)
 {
     Bed *bed = *state;
@@ -189,6 +260,11 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(reads_back_what_was_appended, set_up, tear_down),
         cmocka_unit_test_setup_teardown(keeps_everything_over_restarts, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(seals_by_size_and_still_reads_everything, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(seals_by_age_and_keeps_blocks_over_restarts, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(rebuilds_a_lost_metastore, set_up, tear_down),
         cmocka_unit_test_setup_teardown(lists_tenants_and_time_ranges, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refuses_a_second_server, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refuses_a_directory_it_cannot_write, set_up, tear_down),

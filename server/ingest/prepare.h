@@ -1,0 +1,34 @@
+/* One profile on its way to the store: decompressed, decoded, checked, normalised and split into
+ * the rows that the store appends. Pure: needs no store and no clock. */
+#pragma once
+#include <glib.h>
+#include <stdbool.h>
+
+#include "lib/base/arena.h"
+#include "server/ingest/ingest.h"
+#include "server/ingest/reason.h"
+
+typedef struct {
+    const IngestLimits *limits;
+    int64_t now_ns;
+    Arena *arena;       /* of the profile's tables and rows; prepare_memory_max() is a fit cap */
+    uint64_t body_left; /* uncompressed bytes that the batch may still take; prepare takes its own
+                         */
+} PrepareContext;
+
+typedef struct {
+    GByteArray *raw; /* the uncompressed profile when it was compressed, else NULL */
+    Profile profile; /* its strings point into raw or into the input */
+    StoreRow *rows;  /* owned labels; everything else is in the arena */
+    size_t n_rows;
+    size_t raw_size;    /* uncompressed bytes */
+    uint64_t n_samples; /* over all rows */
+} PreparedProfile;
+
+size_t prepare_memory_max(const IngestLimits *limits);
+
+/* Fills `ret_prepared`, which must be cleared with prepared_profile_clear. No rows is a success: a
+ * profile without a sample that counts. Otherwise the reason, and INVALID_ARGUMENT in *error. */
+IngestReason prepare_profile(PrepareContext *context, const IngestProfile *from,
+                             PreparedProfile *ret_prepared, GError **error);
+void prepared_profile_clear(PreparedProfile *prepared);

@@ -1,0 +1,176 @@
+#include "server/ingest/series_labels.h"
+
+#include <string.h>
+
+#include "lib/base/error.h"
+
+enum { PRINT_LENGTH_MAX = 500, QUOTE_LENGTH_MAX = 100 };
+
+static const char DELTA_PREFIX[] = "godeltaprof_";
+
+const char *
+series_labels_get(const Label *labels, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(labels[i].name, name) == 0)
+            return labels[i].value;
+    }
+    return NULL;
+}
+
+bool
+series_labels_is_own(const char *name)
+{
+    static const char *const OWN[] = {
+        "__profile_type__", "__type__",         "__unit__",          "__period_type__",
+        "__period_unit__",  "__service_name__", "__name_replaced__", NULL};
+    return name[0] == '_' && g_strv_contains(OWN, name);
+}
+
+/* Labels that steer ingestion and are not stored. */
+static bool
+is_directive(const char *name)
+{
+    return strcmp(name, "__delta__") == 0 || strcmp(name, "__session_id__") == 0;
+}
+
+static int
+compare_names(const void *a, const void *b)
+{
+    return strcmp(((const Label *)a)->name, ((const Label *)b)->name);
+}
+
+char *
+series_labels_print(const Label *labels, size_t n)
+{
+    g_autofree Label *sorted = g_memdup2(labels, n * sizeof *labels);
+    if (n > 1)
+        qsort(sorted, n, sizeof *sorted, compare_names);
+    g_autoptr(GString) out = g_string_new("{");
+    for (size_t i = 0; i < n && out->len < PRINT_LENGTH_MAX; i++)
+        g_string_append_printf(out, "%s%s=\"%s\"", i > 0 ? ", " : "", sorted[i].name,
+                               sorted[i].value);
+    if (out->len >= PRINT_LENGTH_MAX)
+        g_string_append(g_string_truncate(out, PRINT_LENGTH_MAX), "…");
+    g_string_append_c(out, '}');
+    return g_utf8_make_valid(out->str, (gssize)out->len);
+}
+
+/* The beginning of a name or value, fit for a message. */
+static char *
+quote(const char *text)
+{
+    return g_utf8_make_valid(text, (gssize)strnlen(text, QUOTE_LENGTH_MAX));
+}
+
+static IngestReason
+refuse(IngestReason reason, const Label *labels, size_t n, const char *what, const char *text,
+       GError **error)
+{
+    g_autofree char *series = series_labels_print(labels, n);
+    g_autofree char *quoted = quote(text);
+    error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "profile series '%s' %s: '%s'", series, what,
+              quoted);
+    return reason;
+}
+
+/* One label by itself. */
+static IngestReason
+check_label(const IngestLimits *limits, const Label *labels, size_t n, const Label *label,
+            GError **error)
+{
+    if (*label->name == '\0')
+        return refuse(REASON_INVALID_LABELS, labels, n, "has a label without a name; its value is",
+                      label->value, error);
+    if (!g_utf8_validate(label->name, -1, NULL))
+        return refuse(REASON_INVALID_LABELS, labels, n, "has a label name that is not valid UTF-8",
+                      label->name, error);
+    if (!g_utf8_validate(label->value, -1, NULL))
+        return refuse(REASON_INVALID_LABELS, labels, n,
+                      "has a value that is not valid UTF-8, of the label", label->name, error);
+    if (strlen(label->name) > (size_t)limits->label_name_length_max) {
+        g_autofree char *what = g_strdup_printf(
+            "has label name too long, the limit is %" G_GINT64_FORMAT " (max_label_name_length)",
+            limits->label_name_length_max);
+        return refuse(REASON_LABEL_NAME_TOO_LONG, labels, n, what, label->name, error);
+    }
+    if (strlen(label->value) > (size_t)limits->label_value_length_max) {
+        g_autofree char *what =
+            g_strdup_printf("has label value too long, the limit is %" G_GINT64_FORMAT
+                            " (max_label_value_length), label",
+                            limits->label_value_length_max);
+        return refuse(REASON_LABEL_VALUE_TOO_LONG, labels, n, what, label->name, error);
+    }
+    return REASON_NONE;
+}
+
+IngestReason
+series_labels_check(const IngestLimits *limits, const Label *labels, size_t n, GError **error)
+{
+    if (n > (size_t)limits->label_names_max) {
+        g_autofree char *series = series_labels_print(labels, n);
+        error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                  "profile series '%s' has %zu label names; limit %" G_GINT64_FORMAT
+                  " (max_label_names_per_series)",
+                  series, n, limits->label_names_max);
+        return REASON_LABEL_NAMES;
+    }
+    for (size_t i = 0; i < n; i++) {
+        IngestReason reason = check_label(limits, labels, n, &labels[i], error);
+        if (reason != REASON_NONE)
+            return reason;
+        if (series_labels_get(labels, i, labels[i].name) != NULL)
+            return refuse(REASON_DUPLICATE_LABELS, labels, n, "has duplicate label name",
+                          labels[i].name, error);
+    }
+    return REASON_NONE;
+}
+
+static IngestReason
+take_name(const Label *labels, size_t n, GArray *out, GError **error)
+{
+    const char *name = series_labels_get(labels, n, "__name__");
+    if (name == NULL || *name == '\0') {
+        g_autofree char *series = series_labels_print(labels, n);
+        error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                  "invalid labels '%s' with error: __name__ is missing or empty", series);
+        return REASON_INVALID_LABELS;
+    }
+    const char *kept = name;
+    if (g_str_has_prefix(name, DELTA_PREFIX) && name[strlen(DELTA_PREFIX)] != '\0') {
+        kept = name + strlen(DELTA_PREFIX);
+        Label replaced = {"__name_replaced__", name};
+        g_array_append_val(out, replaced);
+    }
+    Label label = {"__name__", kept};
+    g_array_append_val(out, label);
+    return REASON_NONE;
+}
+
+IngestReason
+series_labels_take(const IngestLimits *limits, const Label *labels, size_t n, GArray *ret_labels,
+                   GError **error)
+{
+    g_array_set_size(ret_labels, 0);
+    if (n == 0) {
+        error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "a profile needs at least one label pair");
+        return REASON_MISSING_LABELS;
+    }
+    IngestReason reason = series_labels_check(limits, labels, n, error);
+    if (reason == REASON_NONE)
+        reason = take_name(labels, n, ret_labels, error);
+    if (reason != REASON_NONE)
+        return reason;
+    const char *service = series_labels_get(labels, n, "service_name");
+    Label service_label = {"service_name",
+                           service != NULL && *service != '\0' ? service : "unknown_service"};
+    g_array_append_val(ret_labels, service_label);
+    for (size_t i = 0; i < n; i++) {
+        const char *name = labels[i].name;
+        bool is_taken = strcmp(name, "__name__") == 0 || strcmp(name, "service_name") == 0;
+        if (!is_taken && *labels[i].value != '\0' && !series_labels_is_own(name) &&
+            !is_directive(name))
+            g_array_append_val(ret_labels, labels[i]);
+    }
+    return REASON_NONE;
+}

@@ -1,0 +1,10 @@
+/* The series, row and sample sections of a block (see block_format.h). */
+#pragma once
+#include "server/store/block_order.h"
+#include "server/store/wire.h"
+
+void block_put_series(Wire *out, const HeadView *view, const BlockOrder *order);
+void block_put_rows(Wire *out, const HeadView *view, const BlockOrder *order);
+void block_put_row_ids(Wire *out, const HeadView *view, const BlockOrder *order);
+/* DATA_LOSS when the samples of a row are broken. */
+bool block_put_samples(Wire *out, const HeadView *view, const BlockOrder *order, GError **error);

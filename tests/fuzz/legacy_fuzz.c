@@ -1,0 +1,56 @@
+/* What /ingest reads by itself: the name, multipart bodies and the top level of a pprof. The first
+ * byte chooses. */
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "server/api/app_name.h"
+#include "server/api/legacy_pprof.h"
+#include "server/api/multipart.h"
+#include "server/api/time_range.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void
+read_multipart(const uint8_t *data, size_t size)
+{
+    g_autoptr(GArray) parts = multipart_parse(data, size, "X", NULL);
+    if (parts == NULL)
+        return;
+    unsigned sum = 0;
+    for (guint i = 0; i < parts->len; i++) {
+        const MultipartPart *part = &g_array_index(parts, MultipartPart, i);
+        for (size_t k = 0; k < part->size; k++)
+            sum += part->data[k];
+    }
+    volatile unsigned keep = sum;
+    (void)keep;
+}
+
+static void
+read_name(const char *text)
+{
+    g_auto(AppName) name = {0};
+    app_name_parse(text, &name, NULL);
+    time_text_parse(text, 0);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size == 0)
+        return 0;
+    int64_t time_ns;
+    g_autofree uint8_t *body = g_memdup2(data + 1, size - 1);
+    g_autofree char *text = g_strndup((const char *)data + 1, size - 1);
+    if (data[0] % 3 == 0) {
+        read_multipart(body, size - 1);
+    } else if (data[0] % 3 == 1) {
+        read_name(text);
+    } else {
+        g_auto(GStrv) types = legacy_pprof_sample_types(body, size - 1, &time_ns, NULL);
+        if (types != NULL)
+            g_free(legacy_pprof_name((const char *const *)types, text, size - 1, NULL));
+    }
+    return 0;
+}
