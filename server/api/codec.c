@@ -77,6 +77,11 @@ codec_decode(Codec codec, const ProtobufCMessageDescriptor *descriptor, const ui
                       JSON_BYTES_MAX);
             return NULL;
         }
+        if (size == 0) {
+            error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                      "request body is empty: the smallest JSON request is {}");
+            return NULL;
+        }
         return protojson_decode(descriptor, (const char *)data, size, arena, error);
     }
     ProtobufCAllocator allocator = {.alloc = allocate, .free = release, .allocator_data = arena};

@@ -59,7 +59,7 @@ value_type_index(const Field *message, uint64_t *ret_index)
 static bool
 collect(const uint8_t *data, size_t size, GArray *indices, GArray *strings, int64_t *ret_time_ns)
 {
-    const uint8_t *at = data, *end = data + size;
+    const uint8_t *at = data, *end = size > 0 ? data + size : data;
     while (at < end) {
         Field field;
         uint64_t index;

@@ -140,6 +140,9 @@ test_binary_codec_checks_utf8_and_memory(void **state)
     g_autoptr(Arena) arena = arena_new(65536);
     g_autoptr(GError) error = NULL;
     assert_non_null(codec_decode(CODEC_PROTO, &STACKTRACES, NULL, 0, arena, &error));
+    assert_null(codec_decode(CODEC_JSON, &STACKTRACES, NULL, 0, arena, &error));
+    assert_non_null(strstr(error->message, "empty"));
+    g_clear_error(&error);
     static const uint8_t not_utf8[] = {0x12, 0x01, 0xff}, cut[] = {0x12, 0x05, 'a'};
     assert_null(codec_decode(CODEC_PROTO, &STACKTRACES, not_utf8, 3, arena, &error));
     assert_non_null(strstr(error->message, "label_selector"));
