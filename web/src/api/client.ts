@@ -1,0 +1,166 @@
+// Calls of the server: Connect JSON and the binary columns of a flame graph. Addresses are relative
+// to the page, so a path prefix in front of the server does no harm.
+import { type Columns, decodeColumns } from '../flame/columns';
+import type { Resolved } from '../state/time';
+
+export class ApiError extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+    readonly status: number,
+  ) {
+    super(message);
+    this.name = 'ApiError';
+  }
+  /** The server is away or busy: the same call may succeed later. */
+  get retryable(): boolean {
+    return this.status === 0 || this.status === 429 || this.status >= 502 || this.code === 'unavailable';
+  }
+  /** The query itself was refused. */
+  get refused(): boolean {
+    return this.status >= 400 && this.status < 500 && this.status !== 429;
+  }
+}
+
+const address = (path: string) => new URL(path, document.baseURI).toString();
+
+async function call(path: string, tenant: string, signal: AbortSignal | undefined, body?: unknown): Promise<Response> {
+  const headers: Record<string, string> = {};
+  if (tenant !== '') headers['X-Scope-OrgID'] = tenant;
+  if (body !== undefined) headers['Content-Type'] = 'application/json';
+  let response: Response;
+  try {
+    response = await fetch(address(path), {
+      method: body === undefined ? 'GET' : 'POST',
+      headers,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(signal ? { signal } : {}),
+    });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new ApiError('unavailable', 'The server does not answer.', 0);
+  }
+  if (!response.ok) throw await readError(response);
+  return response;
+}
+
+async function readError(response: Response): Promise<ApiError> {
+  const text = await response.text().catch(() => '');
+  try {
+    const { code, message } = JSON.parse(text) as { code?: string; message?: string };
+    if (message) return new ApiError(code ?? 'unknown', message, response.status);
+  } catch {
+    // Not an error of the server itself: a proxy between, for example.
+  }
+  return new ApiError('unknown', `The server answered with status ${response.status}.`, response.status);
+}
+
+async function query<T>(method: string, tenant: string, body: unknown, signal?: AbortSignal): Promise<T> {
+  const response = await call(`querier.v1.QuerierService/${method}`, tenant, signal, body);
+  return (await response.json()) as T;
+}
+
+const times = (range: Resolved) => ({ start: String(range.from), end: String(range.until) });
+
+export interface Label {
+  name: string;
+  value: string;
+}
+
+export async function getTenants(signal?: AbortSignal): Promise<string[]> {
+  const response = await call('api/v1/tenants', '', signal);
+  return ((await response.json()) as { tenants?: string[] }).tenants ?? [];
+}
+
+/** Which profile types every service has. */
+export async function getServices(tenant: string, range: Resolved, signal?: AbortSignal): Promise<Map<string, Set<string>>> {
+  const answer = await query<{ labelsSet?: { labels?: Label[] }[] }>(
+    'Series', tenant, { matchers: [], labelNames: ['service_name', '__profile_type__'], ...times(range) }, signal,
+  );
+  const services = new Map<string, Set<string>>();
+  for (const { labels = [] } of answer.labelsSet ?? []) {
+    const type = labels.find(({ name }) => name === '__profile_type__')?.value;
+    const service = labels.find(({ name }) => name === 'service_name')?.value ?? '';
+    if (type === undefined) continue;
+    const types = services.get(service);
+    if (types) types.add(type);
+    else services.set(service, new Set([type]));
+  }
+  return services;
+}
+
+export async function getLabelNames(tenant: string, selector: string, range: Resolved, signal?: AbortSignal): Promise<string[]> {
+  const answer = await query<{ names?: string[] }>('LabelNames', tenant, { matchers: [selector], ...times(range) }, signal);
+  return (answer.names ?? []).filter((name) => !name.startsWith('__'));
+}
+
+export async function getLabelValues(
+  tenant: string, name: string, selector: string, range: Resolved, signal?: AbortSignal,
+): Promise<string[]> {
+  const answer = await query<{ names?: string[] }>('LabelValues', tenant, { name, matchers: [selector], ...times(range) }, signal);
+  return answer.names ?? [];
+}
+
+export interface SeriesRequest {
+  type: string;
+  selector: string;
+  range: Resolved;
+  step: number;
+  average: boolean;
+  groupBy: string[];
+  limit: number;
+}
+
+export interface Series {
+  labels: Label[];
+  points: { value: number; time: number }[];
+}
+
+export async function getSeries(tenant: string, request: SeriesRequest, signal?: AbortSignal): Promise<Series[]> {
+  const answer = await query<{ series?: { labels?: Label[]; points?: { value?: number; timestamp?: string }[] }[] }>(
+    'SelectSeries', tenant,
+    {
+      profileTypeID: request.type, labelSelector: request.selector, ...times(request.range), step: request.step,
+      groupBy: request.groupBy, limit: String(request.limit),
+      aggregation: request.average ? 'TIME_SERIES_AGGREGATION_TYPE_AVERAGE' : 'TIME_SERIES_AGGREGATION_TYPE_SUM',
+    },
+    signal,
+  );
+  return (answer.series ?? []).map(({ labels = [], points = [] }) => ({
+    labels,
+    points: points.map(({ value = 0, timestamp = '0' }) => ({ value, time: Number(timestamp) })),
+  }));
+}
+
+export interface Stats {
+  ingested: boolean;
+  oldest: number;
+  newest: number;
+}
+
+export async function getStats(tenant: string, signal?: AbortSignal): Promise<Stats> {
+  const answer = await query<{ dataIngested?: boolean; oldestProfileTime?: string; newestProfileTime?: string }>(
+    'GetProfileStats', tenant, {}, signal,
+  );
+  return {
+    ingested: answer.dataIngested ?? false,
+    oldest: Number(answer.oldestProfileTime ?? 0),
+    newest: Number(answer.newestProfileTime ?? 0),
+  };
+}
+
+export interface FlameRequest {
+  type: string;
+  selector: string;
+  range: Resolved;
+  nodes: number;
+}
+
+export async function getFlamegraph(tenant: string, request: FlameRequest, signal?: AbortSignal): Promise<Columns> {
+  const params = new URLSearchParams({
+    profile_type: request.type, selector: request.selector,
+    from: String(request.range.from), until: String(request.range.until), max_nodes: String(request.nodes),
+  });
+  const response = await call(`api/v1/flamegraph?${params}`, tenant, signal);
+  return decodeColumns(await response.arrayBuffer());
+}

@@ -1,0 +1,60 @@
+// The frame of every view: name, theme, help.
+import { useEffect, useRef } from 'react';
+import { Route, Routes } from 'react-router';
+import { Explore } from './explore/Explore';
+import { Icon, Logo } from './ui/icons';
+import { Notice } from './ui/parts';
+import { setTheme, type ThemeChoice, useThemeChoice } from './ui/theme';
+
+const nextTheme: Record<ThemeChoice, ThemeChoice> = { system: 'light', light: 'dark', dark: 'system' };
+const themeIcons = { system: 'system', light: 'sun', dark: 'moon' } as const;
+
+const keys: [string, string][] = [
+  ['/', 'search functions'],
+  ['← ↑ ↓ →', 'move the focused frame'],
+  ['Enter', 'zoom to the focused frame'],
+  ['Escape', 'zoom out; close menu or sandwich'],
+  ['Backspace', 'zoom to the caller'],
+  ['Shift F10', 'menu of the focused frame'],
+  ['r', 'refresh'],
+  ['?', 'this help'],
+];
+
+export function App() {
+  const theme = useThemeChoice();
+  const help = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if ((event.target as HTMLElement).closest('input, select, textarea')) return;
+      if (event.key === '?') help.current?.showModal();
+    };
+    document.addEventListener('keydown', onKey);
+    return () => document.removeEventListener('keydown', onKey);
+  }, []);
+  return (
+    <>
+      <header className="top">
+        <h1><Logo /> Cresset</h1>
+        <span className="view-name">Explore</span>
+        <span className="grow" />
+        <button type="button" className="tool" title={`Theme: ${theme}`} aria-label={`Theme: ${theme}. Switch to ${nextTheme[theme]}`}
+          onClick={() => setTheme(nextTheme[theme])}>
+          <Icon name={themeIcons[theme]} />
+        </button>
+        <button type="button" className="tool" title="Help (?)" aria-label="Help" onClick={() => help.current?.showModal()}><Icon name="help" /></button>
+      </header>
+      <Routes>
+        <Route path="/" element={<Explore />} />
+        <Route path="*" element={<main><Notice title="There is no such page" kind="error"><p><a href="./">Explore profiles</a></p></Notice></main>} />
+      </Routes>
+      <dialog ref={help} className="help" aria-labelledby="help-title" onClick={(event) => event.target === help.current && help.current?.close()}>
+        <h2 id="help-title">Keys and reading</h2>
+        <dl>
+          {keys.map(([key, text]) => <div key={key}><dt><kbd>{key}</kbd></dt><dd>{text}</dd></div>)}
+        </dl>
+        <p>The width of a frame is its share of the total; what it calls stands below it. <b>Self</b> is time in the function itself, <b>total</b> includes what it calls. Colours follow packages. A right click opens the menu of a frame.</p>
+        <form method="dialog"><button type="submit" className="primary" autoFocus>Close</button></form>
+      </dialog>
+    </>
+  );
+}

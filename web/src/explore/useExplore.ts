@@ -1,0 +1,49 @@
+// The state of the address, and the range that it means now.
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { useLocation, useNavigate } from 'react-router';
+import { type Resolved, resolveRange } from '../state/time';
+import { type ExploreState, formatState, parseState } from '../state/url';
+
+export type SetState = (patch: Partial<ExploreState>, replace?: boolean) => void;
+
+export function useExploreState(): [ExploreState, SetState] {
+  const { pathname, search } = useLocation();
+  const navigate = useNavigate();
+  const state = useMemo(() => parseState(search), [search]);
+  // Several changes between two renderings must add up.
+  const latest = useRef(state);
+  latest.current = state;
+  const set = useCallback<SetState>(
+    (patch, replace = false) => {
+      const next = { ...latest.current, ...patch };
+      const text = formatState(next);
+      if (text === formatState(latest.current)) return;
+      latest.current = next;
+      void navigate({ pathname, search: text }, { replace });
+    },
+    [navigate, pathname],
+  );
+  return [state, set];
+}
+
+export interface LiveRange {
+  range: Resolved | null;
+  now: number;
+  refresh: () => void;
+}
+
+export function useLiveRange(state: ExploreState): LiveRange {
+  const [tick, setTick] = useState(0);
+  const { from, until } = state;
+  const live = useMemo(() => {
+    const now = Date.now();
+    return { tick, now, range: resolveRange({ from, until }, now) };
+  }, [from, until, tick]);
+  const refresh = useCallback(() => setTick((at) => at + 1), []);
+  useEffect(() => {
+    if (state.refresh === 0) return undefined;
+    const timer = setInterval(() => document.visibilityState === 'visible' && refresh(), state.refresh * 1000);
+    return () => clearInterval(timer);
+  }, [state.refresh, refresh]);
+  return { range: live.range, now: live.now, refresh };
+}

@@ -1,0 +1,49 @@
+// A panel below its button; Escape or a click elsewhere closes it and gives the focus back.
+import { type ReactNode, useEffect, useRef, useState } from 'react';
+
+interface Props {
+  label: string;
+  button: ReactNode;
+  buttonClass?: string;
+  title?: string | undefined;
+  children: (close: () => void) => ReactNode;
+  alignEnd?: boolean;
+}
+
+export function Popover({ label, button, buttonClass, title, children, alignEnd }: Props) {
+  const [open, setOpen] = useState(false);
+  const root = useRef<HTMLDivElement>(null);
+  const trigger = useRef<HTMLButtonElement>(null);
+  useEffect(() => {
+    if (!open) return undefined;
+    const outside = (event: PointerEvent) => {
+      if (!root.current?.contains(event.target as Node)) setOpen(false);
+    };
+    document.addEventListener('pointerdown', outside);
+    return () => document.removeEventListener('pointerdown', outside);
+  }, [open]);
+  const close = () => {
+    setOpen(false);
+    trigger.current?.focus();
+  };
+  return (
+    <div
+      className="popover-root"
+      ref={root}
+      onKeyDown={(event) => {
+        if (event.key === 'Escape' && open) {
+          event.stopPropagation();
+          close();
+        }
+      }}
+    >
+      <button ref={trigger} type="button" className={buttonClass} aria-haspopup="dialog" aria-expanded={open} title={title}
+        onClick={() => setOpen(!open)}>
+        {button}
+      </button>
+      {open && (
+        <div role="dialog" aria-label={label} className={`popover ${alignEnd ? 'end' : ''}`}>{children(close)}</div>
+      )}
+    </div>
+  );
+}
