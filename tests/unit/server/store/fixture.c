@@ -7,8 +7,8 @@ static GMutex lock;
 static GCond answered;
 static unsigned n_waiting;
 
-static uint64_t
-path_hash(uint64_t above, const char *name, size_t length)
+uint64_t
+fixture_path_hash(uint64_t above, const char *name, size_t length)
 {
     return (above * 0x9E3779B97F4A7C15ull) ^ XXH3_64bits(name, length);
 }
@@ -75,7 +75,7 @@ stack_hash(const Profile *profile, const ProfileSample *sample)
         for (uint32_t j = location->n_lines; j-- > 0;) {
             uint32_t function = profile->lines[location->first_line + j].function;
             ProfileString name = profile->strings[profile->functions[function].name];
-            hash = path_hash(hash, name.data, name.length);
+            hash = fixture_path_hash(hash, name.data, name.length);
         }
     }
     return hash;
@@ -287,7 +287,7 @@ node_hashes(const SymbolView *symbols)
         uint32_t length;
         const char *name = symbol_string(symbols, symbols->function_name[i], &length);
         g_assert(symbols->function_parent[i] < i);
-        functions[i] = path_hash(functions[symbols->function_parent[i]], name, length);
+        functions[i] = fixture_path_hash(functions[symbols->function_parent[i]], name, length);
     }
     uint64_t *nodes = g_new0(uint64_t, symbols->n_nodes);
     for (uint32_t i = 0; i < symbols->n_nodes; i++) {

@@ -18,6 +18,8 @@ typedef struct {
 } FixtureShape;
 
 FixtureProfile *fixture_profile_new(GRand *random, const FixtureShape *shape);
+/* The hash of a folded stack `above` with one more function below it; 0 is the empty stack. */
+uint64_t fixture_path_hash(uint64_t above, const char *name, size_t length);
 void fixture_profile_free(FixtureProfile *profile);
 
 /* What a row has to look like when it is read back. */
