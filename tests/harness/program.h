@@ -9,9 +9,9 @@ enum { PROGRAM_WAIT_MS = 20 * 1000 }; /* for anything that a healthy program doe
 
 typedef struct Program Program;
 
-/* Starts argv[0] (a path, or a name that PATH knows) with standard output and error in one stream. `environment` adds
- * "NAME=VALUE" lines to the test's own; NULL adds none. Variables CRESSET_… of the test itself are
- * not handed down. */
+/* Starts argv[0] (a path, or a name that PATH knows) with standard output and error in one stream.
+ * `environment` adds "NAME=VALUE" lines to the test's own; NULL adds none. Variables CRESSET_… of
+ * the test itself are not handed down. */
 Program *program_start(const char *const *argv, const char *const *environment);
 /* Kills the program when it still runs. NULL is allowed. */
 void program_free(Program *program);
