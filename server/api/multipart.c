@@ -27,6 +27,7 @@ read_headers(const char *headers, size_t size, MultipartPart *part)
             continue;
         part->name = header_media_parameter(lines[i] + strlen(wanted), "name");
         part->filename = header_media_parameter(lines[i] + strlen(wanted), "filename");
+        return;
     }
 }
 
