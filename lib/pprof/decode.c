@@ -204,6 +204,10 @@ pprof_decode(const PprofInput *input, Profile *ret_profile, GError **error)
                    input->size);
         return decoder.result;
     }
+    if (input->size == 0) {
+        pprof_fail(&decoder, PPROF_MALFORMED, "the profile is empty");
+        return decoder.result;
+    }
     bool ok = pprof_count(&decoder) && allocate(&decoder) && pprof_fill_tables(&decoder) &&
               pprof_fill_samples(&decoder) && fill_header(&decoder);
     if (!ok)

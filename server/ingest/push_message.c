@@ -171,6 +171,10 @@ push_message_decode(const uint8_t *message, size_t size, Arena *arena, PushMessa
                     GError **error)
 {
     Decoder decoder = {.message = message, .size = size, .arena = arena, .error = error};
+    if (size == 0) {
+        *ret_message = (PushMessage){0};
+        return true;
+    }
     WireSpan span = {message, message + size};
     for (WireField field; span.at < span.end;) {
         if (!next_field(&decoder, &span, &field))

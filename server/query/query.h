@@ -16,9 +16,11 @@ typedef struct {
     const char *tenant;
     int64_t start_ns, end_ns;   /* both inclusive */
     const MatcherSet *matchers; /* NULL matches everything */
-    const char *profile_type;   /* five-part id, or NULL for all */
-    GStrv call_site;            /* root first, NULL for no filter (StackTraceSelector) */
-    bool *ret_partial;          /* set when a block had to be left out; may be NULL */
+    const char *profile_type; /* five-part id (a sixth part "delta" is ignored), or NULL for all */
+    const uint8_t *profile_ids; /* 16 bytes each: only these stored profiles; NULL for all */
+    size_t n_profile_ids;
+    GStrv call_site;   /* root first, NULL for no filter (StackTraceSelector) */
+    bool *ret_partial; /* set when a block had to be left out; may be NULL */
 } Query;
 
 /* Sorted, unique; free with g_strfreev. */
@@ -43,14 +45,17 @@ typedef struct {
 
 typedef enum { QUERY_SUM, QUERY_AVERAGE } QueryAggregation;
 
-/* One series per distinct set of `group_by` values (NULL or empty: one series without labels).
+/* Values are sums of sample values, or their average over the profiles in a bucket.
+ * One series per distinct set of `group_by` values (NULL or empty: one series without labels).
  * A bucket at t covers (t - step, t]; buckets are start, start + step, … <= end, and data is read
- * from start - step. Ordered by total, largest first, ties by labels; `limit` 0 keeps all. */
+ * from start - step. Labels that a series does not have are not in its set. Ordered by total,
+ * largest first, ties by labels; `limit` 0 keeps all. The array frees its QueryTimeSeries. */
 GPtrArray *query_time_series(const Query *query, const char *const *group_by, int64_t step_ns,
                              QueryAggregation aggregation, size_t limit, GError **error);
 
 /* The merged stacks of every matching row, by function name. */
 Tree *query_tree(const Query *query, GError **error);
 
-/* The merged stacks as one uncompressed pprof, with mappings, addresses and lines kept. */
+/* The merged stacks as one uncompressed pprof of one sample type, with mappings, lines and the
+ * addresses of what has no lines; needs a profile type. Its time is the end of the range. */
 GBytes *query_pprof(const Query *query, GError **error);

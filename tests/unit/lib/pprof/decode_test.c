@@ -226,13 +226,16 @@ static void
 test_a_profile_needs_its_basics(void **state)
 {
     (void)state;
-    WireBuffer empty = {0}, strings = {0}, first = {0};
-    assert_refused(&empty, PPROF_MALFORMED, "sample_type: a profile needs at least one");
+    WireBuffer empty = {0}, types = {0}, strings = {0}, first = {0};
+    assert_refused(&empty, PPROF_MALFORMED, "the profile is empty");
+    wire_put_bytes(&types, 6, "", 0);
+    assert_refused(&types, PPROF_MALFORMED, "sample_type: a profile needs at least one");
     put_hex(&strings, 1, "");
     assert_refused(&strings, PPROF_MALFORMED, "string_table: the first string must be empty");
     put_hex(&first, 1, "");
     wire_put_bytes(&first, 6, "x", 1);
     assert_refused(&first, PPROF_MALFORMED, "string_table: the first string must be empty");
+    g_free(types.data);
     g_free(strings.data);
     g_free(first.data);
 }

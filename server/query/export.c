@@ -1,0 +1,186 @@
+#include <string.h>
+
+#include "lib/base/error.h"
+#include "lib/pprof/encode.h"
+#include "server/query/call_site.h"
+#include "server/query/query.h"
+#include "server/query/select.h"
+
+typedef struct {
+    const Query *query;
+    PprofBuilder *builder;
+    int64_t period; /* of all rows, 0 before the first, -1 when they differ */
+} Export;
+
+/* From the ids of one dataset to those of the builder, each translated once. */
+typedef struct {
+    const SymbolView *symbols;
+    PprofBuilder *builder;
+    uint32_t *strings, *functions, *mappings, *locations; /* id + 1, 0 is not yet */
+    GArray *lines, *stack; /* PprofLine, uint32_t: of the one in work */
+} Translation;
+
+static uint32_t
+translate_string(Translation *translation, uint32_t string)
+{
+    uint32_t *cached = &translation->strings[string], length;
+    if (*cached == 0) {
+        const char *text = symbol_string(translation->symbols, string, &length);
+        *cached = pprof_builder_string(translation->builder, text, length) + 1;
+    }
+    return *cached - 1;
+}
+
+static uint32_t
+translate_function(Translation *translation, uint32_t id)
+{
+    uint32_t *cached = &translation->functions[id];
+    if (*cached == 0) {
+        const SymbolFunction *from = &translation->symbols->functions[id];
+        PprofFunction function = {
+            .name = translate_string(translation, from->name),
+            .system_name = translate_string(translation, from->system_name),
+            .filename = translate_string(translation, from->filename),
+            .start_line = from->start_line,
+        };
+        *cached = pprof_builder_function(translation->builder, &function);
+    }
+    return *cached;
+}
+
+static uint32_t
+translate_mapping(Translation *translation, uint32_t id)
+{
+    uint32_t *cached = &translation->mappings[id];
+    if (*cached == 0) {
+        const SymbolMapping *from = &translation->symbols->mappings[id];
+        PprofMapping mapping = {
+            .start = from->start,
+            .limit = from->limit,
+            .offset = from->offset,
+            .filename = translate_string(translation, from->filename),
+            .build_id = translate_string(translation, from->build_id),
+            .has_functions = (from->flags & 1) != 0,
+            .has_filenames = (from->flags & 2) != 0,
+            .has_line_numbers = (from->flags & 4) != 0,
+            .has_inline_frames = (from->flags & 8) != 0,
+        };
+        *cached = pprof_builder_mapping(translation->builder, &mapping);
+    }
+    return *cached;
+}
+
+static uint32_t
+translate_location(Translation *translation, uint32_t id)
+{
+    uint32_t *cached = &translation->locations[id];
+    if (*cached != 0)
+        return *cached;
+    const SymbolLocation *from = &translation->symbols->locations[id];
+    g_array_set_size(translation->lines, 0);
+    for (uint32_t i = 0; i < from->n_lines; i++) {
+        const SymbolLine *line = &translation->symbols->lines[from->first_line + i];
+        PprofLine translated = {translate_function(translation, line->function), line->line};
+        g_array_append_val(translation->lines, translated);
+    }
+    PprofLocation location = {
+        .mapping = from->mapping != 0 ? translate_mapping(translation, from->mapping - 1) : 0,
+        .address = from->address,
+        .lines = (const PprofLine *)translation->lines->data,
+        .n_lines = from->n_lines,
+        .is_folded = from->is_folded != 0,
+    };
+    return *cached = pprof_builder_location(translation->builder, &location);
+}
+
+static void
+add_stack(Translation *translation, uint32_t node, int64_t value)
+{
+    g_array_set_size(translation->stack, 0);
+    for (; node != 0; node = translation->symbols->node_parent[node]) {
+        uint32_t location =
+            translate_location(translation, translation->symbols->node_location[node]);
+        g_array_append_val(translation->stack, location);
+    }
+    PprofSample sample = {.locations = (const uint32_t *)translation->stack->data,
+                          .n_locations = translation->stack->len,
+                          .values = &value};
+    pprof_builder_sample(translation->builder, &sample);
+}
+
+static void
+add_stacks(const Export *export, const SymbolView *symbols, const int64_t *totals)
+{
+    g_autofree uint8_t *marks =
+        call_site_mark(symbols, (const char *const *)export->query->call_site);
+    size_t n_ids = (size_t)symbols->n_strings + symbols->n_functions + symbols->n_mappings +
+                   symbols->n_locations;
+    g_autofree uint32_t *ids = g_new0(uint32_t, n_ids + 1);
+    g_autoptr(GArray) lines = g_array_new(FALSE, FALSE, sizeof(PprofLine));
+    g_autoptr(GArray) stack = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    Translation translation = {.symbols = symbols,
+                               .builder = export->builder,
+                               .strings = ids,
+                               .lines = lines,
+                               .stack = stack};
+    translation.functions = translation.strings + symbols->n_strings;
+    translation.mappings = translation.functions + symbols->n_functions;
+    translation.locations = translation.mappings + symbols->n_mappings;
+    for (uint32_t i = 0; i < symbols->n_nodes; i++) {
+        if (totals[i] != 0 && (marks == NULL || marks[symbols->function_of_node[i]]))
+            add_stack(&translation, i, totals[i]);
+    }
+}
+
+static bool
+export_dataset(const Selection *selection, void *data, GError **error)
+{
+    Export *export = data;
+    const StoreDataset *dataset = selection->dataset;
+    g_autofree int64_t *totals = g_new0(int64_t, (size_t)dataset->symbols->n_nodes + 1);
+    if (!store_dataset_accumulate(dataset, selection->rows, selection->n_rows, totals, error))
+        return false;
+    for (uint32_t i = 0; i < selection->n_rows; i++) {
+        int64_t period = dataset->rows[selection->rows[i]].period;
+        if (export->period == 0)
+            export->period = period > 0 ? period : -1;
+        else if (period != export->period)
+            export->period = -1;
+    }
+    add_stacks(export, dataset->symbols, totals);
+    return true;
+}
+
+/* The period that the profiles say when they agree; else what Pyroscope says for the type. */
+static int64_t
+choose_period(const Export *export, const char *name)
+{
+    if (export->period > 0)
+        return export->period;
+    if (strcmp(name, "process_cpu") == 0)
+        return 1000000000;
+    return strcmp(name, "memory") == 0 ? 524288 : 1;
+}
+
+GBytes *
+query_pprof(const Query *query, GError **error)
+{
+    g_auto(ProfileType) type = {0};
+    if (query->profile_type == NULL) {
+        error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "a profile type is needed");
+        return NULL;
+    }
+    if (!profile_type_parse(query->profile_type, &type, error))
+        return NULL;
+    g_autoptr(PprofBuilder) builder = pprof_builder_new();
+    pprof_builder_sample_type(builder, type.parts[1], type.parts[2]);
+    Export export = {.query = query, .builder = builder};
+    if (!select_visit(query, query->start_ns, query->end_ns, STORE_WITH_SAMPLES, export_dataset,
+                      &export, error))
+        return NULL;
+    pprof_builder_period(builder, type.parts[3], type.parts[4],
+                         choose_period(&export, type.parts[0]));
+    pprof_builder_default_sample_type(builder, type.parts[1]);
+    pprof_builder_time(builder, query->end_ns, 0);
+    return g_byte_array_free_to_bytes(pprof_builder_finish(builder));
+}

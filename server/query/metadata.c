@@ -1,0 +1,170 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/query/query.h"
+#include "server/query/select.h"
+
+/* ---- Names and values: sorted sets of strings. ---- */
+
+typedef struct {
+    GHashTable *found;
+    const char *name; /* of the label whose values are wanted; NULL for the labels' names */
+} Words;
+
+/* Whether the series of row `i` was already seen: rows are sorted by series. */
+static bool
+is_new_series(const Selection *selection, uint32_t i)
+{
+    const StoreRowView *rows = selection->dataset->rows;
+    return i == 0 || rows[selection->rows[i]].series != rows[selection->rows[i - 1]].series;
+}
+
+static void
+add_word(GHashTable *found, const char *word)
+{
+    if (!g_hash_table_contains(found, word))
+        g_hash_table_add(found, g_strdup(word));
+}
+
+static bool
+collect_words(const Selection *selection, void *data, GError **error)
+{
+    (void)error;
+    Words *words = data;
+    for (uint32_t i = 0; i < selection->n_rows; i++) {
+        if (!is_new_series(selection, i))
+            continue;
+        uint32_t series = selection->dataset->rows[selection->rows[i]].series;
+        const Labels *labels = selection->dataset->series[series].labels;
+        if (words->name != NULL) {
+            const char *value = labels_get(labels, words->name);
+            if (value != NULL)
+                add_word(words->found, value);
+            continue;
+        }
+        for (uint32_t j = 0; j < labels->n_labels; j++)
+            add_word(words->found, labels->labels[j].name);
+    }
+    return true;
+}
+
+static int
+compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static GStrv
+find_words(const Query *query, const char *name, GError **error)
+{
+    g_autoptr(GHashTable) found = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    Words words = {found, name};
+    if (!select_visit(query, query->start_ns, query->end_ns, STORE_WITH_ROWS, collect_words, &words,
+                      error))
+        return NULL;
+    guint n = 0;
+    char **sorted = (char **)g_hash_table_get_keys_as_array(found, &n);
+    g_hash_table_steal_all(found);
+    qsort(sorted, n, sizeof *sorted, compare_texts);
+    return sorted;
+}
+
+GStrv
+query_profile_types(const Query *query, GError **error)
+{
+    return find_words(query, "__profile_type__", error);
+}
+
+GStrv
+query_label_names(const Query *query, GError **error)
+{
+    return find_words(query, NULL, error);
+}
+
+GStrv
+query_label_values(const Query *query, const char *name, GError **error)
+{
+    return find_words(query, name, error);
+}
+
+/* ---- Series. ---- */
+
+typedef struct {
+    GHashTable *found; /* Labels */
+    const char *const *names;
+} Sets;
+
+static guint
+hash_labels(gconstpointer labels)
+{
+    return (guint)labels_hash(labels);
+}
+
+static gboolean
+equal_labels(gconstpointer a, gconstpointer b)
+{
+    return labels_compare(a, b) == 0;
+}
+
+static void
+unref_labels(void *labels)
+{
+    labels_unref(labels);
+}
+
+static int
+compare_label_sets(const void *a, const void *b)
+{
+    return labels_compare(*(const Labels *const *)a, *(const Labels *const *)b);
+}
+
+/* The labels of the set that are among `names`. */
+static Labels *
+restrict_labels(const Labels *labels, const char *const *names)
+{
+    if (names == NULL || names[0] == NULL)
+        return labels_ref(labels);
+    g_autofree Label *kept = g_new(Label, (size_t)labels->n_labels + 1);
+    size_t n = 0;
+    for (uint32_t i = 0; i < labels->n_labels; i++) {
+        if (g_strv_contains(names, labels->labels[i].name))
+            kept[n++] = labels->labels[i];
+    }
+    return labels_new(kept, n);
+}
+
+static bool
+collect_sets(const Selection *selection, void *data, GError **error)
+{
+    (void)error;
+    Sets *sets = data;
+    for (uint32_t i = 0; i < selection->n_rows; i++) {
+        if (!is_new_series(selection, i))
+            continue;
+        uint32_t series = selection->dataset->rows[selection->rows[i]].series;
+        g_autoptr(Labels) labels =
+            restrict_labels(selection->dataset->series[series].labels, sets->names);
+        if (labels->n_labels > 0 && !g_hash_table_contains(sets->found, labels))
+            g_hash_table_add(sets->found, g_steal_pointer(&labels));
+    }
+    return true;
+}
+
+GPtrArray *
+query_series(const Query *query, const char *const *names, GError **error)
+{
+    g_autoptr(GHashTable) found =
+        g_hash_table_new_full(hash_labels, equal_labels, unref_labels, NULL);
+    Sets sets = {found, names};
+    if (!select_visit(query, query->start_ns, query->end_ns, STORE_WITH_ROWS, collect_sets, &sets,
+                      error))
+        return NULL;
+    GPtrArray *sorted = g_ptr_array_new_with_free_func(unref_labels);
+    GHashTableIter iter;
+    void *labels;
+    g_hash_table_iter_init(&iter, found);
+    while (g_hash_table_iter_next(&iter, &labels, NULL))
+        g_ptr_array_add(sorted, labels_ref(labels));
+    g_ptr_array_sort(sorted, compare_label_sets);
+    return sorted;
+}

@@ -1,0 +1,106 @@
+#include "server/query/select.h"
+
+#include <string.h>
+
+#include "lib/base/error.h"
+
+typedef struct {
+    const Query *query;
+    int64_t start_ns, end_ns;
+    const char *profile_type;
+    SelectVisit visit;
+    void *data;
+} Job;
+
+bool
+profile_type_parse(const char *text, ProfileType *ret_type, GError **error)
+{
+    g_auto(GStrv) parts = g_strsplit(text, ":", 7);
+    guint n = g_strv_length(parts);
+    bool is_delta = n == 6 && strcmp(parts[5], "delta") == 0;
+    if ((n != 5 && !is_delta) || *parts[0] == '\0') {
+        g_autofree char *valid = g_utf8_make_valid(text, (gssize)strnlen(text, 200));
+        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                         "profile type '%s' must be <name>:<type>:<unit>:<period type>:<period "
+                         "unit>",
+                         valid);
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(ret_type->parts); i++)
+        ret_type->parts[i] = g_strdup(parts[i]);
+    ret_type->id =
+        g_strdup_printf("%s:%s:%s:%s:%s", parts[0], parts[1], parts[2], parts[3], parts[4]);
+    return true;
+}
+
+void
+profile_type_clear(ProfileType *type)
+{
+    g_clear_pointer(&type->id, g_free);
+    for (size_t i = 0; i < G_N_ELEMENTS(type->parts); i++)
+        g_clear_pointer(&type->parts[i], g_free);
+}
+
+/* Which series match: one byte each. */
+static uint8_t *
+match_series(const Job *job, const StoreDataset *dataset)
+{
+    uint8_t *matches = g_malloc0((size_t)dataset->n_series + 1);
+    for (uint32_t i = 0; i < dataset->n_series; i++) {
+        const Labels *labels = dataset->series[i].labels;
+        const char *type = labels_get(labels, "__profile_type__");
+        if (job->profile_type != NULL && g_strcmp0(type, job->profile_type) != 0)
+            continue;
+        matches[i] =
+            job->query->matchers == NULL || matcher_set_match(job->query->matchers, labels);
+    }
+    return matches;
+}
+
+static bool
+has_id(const Query *query, const uint8_t *id)
+{
+    if (query->profile_ids == NULL)
+        return true;
+    for (size_t i = 0; i < query->n_profile_ids; i++) {
+        if (memcmp(query->profile_ids + 16 * i, id, 16) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool
+visit_dataset(const StoreDataset *dataset, void *data, GError **error)
+{
+    const Job *job = data;
+    g_autofree uint8_t *matches = match_series(job, dataset);
+    g_autofree uint32_t *rows = g_new(uint32_t, (size_t)dataset->n_rows + 1);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < dataset->n_rows; i++) {
+        const StoreRowView *row = &dataset->rows[i];
+        if (matches[row->series] && row->time_ns >= job->start_ns && row->time_ns <= job->end_ns &&
+            has_id(job->query, row->id))
+            rows[n++] = i;
+    }
+    Selection selection = {.dataset = dataset, .rows = rows, .n_rows = n};
+    return n == 0 || job->visit(&selection, job->data, error);
+}
+
+bool
+select_visit(const Query *query, int64_t start_ns, int64_t end_ns, StoreDetail detail,
+             SelectVisit visit, void *data, GError **error)
+{
+    g_auto(ProfileType) type = {0};
+    if (query->profile_type != NULL && !profile_type_parse(query->profile_type, &type, error))
+        return false;
+    Job job = {.query = query,
+               .start_ns = start_ns,
+               .end_ns = end_ns,
+               .profile_type = type.id,
+               .visit = visit,
+               .data = data};
+    const char *service = query->matchers != NULL ? matcher_set_service(query->matchers) : NULL;
+    if (!store_visit(query->store, query->tenant, service, start_ns, end_ns, detail, visit_dataset,
+                     &job, query->ret_partial, error))
+        return false;
+    return query->matchers == NULL || matcher_set_check(query->matchers, error);
+}
