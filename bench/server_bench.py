@@ -6,43 +6,25 @@ JSON object a line: {"bench", "metric", "value", "unit", "goal"}. Run by `./dev 
 """
 import argparse
 import gzip
-import http.client
 import json
 import os
 import random
 import re
-import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "tests", "harness"))
+from cresset import CPU_TYPE, Server, post, pprof, push_request
+
 TICKS = os.sysconf("SC_CLK_TCK")
-TYPE = "process_cpu:cpu:nanoseconds:cpu:nanoseconds"
 
 
 def emit(metric, value, unit, goal=""):
     row = {"bench": "server", "metric": metric, "value": round(value, 4), "unit": unit, "goal": goal}
     print(json.dumps(row), flush=True)
-
-
-def varint(value):
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def number(field, value):
-    return varint(field << 3) + varint(value)
-
-
-def block(field, data):
-    return varint(field << 3 | 2) + varint(len(data)) + data
 
 
 class Program:
@@ -67,76 +49,24 @@ class Program:
         counts = {}
         for index in self.random.choices(range(len(self.stacks)), self.weights, k=560):
             counts[index] = counts.get(index, 0) + 1
-        used = sorted({frame for index in counts for frame in self.stacks[index]})
-        strings = ["", "cpu", "nanoseconds", "main.go"] + [self.names[frame - 1] for frame in used]
-        out = [block(1, number(1, 1) + number(2, 2))]
-        for index, count in counts.items():
-            frames = b"".join(varint(frame) for frame in self.stacks[index])
-            out.append(block(2, block(1, frames) + block(2, varint(count * 10_000_000))))
-        out.append(block(3, number(1, 1) + number(2, 0x400000) + number(3, 0x900000)))
-        for i, frame in enumerate(used):
-            line = number(1, frame) + number(2, frame % 300 + 1)
-            out.append(block(4, number(1, frame) + number(2, 1) + number(3, 0x400000 + frame * 64) + block(4, line)))
-            out.append(block(5, number(1, frame) + number(2, 4 + i) + number(3, 4 + i) + number(4, 3)))
-        out += [block(6, text.encode()) for text in strings]
-        out += [number(9, time_ns), number(10, 10_000_000_000), block(11, number(1, 1) + number(2, 2))]
-        out.append(number(12, 10_000_000))
-        return b"".join(out)
+        return pprof({tuple(self.names[frame - 1] for frame in self.stacks[index]): count * 10_000_000
+                      for index, count in counts.items()}, time_ns)
 
 
-def push_request(service, pod, raw):
-    labels = b"".join(block(1, block(1, name.encode()) + block(2, value.encode()))
-                      for name, value in (("__name__", "process_cpu"), ("service_name", service), ("pod", pod)))
-    return block(1, labels + block(2, block(1, raw)))
+def cpu_s(server):
+    with open(f"/proc/{server.process.pid}/stat") as stat:
+        fields = stat.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-class Server:
-    def __init__(self, bin_dir, folder):
-        self.log = open(os.path.join(folder, "server.log"), "w+")
-        self.data = os.path.join(folder, "data")
-        self.started = time.monotonic()
-        self.process = subprocess.Popen(
-            [os.path.join(bin_dir, "cresset-server"), "--listen", "127.0.0.1:0", "--data-dir", self.data,
-             "--reject-older-than", "30d", "--self-profile=false"], stdout=self.log, stderr=self.log)
-        self.address = self.wait_address()
-
-    def wait_address(self):
-        while time.monotonic() < self.started + 20:
-            with open(self.log.name) as log:
-                found = re.search(r"listening on http://([0-9.:]+)", log.read())
-            if found:
-                self.ready_s = time.monotonic() - self.started
-                return found.group(1)
-            if self.process.poll() is not None:
-                break
-            time.sleep(0.005)
-        sys.exit("server bench: the server did not start: " + open(self.log.name).read()[-500:])
-
-    def cpu_s(self):
-        with open(f"/proc/{self.process.pid}/stat") as stat:
-            fields = stat.read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
-
-    def rss_mib(self):
-        with open(f"/proc/{self.process.pid}/status") as status:
-            return int(re.search(r"VmRSS:\s+(\d+)", status.read()).group(1)) / 1024
-
-    def disk_bytes(self):
-        return sum(os.path.getsize(os.path.join(base, name))
-                   for base, _, names in os.walk(self.data) for name in names)
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(30)
+def rss_mib(server):
+    with open(f"/proc/{server.process.pid}/status") as status:
+        return int(re.search(r"VmRSS:\s+(\d+)", status.read()).group(1)) / 1024
 
 
-def post(connection, path, body, content_type):
-    connection.request("POST", path, body, {"Content-Type": content_type})
-    reply = connection.getresponse()
-    data = reply.read()
-    if reply.status != 200:
-        sys.exit(f"server bench: {path}: {reply.status} {data[:300]!r}")
-    return data
+def disk_bytes(server):
+    return sum(os.path.getsize(os.path.join(base, name))
+               for base, _, names in os.walk(server.data_dir) for name in names)
 
 
 def push_all(server, bodies, n_clients):
@@ -144,7 +74,7 @@ def push_all(server, bodies, n_clients):
     latencies, todo, lock = [], list(bodies), threading.Lock()
 
     def client():
-        connection = http.client.HTTPConnection(server.address)
+        connection = server.connect()
         while True:
             with lock:
                 if not todo:
@@ -163,9 +93,9 @@ def push_all(server, bodies, n_clients):
 
 
 def bench_push(server, options, bodies, raw_bytes):
-    cpu, began = server.cpu_s(), time.monotonic()
+    cpu, began = cpu_s(server), time.monotonic()
     latencies = push_all(server, bodies, options.clients)
-    elapsed, cpu = time.monotonic() - began, server.cpu_s() - cpu
+    elapsed, cpu = time.monotonic() - began, cpu_s(server) - cpu
     n = len(bodies)
     emit("profiles pushed", n, "profiles")
     emit("raw size of a profile", raw_bytes / n, "bytes")
@@ -174,19 +104,19 @@ def bench_push(server, options, bodies, raw_bytes):
     emit("ingest, wall", n / elapsed, "profiles/s")
     emit("ack latency p50", statistics.median(latencies) * 1000, "ms", "<= 5")
     emit("ack latency p99", statistics.quantiles(latencies, n=100)[98] * 1000, "ms", "<= 20")
-    emit("resident after push", server.rss_mib(), "MiB", "<= 150 (peer 290)")
+    emit("resident after push", rss_mib(server), "MiB", "<= 150 (peer 290)")
 
 
 def bench_query(server, start_ms, end_ms, what, selector, runs=15):
-    connection = http.client.HTTPConnection(server.address)
-    body = json.dumps({"profileTypeID": TYPE, "labelSelector": selector, "start": start_ms, "end": end_ms,
+    connection = server.connect()
+    body = json.dumps({"profileTypeID": CPU_TYPE, "labelSelector": selector, "start": start_ms, "end": end_ms,
                        "maxNodes": 16384})
-    times, cpu = [], server.cpu_s()
+    times, cpu = [], cpu_s(server)
     for _ in range(runs):
         began = time.monotonic()
         data = post(connection, "/querier.v1.QuerierService/SelectMergeStacktraces", body, "application/json")
         times.append(time.monotonic() - began)
-    cpu = (server.cpu_s() - cpu) / runs
+    cpu = (cpu_s(server) - cpu) / runs
     if int(json.loads(data)["flamegraph"]["total"]) <= 0:
         sys.exit("server bench: the flame graph is empty")
     emit(f"SelectMergeStacktraces {what}, p50", statistics.median(times) * 1000, "ms")
@@ -212,17 +142,19 @@ def run(options, folder):
         service = i % options.services
         raw = programs[service].profile(now_ns - (i // options.services) * 10_000_000_000)
         raw_bytes += len(raw)
-        bodies.append(push_request(f"service-{service}", f"pod-{i % 3}", gzip.compress(raw, 1)))
+        bodies.append(push_request({"service_name": f"service-{service}", "pod": f"pod-{i % 3}"},
+                                   gzip.compress(raw, 1)))
     span_ms = (options.profiles // options.services + 2) * 10_000
     start_ms, end_ms = now_ns // 10**6 - span_ms, now_ns // 10**6 + 1000
-    server = Server(options.bin, folder)
+    flags = ("--reject-older-than", "30d", "--self-profile=false")
+    server = Server(options.bin, folder, *flags)
     emit("ready after start", server.ready_s, "s", "< 1 (peer 48-52)")
     bench_push(server, options, bodies, raw_bytes)
     bench_query(server, start_ms, end_ms, "one service", '{service_name="service-1"}')
     bench_query(server, start_ms, end_ms, "all services", "{}")
     server.stop()
-    emit("disk per profile after stop", server.disk_bytes() / options.profiles, "bytes", "<= 4100 (peer 16400 at level 0)")
-    again = Server(options.bin, folder)
+    emit("disk per profile after stop", disk_bytes(server) / options.profiles, "bytes", "<= 4100 (peer 16400 at level 0)")
+    again = Server(options.bin, folder, *flags)
     emit("ready after restart", again.ready_s, "s", "< 1 (peer 48-52)")
     bench_query(again, start_ms, end_ms, "one service", '{service_name="service-1"}')
     again.stop()

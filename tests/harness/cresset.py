@@ -1,0 +1,126 @@
+"""What the Python tests and benchmarks share: a pprof writer, a push writer, a real server.
+
+Formats: github.com/google/pprof/proto/profile.proto and push.v1 of the Pyroscope API.
+"""
+import http.client
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+
+CPU_TYPE = "process_cpu:cpu:nanoseconds:cpu:nanoseconds"
+SKIPPED = 77
+
+
+def varint(value):
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def number(field, value):
+    return varint(field << 3) + varint(value)
+
+
+def block(field, data):
+    return varint(field << 3 | 2) + varint(len(data)) + data
+
+
+def pprof(stacks, time_ns, duration_ns=10_000_000_000, period=10_000_000):
+    """A raw CPU pprof of {tuple of function names, the leaf first: nanoseconds}."""
+    names = sorted({name for stack in stacks for name in stack})
+    ids = {name: i + 1 for i, name in enumerate(names)}
+    strings = ["", "cpu", "nanoseconds", "main.c"] + names
+    out = [block(1, number(1, 1) + number(2, 2))]
+    for stack, value in stacks.items():
+        frames = b"".join(varint(ids[name]) for name in stack)
+        out.append(block(2, block(1, frames) + block(2, varint(value))))
+    out.append(block(3, number(1, 1) + number(2, 0x400000) + number(3, 0x900000)))
+    for name, i in ids.items():
+        line = number(1, i) + number(2, i % 300 + 1)
+        out.append(block(4, number(1, i) + number(2, 1) + number(3, 0x400000 + i * 64) + block(4, line)))
+        out.append(block(5, number(1, i) + number(2, 3 + i) + number(3, 3 + i) + number(4, 3)))
+    out += [block(6, text.encode()) for text in strings]
+    out += [number(9, time_ns), number(10, duration_ns), block(11, number(1, 1) + number(2, 2))]
+    out.append(number(12, period))
+    return b"".join(out)
+
+
+def push_request(labels, profile, sample_id=""):
+    """A push.v1.PushRequest with one series of one profile; labels without __name__ are CPU."""
+    pairs = {"__name__": "process_cpu", **labels}
+    coded = b"".join(block(1, block(1, name.encode()) + block(2, value.encode()))
+                     for name, value in pairs.items())
+    sample = block(1, profile) + (block(2, sample_id.encode()) if sample_id else b"")
+    return block(1, coded + block(2, sample))
+
+
+class Failed(Exception):
+    """An answer that is not 200."""
+
+    def __init__(self, status, body):
+        super().__init__(f"{status} {body[:500]!r}")
+        self.status, self.body = status, body
+
+
+class Server:
+    """A real cresset-server on a free port of the loopback interface."""
+
+    def __init__(self, bin_dir, folder, *options, wait_s=20):
+        self.data_dir = os.path.join(folder, "data")
+        self.log_path = os.path.join(folder, "server.log")
+        self.started = time.monotonic()
+        with open(self.log_path, "w") as log:
+            self.process = subprocess.Popen(
+                [os.path.join(bin_dir, "cresset-server"), "--listen", "127.0.0.1:0",
+                 "--data-dir", self.data_dir, *options], stdout=log, stderr=log)
+        self.address = self._wait_address(wait_s)
+        self.ready_s = time.monotonic() - self.started
+
+    def log(self):
+        with open(self.log_path) as log:
+            return log.read()
+
+    def _wait_address(self, wait_s):
+        while time.monotonic() < self.started + wait_s and self.process.poll() is None:
+            found = re.search(r"listening on http://([0-9.:]+)", self.log())
+            if found:
+                return found.group(1)
+            time.sleep(0.005)
+        self.kill()
+        raise RuntimeError("the server did not start: " + self.log()[-1000:])
+
+    def connect(self, timeout=30):
+        return http.client.HTTPConnection(self.address, timeout=timeout)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def post(connection, path, body, content_type="application/proto"):
+    connection.request("POST", path, body, {"Content-Type": content_type})
+    reply = connection.getresponse()
+    data = reply.read()
+    if reply.status != 200:
+        raise Failed(reply.status, data)
+    return data
+
+
+def push(connection, labels, profile, sample_id=""):
+    post(connection, "/push.v1.PusherService/Push", push_request(labels, profile, sample_id))
+
+
+def query(connection, method, **fields):
+    """A querier.v1 call in the JSON codec."""
+    body = json.dumps(fields)
+    return json.loads(post(connection, "/querier.v1.QuerierService/" + method, body, "application/json"))
