@@ -107,6 +107,60 @@ class Server:
         self.process.wait()
 
 
+class Agent:
+    """A real cresset-agent that pushes to `server`; its metrics are served on the loopback."""
+
+    def __init__(self, bin_dir, folder, server, *options, wait_s=20):
+        self.log_path = os.path.join(folder, "agent.log")
+        with open(self.log_path, "w") as log:
+            self.process = subprocess.Popen(
+                [os.path.join(bin_dir, "cresset-agent"), "--server", f"http://{server.address}",
+                 "--listen", "127.0.0.1:0", *options], stdout=log, stderr=log)
+        self.address = wait_for(lambda: self._listening(), wait_s, "the agent's address")
+
+    def log(self):
+        with open(self.log_path) as log:
+            return log.read()
+
+    def _listening(self):
+        if self.process.poll() is not None:
+            raise RuntimeError("the agent did not start: " + self.log()[-1000:])
+        found = re.search(r"listening on http://([0-9.:]+)", self.log())
+        return found and found.group(1)
+
+    def metrics(self):
+        connection = http.client.HTTPConnection(self.address, timeout=5)
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+        return {name: float(value) for name, value in re.findall(r"^([^#\s]+) ([^\s]+)$", text, re.M)}
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+
+def wait_for(check, seconds, what):
+    """The first true value of check(), asked every 50 ms for at most so many seconds."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = check()
+        if value:
+            return value
+        time.sleep(0.05)
+    raise RuntimeError(f"waited {seconds} s for {what}")
+
+
+def self_times(flamegraph):
+    """{function: self value} of a flame graph in the JSON codec."""
+    names, out = flamegraph["names"], {}
+    for level in flamegraph["levels"]:
+        values = [int(value) for value in level["values"]]
+        for i in range(0, len(values), 4):
+            name = names[values[i + 3]]
+            out[name] = out.get(name, 0) + values[i + 2]
+    return out
+
+
 def post(connection, path, body, content_type="application/proto"):
     connection.request("POST", path, body, {"Content-Type": content_type})
     reply = connection.getresponse()
