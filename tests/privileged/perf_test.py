@@ -27,10 +27,11 @@ def shares(counts):
 
 
 def perf_counts(path):
-    out = subprocess.run(["perf", "script", "-i", path, "-F", "sym"], capture_output=True, text=True, check=True)
+    out = subprocess.run(["perf", "script", "-i", path, "-F", "ip,sym"], capture_output=True, text=True, check=True)
     counts = {}
-    for line in out.stdout.split():
-        counts[line] = counts.get(line, 0) + 1
+    for line in out.stdout.splitlines():
+        name = line.split(maxsplit=1)[-1] if line.strip() else ""
+        counts[name] = counts.get(name, 0) + 1
     return counts
 
 
