@@ -42,3 +42,15 @@ function(cresset_fuzz noun)
   target_link_libraries(${name} PRIVATE cresset_flags ${A_LIBS} PkgConfig::GLIB)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
 endfunction()
+
+# cresset_script_test(NAME SCRIPT path [ARGS ...] [LABELS ...] [TIMEOUT seconds] [LOCK name]): a Python
+# test of the real programs in bin/; the same exit codes as a cmocka test.
+function(cresset_script_test name)
+  cmake_parse_arguments(A "" "SCRIPT;TIMEOUT;LOCK" "ARGS;LABELS" ${ARGN})
+  find_package(Python3 REQUIRED COMPONENTS Interpreter)
+  add_test(NAME ${name} COMMAND ${Python3_EXECUTABLE} -B ${A_SCRIPT} --bin ${CMAKE_BINARY_DIR}/bin ${A_ARGS})
+  set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT ${A_TIMEOUT} LABELS "${A_LABELS}")
+  if(A_LOCK)
+    set_tests_properties(${name} PROPERTIES RESOURCE_LOCK ${A_LOCK})
+  endif()
+endfunction()
