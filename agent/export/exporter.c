@@ -1,0 +1,269 @@
+#include "agent/export/exporter.h"
+
+#include "agent/export/profile_writer.h"
+#include "agent/export/series.h"
+#include "agent/export/window.h"
+#include "lib/base/metrics.h"
+#include "lib/pprof/gzip.h"
+
+enum {
+    WINDOW_BYTES_DEFAULT = 16 * 1024 * 1024,
+    WINDOWS_WAITING_MAX = 4, /* more means that symbolizing is too slow: the newest is dropped */
+    GZIP_LEVEL = 1,
+};
+
+enum {
+    METRIC_SAMPLES,
+    METRIC_STACKS,
+    METRIC_PROFILES,
+    METRIC_RAW_BYTES,
+    METRIC_WINDOWS_DROPPED,
+    METRIC_WINDOW_BYTES,
+    METRIC_WINDOW_SECONDS,
+    METRIC_PUSHED,
+    METRIC_PUSHED_BYTES,
+    METRIC_PUSH_RETRIES,
+    METRIC_DROPPED,
+    METRIC_QUEUE,
+    METRIC_QUEUE_BYTES,
+    METRIC_SYMBOLS,
+    METRIC_SYMBOLIZER_STARTS,
+    METRIC_SYMBOLIZER_FAILURES,
+    METRIC_SYMBOLIZER_BAD_FILES,
+    METRIC_SYMBOLIZER_CACHE_BYTES,
+};
+
+static const char *const drop_reasons[] = {"queue_full", "refused", "stopped", NULL};
+static const char *const cache_results[] = {"hit", "miss", NULL};
+static const double seconds[] = {0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 0};
+
+static const MetricRow metric_rows[] = {
+    [METRIC_SAMPLES] = {"cresset_agent_samples_total", METRIC_COUNTER, "Stacks sampled."},
+    [METRIC_STACKS] = {"cresset_agent_stacks_total", METRIC_COUNTER,
+                       "Different stacks per process and window."},
+    [METRIC_PROFILES] = {"cresset_agent_profiles_total", METRIC_COUNTER, "Profiles made."},
+    [METRIC_RAW_BYTES] = {"cresset_agent_profile_bytes_total", METRIC_COUNTER,
+                          "Bytes of the profiles made, before compression."},
+    [METRIC_WINDOWS_DROPPED] = {"cresset_agent_windows_dropped_total", METRIC_COUNTER,
+                                "Windows given up because earlier ones were still being "
+                                "symbolized."},
+    [METRIC_WINDOW_BYTES] = {"cresset_agent_window_bytes", METRIC_GAUGE,
+                             "Memory of the last window when it ended."},
+    [METRIC_WINDOW_SECONDS] = {"cresset_agent_export_seconds", METRIC_HISTOGRAM,
+                               "Time to symbolize and encode a window.", .buckets = seconds},
+    [METRIC_PUSHED] = {"cresset_agent_profiles_pushed_total", METRIC_COUNTER,
+                       "Profiles that the server accepted."},
+    [METRIC_PUSHED_BYTES] = {"cresset_agent_pushed_bytes_total", METRIC_COUNTER,
+                             "Bytes of accepted pushes."},
+    [METRIC_PUSH_RETRIES] = {"cresset_agent_push_retries_total", METRIC_COUNTER,
+                             "Pushes that failed and were tried again."},
+    [METRIC_DROPPED] = {"cresset_agent_profiles_dropped_total", METRIC_COUNTER,
+                        "Profiles that never reached the server.", "reason", drop_reasons},
+    [METRIC_QUEUE] = {"cresset_agent_queue_profiles", METRIC_GAUGE, "Profiles waiting."},
+    [METRIC_QUEUE_BYTES] = {"cresset_agent_queue_bytes", METRIC_GAUGE,
+                            "Memory of the profiles waiting."},
+    [METRIC_SYMBOLS] = {"cresset_agent_symbols_total", METRIC_COUNTER, "Addresses symbolized.",
+                        "cache", cache_results},
+    [METRIC_SYMBOLIZER_STARTS] = {"cresset_agent_symbolizer_starts_total", METRIC_COUNTER,
+                                  "Starts of the symbolizer process."},
+    [METRIC_SYMBOLIZER_FAILURES] = {"cresset_agent_symbolizer_failures_total", METRIC_COUNTER,
+                                    "Requests during which the symbolizer died or hung."},
+    [METRIC_SYMBOLIZER_BAD_FILES] = {"cresset_agent_symbolizer_bad_files_total", METRIC_COUNTER,
+                                     "Files left without symbols because of that."},
+    [METRIC_SYMBOLIZER_CACHE_BYTES] = {"cresset_agent_symbolizer_cache_bytes", METRIC_GAUGE,
+                                       "Memory of the cache of symbols."},
+};
+
+struct Exporter {
+    SeriesLabels labels;
+    PushQueue *queue;
+    Symbolizer *symbolizer;
+    ProfileWriter *writer;
+    Metrics *metrics;
+    size_t window_bytes_max;
+    Window *window;       /* loop thread */
+    GAsyncQueue *windows; /* Window, sealed; an empty one at last */
+    GThread *thread;
+    GMutex mutex;
+    GCond finished;
+    bool is_finished; /* under the mutex: the thread has taken the last window */
+};
+
+/* One process on its way through the writer. */
+typedef struct {
+    Exporter *exporter;
+    const WindowProcess *process;
+} Part;
+
+static void
+on_part(const uint8_t *pprof, size_t size, void *data)
+{
+    const Part *part = data;
+    Exporter *exporter = part->exporter;
+    g_autoptr(GByteArray) packed = gzip_compress(pprof, size, GZIP_LEVEL);
+    GBytes *series = series_encode(&exporter->labels, part->process, packed->data, packed->len);
+    push_queue_add(exporter->queue, series, size);
+    metrics_add(exporter->metrics, METRIC_PROFILES, 0, 1);
+    metrics_add(exporter->metrics, METRIC_RAW_BYTES, 0, (double)size);
+}
+
+static void
+export_window(Exporter *exporter, const Window *window)
+{
+    gint64 start_us = g_get_monotonic_time();
+    for (guint i = 0; i < window->processes->len; i++) {
+        const WindowProcess *process = window->processes->pdata[i];
+        Part part = {exporter, process};
+        profile_writer_write(exporter->writer, window, process, on_part, &part);
+        metrics_add(exporter->metrics, METRIC_STACKS, 0, process->stacks->len);
+    }
+    push_queue_flush(exporter->queue);
+    metrics_observe(exporter->metrics, METRIC_WINDOW_SECONDS, 0,
+                    (double)(g_get_monotonic_time() - start_us) / 1e6);
+}
+
+static gpointer
+exporter_run(gpointer data)
+{
+    Exporter *exporter = data;
+    for (bool is_last = false; !is_last;) {
+        g_autoptr(Window) window = g_async_queue_pop(exporter->windows);
+        is_last = window->start_ns < 0;
+        if (!is_last)
+            export_window(exporter, window);
+    }
+    g_mutex_lock(&exporter->mutex);
+    exporter->is_finished = true;
+    g_cond_signal(&exporter->finished);
+    g_mutex_unlock(&exporter->mutex);
+    return NULL;
+}
+
+static int64_t
+now_ns(void)
+{
+    return g_get_real_time() * 1000;
+}
+
+Exporter *
+exporter_new(const ExporterConfig *config, GError **error)
+{
+    SeriesLabels labels;
+    if (!series_labels_init(&labels, config->node, config->labels, error))
+        return NULL;
+    PushQueue *queue = push_queue_new(&config->push, error);
+    if (queue == NULL) {
+        series_labels_clear(&labels);
+        return NULL;
+    }
+    Exporter *exporter = g_new0(Exporter, 1);
+    exporter->labels = labels;
+    exporter->queue = queue;
+    exporter->symbolizer = symbolizer_new(&config->symbolizer);
+    exporter->writer = profile_writer_new(exporter->symbolizer, config->period_ns);
+    exporter->metrics = metrics_new(metric_rows, G_N_ELEMENTS(metric_rows));
+    exporter->window_bytes_max =
+        config->window_bytes_max > 0 ? config->window_bytes_max : WINDOW_BYTES_DEFAULT;
+    exporter->window = window_new(now_ns());
+    exporter->windows = g_async_queue_new_full((GDestroyNotify)window_free);
+    g_mutex_init(&exporter->mutex);
+    g_cond_init(&exporter->finished);
+    exporter->thread = g_thread_new("export", exporter_run, exporter);
+    return exporter;
+}
+
+void
+exporter_add(const Sample *sample, void *data)
+{
+    Exporter *exporter = data;
+    window_add(exporter->window, sample);
+    if (exporter->window->bytes > exporter->window_bytes_max)
+        exporter_end_window(exporter);
+}
+
+void
+exporter_end_window(Exporter *exporter)
+{
+    int64_t end_ns = now_ns();
+    Window *window = exporter->window;
+    exporter->window = window_new(end_ns);
+    window_seal(window, end_ns);
+    metrics_add(exporter->metrics, METRIC_SAMPLES, 0, (double)window->n_samples);
+    metrics_set(exporter->metrics, METRIC_WINDOW_BYTES, 0, (double)window->bytes);
+    if (g_async_queue_length(exporter->windows) < WINDOWS_WAITING_MAX) {
+        g_async_queue_push(exporter->windows, window);
+        return;
+    }
+    metrics_add(exporter->metrics, METRIC_WINDOWS_DROPPED, 0, 1);
+    window_free(window);
+}
+
+void
+exporter_stop(Exporter *exporter, int64_t timeout_ms)
+{
+    if (exporter->thread == NULL)
+        return;
+    gint64 deadline_us = g_get_monotonic_time() + timeout_ms * 1000;
+    exporter_end_window(exporter);
+    Window *last = window_new(-1);
+    window_seal(last, -1);
+    g_async_queue_push(exporter->windows, last);
+    g_mutex_lock(&exporter->mutex);
+    while (!exporter->is_finished &&
+           g_cond_wait_until(&exporter->finished, &exporter->mutex, deadline_us))
+        continue;
+    g_mutex_unlock(&exporter->mutex);
+    gint64 left_ms = (deadline_us - g_get_monotonic_time()) / 1000;
+    push_queue_stop(exporter->queue, MAX(left_ms, 0));
+    /* A symbolizer that hangs is killed by its own deadline, so that this ends. */
+    g_thread_join(g_steal_pointer(&exporter->thread));
+}
+
+void
+exporter_free(Exporter *exporter)
+{
+    if (exporter == NULL)
+        return;
+    exporter_stop(exporter, 0);
+    window_free(exporter->window);
+    g_async_queue_unref(exporter->windows);
+    profile_writer_free(exporter->writer);
+    symbolizer_free(exporter->symbolizer);
+    push_queue_free(exporter->queue);
+    metrics_free(exporter->metrics);
+    series_labels_clear(&exporter->labels);
+    g_mutex_clear(&exporter->mutex);
+    g_cond_clear(&exporter->finished);
+    g_free(exporter);
+}
+
+void
+exporter_write_metrics(Exporter *exporter, GString *out)
+{
+    PushQueueCounts push;
+    SymbolizerCounts symbols;
+    push_queue_get_counts(exporter->queue, &push);
+    symbolizer_get_counts(exporter->symbolizer, &symbols);
+    const struct {
+        size_t row, label;
+        uint64_t value;
+    } values[] = {
+        {METRIC_PUSHED, 0, push.pushed},
+        {METRIC_PUSHED_BYTES, 0, push.pushed_bytes},
+        {METRIC_PUSH_RETRIES, 0, push.retries},
+        {METRIC_DROPPED, 0, push.dropped_full},
+        {METRIC_DROPPED, 1, push.dropped_refused},
+        {METRIC_DROPPED, 2, push.dropped_stop},
+        {METRIC_QUEUE, 0, push.waiting},
+        {METRIC_QUEUE_BYTES, 0, push.waiting_bytes},
+        {METRIC_SYMBOLS, 0, symbols.hits},
+        {METRIC_SYMBOLS, 1, symbols.misses},
+        {METRIC_SYMBOLIZER_STARTS, 0, symbols.starts},
+        {METRIC_SYMBOLIZER_FAILURES, 0, symbols.failures},
+        {METRIC_SYMBOLIZER_BAD_FILES, 0, symbols.bad_files},
+        {METRIC_SYMBOLIZER_CACHE_BYTES, 0, symbols.cache_bytes},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(values); i++)
+        metrics_set(exporter->metrics, values[i].row, values[i].label, (double)values[i].value);
+    metrics_write(exporter->metrics, out);
+}
