@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define INTEGER_DIGITS_MAX 20
+#define INTEGER_DIGITS_MAX 20 /* of 64 bits; a sign, quotes and a comma come on top */
 
 /* Makes room for `size` more bytes and returns where they go. */
 static char *
@@ -162,14 +162,26 @@ jsonw_string(JsonWriter *json, const char *text)
     jsonw_string_n(json, text, strlen(text));
 }
 
-/* Writes the digits of `value` so that they end before `end`; returns where they start. */
+/* Writes the digits of `value` so that they end before `end`, two at a time; returns where they
+ * start. */
 static char *
 format_digits(char *end, uint64_t value)
 {
-    do {
-        *--end = (char)('0' + value % 10);
-        value /= 10;
-    } while (value != 0);
+    static const char pairs[] =
+        "00010203040506070809101112131415161718192021222324252627282930313233"
+        "34353637383940414243444546474849505152535455565758596061626364656667"
+        "6869707172737475767778798081828384858687888990919293949596979899";
+    while (value >= 100) {
+        end -= 2;
+        memcpy(end, pairs + 2 * (value % 100), 2);
+        value /= 100;
+    }
+    if (value >= 10) {
+        end -= 2;
+        memcpy(end, pairs + 2 * value, 2);
+    } else {
+        *--end = (char)('0' + value);
+    }
     return end;
 }
 
@@ -185,7 +197,9 @@ jsonw_integer(JsonWriter *json, uint64_t magnitude, bool negative, bool quoted)
         *--start = '-';
     if (quoted)
         *--start = '"';
-    jsonw_value_begin(json);
+    if (json->comma)
+        *--start = ',';
+    json->comma = true;
     jsonw_raw(json, start, (size_t)(end - start));
 }
 

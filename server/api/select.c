@@ -13,6 +13,9 @@
 /* Fields of SelectMergeStacktracesResponse and PprofProfile. */
 enum { FIELD_FLAMEGRAPH = 1, FIELD_TREE = 2, FIELD_PPROF = 5, FIELD_PROFILE = 1 };
 
+/* About what a node of a flame graph takes as JSON. */
+#define JSON_BYTES_PER_NODE 28
+
 /* A decoded profile takes about five times its wire size; the rest is headroom. */
 #define PPROF_JSON_FACTOR 16
 
@@ -156,7 +159,7 @@ encode_flame_graph(Codec codec, const Tree *tree)
     if (codec == CODEC_PROTO)
         return flame_encode_proto(&layout, FIELD_FLAMEGRAPH);
     JsonWriter json;
-    jsonw_init(&json, 4096);
+    jsonw_init(&json, 4096 + JSON_BYTES_PER_NODE * (size_t)layout.tree->n_nodes);
     jsonw_object_begin(&json);
     jsonw_key(&json, "flamegraph");
     flame_write_json(&layout, FLAME_PROTOJSON, &json);

@@ -8,8 +8,11 @@
 
 /* DEFLATE expands at most 1032-fold (a match of 258 bytes in two bits). */
 #define DEFLATE_RATIO_MAX 1032
-/* A compressor beyond this level gains little and costs several times as much. */
-#define GZIP_LEVEL 4
+/* Beyond this level answers get little smaller and cost several times as much; large ones are
+ * compressed at the fastest level, or the waiting for it would eat what the wire saves. */
+#define GZIP_LEVEL       4
+#define GZIP_LEVEL_LARGE 1
+#define LARGE_BYTES      (1024 * 1024)
 /* The largest zstd window that is accepted: 8 MiB, what every conforming decoder must allow. */
 #define ZSTD_WINDOW_LOG_MAX 23
 
@@ -155,7 +158,8 @@ encoding_gzip(GBytes *body)
 {
     size_t size;
     const void *data = g_bytes_get_data(body, &size);
-    struct libdeflate_compressor *compressor = libdeflate_alloc_compressor(GZIP_LEVEL);
+    struct libdeflate_compressor *compressor =
+        libdeflate_alloc_compressor(size > LARGE_BYTES ? GZIP_LEVEL_LARGE : GZIP_LEVEL);
     g_autofree uint8_t *packed = g_try_malloc(size);
     size_t packed_size = 0;
     if (packed != NULL && compressor != NULL)
