@@ -6,15 +6,14 @@
 
 #define START_PAGE "index.html"
 
-/* Whether a browser navigates to a view of the application rather than fetching a file. */
+/* Whether a browser navigates to a view of the application rather than fetching a file. Views have
+ * one path segment: the page's own addresses are relative to it. */
 static bool
 is_navigation(const HttpRequest *request)
 {
     const char *accept = http_request_header(request, "Accept");
-    const char *last = strrchr(request->path, '/');
     return accept != NULL && strstr(accept, "text/html") != NULL &&
-           strchr(last != NULL ? last : "", '.') == NULL &&
-           !g_str_has_prefix(request->path, "/api/");
+           strpbrk(request->path + 1, "./") == NULL;
 }
 
 static const WebAsset *
