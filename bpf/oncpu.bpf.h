@@ -165,7 +165,8 @@ copy_stack(struct event_copy *copy, uint64_t top)
         return 0;
     bytes = size;
     for (uint32_t i = 1; i < COPY_STACK_BYTES_MAX / 4096; i++) {
-        barrier_var(bytes); /* else clang proves the bound itself and the verifier does not see it */
+        barrier_var(
+            bytes); /* else clang proves the bound itself and the verifier does not see it */
         if (i >= copy_pages || bytes > COPY_STACK_BYTES_MAX - 4096)
             break;
         if (bpf_probe_read_user(copy->stack + bytes, 4096, (void *)(sp + bytes)))

@@ -173,14 +173,16 @@ change_map(uint64_t mm, struct vm_area_struct *vma, uint64_t start, uint64_t end
     uint32_t pid = (uint32_t)(bpf_get_current_pid_tgid() >> 32);
     bool inside = false, is_hard = overlaps(pid, start, end, &inside);
     bool is_executable = vma && (BPF_CORE_READ(vma, vm_flags) & VM_EXEC);
+    /* A JIT compiler toggles the protection of its memory: once known, it stays known until a file
+     * takes the addresses. */
+    if (inside && !(is_executable && BPF_CORE_READ(vma, vm_file)))
+        return 0;
     if (!is_executable) {
         struct process_state *seen = is_hard ? bpf_map_lookup_elem(&states, &pid) : NULL;
         if (is_hard)
             send_map(EVENT_UNMAP, mm, NULL, start, end, seen ? seen->sequence : 0);
         return 0;
     }
-    if (inside && !BPF_CORE_READ(vma, vm_file))
-        return 0; /* a JIT compiler that toggles protections */
     struct process_state *state = state_of(pid);
     uint32_t sequence = state ? advance(state, is_hard) : 0;
     send_map(EVENT_MAP, mm, vma, start, end, sequence);

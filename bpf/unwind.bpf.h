@@ -35,6 +35,7 @@ enum {
     /* struct ucontext of the kernel (arch/x86/include/uapi/asm/sigcontext.h): r8 follows uc_flags,
      * uc_link and uc_stack. */
     UNWIND_UCONTEXT_R8 = 40,
+    UNWIND_FRAME_BYTES_MAX = 1024 * 1024, /* a frame larger than this is not believed */
     UNWIND_PLT_ENTRY = 11, /* bytes of a lazy PLT entry before which nothing is pushed */
 };
 
@@ -167,6 +168,14 @@ unwind_signal(struct unwind_state *state)
     return 0;
 }
 
+/* Whether rbp looks like the frame pointer of the current frame. */
+UNWIND_INLINE int
+unwind_is_frame(const struct unwind_state *state)
+{
+    uint64_t distance = state->registers[UNWIND_RBP] - state->registers[UNWIND_RSP];
+    return state->has_frame_pointer && (distance & 7) == 0 && distance < UNWIND_FRAME_BYTES_MAX;
+}
+
 /* rbp points at the caller's rbp, and the return address is behind it. */
 UNWIND_INLINE int
 unwind_frame_pointer(struct unwind_state *state)
@@ -268,8 +277,10 @@ unwind_step(struct unwind_state *state)
     if (!rule)
         return unwind_fail(state, UNWIND_STOP_INTERNAL);
     switch (rule->cfa) {
-    case UNWIND_CFA_NONE:
-        return unwind_fail(state, UNWIND_STOP_NO_ROW);
+    case UNWIND_CFA_NONE: /* no CFI, as in the built-in functions of V8: they keep rbp */
+        if (!unwind_is_frame(state))
+            return unwind_fail(state, UNWIND_STOP_NO_ROW);
+        return unwind_frame_pointer(state);
     case UNWIND_CFA_STOP:
         return unwind_fail(state, UNWIND_STOP_ROOT);
     case UNWIND_CFA_COMPLEX:

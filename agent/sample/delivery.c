@@ -9,7 +9,7 @@
 
 enum {
     WAITING_BYTES_MAX = 4 * 1024 * 1024, /* of copied stacks that wait for a table */
-    REREAD_HOLDOFF_MS = 1000,            /* between two readings of one /proc/PID/maps */
+    REREAD_HOLDOFF_MS = 100,             /* between two readings of one /proc/PID/maps */
 };
 
 /* A copied stack that waits for a table, with the mappings as they were. */
