@@ -224,6 +224,14 @@ send_sample(struct scratch *scratch)
         count(BPF_COUNTER_LOST);
 }
 
+/* In the midst of execve the registers are of the old program and the stack of the new one. */
+static inline __attribute__((always_inline)) bool
+is_in_exec(void)
+{
+    struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+    return bpf_core_field_exists(task->in_execve) && BPF_CORE_READ_BITFIELD_PROBED(task, in_execve);
+}
+
 static inline __attribute__((always_inline)) int
 finish(struct scratch *scratch)
 {
@@ -234,6 +242,10 @@ finish(struct scratch *scratch)
             return 0;
         count(UNWIND_STOP_COPY_LIMIT);
         scratch->unwind.stop = UNWIND_STOP_COPY_LIMIT;
+    }
+    if (scratch->unwind.stop == UNWIND_STOP_MEMORY && scratch->n_user == 1 && is_in_exec()) {
+        scratch->unwind.stop = UNWIND_STOP_EXEC;
+        scratch->n_user = 0;
     }
     sample->header.stop = scratch->unwind.stop;
     send_sample(scratch);

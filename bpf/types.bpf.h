@@ -91,6 +91,7 @@ struct pid {
 struct task_struct {
     int pid, tgid;
     unsigned int flags;
+    unsigned in_execve : 1;
     void *stack;
     struct mm_struct *mm;
     struct task_struct *group_leader;

@@ -124,7 +124,8 @@ hand_over(Delivery *delivery, const Stack *stack)
         .period_ns = stack->period_ns,
         .frames = frames,
         .n_frames = n,
-        .is_cut = stack->stop != UNWIND_STOP_ROOT && stack->stop != UNWIND_STOP_NO_USER,
+        .is_cut = stack->stop != UNWIND_STOP_ROOT && stack->stop != UNWIND_STOP_NO_USER &&
+                  stack->stop != UNWIND_STOP_EXEC,
         .stop_reason = stack->stop,
     };
     delivery->counts.samples++;

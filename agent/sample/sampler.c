@@ -16,7 +16,7 @@
 enum {
     RATE_HZ = 97,
     BATCH_MS = 200,
-    GATHER_MS = 5, /* after a wake-up: events of one exec come together */
+    GATHER_MS = 2, /* at least between two wake-ups: events of one exec come together */
     CLOCKS_SECONDS = 5,
     SWEEP_SECONDS = 20,
     SCAN_STEP = 4, /* processes read in one step of the loop at the start */
@@ -128,7 +128,6 @@ on_gathered(gpointer data)
 {
     Sampler *sampler = data;
     clear_source(&sampler->gather_source);
-    sampler_drain(sampler);
     watch_ring(sampler);
     return G_SOURCE_REMOVE;
 }
@@ -138,6 +137,7 @@ on_readable(gint fd G_GNUC_UNUSED, GIOCondition condition G_GNUC_UNUSED, gpointe
 {
     Sampler *sampler = data;
     clear_source(&sampler->ring_source);
+    sampler_drain(sampler);
     sampler->gather_source = add_source(sampler, g_timeout_source_new(GATHER_MS), on_gathered);
     return G_SOURCE_REMOVE;
 }
@@ -146,8 +146,7 @@ static gboolean
 on_batch(gpointer data)
 {
     Sampler *sampler = data;
-    if (sampler->gather_source == NULL)
-        sampler_drain(sampler);
+    sampler_drain(sampler);
     slab_store_collect(sampler->slabs, g_get_monotonic_time());
     return G_SOURCE_CONTINUE;
 }

@@ -109,6 +109,7 @@ struct process_state {
 #define UNWIND_STOPS(X)                                                                            \
     X(ROOT, root, "reached the outermost frame")                                                   \
     X(NO_USER, no_user, "kernel thread, or a task without user stack")                             \
+    X(EXEC, exec, "in execve, between two programs")                                               \
     X(DEPTH, depth, "more frames than are kept")                                                   \
     X(NO_MAPPING, no_mapping, "an address in no executable mapping")                               \
     X(NO_ROW, no_row, "an address between functions")                                              \
