@@ -147,6 +147,7 @@ needs_copy(const struct scratch *scratch)
     case UNWIND_STOP_STALE:
     case UNWIND_STOP_PENDING:
     case UNWIND_STOP_COMPLEX:
+    case UNWIND_STOP_REGISTER:
         return true;
     case UNWIND_STOP_NO_MAPPING:
         return scratch->is_behind || scratch->n_user <= 1;
@@ -226,26 +227,34 @@ send_sample(struct scratch *scratch)
 
 /* In the midst of execve the registers are of the old program and the stack of the new one. */
 static inline __attribute__((always_inline)) bool
-is_in_exec(void)
+is_in_exec(const struct scratch *scratch)
 {
     struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-    return bpf_core_field_exists(task->in_execve) && BPF_CORE_READ_BITFIELD_PROBED(task, in_execve);
+    switch (scratch->unwind.stop) {
+    case UNWIND_STOP_MEMORY:
+    case UNWIND_STOP_UNKNOWN:
+    case UNWIND_STOP_STALE:
+        return scratch->n_user <= 1 && bpf_core_field_exists(task->in_execve) &&
+               BPF_CORE_READ_BITFIELD_PROBED(task, in_execve);
+    default:
+        return false;
+    }
 }
 
 static inline __attribute__((always_inline)) int
 finish(struct scratch *scratch)
 {
     struct event_sample *sample = &scratch->sample;
+    if (is_in_exec(scratch)) {
+        scratch->unwind.stop = UNWIND_STOP_EXEC;
+        scratch->n_user = 0;
+    }
     count(scratch->unwind.stop);
     if (needs_copy(scratch)) {
         if (send_copy(scratch))
             return 0;
         count(UNWIND_STOP_COPY_LIMIT);
         scratch->unwind.stop = UNWIND_STOP_COPY_LIMIT;
-    }
-    if (scratch->unwind.stop == UNWIND_STOP_MEMORY && scratch->n_user == 1 && is_in_exec()) {
-        scratch->unwind.stop = UNWIND_STOP_EXEC;
-        scratch->n_user = 0;
     }
     sample->header.stop = scratch->unwind.stop;
     send_sample(scratch);

@@ -36,7 +36,6 @@ enum {
      * uc_link and uc_stack. */
     UNWIND_UCONTEXT_R8 = 40,
     UNWIND_FRAME_BYTES_MAX = 1024 * 1024, /* a frame larger than this is not believed */
-    UNWIND_PLT_ENTRY = 11, /* bytes of a lazy PLT entry before which nothing is pushed */
 };
 
 UNWIND_INLINE int
@@ -200,7 +199,7 @@ unwind_cfa(struct unwind_state *state, const struct unwind_rule *rule, uint64_t 
     uint64_t offset = (uint64_t)(int64_t)rule->cfa_offset, cfa = 0;
     uint8_t kind = rule->cfa;
     if (kind == UNWIND_CFA_PLT) {
-        uint64_t pushed = (state->registers[UNWIND_RIP] & 15) >= UNWIND_PLT_ENTRY;
+        uint64_t pushed = (state->registers[UNWIND_RIP] & 15) >= rule->reg;
         *ret_cfa = state->registers[UNWIND_RSP] + 8 + pushed * 8;
         return 0;
     }
@@ -244,11 +243,13 @@ unwind_apply(struct unwind_state *state, const struct unwind_rule *rule)
     }
     if (unwind_memory(state, cfa + (uint64_t)(int64_t)rule->ra_offset, &saved[1], 8))
         return unwind_fail(state, UNWIND_STOP_MEMORY);
-    if (rule->fp == UNWIND_FP_CFA) {
-        if (unwind_memory(state, cfa + (uint64_t)(int64_t)rule->fp_offset, &saved[0], 8))
+    if (rule->fp == UNWIND_FP_CFA || rule->fp == UNWIND_FP_FP) {
+        uint64_t base = rule->fp == UNWIND_FP_FP ? state->registers[UNWIND_RBP] : cfa;
+        if (unwind_memory(state, base + (uint64_t)(int64_t)rule->fp_offset, &saved[0], 8))
             return unwind_fail(state, UNWIND_STOP_MEMORY);
+        /* A lost rbp stays lost when what it points at is read. */
+        state->has_frame_pointer |= rule->fp == UNWIND_FP_CFA;
         state->registers[UNWIND_RBP] = saved[0];
-        state->has_frame_pointer = 1;
     } else if (rule->fp == UNWIND_FP_UNDEFINED) {
         state->has_frame_pointer = 0;
     }
