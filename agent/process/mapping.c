@@ -48,6 +48,15 @@ replace_range(const GArray *list, uint64_t start, uint64_t end, const Mapping *b
     return made;
 }
 
+bool
+mapping_list_append(GArray *list, const Mapping *mapping)
+{
+    if (list->len > 0 && g_array_index(list, Mapping, list->len - 1).end > mapping->start)
+        return false;
+    append(list, mapping, mapping->start, mapping->end);
+    return true;
+}
+
 GArray *
 mapping_list_insert(const GArray *list, const Mapping *mapping)
 {

@@ -5,6 +5,8 @@
 
 /* An empty list of Mapping, which drops its references to executables when it is freed. */
 GArray *mapping_list_new(void);
+/* Adds to a list that nobody shares yet, behind what is in it; false when it is not behind. */
+bool mapping_list_append(GArray *list, const Mapping *mapping);
 /* A new list with `mapping` (whose executable gets another reference) in place of whatever
  * overlapped it. */
 GArray *mapping_list_insert(const GArray *list, const Mapping *mapping);

@@ -83,32 +83,38 @@ keep(ProcessTable *table, Process *process)
     g_hash_table_insert(table->by_pid, GUINT_TO_POINTER(process->pid), process);
 }
 
-/* `list` with one mapping more; takes over the reference to `list`. */
-static GArray *
-add_mapping(ProcessTable *table, GArray *list, const ExecutableQuery *query, uint64_t file_offset)
+/* Finds the executable of a mapping; drop_mapping gives it back. */
+static Mapping
+make_mapping(ProcessTable *table, const ExecutableQuery *query, uint64_t file_offset)
 {
     Mapping mapping = {.start = query->start, .end = query->end};
-    g_autoptr(Executable) executable = NULL;
     if (query->inode != 0)
-        executable = executable_cache_get(table->cache, query, NULL);
-    if (executable != NULL &&
-        executable_bias(executable, mapping.start, file_offset, &mapping.bias))
-        mapping.executable = executable;
-    GArray *longer = mapping_list_insert(list, &mapping);
-    g_array_unref(list);
-    return longer;
+        mapping.executable = executable_cache_get(table->cache, query, NULL);
+    if (mapping.executable != NULL &&
+        !executable_bias(mapping.executable, mapping.start, file_offset, &mapping.bias))
+        g_clear_pointer(&mapping.executable, executable_unref);
+    return mapping;
 }
 
-static GArray *
-add_vdso(ProcessTable *table, GArray *list, uint64_t start)
+static Mapping
+make_vdso(ProcessTable *table, uint64_t start)
 {
+    Mapping mapping = {.start = start, .end = start};
     g_autoptr(Executable) vdso = executable_cache_get_vdso(table->cache);
-    Mapping mapping = {.start = start, .executable = vdso};
     if (vdso == NULL || start == 0 || !executable_bias(vdso, start, 0, &mapping.bias))
-        return list;
+        return mapping;
     mapping.end = start + ((vdso->size_bytes + 4095) & ~(uint64_t)4095);
+    mapping.executable = g_steal_pointer(&vdso);
+    return mapping;
+}
+
+/* `list` with one mapping more. Takes over the reference to `list` and what `mapping` holds. */
+static GArray *
+insert_mapping(GArray *list, Mapping mapping)
+{
     GArray *longer = mapping_list_insert(list, &mapping);
     g_array_unref(list);
+    g_clear_pointer(&mapping.executable, executable_unref);
     return longer;
 }
 
@@ -122,15 +128,31 @@ static void
 take_map_line(const MapLine *map, void *data)
 {
     MapsReading *reading = data;
-    if (strcmp(map->path, "[vsyscall]") == 0)
-        return;
-    if (strcmp(map->path, "[vdso]") == 0) {
-        reading->list = add_vdso(reading->table, reading->list, map->start);
-        return;
-    }
+    Mapping mapping;
     ExecutableQuery query = {reading->pid, map->device, map->inode,
                              map->start,   map->end,    map->path};
-    reading->list = add_mapping(reading->table, reading->list, &query, map->file_offset);
+    if (strcmp(map->path, "[vsyscall]") == 0)
+        return;
+    if (strcmp(map->path, "[vdso]") == 0)
+        mapping = make_vdso(reading->table, map->start);
+    else
+        mapping = make_mapping(reading->table, &query, map->file_offset);
+    mapping_list_append(reading->list, &mapping);
+    g_clear_pointer(&mapping.executable, executable_unref);
+}
+
+/* Memory of a JIT compiler may be writable and not executable just now: what was once known of it
+ * stays known where nothing else has come. */
+static GArray *
+keep_anonymous(GArray *list, const GArray *old)
+{
+    for (guint i = 0; i < old->len; i++) {
+        const Mapping *mapping = &g_array_index(old, Mapping, i);
+        if (mapping->executable == NULL && mapping_list_find(list, mapping->start) == NULL &&
+            mapping_list_find(list, mapping->end - 1) == NULL)
+            list = insert_mapping(list, *mapping);
+    }
+    return list;
 }
 
 /* Reads all mappings; false when the process is gone. The number of the last event is taken first:
@@ -146,7 +168,7 @@ read_maps(ProcessTable *table, Process *process)
         g_array_unref(reading.list);
         return false;
     }
-    process_set_mappings(process, reading.list);
+    process_set_mappings(process, keep_anonymous(reading.list, process->mappings));
     process_private(process)->sequence = sequence;
     process_private(process)->read_at_us = g_get_monotonic_time();
     return true;
@@ -194,8 +216,10 @@ static void
 apply_fork(ProcessTable *table, const struct event_process *event)
 {
     Process *parent = process_table_find(table, event->parent);
-    if (parent == NULL)
-        return; /* it is read from /proc when it is sampled */
+    if (parent == NULL) {
+        process_unref(process_table_get(table, event->header.pid));
+        return;
+    }
     Process *process = process_new(event->header.pid);
     set_from_event(process, event);
     process_set_mappings(process, g_array_ref(parent->mappings));
@@ -215,13 +239,21 @@ apply_exec(ProcessTable *table, const struct event_process *event)
         keep(table, process);
     }
     ProcessPrivate *private = process_private(process);
-    bool is_announced = private->next_mappings != NULL && private->next_mm == event->mm;
+    if (getenv("DBG") && !(private->next_mappings != NULL && private->next_mm == event->mm))
+        g_printerr("unannounced %u %s next %p mm %lx %lx known %d exe %s\n", event->header.pid,
+                   event->comm, private->next_mappings, private->next_mm, event->mm,
+                   process->mappings->len, process->executable_path);
+    /* Of a process whose address space was not known, its last events may have come too late. */
+    bool is_announced =
+        private->mm != 0 && private->next_mappings != NULL && private->next_mm == event->mm;
     private->is_identified = false;
     process->is_kernel_thread = false;
     set_from_event(process, event);
     if (is_announced) {
         GArray *list = g_steal_pointer(&private->next_mappings);
-        process_set_mappings(process, add_vdso(table, list, event->vdso));
+        if (event->vdso != 0)
+            list = insert_mapping(list, make_vdso(table, event->vdso));
+        process_set_mappings(process, list);
     } else {
         g_clear_pointer(&private->next_mappings, g_array_unref);
         process_set_mappings(process, mapping_list_new());
@@ -239,7 +271,7 @@ changed_list(ProcessTable *table, GArray *list, const struct event_map *event)
                                  .inode = event->inode,
                                  .start = event->start,
                                  .end = event->end};
-        return add_mapping(table, list, &query, event->file_offset);
+        return insert_mapping(list, make_mapping(table, &query, event->file_offset));
     }
     GArray *shorter = mapping_list_remove(list, event->start, event->end);
     g_array_unref(list);
@@ -250,8 +282,10 @@ static void
 apply_map(ProcessTable *table, const struct event_map *event)
 {
     Process *process = process_table_find(table, event->header.pid);
-    if (process == NULL)
+    if (process == NULL) {
+        process_unref(process_table_get(table, event->header.pid));
         return;
+    }
     ProcessPrivate *private = process_private(process);
     if (event->mm != private->mm) {
         if (private->next_mappings == NULL || private->next_mm != event->mm) {

@@ -161,6 +161,8 @@ delivery_sample(Delivery *delivery, const struct event_sample *event)
         .stop = MIN(event->header.stop, UNWIND_STOP_COUNT - 1),
     };
     hand_over(delivery, &stack);
+    if (stack.stop == UNWIND_STOP_NO_MAPPING)
+        process_table_reread(delivery->processes, process, REREAD_HOLDOFF_MS);
 }
 
 /* Unwinds a copied stack and hands it over; false when it waits for a table and `is_last` is not
@@ -205,6 +207,7 @@ delivery_copy(Delivery *delivery, const struct event_copy *event)
     g_autoptr(Process) process = process_of(delivery, &event->header, event->comm);
     if (event->header.stop == UNWIND_STOP_NO_MAPPING)
         process_table_reread(delivery->processes, process, REREAD_HOLDOFF_MS);
+    delivery->counts.copies[MIN(event->header.stop, UNWIND_STOP_COUNT - 1)]++;
     size_t bytes = size_of(event);
     bool is_last = delivery->waiting_bytes + bytes > WAITING_BYTES_MAX;
     if (is_last)

@@ -26,6 +26,7 @@ void delivery_retry(Delivery *delivery, bool is_last);
 typedef struct {
     uint64_t samples, copied, dropped_copies, waiting;
     uint64_t stops[UNWIND_STOP_COUNT];
+    uint64_t copies[UNWIND_STOP_COUNT]; /* copied stacks by why they were copied */
 } DeliveryCounts;
 
 const DeliveryCounts *delivery_counts(const Delivery *delivery);

@@ -22,14 +22,12 @@ write_one(GString *out, const char *name, const char *type, const char *help, ui
 }
 
 static void
-write_stops(GString *out, const SamplerCounts *counts)
+write_by_stop(GString *out, const char *name, const char *help, const uint64_t *values)
 {
-    write_head(out, "stacks_total", "counter", "User stacks by the reason why unwinding ended.");
+    write_head(out, name, "counter", help);
     for (guint i = 1; i < UNWIND_STOP_COUNT; i++)
-        g_string_append_printf(out,
-                               "cresset_agent_sampler_stacks_total{stop=\"%s\"} "
-                               "%" G_GUINT64_FORMAT "\n",
-                               stop_labels[i], counts->stops[i]);
+        g_string_append_printf(out, "cresset_agent_sampler_%s{stop=\"%s\"} %" G_GUINT64_FORMAT "\n",
+                               name, stop_labels[i], values[i]);
 }
 
 void
@@ -40,11 +38,12 @@ sampler_write_metrics(Sampler *sampler, GString *out)
     sampler_get_counts(sampler, &counts);
     table_store_get_counts(sampler->tables, &tables);
     write_one(out, "samples_total", "counter", "Samples handed over.", counts.samples);
-    write_one(out, "copied_stacks_total", "counter", "Stacks copied and unwound in user space.",
-              counts.copied);
+    write_by_stop(out, "stacks_total", "User stacks by the reason why unwinding ended.",
+                  counts.stops);
+    write_by_stop(out, "copied_stacks_total", "Stacks unwound in user space, by why.",
+                  delivery_counts(sampler->delivery)->copies);
     write_one(out, "lost_records_total", "counter", "Records that found the ring buffer full.",
               counts.lost_records);
-    write_stops(out, &counts);
     write_one(out, "processes", "gauge", "Processes known.", counts.processes);
     write_one(out, "executables", "gauge", "Executables known.", counts.executables);
     write_one(out, "tables", "gauge", "Unwind tables in memory or being built.", counts.tables);
