@@ -99,7 +99,7 @@ def violations(ledger, counts):
 def run(options, folder):
     ledger, since_ms = Ledger(), int(time.time() * 1000) - 60_000
     chance = random.Random(options.seed)
-    flags = ("--self-profile=false", "--seal-bytes", "256KiB", "--seal-age", "2s")
+    flags = ("--self-profile=false", "--segment-size", "256KiB", "--segment-age", "2s")
     slowest = 0
     for round_i in range(options.kills + 1):
         server = cresset.Server(options.bin, folder, *flags)
