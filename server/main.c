@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "lib/base/log.h"
 #include "server/server.h"
@@ -23,6 +24,18 @@ start_log(const ServerOptions *options)
     GLogLevelFlags level = G_LOG_LEVEL_INFO;
     log_level_parse(options->log_level, &level);
     log_init(level, strcmp(options->log_format, "json") == 0 ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT);
+}
+
+/* Every connection and every block is an open file: uses what the system allows, which is often far
+ * more than the soft limit. */
+static void
+raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 /* Serves until a signal asks to stop. */
@@ -53,6 +66,7 @@ main(int argc, char **argv)
     int status = EXIT_SUCCESS;
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGHUP, SIG_IGN);
+    raise_file_limit();
     OptionResult result = option_parse(&server_option_table, argc, argv, &options, &error);
     if (result == OPTION_RUN && !server_options_check(&options, &error))
         result = OPTION_ERROR;
