@@ -259,8 +259,7 @@ server_listen(HttpServer *server, GError **error)
            error_set_errno(error, errno, "cannot read the address of the socket on %s", text);
 }
 
-static void G_GNUC_PRINTF(2, 0)
-daemon_log(void *data, const char *format, va_list arguments)
+static void G_GNUC_PRINTF(2, 0) daemon_log(void *data, const char *format, va_list arguments)
 {
     (void)data;
     g_autofree char *text = g_strdup_vprintf(format, arguments);
