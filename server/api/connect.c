@@ -35,6 +35,12 @@ rpc_alloc(RpcCall *call, size_t count, size_t size)
     return memory;
 }
 
+void *
+rpc_alloc_pointers(RpcCall *call, size_t count)
+{
+    return rpc_alloc(call, count, sizeof(void *));
+}
+
 static HttpResponse *
 success(Codec codec, GBytes *body)
 {

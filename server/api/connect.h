@@ -35,6 +35,8 @@ void rpc_handle_unknown(HttpRequest *request, void *api);
 
 /* Zeroed memory that lives as long as the call. */
 void *rpc_alloc(RpcCall *call, size_t count, size_t size);
+/* The same for `count` pointers of any type. */
+void *rpc_alloc_pointers(RpcCall *call, size_t count);
 
 void rpc_reply(RpcCall *call, const ProtobufCMessage *message);
 /* Takes `body`, which is in the call's codec already. */

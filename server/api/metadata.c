@@ -75,7 +75,7 @@ call_profile_types(RpcCall *call)
     }
     size_t n = g_strv_length(ids);
     Types__V1__ProfileType *types = rpc_alloc(call, n, sizeof(*types));
-    response.profile_types = rpc_alloc(call, n, sizeof(*response.profile_types));
+    response.profile_types = rpc_alloc_pointers(call, n);
     response.n_profile_types = n;
     for (size_t i = 0; i < n; i++) {
         g_auto(GStrv) parts = g_strsplit(ids[i], ":", -1);
@@ -110,7 +110,7 @@ call_label_names(RpcCall *call)
         return;
     }
     bool all = accepts_utf8_names(call->http);
-    response.names = rpc_alloc(call, g_strv_length(names), sizeof(char *));
+    response.names = rpc_alloc_pointers(call, g_strv_length(names));
     for (size_t i = 0; names[i] != NULL; i++) {
         if (all || is_classic_name(names[i]))
             response.names[response.n_names++] = names[i];
@@ -152,7 +152,7 @@ fill_labels(RpcCall *call, const Labels *labels, bool all, Types__V1__Labels *me
 {
     *message = (Types__V1__Labels)TYPES__V1__LABELS__INIT;
     Types__V1__LabelPair *pairs = rpc_alloc(call, labels->n_labels, sizeof(*pairs));
-    message->labels = rpc_alloc(call, labels->n_labels, sizeof(*message->labels));
+    message->labels = rpc_alloc_pointers(call, labels->n_labels);
     for (uint32_t i = 0; i < labels->n_labels; i++) {
         if (!all && !is_classic_name(labels->labels[i].name))
             continue;
@@ -175,7 +175,7 @@ call_series(RpcCall *call)
     g_auto(Selection) selection = {0};
     if (!begin(call, &selection, &input, &response.base))
         return;
-    const char **names = rpc_alloc(call, request->n_label_names + 1, sizeof(*names));
+    const char **names = rpc_alloc_pointers(call, request->n_label_names + 1);
     for (size_t i = 0; i < request->n_label_names; i++)
         names[i] = request->label_names[i];
     g_autoptr(GError) error = NULL;
@@ -186,7 +186,7 @@ call_series(RpcCall *call)
     }
     bool all = accepts_utf8_names(call->http);
     Types__V1__Labels *messages = rpc_alloc(call, sets->len, sizeof(*messages));
-    response.labels_set = rpc_alloc(call, sets->len, sizeof(*response.labels_set));
+    response.labels_set = rpc_alloc_pointers(call, sets->len);
     response.n_labels_set = sets->len;
     for (guint i = 0; i < sets->len; i++) {
         fill_labels(call, g_ptr_array_index(sets, i), all, &messages[i]);

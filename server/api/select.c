@@ -51,8 +51,8 @@ fill_series(RpcCall *call, const QueryTimeSeries *series, Types__V1__Series *mes
     size_t n_labels = series->labels->n_labels, n_points = series->points->len;
     Types__V1__LabelPair *pairs = rpc_alloc(call, n_labels, sizeof(*pairs));
     Types__V1__Point *points = rpc_alloc(call, n_points, sizeof(*points));
-    message->labels = rpc_alloc(call, n_labels, sizeof(*message->labels));
-    message->points = rpc_alloc(call, n_points, sizeof(*message->points));
+    message->labels = rpc_alloc_pointers(call, n_labels);
+    message->points = rpc_alloc_pointers(call, n_points);
     message->n_labels = n_labels;
     message->n_points = n_points;
     for (size_t i = 0; i < n_labels; i++) {
@@ -75,7 +75,7 @@ reply_series(RpcCall *call, const GPtrArray *list)
 {
     Querier__V1__SelectSeriesResponse response = QUERIER__V1__SELECT_SERIES_RESPONSE__INIT;
     Types__V1__Series *messages = rpc_alloc(call, list->len, sizeof(*messages));
-    response.series = rpc_alloc(call, list->len, sizeof(*response.series));
+    response.series = rpc_alloc_pointers(call, list->len);
     response.n_series = list->len;
     for (guint i = 0; i < list->len; i++) {
         fill_series(call, g_ptr_array_index(list, i), &messages[i]);
@@ -99,7 +99,7 @@ static GPtrArray *
 run_series(RpcCall *call, const Querier__V1__SelectSeriesRequest *request,
            const Selection *selection, int64_t step_ns, GError **error)
 {
-    const char **group_by = rpc_alloc(call, request->n_group_by + 1, sizeof(*group_by));
+    const char **group_by = rpc_alloc_pointers(call, request->n_group_by + 1);
     for (size_t i = 0; i < request->n_group_by; i++)
         group_by[i] = request->group_by[i];
     bool average =

@@ -193,9 +193,11 @@ split_address(const char *listen, char **ret_host, char **ret_port, GError **err
 {
     const char *colon = strrchr(listen, ':');
     guint64 port;
-    if (colon == NULL || !g_ascii_string_to_unsigned(colon + 1, 10, 0, 65535, &port, NULL))
-        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
-                         "listen address '%s' is not ADDR:PORT", listen);
+    if (colon == NULL || !g_ascii_string_to_unsigned(colon + 1, 10, 0, 65535, &port, NULL)) {
+        error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "listen address '%s' is not ADDR:PORT",
+                  listen);
+        return false;
+    }
     size_t length = (size_t)(colon - listen);
     bool bracketed = length >= 2 && listen[0] == '[' && listen[length - 1] == ']';
     *ret_host = bracketed ? g_strndup(listen + 1, length - 2) : g_strndup(listen, length);
