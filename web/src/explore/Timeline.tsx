@@ -6,6 +6,7 @@ import type { Series } from '../api/client';
 import { formatRate, timelineScale } from '../state/format';
 import { formatTime, type Resolved } from '../state/time';
 import { useTheme } from '../ui/theme';
+import { buckets, timeTick } from './buckets';
 
 interface Props {
   series: Series[];
@@ -15,33 +16,6 @@ interface Props {
   now: number;
   onSelect: (range: Resolved) => void;
   onZoomOut: () => void;
-}
-
-/** Buckets from edge to edge; those without data are zero, and the newest, not yet complete, are left open. */
-export function buckets(series: Series[], range: Resolved, step: number, factor: number, now: number): [number[], (number | null)[]] {
-  const ms = step * 1000;
-  const sums = new Map<number, number>();
-  for (const { points } of series) for (const { time, value } of points) sums.set(time, (sums.get(time) ?? 0) + value);
-  const times: number[] = [];
-  const values: (number | null)[] = [];
-  for (let t = Math.floor(range.from / ms) * ms; t <= range.until + ms; t += ms) {
-    const value = sums.get(t);
-    if (value === undefined && t > now - 2 * ms - 15_000) break;
-    times.push(t / 1000);
-    values.push((value ?? 0) * factor);
-  }
-  return [times, values];
-}
-
-const two = (number: number) => String(number).padStart(2, '0');
-
-/** Local time of a tick; its date where the day begins, its seconds where ticks are that close. */
-export function timeTick(seconds: number, before: number | undefined): string {
-  const d = new Date(seconds * 1000);
-  const midnight = d.getHours() === 0 && d.getMinutes() === 0 && d.getSeconds() === 0;
-  if (midnight || (before !== undefined && seconds - before >= 86_400)) return `${two(d.getMonth() + 1)}-${two(d.getDate())}`;
-  const minutes = `${two(d.getHours())}:${two(d.getMinutes())}`;
-  return d.getSeconds() === 0 ? minutes : `${minutes}:${two(d.getSeconds())}`;
 }
 
 export function Timeline(props: Props) {
@@ -115,7 +89,7 @@ export function Timeline(props: Props) {
     plot.current?.setData(data as uPlot.AlignedData);
   }, [data]);
 
-  const values = data[1].filter((value): value is number => value !== null);
+  const values = data[1];
   const peak = values.reduce((most, value) => Math.max(most, value), 0);
   const mean = values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
   return (

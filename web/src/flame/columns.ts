@@ -28,9 +28,9 @@ export interface Columns extends Tree {
 }
 
 export const HEADER_BYTES = 32;
-const MAGIC = 0x47465243; // "CRFG", little-endian
+export const MAGIC = 0x47465243; // "CRFG", little-endian
 
-const align8 = (offset: number) => (offset + 7) & ~7;
+export const align8 = (offset: number) => (offset + 7) & ~7;
 
 /** Decodes `application/vnd.cresset.flamegraph`. The arrays are views of `buffer`: nothing is copied. */
 export function decodeColumns(buffer: ArrayBuffer): Columns {
@@ -84,61 +84,4 @@ function decodeNames(bytes: Uint8Array, offset: Uint32Array): string[] {
   for (let i = 0; i < count; i++)
     names[i] = ascii ? all.slice(offset[i], offset[i + 1]) : decoder.decode(bytes.subarray(offset[i], offset[i + 1]));
   return names;
-}
-
-export interface Node {
-  name: string;
-  self?: number;
-  children?: Node[];
-}
-
-/** The same bytes from a tree of objects; the server's own encoder in small, for tests and benches. */
-export function encodeColumns(root: Node, meta: Partial<Meta> = {}): ArrayBuffer {
-  const label: number[] = [];
-  const level: number[] = [];
-  const value: number[] = [];
-  const self: number[] = [];
-  const ids = new Map<string, number>();
-  const visit = (node: Node, depth: number): number => {
-    const at = label.length;
-    if (!ids.has(node.name)) ids.set(node.name, ids.size);
-    label.push(ids.get(node.name)!);
-    level.push(depth);
-    self.push(node.self ?? 0);
-    value.push(0);
-    let total = node.self ?? 0;
-    for (const child of node.children ?? []) total += visit(child, depth + 1);
-    value[at] = total;
-    return total;
-  };
-  const total = visit(root, 0);
-  const text = new TextEncoder();
-  const names = [...ids.keys()].map((name) => text.encode(name));
-  const nameOffset = [0];
-  for (const name of names) nameOffset.push(nameOffset.at(-1)! + name.length);
-  const json = text.encode(
-    JSON.stringify({
-      total: String(total), unit: 'nanoseconds', profile_type: 'process_cpu:cpu:nanoseconds:cpu:nanoseconds',
-      start_ms: 0, end_ms: 0, truncated: false, partial: false, ...meta,
-    }),
-  );
-  const sizes = [json.length, label.length * 8, label.length * 8, label.length * 4, label.length * 4,
-    nameOffset.length * 4, nameOffset.at(-1)!];
-  const starts: number[] = [];
-  let end = HEADER_BYTES;
-  for (const size of sizes) {
-    starts.push(end);
-    end = align8(end + size);
-  }
-  const buffer = new ArrayBuffer(end);
-  const header = [MAGIC, 1, label.length, names.length, json.length, nameOffset.at(-1)!, 0, 0];
-  new Uint32Array(buffer, 0, 8).set(header);
-  new Uint8Array(buffer).set(json, starts[0]);
-  new Float64Array(buffer, starts[1], label.length).set(value);
-  new Float64Array(buffer, starts[2], label.length).set(self);
-  new Uint32Array(buffer, starts[3], label.length).set(label);
-  new Uint32Array(buffer, starts[4], label.length).set(level);
-  new Uint32Array(buffer, starts[5], nameOffset.length).set(nameOffset);
-  names.forEach((name, i) => new Uint8Array(buffer).set(name, starts[6]! + nameOffset[i]!));
-  return buffer;
 }

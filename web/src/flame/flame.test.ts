@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { type Columns, decodeColumns, encodeColumns, HEADER_BYTES, type Node } from './columns';
+import { type Columns, decodeColumns, HEADER_BYTES } from './columns';
+import { encodeColumns, encodeTree, type Node } from './encode';
+import { folded } from './folded';
 import { findFocus, focusKey, widestOf } from './focus';
 import { firstVisible, hitTest, layOut, neighbour, pathTo } from './layout';
+import { colourNames, coloursOf, packageOf } from './palette';
 import { sandwich } from './sandwich';
 import { escapeRegExp, matchedValue, searchNames } from './search';
 import { sortedRows, totalsByName } from './table';
@@ -15,7 +18,7 @@ const sample = node('total', [
   leaf('idle', 4),
   node('main', [node('a', [node('a', [leaf('b', 2)], 1), leaf('b', 5)], 2), leaf('b', 5)], 1),
 ]);
-const columns = () => decodeColumns(encodeColumns(sample));
+const columns = () => decodeColumns(encodeTree(sample));
 const named = (c: Columns, label: number) => c.names[label]!;
 
 describe('columns', () => {
@@ -27,17 +30,27 @@ describe('columns', () => {
     expect([...c.self]).toEqual([0, 4, 1, 2, 1, 2, 5, 5]);
     expect(c.meta.total).toBe('20');
   });
+  it('takes a large tree without change', () => {
+    const c = syntheticTree(5000, 100, 5);
+    const d = decodeColumns(encodeColumns(c));
+    expect([...d.value]).toEqual([...c.value]);
+    expect([...d.self]).toEqual([...c.self]);
+    expect([...d.label]).toEqual([...c.label]);
+    expect([...d.level]).toEqual([...c.level]);
+    expect(d.names).toEqual(c.names);
+    expect(d.meta).toEqual(c.meta);
+  });
   it('keeps names that are not ASCII', () => {
-    const c = decodeColumns(encodeColumns(node('total', [leaf('größe·λ', 1), leaf('x', 1)])));
+    const c = decodeColumns(encodeTree(node('total', [leaf('größe·λ', 1), leaf('x', 1)])));
     expect(c.names).toEqual(['total', 'größe·λ', 'x']);
   });
   it('takes an empty profile', () => {
-    const c = decodeColumns(encodeColumns(leaf('total', 0)));
+    const c = decodeColumns(encodeTree(leaf('total', 0)));
     expect(c.label.length).toBe(1);
     expect(layOut(c).depth).toBe(1);
   });
   it('refuses what is cut, foreign or inconsistent', () => {
-    const good = encodeColumns(sample);
+    const good = encodeTree(sample);
     expect(() => decodeColumns(good.slice(0, 10))).toThrow(/header/);
     expect(() => decodeColumns(good.slice(0, good.byteLength - 40))).toThrow(/cut short/);
     const other = good.slice(0);
@@ -199,7 +212,7 @@ describe('focus', () => {
     const c = columns();
     const l = layOut(c);
     const key = focusKey(l, c.names, 4);
-    const other = decodeColumns(encodeColumns(node('total', [leaf('aaa', 50), ...sample.children!])));
+    const other = decodeColumns(encodeTree(node('total', [leaf('aaa', 50), ...sample.children!])));
     expect(findFocus(layOut(other), other.names, key)).toBe(5);
   });
   it('falls back to the widest frame of the name', () => {
@@ -209,5 +222,26 @@ describe('focus', () => {
     expect(findFocus(l, c.names, 'gone~zzz')).toBe(-1);
     expect(findFocus(l, c.names, 'nonsense')).toBe(-1);
     expect(widestOf(l, c.names.indexOf('a'))).toBe(3);
+  });
+});
+
+describe('palette', () => {
+  it.each([
+    ['net/http.(*conn).serve', 'net/http'], ['github.com/a/b.(*T[go.shape.int]).M', 'github.com/a/b'],
+    ['main.handle', 'main'], ['std::vector<a::b>::push_back', 'std'], ['alloc::vec::Vec<T>::reserve', 'alloc'],
+    ['do_syscall_64', ''], ['java.util.HashMap.put', 'java'], ['operator new(unsigned long)', ''],
+  ])('%s belongs to %s', (name, group) => expect(packageOf(name)).toBe(group));
+  it('has a fill for every name', () => {
+    const fills = coloursOf('dark').fills;
+    for (const index of colourNames(['total', 'other', '', 'a.b', 'plain', 'x::y'])) expect(fills[index]).toBeTruthy();
+  });
+});
+
+describe('folded', () => {
+  it('writes a line per frame with a share of its own', () => {
+    const c = columns();
+    expect(folded(c, layOut(c)).split('\n').sort()).toEqual(
+      ['', 'idle 4', 'main 1', 'main;a 2', 'main;a;a 1', 'main;a;a;b 2', 'main;a;b 5', 'main;b 5'].sort(),
+    );
   });
 });
