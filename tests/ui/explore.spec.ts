@@ -1,0 +1,292 @@
+import AxeBuilder from '@axe-core/playwright';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Page } from '@playwright/test';
+import { artifacts, clearDrawn, drawnTexts, expect, flame, framePoint, row, test } from './fixture';
+import { CHECKOUT_MS, PROFILES, startServer } from './server';
+
+const checkoutPage = '/?service=checkout';
+const total = (PROFILES * CHECKOUT_MS) / 1000; // seconds
+
+async function open(page: Page, address = checkoutPage) {
+  await page.goto(address);
+  await expect(flame(page).locator('canvas')).toBeVisible();
+}
+
+test('shows the pushed functions in the table and draws them', async ({ page }) => {
+  await open(page);
+  await expect(row(page, 'parse_json')).toContainText('6 s');
+  await expect(page.locator('.flame-toolbar .total')).toHaveText(`Total ${total} s`);
+  for (const name of ['main', 'serve_http', 'handle_checkout', 'parse_json', 'query_database', 'walk_tree', 'collect_garbage'])
+    await expect.poll(() => drawnTexts(page)).toContain(name);
+  const pixels = await flame(page).locator('canvas').evaluate((canvas: HTMLCanvasElement) => {
+    const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, 60);
+    const colours = new Set<number>();
+    for (let i = 0; i < data.length; i += 4) colours.add((data[i]! << 16) | (data[i + 1]! << 8) | data[i + 2]!);
+    return colours.size;
+  });
+  expect(pixels).toBeGreaterThan(3);
+  await expect(page.locator('.timeline canvas')).toBeVisible();
+  mkdirSync(artifacts, { recursive: true });
+  await page.screenshot({ path: join(artifacts, 'explore-light.png') });
+});
+
+test('a recursive function counts once', async ({ page }) => {
+  await open(page);
+  await expect(row(page, 'walk_tree').getByRole('cell').nth(2)).toHaveText('4 s');
+  await expect(row(page, 'walk_tree').getByRole('cell').nth(1)).toHaveText('0 s');
+});
+
+test('sorts the table', async ({ page }) => {
+  await open(page);
+  const first = page.locator('.table-body .name').first();
+  await expect(first).toHaveText('parse_json');
+  await page.getByRole('button', { name: 'Total', exact: true }).click();
+  await expect(first).toHaveText('main');
+  await page.getByRole('button', { name: 'Function', exact: true }).click();
+  await expect(first).toHaveText('collect_garbage');
+  await expect(page.getByRole('columnheader', { name: 'Function' })).toHaveAttribute('aria-sort', 'ascending');
+  await expect(page).toHaveURL(/sort=name/);
+});
+
+test('searches by regular expression, and literally', async ({ page }) => {
+  await open(page);
+  await page.keyboard.press('/');
+  await expect(page.getByLabel('Search functions')).toBeFocused();
+  await page.keyboard.type('^(parse|query)_');
+  await expect(page.locator('.match')).toHaveText('65.0 % in 2 functions');
+  await expect(row(page, 'parse_json')).toBeVisible();
+  await expect(row(page, 'main')).toHaveCount(0);
+  await expect(page).toHaveURL(/search=/);
+  await page.getByLabel('Search functions').fill('json(');
+  await expect(page.locator('.match')).toContainText('No match');
+  await page.keyboard.press('Escape');
+  await expect(row(page, 'main')).toBeVisible();
+});
+
+test('hovering tells a frame’s numbers', async ({ page }) => {
+  await open(page);
+  const point = await framePoint(page, 'flame', 0.5, 1);
+  await page.mouse.move(point.x, point.y);
+  const tooltip = page.locator('.tooltip');
+  await expect(tooltip).toBeVisible();
+  await expect(tooltip).toContainText('main');
+  await expect(tooltip).toContainText(`${total} s (100 %)`);
+  await expect(tooltip).toContainText('20,000,000,000 nanoseconds');
+  await page.mouse.move(2, 2);
+  await expect(tooltip).toBeHidden();
+});
+
+test('zooms by click, shows the way back, and the back button undoes it', async ({ page }) => {
+  await open(page);
+  await page.getByRole('button', { name: 'query_database', exact: true }).click();
+  await expect(page.getByRole('navigation', { name: 'Zoomed frame' })).toContainText('35.0 %');
+  await expect(page).toHaveURL(/focus=query_database/);
+  await clearDrawn(page);
+  await page.getByRole('button', { name: 'Refresh', exact: true }).click();
+  await expect(page.getByRole('navigation', { name: 'Zoomed frame' })).toContainText('query_database');
+  await expect.poll(() => drawnTexts(page)).toContain('wait_for_reply');
+  expect(await drawnTexts(page)).not.toContain('collect_garbage');
+  await page.getByRole('navigation', { name: 'Zoomed frame' }).getByRole('button', { name: 'handle_checkout' }).click();
+  await expect(page).toHaveURL(/focus=handle_checkout/);
+  await page.goBack();
+  await expect(page).toHaveURL(/focus=query_database/);
+  await page.getByRole('button', { name: 'Reset zoom' }).click();
+  await expect(page).not.toHaveURL(/focus=/);
+  const point = await framePoint(page, 'flame', 0.5, 2);
+  await page.mouse.click(point.x, point.y);
+  await expect(page).toHaveURL(/focus=serve_http/);
+});
+
+test('the keyboard moves, zooms and opens the menu', async ({ page, context }) => {
+  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  await open(page);
+  await flame(page).focus();
+  const spoken = flame(page).getByRole('status');
+  await page.keyboard.press('ArrowDown');
+  await expect(spoken).toContainText('total');
+  for (const name of ['main', 'serve_http', 'handle_checkout', 'query_database']) {
+    await page.keyboard.press('ArrowDown');
+    await expect(spoken).toContainText(name);
+  }
+  await page.keyboard.press('ArrowLeft');
+  await expect(spoken).toContainText('parse_json');
+  await page.keyboard.press('ArrowUp');
+  await expect(spoken).toContainText('handle_checkout');
+  await page.keyboard.press('Enter');
+  await expect(page).toHaveURL(/focus=handle_checkout/);
+  await page.keyboard.press('Shift+F10');
+  await expect(page.getByRole('menu')).toBeVisible();
+  await page.getByRole('menuitem', { name: 'Copy' }).press('Enter');
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe('handle_checkout');
+  await flame(page).focus();
+  await page.keyboard.press('Escape');
+  await expect(page).not.toHaveURL(/focus=/);
+  await page.keyboard.press('?');
+  await expect(page.getByRole('dialog')).toBeVisible();
+});
+
+test('the sandwich merges callers and callees', async ({ page }) => {
+  await open(page);
+  await row(page, 'escape_html').hover();
+  await page.getByRole('button', { name: 'Sandwich of escape_html' }).click();
+  await expect(page.locator('.sandwich-bar')).toContainText('4 s · 20.0 %');
+  await expect(page.getByRole('application', { name: /^Callers of escape_html/ })).toBeVisible();
+  await clearDrawn(page);
+  await page.setViewportSize({ width: 1400, height: 900 });
+  await expect.poll(() => drawnTexts(page)).toContain('render_template');
+  expect(await drawnTexts(page)).not.toContain('parse_json');
+  await page.reload();
+  await expect(page.locator('.sandwich-bar')).toContainText('escape_html');
+  await page.getByRole('button', { name: 'Close the sandwich' }).click();
+  await expect(flame(page)).toBeVisible();
+});
+
+test('the context menu acts on its frame', async ({ page }) => {
+  await open(page);
+  const point = await framePoint(page, 'flame', 0.5, 2);
+  await page.mouse.click(point.x, point.y, { button: 'right' });
+  await expect(page.getByRole('menu', { name: 'Actions for serve_http' })).toBeVisible();
+  await page.getByRole('menuitem', { name: 'Search for this function' }).click();
+  await expect(page.getByLabel('Search functions')).toHaveValue('^serve_http$');
+  await expect(page.locator('.match')).toHaveText('90.0 % in 1 function');
+});
+
+test('an address restores everything', async ({ page }) => {
+  await open(page, `${checkoutPage}&search=json&focus=handle_checkout~0&align=right&split=flame&from=now-30m`);
+  await expect(page.getByLabel('Search functions')).toHaveValue('json');
+  await expect(page.getByRole('navigation', { name: 'Zoomed frame' })).toContainText('handle_checkout');
+  await expect(page.getByRole('button', { name: 'Show the end of names' })).toHaveAttribute('aria-pressed', 'true');
+  await expect(page.getByRole('table')).toHaveCount(0);
+  await expect(page.getByText('Last 30 minutes')).toBeVisible();
+  await expect(page.getByLabel('Service')).toHaveValue('checkout');
+});
+
+test('pickers narrow the profile', async ({ page }) => {
+  await open(page, '/');
+  await expect(row(page, 'add_item')).toBeVisible();
+  await expect(row(page, 'parse_json')).toBeVisible();
+  await page.getByLabel('Service').click();
+  await page.keyboard.type('car');
+  await page.keyboard.press('Enter');
+  await expect(row(page, 'parse_json')).toHaveCount(0);
+  await expect(page).toHaveURL(/service=cart/);
+  await page.getByLabel('Tenant').click();
+  await page.getByRole('option', { name: 'other' }).click();
+  await expect(row(page, 'foreign_work')).toBeVisible();
+  await expect(row(page, 'add_item')).toHaveCount(0);
+  await page.goBack();
+  await expect(row(page, 'add_item')).toBeVisible();
+});
+
+test('labels are completed from the server', async ({ page }) => {
+  await open(page, '/');
+  await page.getByRole('button', { name: 'Add label' }).click();
+  await expect(page.getByRole('option', { name: 'pod', exact: true })).toBeVisible();
+  await page.keyboard.type('pod');
+  await page.keyboard.press('Enter');
+  await page.getByRole('option', { name: 'cart-0' }).click();
+  await expect(row(page, 'parse_json')).toHaveCount(0);
+  await expect(row(page, 'add_item')).toBeVisible();
+  await page.getByRole('button', { name: /^Remove pod/ }).click();
+  await expect(row(page, 'parse_json')).toBeVisible();
+});
+
+test('dragging over the timeline selects a range', async ({ page }) => {
+  await open(page);
+  const box = (await page.locator('.timeline .u-over').boundingBox())!;
+  await page.mouse.move(box.x + box.width * 0.9, box.y + 40);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.99, box.y + 50, { steps: 4 });
+  await page.mouse.up();
+  await expect(page).toHaveURL(/from=\d{13}&until=\d{13}/);
+  await page.getByRole('button', { name: 'Zoom out' }).click();
+  await page.goBack();
+  await page.goBack();
+  await expect(page).not.toHaveURL(/from=/);
+});
+
+test('the range can be typed', async ({ page }) => {
+  await open(page);
+  await page.getByRole('button', { name: 'Last hour' }).click();
+  await page.getByLabel('From').fill('tomorrow');
+  await page.getByRole('button', { name: 'Apply' }).click();
+  await expect(page.getByRole('dialog')).toContainText('“tomorrow” is no time');
+  await page.getByLabel('From').fill('now-2h');
+  await page.getByRole('button', { name: 'Apply' }).click();
+  await expect(page).toHaveURL(/from=now-2h/);
+});
+
+test.describe('with bad labels', () => {
+  test.use({ expectedErrors: [/status of 400/] });
+  test('the server’s words stand beside the field', async ({ page }) => {
+    await page.goto(`${checkoutPage}&labels=${encodeURIComponent('{pod=~"("}')}`);
+    await expect(page.locator('.field-error')).not.toBeEmpty();
+    await page.getByRole('button', { name: 'Remove the labels' }).click();
+    await expect(row(page, 'parse_json')).toBeVisible();
+  });
+});
+
+test('a range without data says so', async ({ page }) => {
+  await page.goto('/?from=1600000000000&until=1600003600000');
+  await expect(page.getByRole('heading', { name: 'No profiles in this time range' })).toBeVisible();
+  await page.getByRole('button', { name: 'Go to the newest hour of data' }).click();
+  await expect(row(page, 'parse_json')).toBeVisible();
+});
+
+test('a tenant without data says how to begin', async ({ page }) => {
+  await page.goto('/?tenant=nobody');
+  await expect(page.getByText('cresset-agent --server')).toBeVisible();
+  const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']).analyze();
+  expect(violations).toEqual([]);
+});
+
+test.describe('without the server', () => {
+  test.use({ expectedErrors: [/ERR_CONNECTION_REFUSED/] });
+  test('the page says that it retries, and comes back by itself', async ({ page }) => {
+    const first = await startServer();
+    const port = Number(new URL(first.url).port);
+    await page.goto(`${first.url}/?tenant=nobody`);
+    await expect(page.getByText('cresset-agent --server')).toBeVisible();
+    await first.stop();
+    await page.getByRole('button', { name: 'Refresh', exact: true }).click();
+    await expect(page.getByRole('alert')).toContainText('The server does not answer. Retrying');
+    const second = await startServer(port);
+    await expect(page.getByRole('alert')).toHaveCount(0);
+    await second.stop();
+  });
+});
+
+for (const colorScheme of ['light', 'dark'] as const)
+  test.describe(`in ${colorScheme} colours`, () => {
+    test.use({ colorScheme });
+    for (const [name, address] of [
+      ['explore', checkoutPage], ['sandwich', `${checkoutPage}&sandwich=walk_tree`], ['search', `${checkoutPage}&search=json&focus=main~0`],
+    ] as const)
+      test(`${name} has no accessibility violation`, async ({ page }) => {
+        await page.goto(address);
+        await expect(row(page, 'parse_json')).toBeVisible();
+        const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']).analyze();
+        expect(violations).toEqual([]);
+        mkdirSync(artifacts, { recursive: true });
+        await page.screenshot({ path: join(artifacts, `${name}-${colorScheme}.png`) });
+      });
+    test('open pickers have no accessibility violation', async ({ page }) => {
+      await open(page);
+      for (const button of ['Last hour', 'Add label']) {
+        await page.getByRole('button', { name: button }).click();
+        const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']).analyze();
+        expect(violations).toEqual([]);
+        await page.keyboard.press('Escape');
+      }
+    });
+  });
+
+test('the theme can be chosen and is kept', async ({ page }) => {
+  await open(page);
+  await page.getByRole('button', { name: /^Theme: system/ }).click();
+  await page.getByRole('button', { name: /^Theme: light/ }).click();
+  await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
+  await page.reload();
+  await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
+});
