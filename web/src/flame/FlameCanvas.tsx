@@ -122,12 +122,13 @@ export function FlameCanvas(props: FlameCanvasProps) {
     };
   }, [paint]);
 
-  // Upside down, the root stands at the lower edge: begin there.
+  // Another profile: no frame is focused by the keyboard. Upside down, the root stands at the lower
+  // edge: begin there.
   useLayoutEffect(() => {
     if (inverted) scroller.current!.scrollTop = scroller.current!.scrollHeight;
     cursor.current = -1;
-    place(cursorBox.current, -1);
-  }, [layout, inverted, place]);
+    cursorBox.current!.style.display = 'none';
+  }, [layout, inverted]);
 
   // Bring the zoomed frame into sight.
   useLayoutEffect(() => {

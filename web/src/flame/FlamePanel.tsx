@@ -41,8 +41,7 @@ export function FlamePanel({ columns, state, set }: Props) {
     () => (state.focus === '' ? 0 : Math.max(0, findFocus(layout, names, state.focus))),
     [layout, names, state.focus],
   );
-  const searchText = useDebounced(state.search, 120);
-  const search = useMemo(() => searchNames(names, searchText), [names, searchText]);
+  const search = useMemo(() => searchNames(names, state.search), [names, state.search]);
   const totals = useTotals(columns);
   const sandwichLabel = useMemo(() => (state.sandwich === '' ? -1 : names.indexOf(state.sandwich)), [names, state.sandwich]);
   const tooltip = useRef<Tooltip>(null);
@@ -142,17 +141,7 @@ function FlameToolbar({ columns, state, set, search, layout, focus, total, copie
   );
   return (
     <div className="flame-toolbar">
-      <div className="search-box">
-        <Icon name="search" />
-        <input id="search" type="search" aria-label="Search functions" placeholder="Search functions (regular expression)" value={state.search} spellCheck={false}
-          onChange={(event) => set({ search: event.target.value }, true)}
-          onKeyDown={(event) => {
-            if (event.key !== 'Escape') return;
-            if (state.search !== '') set({ search: '' }, true);
-            else event.currentTarget.blur();
-          }}
-        />
-      </div>
+      <SearchBox value={state.search} onChange={(search) => set({ search }, true)} />
       <output className="match" aria-live="polite">
         {search && (search.names === 0 ? 'No match' : `${formatShare(matched, within)} in ${search.names} function${search.names === 1 ? '' : 's'}`)}
         {search?.literal && ' (as plain text)'}
@@ -183,6 +172,37 @@ function FlameToolbar({ columns, state, set, search, layout, focus, total, copie
       <button type="button" className="tool" title="Download as folded stacks" aria-label="Download as folded stacks" onClick={() => downloadFolded(columns, layout)}>
         <Icon name="download" />
       </button>
+    </div>
+  );
+}
+
+/** Keeps what is typed; the address follows once typing pauses. */
+function SearchBox({ value, onChange }: { value: string; onChange: (text: string) => void }) {
+  const [draft, setDraft] = useState(value);
+  const settled = useDebounced(draft, 120);
+  const sent = useRef(value);
+  useEffect(() => {
+    if (settled !== draft || settled === sent.current) return;
+    sent.current = settled;
+    onChange(settled);
+  }, [draft, settled, onChange]);
+  useEffect(() => {
+    if (value === sent.current) return;
+    sent.current = value;
+    setDraft(value);
+  }, [value]);
+  return (
+    <div className="search-box">
+      <Icon name="search" />
+      <input id="search" type="search" aria-label="Search functions" placeholder="Search functions (regular expression)" value={draft} spellCheck={false}
+        onChange={(event) => setDraft(event.target.value)}
+        onKeyDown={(event) => {
+          if (event.key !== 'Escape') return;
+          event.preventDefault();
+          if (draft !== '') setDraft('');
+          else event.currentTarget.blur();
+        }}
+      />
     </div>
   );
 }
