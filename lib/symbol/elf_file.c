@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <libdeflate.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zstd.h>
@@ -195,6 +196,28 @@ ElfFile *
 elf_file_open_memory(const void *data, size_t size, GError **error)
 {
     return open_input(-1, data, size, error);
+}
+
+ElfFile *
+elf_file_open_vdso(GError **error)
+{
+    const void *image = (const void *)getauxval(AT_SYSINFO_EHDR);
+    if (image == NULL) {
+        error_set(error, CRESSET_ERROR_NOT_FOUND, "the kernel maps no vDSO");
+        return NULL;
+    }
+    /* The kernel's own image: its size is where its section headers or its segment end. */
+    Elf64_Ehdr header;
+    memcpy(&header, image, sizeof(header));
+    size_t size = header.e_shoff + (size_t)header.e_shnum * header.e_shentsize;
+    for (size_t i = 0; i < header.e_phnum; i++) {
+        Elf64_Phdr segment;
+        memcpy(&segment, (const uint8_t *)image + header.e_phoff + i * sizeof(segment),
+               sizeof(segment));
+        if (segment.p_type == PT_LOAD)
+            size = MAX(size, segment.p_offset + segment.p_filesz);
+    }
+    return elf_file_open_memory(image, size, error);
 }
 
 void

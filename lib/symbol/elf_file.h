@@ -43,6 +43,9 @@ typedef struct {
 ElfFile *elf_file_open(int fd, GError **error);
 /* The same for `size` bytes of memory, for example the vDSO; borrowed, must stay valid. */
 ElfFile *elf_file_open_memory(const void *data, size_t size, GError **error);
+/* Opens this process's own vDSO, which is every process's of the same word size; NOT_FOUND when the
+ * kernel maps none. */
+ElfFile *elf_file_open_vdso(GError **error);
 /* NULL is allowed. */
 void elf_file_free(ElfFile *elf);
 

@@ -54,6 +54,7 @@ func lines(start, end, step uintptr) {
 	}
 }
 
+//go:noinline
 func spin(duration time.Duration) int {
 	total := 0
 	for end := time.Now().Add(duration); time.Now().Before(end); {
