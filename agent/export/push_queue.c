@@ -200,7 +200,7 @@ sender_run(gpointer data)
         int64_t retry_after_ms;
         PushResult result = send_batch(queue, body, &retry_after_ms);
         if (result == PUSH_RETRY) {
-            pause_before_retry(queue, MIN(++tries, 20), retry_after_ms);
+            pause_before_retry(queue, ++tries, retry_after_ms);
             continue;
         }
         tries = 0;
