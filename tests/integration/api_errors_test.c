@@ -111,7 +111,7 @@ test_truncated_profile(void **state)
 {
     g_autoptr(GBytes) good = good_profile();
     g_autoptr(GBytes) cut = g_bytes_new_from_bytes(good, 0, g_bytes_get_size(good) - 3);
-    expect_refused(*state, "cut", cut, "bad");
+    expect_refused(*state, "cut", cut, "push series with index 1 failed");
 }
 
 static void

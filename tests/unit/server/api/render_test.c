@@ -1,0 +1,105 @@
+#include "server/api/render.h"
+
+#include "server/api/selection.h"
+#include "tests/harness/check.h"
+
+static void
+test_timeline_steps_are_round(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t length_s, step_s;
+    } cases[] = {
+        {0, 15},
+        {60, 15},
+        {1500 * 17, 15},
+        {1500 * 18, 20},
+        {1500 * 26, 30},
+        {1500 * 90, 60},
+        {1500 * 91, 120},
+        {86400 * 2, 120},
+        {86400 * 30, 1800},
+        {86400 * 365, 21600},
+        {INT64_C(86400) * 365 * 200, 31536000},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++)
+        assert_int_equal(render_timeline_step(cases[i].length_s), cases[i].step_s);
+}
+
+static void
+test_parts_of_a_profile_type(void **state)
+{
+    (void)state;
+    static const char type[] = "process_cpu:cpu:nanoseconds::";
+    static const char *const parts[] = {"process_cpu", "cpu", "nanoseconds", "", "", ""};
+    for (unsigned i = 0; i < G_N_ELEMENTS(parts); i++) {
+        g_autofree char *part = profile_type_part(type, i);
+        assert_string_equal(part, parts[i]);
+    }
+}
+
+static void
+test_node_limits(void **state)
+{
+    (void)state;
+    const Api api = {.limits = {.nodes_default = 8192, .nodes_max = 100000}};
+    int64_t nodes = -1;
+    assert_true(selection_max_nodes(&api, false, -5, &nodes, NULL));
+    assert_int_equal(nodes, 8192);
+    assert_true(selection_max_nodes(&api, true, 0, &nodes, NULL));
+    assert_int_equal(nodes, 8192);
+    assert_true(selection_max_nodes(&api, true, 100000, &nodes, NULL));
+    assert_int_equal(nodes, 100000);
+    g_autoptr(GError) error = NULL;
+    assert_false(selection_max_nodes(&api, true, 100001, &nodes, &error));
+    assert_error_says(error, "max_flamegraph_nodes_max");
+    g_clear_error(&error);
+    assert_false(selection_max_nodes(&api, true, -1, &nodes, &error));
+    assert_error_says(error, "max allowed 100000");
+    assert_int_equal(nodes, 100000);
+}
+
+/* Six parts are five and ":delta"; anything else is refused by name. */
+static void
+test_profile_types_are_checked(void **state)
+{
+    (void)state;
+    const Api api = {0};
+    static const struct {
+        const char *type, *expected;
+    } cases[] = {
+        {"a:b:c:d:e", "a:b:c:d:e"},
+        {"a:b:c:d:e:delta", "a:b:c:d:e"},
+        {"a:b:c::", "a:b:c::"},
+        {"a:b:c:d", NULL},
+        {"a:b:c:d:e:f", NULL},
+        {":b:c:d:e", NULL},
+        {"", NULL},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_auto(Selection) selection = {0};
+        g_autoptr(GError) error = NULL;
+        const SelectionInput input = {
+            .profile_type = cases[i].type, .selector = "{}", .start_ms = 1, .end_ms = 2};
+        TimeRangeResult result = selection_init(&selection, &api, "t", &input, &error);
+        if (cases[i].expected != NULL) {
+            assert_int_equal(result, TIME_RANGE_OK);
+            assert_string_equal(selection.query.profile_type, cases[i].expected);
+        } else {
+            assert_int_equal(result, TIME_RANGE_BAD);
+            assert_error_says(error, "profile type");
+        }
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_timeline_steps_are_round),
+        cmocka_unit_test(test_parts_of_a_profile_type),
+        cmocka_unit_test(test_node_limits),
+        cmocka_unit_test(test_profile_types_are_checked),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
