@@ -1,5 +1,7 @@
 #include "agent/export/exporter.h"
 
+#include <malloc.h>
+
 #include "agent/export/profile_writer.h"
 #include "agent/export/series.h"
 #include "agent/export/window.h"
@@ -131,6 +133,8 @@ exporter_run(gpointer data)
         is_last = window->start_ns < 0;
         if (!is_last)
             export_window(exporter, window);
+        g_clear_pointer(&window, window_free);
+        malloc_trim(0);
     }
     g_mutex_lock(&exporter->mutex);
     exporter->is_finished = true;

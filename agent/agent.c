@@ -1,0 +1,155 @@
+#include "agent/agent.h"
+
+#include <glib-unix.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include "agent/export/exporter.h"
+#include "agent/status.h"
+#include "lib/base/metrics.h"
+
+enum {
+    NS_PER_MS = 1000000,
+    FIRST_WINDOW_MS = 5000, /* at most: there is something to see soon after the start */
+};
+
+typedef struct {
+    const AgentOptions *options;
+    GMainLoop *loop;
+    Exporter *exporter;
+    Sampler *sampler;
+    StatusServer *status;
+} Agent;
+
+static gboolean
+on_window(gpointer data)
+{
+    Agent *agent = data;
+    sampler_drain(agent->sampler);
+    exporter_end_window(agent->exporter);
+    return G_SOURCE_CONTINUE;
+}
+
+static gboolean
+on_first_window(gpointer data)
+{
+    Agent *agent = data;
+    on_window(agent);
+    g_timeout_add((guint)(agent->options->window_ns / NS_PER_MS), on_window, agent);
+    return G_SOURCE_REMOVE;
+}
+
+static gboolean
+on_quit(gpointer data)
+{
+    Agent *agent = data;
+    g_main_loop_quit(agent->loop);
+    return G_SOURCE_CONTINUE;
+}
+
+static void
+on_metrics(GString *out, void *data)
+{
+    Agent *agent = data;
+    sampler_write_metrics(agent->sampler, out);
+    exporter_write_metrics(agent->exporter, out);
+    metrics_write_process(out, "cresset-agent");
+}
+
+static int
+fail(const char *message, int status)
+{
+    (void)fprintf(stderr, "cresset-agent: %s\n", message);
+    return status;
+}
+
+/* Says what works less well, each requirement on a line of its own. */
+static void
+say_missing(void)
+{
+    g_autoptr(GString) report = g_string_new(NULL);
+    (void)sampler_probe(report);
+    g_auto(GStrv) lines = g_strsplit(report->str, "\n", -1);
+    for (size_t i = 0; lines[i] != NULL; i++)
+        if (lines[i][0] != '\0')
+            g_warning("%s", lines[i]);
+}
+
+static bool
+start_exporter(Agent *agent, GError **error)
+{
+    const AgentOptions *options = agent->options;
+    ExporterConfig config = {
+        .push = {.server = options->server,
+                 .tenant = options->tenant,
+                 .bytes_max = (size_t)options->queue_bytes},
+        .symbolizer = {.cache_bytes = (size_t)options->symbol_cache_bytes},
+        .node = options->node,
+        .labels = (const char *const *)options->labels,
+        .period_ns = (int64_t)(1e9 / options->rate_hz + 0.5),
+    };
+    agent->exporter = exporter_new(&config, error);
+    return agent->exporter != NULL;
+}
+
+static bool
+start_sampler(Agent *agent, GError **error)
+{
+    const AgentOptions *options = agent->options;
+    SamplerConfig config = {
+        .rate_hz = options->rate_hz,
+        .variant = agent_options_variant(options),
+        .table_bytes_max = (uint64_t)options->unwind_table_bytes,
+        .without_kernel_stacks = !options->kernel_stacks,
+        .with_statistics = options->bpf_statistics,
+    };
+    agent->sampler = sampler_new(&config, exporter_add, agent->exporter, error);
+    return agent->sampler != NULL && sampler_start(agent->sampler, error);
+}
+
+static bool
+start_status(Agent *agent, GError **error)
+{
+    const char *listen = agent->options->listen;
+    if (listen == NULL || listen[0] == '\0')
+        return true;
+    agent->status = status_server_new(listen, on_metrics, agent, error);
+    if (agent->status != NULL)
+        g_message("listening on http://%s", status_server_address(agent->status));
+    return agent->status != NULL;
+}
+
+static void
+agent_clear(Agent *agent)
+{
+    status_server_free(agent->status);
+    sampler_free(agent->sampler);
+    exporter_free(agent->exporter);
+    g_main_loop_unref(agent->loop);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Agent, agent_clear)
+
+int
+agent_run(const AgentOptions *options)
+{
+    g_auto(Agent) agent = {.options = options, .loop = g_main_loop_new(NULL, FALSE)};
+    g_autoptr(GError) error = NULL;
+    g_unix_signal_add(SIGTERM, on_quit, &agent);
+    g_unix_signal_add(SIGINT, on_quit, &agent);
+    if (!start_exporter(&agent, &error))
+        return fail(error->message, AGENT_EXIT_BAD_OPTION);
+    if (!start_sampler(&agent, &error))
+        return fail(error->message, AGENT_EXIT_FAILED);
+    say_missing();
+    if (!start_status(&agent, &error))
+        return fail(error->message, AGENT_EXIT_FAILED);
+    g_message("profiling this machine at %g Hz for %s", options->rate_hz, options->server);
+    g_timeout_add((guint)MIN(options->window_ns / NS_PER_MS, FIRST_WINDOW_MS), on_first_window,
+                  &agent);
+    g_main_loop_run(agent.loop);
+    g_message("stopping");
+    sampler_stop(agent.sampler);
+    exporter_stop(agent.exporter, options->stop_timeout_ns / NS_PER_MS);
+    return AGENT_EXIT_OK;
+}

@@ -1,0 +1,24 @@
+/* The options of cresset-agent, as one table: flags, environment, configuration file and help. */
+#pragma once
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/sample/sampler.h"
+#include "lib/base/option.h"
+
+typedef struct {
+    char *server, *tenant, *node, *unwinder, *listen, *log_level, *log_format;
+    GStrv labels;
+    double rate_hz;
+    int64_t window_ns, stop_timeout_ns;
+    int64_t queue_bytes, symbol_cache_bytes, unwind_table_bytes;
+    bool kernel_stacks, bpf_statistics;
+} AgentOptions;
+
+extern const OptionTable agent_option_table;
+
+/* Checks the values that are words; INVALID_ARGUMENT names the option. */
+bool agent_options_check(const AgentOptions *options, GError **error);
+/* The value of --unwinder, checked before. */
+SamplerVariant agent_options_variant(const AgentOptions *options);
