@@ -15,7 +15,16 @@
 #include "agent/unwind/table.h"
 #include "lib/symbol/gopclntab.h"
 
-#define FIXTURES CRESSET_BINARY_DIR "/tests/fixtures/"
+/* Where the built fixtures are; CRESSET_GO_FIXTURES names a folder made by another Go version. */
+static const char *
+fixture_path(const char *name)
+{
+    static char path[4096];
+    const char *folder = g_getenv("CRESSET_GO_FIXTURES");
+    g_snprintf(path, sizeof(path), "%s/%s",
+               folder != NULL ? folder : CRESSET_BINARY_DIR "/tests/fixtures", name);
+    return path;
+}
 
 typedef struct {
     int fd;
@@ -28,8 +37,8 @@ typedef struct {
 static Fixture
 open_fixture(const char *name)
 {
-    g_autofree char *path = g_strconcat(FIXTURES, name, NULL);
-    Fixture fixture = {.fd = open(path, O_RDONLY | O_CLOEXEC), .rules = unwind_rules_new()};
+    Fixture fixture = {.fd = open(fixture_path(name), O_RDONLY | O_CLOEXEC),
+                       .rules = unwind_rules_new()};
     fixture.elf = elf_file_open(fixture.fd, NULL);
     assert_non_null(fixture.elf);
     fixture.table = unwind_table_new(fixture.elf, fixture.rules, NULL, NULL);
@@ -54,13 +63,14 @@ rule_at(const Fixture *fixture, uint64_t address)
     return unwind_rules_data(fixture->rules)[unwind_table_find(fixture->table, address)];
 }
 
+/* The first function whose name begins like that. */
 static GoFunction
 function_named(const Fixture *fixture, const char *name)
 {
     GoFunction function;
     for (size_t i = 0; i < gopclntab_n_functions(fixture->pclntab); i++)
         if (gopclntab_function(fixture->pclntab, i, &function) &&
-            strcmp(gopclntab_name(fixture->pclntab, &function), name) == 0)
+            g_str_has_prefix(gopclntab_name(fixture->pclntab, &function), name))
             return function;
     fail_msg("no function %s", name);
     return (GoFunction){0};
@@ -130,14 +140,15 @@ test_leaf_and_frame(void **state)
             assert_int_equal(rule.cfa_offset, 8);
             assert_int_equal(rule.fp, UNWIND_FP_SAME);
         }
+        assert_true(leaf.end > leaf.start);
         GoFunction middle = function_named(&fixture, "main.middle");
         size_t n_framed = 0;
         for (uint64_t pc = middle.start; pc < middle.end; pc++) {
             struct unwind_rule rule = rule_at(&fixture, pc);
-            bool is_framed = rule.cfa_offset > 8;
-            assert_int_equal(rule.fp, is_framed ? UNWIND_FP_CFA : UNWIND_FP_SAME);
-            assert_int_equal(rule.fp_offset, is_framed ? -16 : 0);
-            n_framed += is_framed;
+            bool is_saved = rule.fp == UNWIND_FP_CFA;
+            assert_int_equal(rule.fp_offset, is_saved ? -16 : 0);
+            assert_true(rule.cfa_offset > 8 || !is_saved);
+            n_framed += is_saved;
         }
         assert_true(n_framed > 0);
         close_fixture(&fixture);
@@ -161,7 +172,7 @@ test_special_functions(void **state)
     Fixture fixture = open_fixture("go_plain");
     GoFunction goexit = function_named(&fixture, "runtime.goexit");
     assert_int_equal(rule_at(&fixture, goexit.start).cfa, UNWIND_CFA_STOP);
-    GoFunction sigreturn = function_named(&fixture, "runtime.sigreturn__sigaction");
+    GoFunction sigreturn = function_named(&fixture, "runtime.sigreturn");
     assert_int_equal(rule_at(&fixture, sigreturn.start).cfa, UNWIND_CFA_SIGNAL);
     assert_int_equal(rule_at(&fixture, sigreturn.start - 1).cfa, UNWIND_CFA_SIGNAL);
     GoFunction mcall = function_named(&fixture, "runtime.mcall");
@@ -177,7 +188,7 @@ test_special_functions(void **state)
 int
 main(void)
 {
-    if (access(FIXTURES "go_plain", X_OK) != 0) {
+    if (access(fixture_path("go_plain"), X_OK) != 0) {
         printf("skipped: the go tool was not found when this was built\n");
         return 77;
     }
