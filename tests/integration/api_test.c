@@ -2,6 +2,7 @@
 #include <jansson.h>
 #include <querier.pb-c.h>
 #include <string.h>
+#include <zstd.h>
 
 #include "server/http/encoding.h"
 #include "tests/harness/check.h"
@@ -359,6 +360,67 @@ test_push_as_json_and_compressed(void **state)
     expect_total(fixture, "json", PROFILE_CPU_TYPE, "6");
 }
 
+/* Sends one request with these header lines; the reply is cleared by the caller. */
+static HttpClientReply
+call_with(Fixture *fixture, const char *path, const char *const *headers, GBytes *body)
+{
+    HttpClient *client = http_client_new(NULL);
+    g_autofree char *url = g_strconcat(test_server_url(fixture->server), path, NULL);
+    const HttpClientRequest request = {.url = url, .headers = headers, .body = body};
+    HttpClientReply reply = {0};
+    g_autoptr(GError) error = NULL;
+    http_client_send(client, &request, &reply, &error);
+    assert_no_error(error);
+    http_client_free(client);
+    return reply;
+}
+
+static GBytes *
+zstd_of(GBytes *plain)
+{
+    size_t size, bound = ZSTD_compressBound(g_bytes_get_size(plain));
+    const void *data = g_bytes_get_data(plain, &size);
+    void *packed = g_malloc(bound);
+    return g_bytes_new_take(packed, ZSTD_compress(packed, bound, data, size, 1));
+}
+
+static void
+test_push_with_content_encoding(void **state)
+{
+    Fixture *fixture = *state;
+    g_autoptr(GBytes) profile = profile_of(checkout_stacks, 3, fixture->now_ns - SECOND);
+    const ProfileSeries series = {.service = "packed", .profile = profile};
+    g_autoptr(GBytes) plain = push_request_of(&series, 1);
+    g_autoptr(GBytes) gzip = encoding_gzip(plain);
+    g_autoptr(GBytes) zstd = zstd_of(plain);
+    const struct {
+        const char *encoding;
+        GBytes *body;
+        const char *total;
+    } cases[] = {{"Content-Encoding: gzip", gzip, "6"}, {"Content-Encoding: zstd", zstd, "12"}};
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        const char *const headers[] = {"Content-Type: application/proto", "X-Scope-OrgID: packed",
+                                       cases[i].encoding, NULL};
+        g_auto(HttpClientReply) reply = call_with(fixture, PUSH, headers, cases[i].body);
+        assert_int_equal(reply.status, 200);
+        expect_total(fixture, "packed", PROFILE_CPU_TYPE, cases[i].total);
+    }
+}
+
+static void
+test_utf8_label_names_for_clients_that_cope(void **state)
+{
+    Fixture *fixture = *state;
+    g_autofree char *text = query_json(fixture, "\"matchers\":[\"{}\"]");
+    g_autoptr(GBytes) body = g_bytes_new(text, strlen(text));
+    static const char *const headers[] = {"Content-Type: application/json", "X-Scope-OrgID: a",
+                                          "Accept: */*; allow-utf8-labelnames=true", NULL};
+    g_auto(HttpClientReply) reply = call_with(fixture, QUERIER "LabelNames", headers, body);
+    g_autofree char *names =
+        g_strndup(g_bytes_get_data(reply.body, NULL), g_bytes_get_size(reply.body));
+    assert_contains(names, "\"otel.scope\"");
+}
+
 static void
 test_ingest_raw_and_multipart(void **state)
 {
@@ -389,21 +451,6 @@ test_ingest_raw_and_multipart(void **state)
     expect_total(fixture, "multi", "mutex:cpu:nanoseconds:cpu:nanoseconds", "6");
 }
 
-static void
-test_operations(void **state)
-{
-    Fixture *fixture = *state;
-    g_autofree char *metrics = NULL, *build = NULL, *ready = NULL;
-    assert_int_equal(test_server_json(fixture->server, "/metrics", NULL, NULL, &metrics), 200);
-    assert_contains(metrics, "cresset_http_requests_total{status=\"2xx\"}");
-    assert_contains(metrics, "process_resident_memory_bytes");
-    assert_int_equal(
-        test_server_json(fixture->server, "/api/v1/status/buildinfo", NULL, NULL, &build), 200);
-    assert_contains(build, "\"status\":\"success\"");
-    assert_int_equal(test_server_json(fixture->server, "/ready", NULL, NULL, &ready), 200);
-    assert_string_equal(ready, "ready\n");
-}
-
 int
 main(void)
 {
@@ -420,7 +467,8 @@ main(void)
         cmocka_unit_test(test_tenants_are_apart),
         cmocka_unit_test(test_push_as_json_and_compressed),
         cmocka_unit_test(test_ingest_raw_and_multipart),
-        cmocka_unit_test(test_operations),
+        cmocka_unit_test(test_push_with_content_encoding),
+        cmocka_unit_test(test_utf8_label_names_for_clients_that_cope),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -76,10 +76,10 @@ test_truncated_and_garbage(void **state)
     g_autoptr(GBytes) zstd = zstd_of(plain);
     for (size_t cut = 0; cut < 40; cut += 3) {
         g_autoptr(GBytes) a = g_bytes_new_from_bytes(gzip, 0, g_bytes_get_size(gzip) - 1 - cut);
-        g_autoptr(GBytes) b = g_bytes_new_from_bytes(zstd, 0, cut);
+        size_t kept = MIN(cut, g_bytes_get_size(zstd) - 1);
+        g_autoptr(GBytes) b = g_bytes_new_from_bytes(zstd, 0, kept);
         expect_decoded(ENCODING_GZIP, a, 2 * TEXT_BYTES, CRESSET_ERROR_INVALID_ARGUMENT);
-        if (cut < g_bytes_get_size(zstd))
-            expect_decoded(ENCODING_ZSTD, b, 2 * TEXT_BYTES, CRESSET_ERROR_INVALID_ARGUMENT);
+        expect_decoded(ENCODING_ZSTD, b, 2 * TEXT_BYTES, CRESSET_ERROR_INVALID_ARGUMENT);
     }
     expect_decoded(ENCODING_GZIP, plain, 2 * TEXT_BYTES, CRESSET_ERROR_INVALID_ARGUMENT);
     expect_decoded(ENCODING_ZSTD, plain, 2 * TEXT_BYTES, CRESSET_ERROR_INVALID_ARGUMENT);
