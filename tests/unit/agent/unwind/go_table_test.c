@@ -63,14 +63,22 @@ rule_at(const Fixture *fixture, uint64_t address)
     return unwind_rules_data(fixture->rules)[unwind_table_find(fixture->table, address)];
 }
 
-/* The first function whose name begins like that. */
+static bool
+is_named(const char *full, const char *name)
+{
+    size_t length = strlen(name);
+    return strncmp(full, name, length) == 0 &&
+           (full[length] == '\0' || strcmp(full + length, "__sigaction") == 0);
+}
+
+/* The function of that name; Go 1.20 put a suffix behind sigreturn. */
 static GoFunction
 function_named(const Fixture *fixture, const char *name)
 {
     GoFunction function;
     for (size_t i = 0; i < gopclntab_n_functions(fixture->pclntab); i++)
         if (gopclntab_function(fixture->pclntab, i, &function) &&
-            g_str_has_prefix(gopclntab_name(fixture->pclntab, &function), name))
+            is_named(gopclntab_name(fixture->pclntab, &function), name))
             return function;
     fail_msg("no function %s", name);
     return (GoFunction){0};
