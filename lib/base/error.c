@@ -5,8 +5,7 @@
 
 G_DEFINE_QUARK(cresset - error - quark, cresset_error)
 
-bool
-error_set(GError **error, CressetError code, const char *format, ...)
+bool(error_set)(GError **error, CressetError code, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -33,8 +32,7 @@ code_of_errno(int errno_value)
     }
 }
 
-bool
-error_set_errno(GError **error, int errno_value, const char *format, ...)
+bool(error_set_errno)(GError **error, int errno_value, const char *format, ...)
 {
     va_list args;
     va_start(args, format);

@@ -39,3 +39,15 @@ bool error_set(GError **error, CressetError code, const char *format, ...) G_GNU
  * errno: ENOENT is NOT_FOUND, EACCES and EPERM are PERMISSION_DENIED, ENOSPC and ENOMEM are
  * RESOURCE_EXHAUSTED, everything else is INTERNAL. */
 bool error_set_errno(GError **error, int errno_value, const char *format, ...) G_GNUC_PRINTF(3, 4);
+
+/* The compiler and the static analyser know by this that both return false. */
+#define error_set(...)                                                                             \
+    ({                                                                                             \
+        (void)error_set(__VA_ARGS__);                                                              \
+        false;                                                                                     \
+    })
+#define error_set_errno(...)                                                                       \
+    ({                                                                                             \
+        (void)error_set_errno(__VA_ARGS__);                                                        \
+        false;                                                                                     \
+    })

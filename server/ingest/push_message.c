@@ -156,6 +156,7 @@ decode_series(Decoder *decoder, WireSpan span)
             if (!decode_label(decoder, field.bytes, &labels[label++]))
                 return false;
         } else if (field.number == SERIES_SAMPLES) {
+            g_assert(decoder->profiles != NULL); /* count_series() saw this sample too */
             IngestProfile *profile = &decoder->profiles[decoder->n_profiles++];
             *profile = (IngestProfile){.labels = labels, .n_labels = n_labels};
             if (!decode_sample(decoder, field.bytes, profile))
