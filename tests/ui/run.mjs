@@ -1,5 +1,6 @@
 // run.mjs [PLAYWRIGHT ARGUMENTS]: runs the tests of the page, for ctest.
-// Environment: CRESSET_SERVER (the program), CHROMIUM (optional), CRESSET_TEST_OUTPUT (a folder).
+// Environment: CRESSET_SERVER (the program), CHROMIUM and NPM (optional), CRESSET_TEST_OUTPUT
+// (a folder).
 // Exit code 77: something that the tests need is absent; the reason is printed.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
@@ -32,9 +33,11 @@ function installPackages() {
   const lock = join(here, 'package-lock.json');
   const stamp = join(here, 'node_modules/.package-lock.json');
   if (existsSync(stamp) && statSync(stamp).mtimeMs >= statSync(lock).mtimeMs) return;
-  const npm = join(dirname(process.execPath), 'npm');
+  // NPM is the one that the build found: beside a Node inside a Python package there is none that runs.
+  const beside = join(dirname(process.execPath), 'npm');
+  const npm = process.env.NPM ?? (isProgram(beside) ? beside : 'npm');
   try {
-    execFileSync(isProgram(npm) ? npm : 'npm', ['ci', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'], {
+    execFileSync(npm, ['ci', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'], {
       cwd: here, stdio: 'inherit', env: { ...process.env, PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD: '1' },
     });
   } catch {
