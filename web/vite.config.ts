@@ -1,10 +1,11 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vitest/config';
+import { notices } from './tools/notices';
 
 // Relative addresses, so that the page also works behind a path prefix.
 export default defineConfig({
   base: './',
-  plugins: [react()],
+  plugins: [react(), notices()],
   build: { target: 'es2023', assetsInlineLimit: 0, modulePreload: { polyfill: false }, chunkSizeWarningLimit: 600 },
   worker: { format: 'es' },
   server: {

@@ -53,6 +53,7 @@ export function App() {
           {keys.map(([key, text]) => <div key={key}><dt><kbd>{key}</kbd></dt><dd>{text}</dd></div>)}
         </dl>
         <p>The width of a frame is its share of the total; what it calls stands below it. <b>Self</b> is time in the function itself, <b>total</b> includes what it calls. Colours follow packages. A right click opens the menu of a frame.</p>
+        <p><a href="./notices.txt">Licences of the libraries in this page</a></p>
         <form method="dialog"><button type="submit" className="primary" autoFocus>Close</button></form>
       </dialog>
     </>

@@ -14,6 +14,7 @@ const queries = new QueryClient({
       retryDelay: (count) => Math.min(500 * 2 ** count, 5000),
       networkMode: 'always',
       staleTime: 5000,
+      gcTime: 60_000,
       refetchOnWindowFocus: false,
     },
   },

@@ -88,6 +88,7 @@ function ExploreRange({ state, set, range, now, refresh }: RangeProps) {
     enabled: ready,
     placeholderData: keepPreviousData,
     structuralSharing: false,
+    gcTime: 20_000, // megabytes each
   });
   const series = useQuery({
     queryKey: ['series', tenant, type, selector, range.from, range.until, step],

@@ -89,7 +89,7 @@ export function Timeline(props: Props) {
     plot.current?.setData(data as uPlot.AlignedData);
   }, [data]);
 
-  const values = data[1];
+  const values = data[1].filter((value) => value > 0);
   const peak = values.reduce((most, value) => Math.max(most, value), 0);
   const mean = values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
   return (

@@ -41,9 +41,9 @@ export function useLiveRange(state: ExploreState): LiveRange {
   }, [from, until, tick]);
   const refresh = useCallback(() => setTick((at) => at + 1), []);
   useEffect(() => {
-    if (state.refresh === 0) return undefined;
+    if (state.refresh === 0 || until !== 'now') return undefined;
     const timer = setInterval(() => document.visibilityState === 'visible' && refresh(), state.refresh * 1000);
     return () => clearInterval(timer);
-  }, [state.refresh, refresh]);
+  }, [state.refresh, until, refresh]);
   return { range: live.range, now: live.now, refresh };
 }

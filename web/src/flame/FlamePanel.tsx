@@ -2,6 +2,7 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { formatShare, formatValue } from '../state/format';
 import type { ExploreState } from '../state/url';
+import { copyText } from '../ui/clipboard';
 import { Icon } from '../ui/icons';
 import { Menu } from '../ui/menu';
 import { Choices, useDebounced } from '../ui/parts';
@@ -55,7 +56,7 @@ export function FlamePanel({ columns, state, set }: Props) {
   const searchFor = useCallback((name: string) => set({ search: `^${escapeRegExp(name)}$` }), [set]);
   const openSandwich = useCallback((name: string) => set({ sandwich: name, focus: '' }), [set]);
   const copy = useCallback((text: string) => {
-    void navigator.clipboard?.writeText(text).then(() => setCopied(text), () => setCopied(''));
+    void copyText(text).then((done) => setCopied(done ? text : ''));
   }, []);
   useEffect(() => {
     if (copied === '') return undefined;

@@ -16,8 +16,6 @@ export interface Tooltip {
   move: (content: TooltipContent | null) => void;
 }
 
-export const moveTooltip = (tooltip: Tooltip | null, content: TooltipContent | null) => tooltip?.move(content);
-
 export function FlameTooltip({ ref }: { ref: Ref<Tooltip> }) {
   const root = useRef<HTMLDivElement>(null);
   useImperativeHandle(ref, () => ({
