@@ -6,6 +6,7 @@
 #include "lib/base/error.h"
 #include "lib/symbol/debug_file.h"
 #include "lib/symbol/dwarf_lines.h"
+#include "lib/symbol/gopclntab.h"
 #include "lib/symbol/symbol_table.h"
 
 struct SymbolFile {
@@ -20,7 +21,19 @@ struct SymbolFile {
     Elf *minidebug_elf;
     SymbolTable *table;
     DwarfLines *dwarf;
+    ElfFile *go_elf; /* of a Go program */
+    Gopclntab *go;
 };
+
+static void
+open_go(SymbolFile *file, int fd)
+{
+    file->go_elf = elf_file_open(fd, NULL);
+    if (file->go_elf != NULL && elf_file_is_go(file->go_elf))
+        file->go = gopclntab_open(file->go_elf, NULL);
+    if (file->go == NULL)
+        g_clear_pointer(&file->go_elf, elf_file_free);
+}
 
 SymbolFile *
 symbol_file_new(const SymbolFileOptions *options, GError **error)
@@ -45,6 +58,8 @@ symbol_file_new(const SymbolFileOptions *options, GError **error)
     file->is_image = options->image != NULL;
     file->no_inlines = options->no_inlines;
     file->debug_fd = -1;
+    if (options->image == NULL)
+        open_go(file, options->fd);
     return file;
 }
 
@@ -53,6 +68,8 @@ symbol_file_free(SymbolFile *file)
 {
     if (file == NULL)
         return;
+    gopclntab_free(file->go);
+    elf_file_free(file->go_elf);
     dwarf_lines_free(file->dwarf);
     symbol_table_free(file->table);
     elf_end(file->minidebug_elf);
@@ -113,7 +130,8 @@ load_table(SymbolFile *file)
 static DwarfLines *
 load_dwarf(SymbolFile *file)
 {
-    if (file->has_dwarf || file->no_inlines)
+    /* Of a Go program, its own table has said everything; its DWARF is large and compressed. */
+    if (file->has_dwarf || file->no_inlines || file->go != NULL)
         return file->dwarf;
     file->has_dwarf = true;
     file->dwarf = dwarf_lines_new(file->elf);
@@ -125,6 +143,10 @@ load_dwarf(SymbolFile *file)
 size_t
 symbol_file_find(SymbolFile *file, uint64_t address, SymbolLine lines[SYMBOL_LINES_MAX])
 {
+    size_t n_go =
+        file->go != NULL ? gopclntab_lines(file->go, address, lines, SYMBOL_LINES_MAX) : 0;
+    if (n_go > 0)
+        return n_go;
     size_t n = load_dwarf(file) != NULL ? dwarf_lines_find(file->dwarf, address, lines) : 0;
     if (n > 0 && lines[n - 1].name != NULL)
         return n;

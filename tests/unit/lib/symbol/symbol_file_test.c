@@ -43,6 +43,27 @@ static const char cpp_source[] =
     "  return (int)shop::checkout(cart, argc);\n"
     "}\n";
 
+static const char go_source[] = "package main\n"
+                                "\n"
+                                "import \"fmt\"\n"
+                                "\n"
+                                "func leaf(n int) int {\n"
+                                "\treturn n*3 + 1\n"
+                                "}\n"
+                                "\n"
+                                "//go:noinline\n"
+                                "func work(n int) int {\n"
+                                "\tsum := 0\n"
+                                "\tfor i := 0; i < n; i++ {\n"
+                                "\t\tsum += leaf(i)\n"
+                                "\t}\n"
+                                "\treturn sum\n"
+                                "}\n"
+                                "\n"
+                                "func main() {\n"
+                                "\tfmt.Println(work(10))\n"
+                                "}\n";
+
 static char folder[] = "/tmp/cresset-symbols-XXXXXX";
 
 static bool
@@ -86,7 +107,11 @@ set_up(void **state)
     if (mkdtemp(folder) == NULL)
         return -1;
     g_autofree char *cpp = g_build_filename(folder, "shop.cc", NULL);
-    return g_file_set_contents(cpp, cpp_source, -1, NULL) ? 0 : -1;
+    g_autofree char *go = g_build_filename(folder, "work.go", NULL);
+    return g_file_set_contents(cpp, cpp_source, -1, NULL) &&
+                   g_file_set_contents(go, go_source, -1, NULL)
+               ? 0
+               : -1;
 }
 
 static int
@@ -344,6 +369,35 @@ test_the_vdso_from_memory(void **state)
 }
 
 static void
+test_go_functions_equal_the_tool_chain(void **state)
+{
+    (void)state;
+    if (!have_tool("go"))
+        skip();
+    run_or_fail("HOME=$PWD GOFLAGS=-mod=mod go build -o work work.go && "
+                "HOME=$PWD go build -ldflags='-s -w' -o works work.go");
+    static const char *const variants[] = {"work", "works"};
+    uint64_t start, size;
+    find_function("work", "main.work", &start, &size);
+    for (size_t i = 0; i < G_N_ELEMENTS(variants); i++) {
+        Opened opened = open_file(variants[i]);
+        bool has_inlined = false;
+        for (uint64_t address = start; address < start + size; address++) {
+            SymbolLine lines[SYMBOL_LINES_MAX];
+            size_t n = symbol_file_find(opened.file, address, lines);
+            if (n == 0 && address > start + size - 16) /* padding */
+                continue;
+            assert_true(n >= 1);
+            assert_string_equal(lines[n - 1].name, "main.work");
+            assert_true(g_str_has_suffix(lines[0].file, "/work.go"));
+            has_inlined |= n == 2 && strcmp(lines[0].name, "main.leaf") == 0 && lines[0].line == 6;
+        }
+        assert_true(has_inlined);
+        close_file(&opened);
+    }
+}
+
+static void
 test_damaged_files_are_survived(void **state)
 {
     (void)state;
@@ -382,6 +436,7 @@ main(void)
         cmocka_unit_test(test_a_build_id_leads_into_the_root_of_the_container),
         cmocka_unit_test(test_dynamic_symbols_of_a_stripped_library),
         cmocka_unit_test(test_the_vdso_from_memory),
+        cmocka_unit_test(test_go_functions_equal_the_tool_chain),
         cmocka_unit_test(test_damaged_files_are_survived),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
