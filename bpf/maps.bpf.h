@@ -69,8 +69,9 @@ struct {
     __uint(max_entries, 1024 * 1024);
 } events SEC(".maps");
 
+/* One for each CPU; too large for a map that is per CPU. */
 struct {
-    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(max_entries, 1);
     __type(key, uint32_t);
     __type(value, struct scratch);
@@ -110,6 +111,13 @@ count(uint32_t counter)
     uint64_t *value = bpf_map_lookup_elem(&counters, &counter);
     if (value)
         *value += 1;
+}
+
+static inline __attribute__((always_inline)) struct scratch *
+scratch_of_cpu(void)
+{
+    uint32_t cpu = bpf_get_smp_processor_id();
+    return bpf_map_lookup_elem(&scratches, &cpu);
 }
 
 static inline __attribute__((always_inline)) uint64_t

@@ -89,8 +89,8 @@ static inline __attribute__((always_inline)) struct scratch *
 begin(struct bpf_perf_event_data *ctx)
 {
     uint64_t id = bpf_get_current_pid_tgid();
-    uint32_t zero = 0, pid = (uint32_t)(id >> 32);
-    struct scratch *scratch = bpf_map_lookup_elem(&scratches, &zero);
+    uint32_t pid = (uint32_t)(id >> 32);
+    struct scratch *scratch = scratch_of_cpu();
     if (!scratch || (uint32_t)id == 0)
         return NULL;
     struct event_sample *sample = &scratch->sample;

@@ -73,8 +73,7 @@ SEC("perf_event")
 int
 sample_next(struct bpf_perf_event_data *ctx)
 {
-    uint32_t zero = 0;
-    struct scratch *scratch = bpf_map_lookup_elem(&scratches, &zero);
+    struct scratch *scratch = scratch_of_cpu();
     if (!scratch)
         return 0;
     for (int i = 0; i < TAIL_FRAMES; i++) {

@@ -86,6 +86,7 @@ choose(Programs *programs, const SamplerConfig *config)
     if (config->copies_per_second != 0)
         skeleton->rodata->copies_per_second = config->copies_per_second;
     bpf_map__set_max_entries(skeleton->maps.events, ring_bytes(config));
+    bpf_map__set_max_entries(skeleton->maps.scratches, (uint32_t)libbpf_num_possible_cpus());
     if (kernel >= 6001) {
         /* Entries are allocated when they are used; older kernels cannot from these contexts. */
         bpf_map__set_map_flags(skeleton->maps.processes, F_NO_PREALLOC);

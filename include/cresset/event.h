@@ -191,7 +191,7 @@ enum unwind_register {
     UNWIND_REGISTERS
 };
 
-#define COPY_STACK_BYTES_MAX (16 * 1024)
+#define COPY_STACK_BYTES_MAX (32 * 1024)
 
 /* A sample whose user stack user space unwinds: the registers and the stack from rsp upwards. */
 struct event_copy {
