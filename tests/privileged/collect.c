@@ -88,8 +88,7 @@ collector_new(SamplerVariant variant, GError **error)
     collector->stacks = g_ptr_array_new_with_free_func(stack_free);
     collector->pids = g_hash_table_new(NULL, NULL);
     collector->comms = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    collector->symbols =
-        g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)symbols_free);
+    collector->symbols = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)symbols_free);
     collector->other_file = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     collector->running = g_array_new(FALSE, FALSE, sizeof(pid_t));
     collector->loop = g_main_loop_new(NULL, FALSE);
@@ -244,8 +243,7 @@ collected_has_chain(const CollectedStack *stack, const char *const *chain)
         return false;
     for (guint i = 0; chain[i] != NULL; i++) {
         guint position = (guint)at + i;
-        if (position >= stack->names->len ||
-            strcmp(stack->names->pdata[position], chain[i]) != 0)
+        if (position >= stack->names->len || strcmp(stack->names->pdata[position], chain[i]) != 0)
             return false;
     }
     return true;

@@ -89,8 +89,7 @@ check_calls(const char *program)
 {
     static const char *const left[] = {"burn_left", "left", "work", "main", NULL};
     static const char *const right[] = {"burn_right", "middle", "right", "work", "main", NULL};
-    g_autoptr(GPtrArray) stacks =
-        sample_program((const char *[]){fixture(program), NULL}, STACKS);
+    g_autoptr(GPtrArray) stacks = sample_program((const char *[]){fixture(program), NULL}, STACKS);
     assert_most(program, count_complete(stacks), stacks->len, ROOT_PER_MILLE);
     assert_chain(stacks, left, STACKS / 2);
     assert_chain(stacks, right, STACKS / 5);
@@ -149,8 +148,8 @@ static void
 test_exceptions(void **state)
 {
     (void)state;
-    static const char *const chain[] = {"_ZNK6Square4areaEm", "_ZL7guardedRKSt6vectorIP5ShapeSaIS1_EEm",
-                                        "main", NULL};
+    static const char *const chain[] = {"_ZNK6Square4areaEm",
+                                        "_ZL7guardedRKSt6vectorIP5ShapeSaIS1_EEm", "main", NULL};
     g_autoptr(GPtrArray) stacks =
         sample_program((const char *[]){fixture("exceptions"), NULL}, STACKS);
     assert_most("exceptions", count_complete(stacks), stacks->len, ROOT_PER_MILLE);
@@ -184,8 +183,7 @@ check_go(const char *program)
                                           NULL};
     static const char *const in_work[] = {"main.leaf", "main.caller", "main.work", NULL};
     collector_set_symbols(collector, fixture("frameless_stripped"), fixture("frameless"));
-    g_autoptr(GPtrArray) stacks =
-        sample_program((const char *[]){fixture(program), NULL}, STACKS);
+    g_autoptr(GPtrArray) stacks = sample_program((const char *[]){fixture(program), NULL}, STACKS);
     assert_most(program, count_complete(stacks), stacks->len, 990);
     guint leaves = 0, whole = 0;
     for (guint i = 0; i < stacks->len; i++) {
@@ -299,14 +297,12 @@ test_own_pid_and_mount_namespace(void **state)
 {
     (void)state;
     static const char *const left[] = {"burn_left", "left", "work", "main", NULL};
-    g_autofree char *script =
-        g_strdup_printf("mount -t tmpfs none /mnt && cp %s /mnt/nscalls && exec /mnt/nscalls",
-                        fixture("calls"));
+    g_autofree char *script = g_strdup_printf(
+        "mount -t tmpfs none /mnt && cp %s /mnt/nscalls && exec /mnt/nscalls", fixture("calls"));
     collector_want_comm(collector, "nscalls");
-    pid_t pid = collector_spawn(collector,
-                                (const char *[]){"/usr/bin/unshare", "--pid", "--mount", "--fork",
-                                                 "--kill-child", "--mount-proc", "sh", "-c",
-                                                 script, NULL});
+    pid_t pid = collector_spawn(
+        collector, (const char *[]){"/usr/bin/unshare", "--pid", "--mount", "--fork",
+                                    "--kill-child", "--mount-proc", "sh", "-c", script, NULL});
     assert_true(pid > 0);
     collector_run(collector, STACKS);
     collector_stop_process(collector, pid);

@@ -28,8 +28,8 @@ read_table(Symbols *symbols, const ElfFile *elf)
     if (table == NULL || table->link >= elf_file_n_sections(elf))
         return;
     g_autoptr(GBytes) rows = elf_file_read_section(elf, table, TABLE_BYTES_MAX, NULL);
-    symbols->names = elf_file_read_section(elf, elf_file_section(elf, table->link),
-                                           TABLE_BYTES_MAX, NULL);
+    symbols->names =
+        elf_file_read_section(elf, elf_file_section(elf, table->link), TABLE_BYTES_MAX, NULL);
     if (rows == NULL || symbols->names == NULL)
         return;
     gsize size;
