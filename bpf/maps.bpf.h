@@ -100,8 +100,8 @@ struct {
 
 const volatile uint32_t wakeup_bytes = 256 * 1024; /* of waiting data: the agent is woken */
 const volatile uint32_t copy_pages = COPY_STACK_BYTES_MAX / 4096;
-const volatile uint32_t copies_per_second = 100;
-const volatile uint32_t process_copies_per_second = 40;
+const volatile uint32_t copies_per_second = 256;
+const volatile uint32_t process_copies_per_second = 128;
 const volatile bool with_kernel_stacks = true;
 const volatile bool has_task_pt_regs = false;
 

@@ -21,7 +21,7 @@ struct unwind_state {
     uint32_t reserved;
 };
 
-/* Reads the stack; 0 on success. */
+/* Reads the stack, or code; 0 on success. */
 UNWIND_INLINE long
 unwind_memory(struct unwind_state *state, uint64_t address, void *to, uint32_t size);
 /* A handle of a slab, a word of it, a rule; NULL where there is none. */
@@ -175,6 +175,19 @@ unwind_is_frame(const struct unwind_state *state)
     return state->has_frame_pointer && (distance & 7) == 0 && distance < UNWIND_FRAME_BYTES_MAX;
 }
 
+/* Whether the frame called something and hands its result to a function that does not return, which
+ * is how the first function of a program or thread looks in C libraries without CFI (musl):
+ * mov %eax,%edi; call exit, or mov %rax,%rdi; call pthread_exit, or mov %eax,%edi and exit by
+ * system call. */
+UNWIND_INLINE int
+unwind_is_first_function(struct unwind_state *state)
+{
+    uint32_t code;
+    if (state->is_exact || unwind_memory(state, state->registers[UNWIND_RIP], &code, sizeof code))
+        return 0;
+    return (code & 0xffffff) == 0xe8c789 || code == 0xe8c78948 || code == 0xc031c789;
+}
+
 /* rbp points at the caller's rbp, and the return address is behind it. */
 UNWIND_INLINE int
 unwind_frame_pointer(struct unwind_state *state)
@@ -279,6 +292,8 @@ unwind_step(struct unwind_state *state)
         return unwind_fail(state, UNWIND_STOP_INTERNAL);
     switch (rule->cfa) {
     case UNWIND_CFA_NONE: /* no CFI, as in the built-in functions of V8: they keep rbp */
+        if (unwind_is_first_function(state))
+            return unwind_fail(state, UNWIND_STOP_ROOT);
         if (!unwind_is_frame(state))
             return unwind_fail(state, UNWIND_STOP_NO_ROW);
         return unwind_frame_pointer(state);

@@ -128,6 +128,20 @@ executable_bias(Executable *executable, uint64_t start, uint64_t file_offset, ui
 }
 
 bool
+executable_read(Executable *executable, uint64_t address, void *buffer, size_t size)
+{
+    const ExecutablePrivate *private = executable_private(executable);
+    for (size_t i = 0; i < private->n_segments; i++) {
+        const ExecutableSegment *segment = &private->segments[i];
+        uint64_t at = address - segment->address;
+        if (at < segment->file_size && segment->file_size - at >= size)
+            return pread(executable->fd, buffer, size, (off_t)(segment->offset + at)) ==
+                   (ssize_t)size;
+    }
+    return false;
+}
+
+bool
 executable_has_changed(Executable *executable)
 {
     struct stat status;

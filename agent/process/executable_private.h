@@ -32,3 +32,5 @@ bool
 executable_bias(Executable *executable, uint64_t start, uint64_t file_offset, uint64_t *ret_bias);
 /* Whether the file has been written since it was opened. */
 bool executable_has_changed(Executable *executable);
+/* Reads bytes of an executable segment by their virtual address. */
+bool executable_read(Executable *executable, uint64_t address, void *buffer, size_t size);

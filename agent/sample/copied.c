@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-#include "agent/process/process.h"
+#include "agent/process/executable_private.h"
+#include "agent/process/mapping.h"
 #include "bpf/unwind.bpf.h"
 
 /* A slab, or the mapping block that is made of the process's mappings. */
@@ -21,13 +22,23 @@ typedef struct {
 
 enum { MAPPINGS_SLAB = 0xffff }; /* no slab has this number */
 
+/* Reads what the file of a mapping holds at an address of the process. */
+static long
+read_code(const Unwinding *unwinding, uint64_t address, void *to, uint32_t size)
+{
+    const Mapping *mapping = mapping_list_find(unwinding->stack->mappings, address);
+    if (mapping == NULL || mapping->executable == NULL || mapping->executable->fd < 0)
+        return -1;
+    return executable_read(mapping->executable, address - mapping->bias, to, size) ? 0 : -1;
+}
+
 UNWIND_INLINE long
 unwind_memory(struct unwind_state *state, uint64_t address, void *to, uint32_t size)
 {
     const struct event_copy *copy = ((Unwinding *)state)->stack->copy;
     uint64_t at = address - copy->registers[UNWIND_RSP];
     if (at >= copy->stack_bytes || copy->stack_bytes - at < size)
-        return -1;
+        return read_code((Unwinding *)state, address, to, size);
     memcpy(to, copy->stack + at, size);
     return 0;
 }

@@ -165,6 +165,16 @@ delivery_sample(Delivery *delivery, const struct event_sample *event)
         process_table_reread(delivery->processes, process, REREAD_HOLDOFF_MS);
 }
 
+static void
+hurry_tables(Delivery *delivery, const GArray *mappings)
+{
+    for (guint i = 0; i < mappings->len; i++) {
+        Executable *executable = g_array_index(mappings, Mapping, i).executable;
+        if (executable != NULL)
+            table_store_hurry(delivery->tables, executable);
+    }
+}
+
 /* Unwinds a copied stack and hands it over; false when it waits for a table and `is_last` is not
  * set. */
 static bool
@@ -177,8 +187,10 @@ deliver_copy(Delivery *delivery, Process *process, const GArray *mappings,
     copied->slabs = delivery->slabs;
     copied->tables = delivery->tables;
     enum unwind_stop stop = copied_stack_unwind(copied);
-    if (stop == UNWIND_STOP_PENDING && !is_last)
+    if (stop == UNWIND_STOP_PENDING && !is_last) {
+        hurry_tables(delivery, mappings);
         return false;
+    }
     Stack stack = {
         .process = process,
         .mappings = mappings,

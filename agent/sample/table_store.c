@@ -20,6 +20,7 @@ typedef struct {
     GArray *blocks;            /* SlabBlock; the first is the index block */
     guint unmarked;            /* sweeps since it was last in use */
     gint64 build_us;
+    bool is_hurried;
 } Entry;
 
 struct TableStore {
@@ -236,6 +237,16 @@ table_store_word(TableStore *store, Executable *executable)
     }
     entry->unmarked = 0;
     return entry->word;
+}
+
+void
+table_store_hurry(TableStore *store, Executable *executable)
+{
+    Entry *entry = g_hash_table_lookup(store->by_executable, executable);
+    if (entry != NULL && entry->word >> 48 == MAPPING_PENDING && !entry->is_hurried) {
+        entry->is_hurried = true;
+        g_thread_pool_move_to_front(store->worker, entry);
+    }
 }
 
 void

@@ -22,6 +22,8 @@ void table_store_free(TableStore *store);
 /* The MAPPING_WORD of an executable now: MAPPING_PENDING while its table is being built, which the
  * first call starts. */
 uint64_t table_store_word(TableStore *store, Executable *executable);
+/* A stack waits for the table of this executable: builds it before those that none waits for. */
+void table_store_hurry(TableStore *store, Executable *executable);
 /* Evicts the tables that nobody has marked since the sweep before the last. */
 void table_store_mark(TableStore *store, Executable *executable);
 void table_store_sweep(TableStore *store);
