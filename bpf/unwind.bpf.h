@@ -205,6 +205,20 @@ unwind_frame_pointer(struct unwind_state *state)
     return unwind_to_caller(state, fp + 16, saved[1]);
 }
 
+/* Goes on by rbp where there is no CFI, when that leads to known code. */
+UNWIND_INLINE int
+unwind_guess(struct unwind_state *state)
+{
+    if (!unwind_is_frame(state))
+        return unwind_fail(state, UNWIND_STOP_NO_ROW);
+    if (unwind_frame_pointer(state))
+        return 1;
+    uint64_t pc = state->registers[UNWIND_RIP] - 1;
+    if (!unwind_find_entry(state, pc) || pc >= state->end)
+        return unwind_fail(state, UNWIND_STOP_NO_ROW);
+    return 0;
+}
+
 /* Computes the canonical frame address. */
 UNWIND_INLINE int
 unwind_cfa(struct unwind_state *state, const struct unwind_rule *rule, uint64_t *ret_cfa)
@@ -294,9 +308,7 @@ unwind_step(struct unwind_state *state)
     case UNWIND_CFA_NONE: /* no CFI, as in the built-in functions of V8: they keep rbp */
         if (unwind_is_first_function(state))
             return unwind_fail(state, UNWIND_STOP_ROOT);
-        if (!unwind_is_frame(state))
-            return unwind_fail(state, UNWIND_STOP_NO_ROW);
-        return unwind_frame_pointer(state);
+        return unwind_guess(state);
     case UNWIND_CFA_STOP:
         return unwind_fail(state, UNWIND_STOP_ROOT);
     case UNWIND_CFA_COMPLEX:

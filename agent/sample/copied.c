@@ -86,8 +86,8 @@ mapping_words(const CopiedStack *stack)
     return words;
 }
 
-enum unwind_stop
-copied_stack_unwind(CopiedStack *stack)
+static enum unwind_stop
+unwind_by_tables(CopiedStack *stack)
 {
     g_autoptr(GArray) words = mapping_words(stack);
     Unwinding unwinding = {.stack = stack};
@@ -106,4 +106,38 @@ copied_stack_unwind(CopiedStack *stack)
         unwinding.slabs[0].words = NULL;
     } while (!unwind_step(state));
     return (enum unwind_stop)state->stop;
+}
+
+static enum unwind_stop
+unwind_by_library(CopiedStack *stack)
+{
+    const struct event_copy *copy = stack->copy;
+    RemoteStack remote = {
+        .stack_address = copy->registers[UNWIND_RSP],
+        .stack = copy->stack,
+        .stack_size = copy->stack_bytes,
+        .mappings = (const Mapping *)stack->mappings->data,
+        .n_mappings = stack->mappings->len,
+    };
+    size_t n_frames;
+    memcpy(remote.registers, copy->registers, sizeof remote.registers);
+    enum unwind_stop stop = remote_unwinder_run(stack->unwinder, &remote, stack->frames,
+                                                SAMPLE_USER_FRAMES_MAX, &n_frames);
+    stack->n_frames = (uint32_t)n_frames;
+    return stop;
+}
+
+enum unwind_stop
+copied_stack_unwind(CopiedStack *stack)
+{
+    enum unwind_stop stop = unwind_by_tables(stack);
+    switch (stop) {
+    case UNWIND_STOP_COMPLEX:
+    case UNWIND_STOP_REGISTER:
+        return unwind_by_library(stack);
+    case UNWIND_STOP_MEMORY: /* of the process there was more than was copied */
+        return stack->copy->stack_bytes > 0 ? UNWIND_STOP_COPY_LIMIT : stop;
+    default:
+        return stop;
+    }
 }

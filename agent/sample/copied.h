@@ -1,10 +1,11 @@
-/* Unwinding of a copied stack in user space, by the same step as in BPF, with the mappings that the
- * process had when it was copied. */
+/* Unwinding of a copied stack in user space with the mappings that the process had when it was
+ * copied: by the same step as in BPF, and by libunwind where the tables cannot express a rule. */
 #pragma once
 #include <glib.h>
 
 #include "agent/sample/slab_store.h"
 #include "agent/sample/table_store.h"
+#include "agent/unwind/remote_stack.h"
 #include "cresset/event.h"
 
 typedef struct {
@@ -12,6 +13,7 @@ typedef struct {
     const GArray *mappings; /* Mapping */
     SlabStore *slabs;
     TableStore *tables;
+    RemoteUnwinder *unwinder;
     uint64_t frames[SAMPLE_USER_FRAMES_MAX]; /* out: as in struct event_sample */
     uint32_t n_frames;
 } CopiedStack;

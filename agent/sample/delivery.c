@@ -30,6 +30,7 @@ struct Delivery {
     GQueue waiting;
     size_t waiting_bytes;
     DeliveryCounts counts;
+    RemoteUnwinder *unwinder;
     CopiedStack copied;
     Frame frames[SAMPLE_KERNEL_FRAMES_MAX + SAMPLE_USER_FRAMES_MAX];
 };
@@ -55,6 +56,7 @@ delivery_new(ProcessTable *processes, SlabStore *slabs, TableStore *tables, Samp
     delivery->tables = tables;
     delivery->func = func;
     delivery->data = data;
+    delivery->unwinder = remote_unwinder_new();
     g_queue_init(&delivery->waiting);
     delivery_set_clock(delivery);
     return delivery;
@@ -76,6 +78,7 @@ delivery_free(Delivery *delivery)
     if (delivery == NULL)
         return;
     g_queue_clear_full(&delivery->waiting, waiting_free);
+    remote_unwinder_free(delivery->unwinder);
     g_free(delivery);
 }
 
@@ -186,6 +189,7 @@ deliver_copy(Delivery *delivery, Process *process, const GArray *mappings,
     copied->mappings = mappings;
     copied->slabs = delivery->slabs;
     copied->tables = delivery->tables;
+    copied->unwinder = delivery->unwinder;
     enum unwind_stop stop = copied_stack_unwind(copied);
     if (stop == UNWIND_STOP_PENDING && !is_last) {
         hurry_tables(delivery, mappings);
