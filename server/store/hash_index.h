@@ -30,6 +30,14 @@ hash_index_start(const HashIndex *index, uint64_t key)
     return (uint32_t)((key * 0x9E3779B97F4A7C15ull) >> index->shift);
 }
 
+/* Has the slot where a lookup of `key` begins brought near. */
+static inline void
+hash_index_prefetch(const HashIndex *index, uint64_t key)
+{
+    if (index->n_slots > 0)
+        __builtin_prefetch(&index->slots[hash_index_start(index, key)]);
+}
+
 /* Steps through the ids stored under `key`. Begin with *at = hash_index_start(); returns
  * HASH_INDEX_NONE at the end. */
 static inline uint32_t

@@ -8,27 +8,6 @@
 #include "lib/base/error.h"
 
 void
-translation_init(Translation *translation, SymbolTable *table, const Profile *profile)
-{
-    *translation = (Translation){.table = table, .profile = profile};
-    size_t n_ids = (size_t)profile->n_strings + profile->n_functions + profile->n_locations +
-                   profile->n_samples + 2 * (size_t)profile->n_mappings;
-    uint32_t *at = g_malloc_n(n_ids + 1, sizeof *at);
-    memset(at, 0xff, n_ids * sizeof *at);
-    translation->memory = at;
-    translation->strings = at;
-    translation->functions = at += profile->n_strings;
-    translation->locations = at += profile->n_functions;
-    translation->nodes = at += profile->n_locations;
-    translation->mappings = at += profile->n_samples;
-    translation->bare_mappings = at + profile->n_mappings;
-    translation->name_hashes = g_new0(uint64_t, (size_t)profile->n_functions + 1);
-    translation->mapping_hashes = g_new0(uint64_t, (size_t)profile->n_mappings + 1);
-    translation->lines = g_new(SymbolLine, CRESSET_LOCATION_LINES_MAX);
-    translation->frames_before = table->function_parent.n;
-}
-
-void
 translation_clear(Translation *translation)
 {
     g_free(translation->memory);
@@ -38,6 +17,8 @@ translation_clear(Translation *translation)
     g_free(translation->lines);
     *translation = (Translation){0};
 }
+
+enum { LOOKUPS_AT_ONCE = 16 };
 
 static bool
 bad_reference(GError **error, const char *what, uint32_t at, const char *missing)
@@ -194,13 +175,6 @@ translate_location(Translation *translation, uint32_t at, GError **error)
         return false;
     const ProfileLocation *from = &profile->locations[at];
     uint64_t key = address_key(translation, from);
-    if (key != 0) {
-        uint32_t known = hash_index_get(&translation->table->addresses, key);
-        if (known != HASH_INDEX_NONE) {
-            translation->locations[at] = known;
-            return true;
-        }
-    }
     for (uint32_t i = 0; i < from->n_lines; i++) {
         ProfileLine line = profile->lines[from->first_line + i];
         translation->lines[i] =
@@ -218,6 +192,50 @@ translate_location(Translation *translation, uint32_t at, GError **error)
     if (key != 0)
         hash_index_add(&translation->table->addresses, key, id);
     return true;
+}
+
+/* Looks the locations `from` up to `to` up in the address cache; all at once, so that the lookups
+ * wait for memory together. What is not valid or not known is left to translate_location. */
+static void
+find_known(Translation *translation, uint32_t from, uint32_t to)
+{
+    const HashIndex *addresses = &translation->table->addresses;
+    uint64_t keys[LOOKUPS_AT_ONCE];
+    if (addresses->n == 0)
+        return;
+    for (uint32_t i = from; i < to; i++) {
+        bool is_valid = check_location(translation->profile, i, NULL);
+        keys[i - from] =
+            is_valid ? address_key(translation, &translation->profile->locations[i]) : 0;
+        hash_index_prefetch(addresses, keys[i - from]);
+    }
+    for (uint32_t i = from; i < to; i++) {
+        if (keys[i - from] != 0)
+            translation->locations[i] = hash_index_get(addresses, keys[i - from]);
+    }
+}
+
+void
+translation_init(Translation *translation, SymbolTable *table, const Profile *profile)
+{
+    *translation = (Translation){.table = table, .profile = profile};
+    size_t n_ids = (size_t)profile->n_strings + profile->n_functions + profile->n_locations +
+                   profile->n_samples + 2 * (size_t)profile->n_mappings;
+    uint32_t *at = g_malloc_n(n_ids + 1, sizeof *at);
+    memset(at, 0xff, n_ids * sizeof *at);
+    translation->memory = at;
+    translation->strings = at;
+    translation->functions = at += profile->n_strings;
+    translation->locations = at += profile->n_functions;
+    translation->nodes = at += profile->n_locations;
+    translation->mappings = at += profile->n_samples;
+    translation->bare_mappings = at + profile->n_mappings;
+    translation->name_hashes = g_new0(uint64_t, (size_t)profile->n_functions + 1);
+    translation->mapping_hashes = g_new0(uint64_t, (size_t)profile->n_mappings + 1);
+    translation->lines = g_new(SymbolLine, CRESSET_LOCATION_LINES_MAX);
+    translation->frames_before = table->function_parent.n;
+    for (uint32_t i = 0; i < profile->n_locations; i += LOOKUPS_AT_ONCE)
+        find_known(translation, i, MIN(i + LOOKUPS_AT_ONCE, profile->n_locations));
 }
 
 static void
