@@ -110,6 +110,8 @@ static bool
 wait_to_retry(Store *store)
 {
     g_mutex_lock(&store->source_lock);
+    store->is_seal_failing = true;
+    g_cond_broadcast(&store->source_cond);
     int64_t until = g_get_monotonic_time() + RETRY_US;
     while (!store->is_seal_stopping &&
            g_cond_wait_until(&store->source_cond, &store->source_lock, until))
@@ -124,7 +126,7 @@ static Head *
 take_head(Store *store)
 {
     g_mutex_lock(&store->source_lock);
-    store->is_sealing = false;
+    store->is_sealing = store->is_seal_failing = false;
     g_cond_broadcast(&store->source_cond);
     while (!store->is_seal_stopping && g_queue_is_empty(&store->seal_queue))
         g_cond_wait(&store->source_cond, &store->source_lock);
@@ -162,11 +164,13 @@ store_seal_run(void *data)
     return NULL;
 }
 
-void
+bool
 store_wait_sealed(Store *store)
 {
     g_mutex_lock(&store->source_lock);
-    while (store->is_sealing || !g_queue_is_empty(&store->seal_queue))
+    while ((store->is_sealing || !g_queue_is_empty(&store->seal_queue)) && !store->is_seal_failing)
         g_cond_wait(&store->source_cond, &store->source_lock);
+    bool is_sealed = !store->is_seal_failing;
     g_mutex_unlock(&store->source_lock);
+    return is_sealed;
 }

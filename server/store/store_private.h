@@ -52,7 +52,7 @@ struct Store {
     GCond source_cond;
     GPtrArray *frozen; /* Head, oldest first: full, not yet replaced by blocks */
     GQueue seal_queue; /* Head: frozen and wholly on disk */
-    bool is_sealing, is_seal_stopping;
+    bool is_sealing, is_seal_failing, is_seal_stopping;
     GThread *seal_thread;
 };
 
@@ -63,10 +63,11 @@ char *store_block_path(const Store *store, const char *id);
 
 /* Body of the commit thread. */
 void *store_commit_run(void *store);
-/* Body of the seal thread; hands it a frozen head; waits until it has nothing to do. */
+/* Body of the seal thread; hands it a frozen head; waits until it has nothing to do, or returns
+ * false when a seal has failed and is to be tried again. */
 void *store_seal_run(void *store);
 void store_seal_later(Store *store, Head *head);
-void store_wait_sealed(Store *store);
+bool store_wait_sealed(Store *store);
 /* Moves a bad block out of the way. */
 void store_quarantine(Store *store, const char *id);
 /* Makes metastore and folders agree after whatever a crash left. */
