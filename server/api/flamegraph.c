@@ -47,7 +47,7 @@ encode(const Tree *tree, const Tree *whole, const Selection *selection, const Se
         .profile_type = selection->profile_type,
         .start_ms = input->start_ms,
         .end_ms = input->end_ms,
-        .truncated = tree != NULL && tree->n_nodes < whole->n_nodes,
+        .truncated = truncated,
         .partial = selection->partial,
     };
     return columns_encode(&layout, &meta);
@@ -72,16 +72,12 @@ run(const HttpRequest *request, const Api *api, GError **error)
     g_auto(Selection) selection = {0};
     switch (selection_init(&selection, api, request->tenant, &input, error)) {
     case TIME_RANGE_OK: {
-        g_autoptr(Tree) whole = query_tree(&selection.query, error);
-        if (whole == NULL)
-            return NULL;
-        if ((int64_t)whole->n_nodes <= max_nodes)
-            return encode(whole, whole, &selection, &input);
-        g_autoptr(Tree) tree = tree_truncate(whole, max_nodes);
-        return encode(tree, whole, &selection, &input);
+        bool truncated;
+        g_autoptr(Tree) tree = selection_tree(&selection.query, max_nodes, &truncated, error);
+        return tree != NULL ? encode(tree, truncated, &selection, &input) : NULL;
     }
     case TIME_RANGE_EMPTY:
-        return encode(NULL, NULL, &selection, &input);
+        return encode(NULL, false, &selection, &input);
     case TIME_RANGE_BAD:
         break;
     }

@@ -111,10 +111,9 @@ place_timeline(Render *render)
 static bool
 run_queries(Render *render, const Query *query, GError **error)
 {
-    g_autoptr(Tree) tree = query_tree(query, error);
-    if (tree == NULL)
+    render->tree = selection_tree(query, render->max_nodes, NULL, error);
+    if (render->tree == NULL)
         return false;
-    render->tree = tree_truncate(tree, render->max_nodes);
     Query series = *query;
     int64_t step_ns = render->step_s * NS_PER_SECOND;
     series.start_ns = render->snap_start_s * NS_PER_SECOND + step_ns;

@@ -181,15 +181,13 @@ static GBytes *
 encode_stacktraces(RpcCall *call, const Query *query, int64_t max_nodes, bool as_tree,
                    GError **error)
 {
-    g_autoptr(Tree) truncated = NULL;
+    g_autoptr(Tree) tree = NULL;
     if (query != NULL) {
-        g_autoptr(Tree) tree = query_tree(query, error);
+        tree = selection_tree(query, max_nodes, NULL, error);
         if (tree == NULL)
             return NULL;
-        truncated = tree_truncate(tree, max_nodes);
     }
-    return as_tree ? encode_tree(call->codec, truncated)
-                   : encode_flame_graph(call->codec, truncated);
+    return as_tree ? encode_tree(call->codec, tree) : encode_flame_graph(call->codec, tree);
 }
 
 /* Writes a pprof as JSON: the object alone. */

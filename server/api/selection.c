@@ -98,3 +98,16 @@ selection_max_nodes(const Api *api, bool given, int64_t wanted, int64_t *ret_nod
     *ret_nodes = given && wanted > 0 ? wanted : api->limits.nodes_default;
     return true;
 }
+
+Tree *
+selection_tree(const Query *query, int64_t max_nodes, bool *ret_truncated, GError **error)
+{
+    g_autoptr(Tree) whole = query_tree(query, error);
+    if (whole == NULL)
+        return NULL;
+    /* The rule counts the root as no node. */
+    bool fits = (int64_t)whole->n_nodes - 1 <= max_nodes;
+    if (ret_truncated != NULL)
+        *ret_truncated = !fits;
+    return fits ? g_steal_pointer(&whole) : tree_truncate(whole, max_nodes);
+}

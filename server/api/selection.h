@@ -34,4 +34,8 @@ char *profile_type_part(const char *profile_type, unsigned part);
 bool
 selection_max_nodes(const Api *api, bool given, int64_t wanted, int64_t *ret_nodes, GError **error);
 
+/* The merged stacks with at most about `max_nodes` nodes; *ret_truncated (may be NULL) says whether
+ * some were folded into "other". */
+Tree *selection_tree(const Query *query, int64_t max_nodes, bool *ret_truncated, GError **error);
+
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Selection, selection_clear)
