@@ -33,6 +33,7 @@ static const char *const REASON_NAMES[] = {"missing_labels",
                                            "sample_labels_limit",
                                            "malformed_profile",
                                            "body_size_limit_exceeded",
+                                           "series_limit",
                                            "store_failed",
                                            NULL};
 

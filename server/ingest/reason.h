@@ -16,5 +16,6 @@ typedef enum {
     REASON_SAMPLE_LABELS,
     REASON_MALFORMED,
     REASON_BODY_SIZE,
-    REASON_STORE, /* the store could not write it */
+    REASON_SERIES, /* the profile splits into too many series */
+    REASON_STORE,  /* the store could not write it */
 } IngestReason;

@@ -9,6 +9,9 @@
 
 #define NO_GROUP UINT32_MAX
 
+/* Every sample of the largest profile with labels of its own, for a Go profile's four types. */
+enum { SPLIT_ROWS_MAX = 65536 };
+
 /* A string label of a sample, as positions in the string table. */
 typedef struct {
     uint32_t key, value;
@@ -293,6 +296,13 @@ add_rows(Split *split)
 {
     const Profile *profile = split->profile;
     size_t n_rows = (size_t)split->groups->len * profile->n_sample_types;
+    if (n_rows > SPLIT_ROWS_MAX) {
+        error_set(split->error, CRESSET_ERROR_INVALID_ARGUMENT,
+                  "the sample labels and sample types split the profile into %zu series; at most "
+                  "%d are taken",
+                  n_rows, SPLIT_ROWS_MAX);
+        return REASON_SERIES;
+    }
     split->prepared->rows =
         arena_alloc_array(split->context->arena, n_rows, sizeof *split->prepared->rows);
     if (split->prepared->rows == NULL)

@@ -234,6 +234,46 @@ test_retries_are_not_stored_again(void **state)
     assert_non_null(strstr(metrics->str, "cresset_ingest_duplicate_profiles_total 2\n"));
 }
 
+typedef struct {
+    const Fixture *fixture;
+    GByteArray **profiles;
+    int n_profiles;
+} Pusher;
+
+static void *
+push_all(void *data)
+{
+    const Pusher *pusher = data;
+    for (int i = 0; i < pusher->n_profiles; i++) {
+        g_autofree char *id = g_strdup_printf("id-%d", i);
+        g_autoptr(GError) error = push_one(pusher->fixture, pusher->profiles[i], id);
+        if (error != NULL)
+            g_error("%s", error->message);
+    }
+    return NULL;
+}
+
+/* Several clients send the same profiles at the same time: each is stored once. */
+static void
+test_the_same_at_the_same_time(void **state)
+{
+    enum { N_THREADS = 4, N_PROFILES = 50 };
+    const Fixture *fixture = *state;
+    GByteArray *profiles[N_PROFILES];
+    int64_t sum = 0;
+    for (int i = 0; i < N_PROFILES; i++, sum += i)
+        profiles[i] = make_profile(i + 1);
+    Pusher pusher = {fixture, profiles, N_PROFILES};
+    GThread *threads[N_THREADS];
+    for (int i = 0; i < N_THREADS; i++)
+        threads[i] = g_thread_new("pusher", push_all, &pusher);
+    for (int i = 0; i < N_THREADS; i++)
+        g_thread_join(threads[i]);
+    assert_int_equal(stored_total(fixture, "tenant"), sum);
+    for (int i = 0; i < N_PROFILES; i++)
+        g_byte_array_unref(profiles[i]);
+}
+
 /* A refused profile is not remembered as seen. */
 static void
 test_a_refused_profile_stays_refused(void **state)
@@ -313,6 +353,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_what_is_pushed_is_stored, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_good_series_of_a_batch_are_stored, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_retries_are_not_stored_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_same_at_the_same_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_refused_profile_stays_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_push_requests, set_up, tear_down),
     };

@@ -373,6 +373,26 @@ test_sizes_that_are_refused(void **state)
     assert_non_null(strstr(fixture->error->message, "gzip data is damaged"));
 }
 
+/* 300 label values times 300 sample types. */
+static void
+test_too_many_series(void **state)
+{
+    Fixture *fixture = *state;
+    fixture->limits.samples_max = 1000;
+    int64_t values[300];
+    for (size_t i = 0; i < G_N_ELEMENTS(values); i++) {
+        g_autofree char *type = g_strdup_printf("type%zu", i);
+        pprof_builder_sample_type(fixture->builder, type, "count");
+        values[i] = 1;
+    }
+    for (int i = 0; i < 300; i++) {
+        g_autofree char *label = g_strdup_printf("request=%d", i);
+        add_sample(fixture->builder, "a", values, label);
+    }
+    assert_int_equal(prepare(fixture, LABELS, 2), REASON_SERIES);
+    assert_non_null(strstr(fixture->error->message, "into 90000 series; at most 65536"));
+}
+
 int
 main(void)
 {
@@ -385,6 +405,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_window, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_labels_that_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sizes_that_are_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_too_many_series, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
