@@ -37,7 +37,7 @@ call_site_params(const HttpRequest *request)
 }
 
 static GBytes *
-encode(const Tree *tree, const Tree *whole, const Selection *selection, const SelectionInput *input)
+encode(const Tree *tree, bool truncated, const Selection *selection, const SelectionInput *input)
 {
     g_auto(FlameLayout) layout = {0};
     flame_layout_init(&layout, tree);
