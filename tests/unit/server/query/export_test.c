@@ -1,0 +1,212 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lib/base/error.h"
+#include "lib/pprof/decode.h"
+#include "lib/pprof/gzip.h"
+#include "server/query/query.h"
+#include "tests/unit/server/query/query_fixture.h"
+
+enum { MEMORY_BYTES = 64 * 1024 * 1024 };
+
+typedef struct {
+    GBytes *bytes;
+    Arena *arena;
+    Profile profile;
+} Decoded;
+
+static Decoded
+decode(GBytes *bytes)
+{
+    Decoded decoded = {.bytes = bytes, .arena = arena_new(MEMORY_BYTES)};
+    gsize size;
+    const uint8_t *data = g_bytes_get_data(bytes, &size);
+    PprofInput input = {.data = data, .size = size, .arena = decoded.arena};
+    g_autoptr(GError) error = NULL;
+    if (pprof_decode(&input, &decoded.profile, &error) != PPROF_OK)
+        fail_msg("%s", error->message);
+    return decoded;
+}
+
+static void
+decoded_clear(Decoded *decoded)
+{
+    g_bytes_unref(decoded->bytes);
+    arena_free(decoded->arena);
+}
+
+static void
+append_frame(GString *out, const Profile *p, uint32_t location)
+{
+    const ProfileLocation *from = &p->locations[location];
+    for (uint32_t i = from->n_lines; i-- > 0;) {
+        const ProfileLine *line = &p->lines[from->first_line + i];
+        const ProfileFunction *function = &p->functions[line->function];
+        const ProfileString *name = &p->strings[function->name];
+        const ProfileString *file = &p->strings[function->filename];
+        g_string_append_printf(out, "%.*s(%.*s:%d)%s", (int)name->length, name->data,
+                               (int)file->length, file->data, (int)line->line, i > 0 ? "<" : ";");
+    }
+    if (from->n_lines == 0)
+        g_string_append_printf(out, "0x%" G_GINT64_MODIFIER "x;", from->address);
+}
+
+/* Values of one sample type by stack, with files, lines and inlining, zeros left out. */
+static GHashTable *
+stacks_of(const Profile *p, uint32_t type)
+{
+    GHashTable *stacks = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    for (uint32_t i = 0; i < p->n_samples; i++) {
+        int64_t value = p->values[(size_t)i * p->n_sample_types + type];
+        if (value == 0)
+            continue;
+        g_autoptr(GString) key = g_string_new(NULL);
+        for (uint32_t j = p->samples[i].n_locations; j-- > 0;)
+            append_frame(key, p, p->stack_locations[p->samples[i].first_location + j]);
+        int64_t *sum = g_hash_table_lookup(stacks, key->str);
+        if (sum == NULL) {
+            sum = g_new0(int64_t, 1);
+            g_hash_table_insert(stacks, g_strdup(key->str), sum);
+        }
+        *sum += value;
+    }
+    return stacks;
+}
+
+static void
+assert_same_stacks(GHashTable *actual, GHashTable *expected)
+{
+    assert_int_equal(g_hash_table_size(actual), g_hash_table_size(expected));
+    GHashTableIter iter;
+    void *key, *value;
+    g_hash_table_iter_init(&iter, expected);
+    while (g_hash_table_iter_next(&iter, &key, &value)) {
+        const int64_t *found = g_hash_table_lookup(actual, key);
+        if (found == NULL || *found != *(int64_t *)value)
+            fail_msg("%s: %d instead of %d", (char *)key, found != NULL ? (int)*found : 0,
+                     (int)*(int64_t *)value);
+    }
+}
+
+static void
+test_pprof(void **state)
+{
+    Fixture *fixture = *state;
+    fixture_push_example(fixture);
+    Query query = fixture_query(fixture);
+    Decoded result = decode(query_pprof(&query, NULL));
+    const Profile *p = &result.profile;
+    assert_int_equal(p->n_sample_types, 1);
+    assert_int_equal(p->default_sample_type, p->sample_types[0].type);
+    assert_true(p->time_ns == query.end_ns);
+    assert_int_equal(p->duration_ns, 0);
+    assert_int_equal(p->period, 100);
+    g_autoptr(GHashTable) stacks = stacks_of(p, 0);
+    assert_int_equal(g_hash_table_size(stacks), 5);
+    const int64_t *sort =
+        g_hash_table_lookup(stacks, "main(main.c:4);work(main.c:4);sort(main.c:4);");
+    assert_int_equal(*sort, 32);
+    const int64_t *inlined = g_hash_table_lookup(
+        stacks, "main(main.c:4);work(main.c:4)<charge(main.c:6);sort(main.c:4);");
+    assert_int_equal(*inlined, 100);
+
+    /* The same bytes every time. */
+    g_autoptr(GBytes) again = query_pprof(&query, NULL);
+    assert_true(g_bytes_equal(again, result.bytes));
+    decoded_clear(&result);
+
+    query.profile_type = NULL;
+    g_autoptr(GError) error = NULL;
+    assert_null(query_pprof(&query, &error));
+    assert_true(g_error_matches(error, CRESSET_ERROR, CRESSET_ERROR_INVALID_ARGUMENT));
+}
+
+/* A real profile of a Go program comes back as it was, sample type by sample type. */
+static void
+test_real_go_profiles(void **state)
+{
+    Fixture *fixture = *state;
+    static const struct {
+        const char *file, *name, *types[4];
+    } cases[] = {
+        {"cpu",
+         "process_cpu",
+         {"process_cpu:samples:count:cpu:nanoseconds",
+          "process_cpu:cpu:nanoseconds:cpu:nanoseconds"}},
+        {"heap",
+         "memory",
+         {"memory:alloc_objects:count:space:bytes", "memory:alloc_space:bytes:space:bytes",
+          "memory:inuse_objects:count:space:bytes", "memory:inuse_space:bytes:space:bytes"}},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *path =
+            g_strdup_printf(CRESSET_SOURCE_DIR "/tests/fixtures/go_pprof/%s.pb.gz", cases[i].file);
+        g_autofree char *packed = NULL;
+        gsize size = 0;
+        assert_true(g_file_get_contents(path, &packed, &size, NULL));
+        const Label labels[] = {{"__name__", cases[i].name}, {"service_name", "go"}};
+        fixture_push_bytes(fixture, labels, 2, (uint8_t *)packed, size);
+        Decoded original = decode(g_byte_array_free_to_bytes(
+            gzip_decompress((uint8_t *)packed, size, MEMORY_BYTES, NULL)));
+        for (uint32_t type = 0; type < original.profile.n_sample_types; type++) {
+            Query query = {.store = fixture->store,
+                           .tenant = "t",
+                           .end_ns = INT64_MAX / 2,
+                           .profile_type = cases[i].types[type]};
+            Decoded result = decode(query_pprof(&query, NULL));
+            g_autoptr(GHashTable) actual = stacks_of(&result.profile, 0);
+            g_autoptr(GHashTable) expected = stacks_of(&original.profile, type);
+            assert_true(g_hash_table_size(expected) > 0);
+            assert_same_stacks(actual, expected);
+            decoded_clear(&result);
+        }
+        decoded_clear(&original);
+    }
+}
+
+static double
+series_total(const Query *query)
+{
+    g_autoptr(GPtrArray) series =
+        query_time_series(query, NULL, 1000 * SECOND_NS, QUERY_SUM, 0, NULL);
+    return series->len == 1 ? ((QueryTimeSeries *)series->pdata[0])->total : -1;
+}
+
+/* Every append seals the log: whatever stands in heads and blocks just then, the sums are right. */
+static void
+test_several_sources(void **state)
+{
+    Fixture *fixture = *state;
+    fixture_close(fixture);
+    fixture_open(fixture, 1);
+    for (int i = 1; i <= 30; i++) {
+        fixture_push(fixture, "shop", "p1", i, "main;work;sort=30 main;idle=5");
+        Query query = fixture_query(fixture);
+        query.end_ns = BASE_NS + 1000 * SECOND_NS;
+        g_autoptr(Tree) tree = query_tree(&query, NULL);
+        assert_int_equal(tree->n_nodes, 5);
+        assert_int_equal(tree->total[0], 35 * i);
+        assert_true(series_total(&query) == 35 * i);
+        Decoded result = decode(query_pprof(&query, NULL));
+        g_autoptr(GHashTable) stacks = stacks_of(&result.profile, 0);
+        const int64_t *idle = g_hash_table_lookup(stacks, "main(main.c:4);idle(main.c:4);");
+        assert_int_equal(*idle, 5 * i);
+        assert_int_equal(result.profile.n_samples, 2);
+        decoded_clear(&result);
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_pprof, fixture_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_real_go_profiles, fixture_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_several_sources, fixture_set_up, fixture_tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
