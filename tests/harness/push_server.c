@@ -8,22 +8,23 @@ struct PushServer {
     GMainContext *context;
     GMainLoop *loop;
     GThread *thread;
+    GCancellable *cancel; /* ends the reads of every connection */
     uint16_t port;
     GMutex mutex;
     GCond changed;
     int status;
     char *text, *head;
-    size_t n_answered;
-    GPtrArray *bodies; /* GBytes */
+    size_t n_answered, n_connections; /* connections: accepted and not yet served to their end */
+    GPtrArray *bodies;                /* GBytes */
 };
 
 /* Reads up to the empty line behind the head. */
 static char *
-read_head(GDataInputStream *in)
+read_head(GDataInputStream *in, GCancellable *cancel)
 {
     g_autoptr(GString) head = g_string_new(NULL);
     for (;;) {
-        g_autofree char *line = g_data_input_stream_read_line(in, NULL, NULL, NULL);
+        g_autofree char *line = g_data_input_stream_read_line(in, NULL, cancel, NULL);
         if (line == NULL)
             return NULL;
         if (line[0] == '\0')
@@ -43,13 +44,14 @@ content_length(const char *head)
 static gboolean
 answer_one(PushServer *server, GDataInputStream *in, GOutputStream *out)
 {
-    g_autofree char *head = read_head(in);
+    g_autofree char *head = read_head(in, server->cancel);
     if (head == NULL)
         return FALSE;
     size_t size = content_length(head);
     g_autofree char *body = g_malloc(size + 1);
     gsize got;
-    if (!g_input_stream_read_all(G_INPUT_STREAM(in), body, size, &got, NULL, NULL) || got != size)
+    if (!g_input_stream_read_all(G_INPUT_STREAM(in), body, size, &got, server->cancel, NULL) ||
+        got != size)
         return FALSE;
     g_mutex_lock(&server->mutex);
     int status = server->status;
@@ -69,6 +71,20 @@ answer_one(PushServer *server, GDataInputStream *in, GOutputStream *out)
     return TRUE;
 }
 
+/* Runs before the connection is handed to a thread. */
+static gboolean
+on_incoming(GSocketService *service, GSocketConnection *connection, GObject *source, gpointer data)
+{
+    PushServer *server = data;
+    (void)service;
+    (void)connection;
+    (void)source;
+    g_mutex_lock(&server->mutex);
+    server->n_connections++;
+    g_mutex_unlock(&server->mutex);
+    return FALSE;
+}
+
 static gboolean
 on_run(GThreadedSocketService *service, GSocketConnection *connection, GObject *source,
        gpointer data)
@@ -80,6 +96,11 @@ on_run(GThreadedSocketService *service, GSocketConnection *connection, GObject *
     g_data_input_stream_set_newline_type(in, G_DATA_STREAM_NEWLINE_TYPE_CR_LF);
     while (answer_one(data, in, g_io_stream_get_output_stream(G_IO_STREAM(connection))))
         continue;
+    PushServer *server = data;
+    g_mutex_lock(&server->mutex);
+    server->n_connections--;
+    g_cond_broadcast(&server->changed);
+    g_mutex_unlock(&server->mutex);
     return TRUE;
 }
 
@@ -99,6 +120,7 @@ push_server_new(uint16_t port)
     PushServer *server = g_new0(PushServer, 1);
     g_mutex_init(&server->mutex);
     g_cond_init(&server->changed);
+    server->cancel = g_cancellable_new();
     server->status = 200;
     server->text = g_strdup("");
     server->bodies = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
@@ -106,6 +128,7 @@ push_server_new(uint16_t port)
     server->loop = g_main_loop_new(server->context, FALSE);
     g_main_context_push_thread_default(server->context);
     server->service = g_threaded_socket_service_new(16);
+    g_signal_connect(server->service, "incoming", G_CALLBACK(on_incoming), server);
     g_signal_connect(server->service, "run", G_CALLBACK(on_run), server);
     g_autoptr(GInetAddress) loopback = g_inet_address_new_loopback(G_SOCKET_FAMILY_IPV4);
     g_autoptr(GSocketAddress) address = g_inet_socket_address_new(loopback, port);
@@ -129,7 +152,6 @@ on_quit(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
-/* The client must be gone: its connection ends the thread that serves it. */
 void
 push_server_free(PushServer *server)
 {
@@ -142,7 +164,13 @@ push_server_free(PushServer *server)
     g_source_set_callback(quit, on_quit, server->loop, NULL);
     g_source_attach(quit, server->context);
     g_thread_join(server->thread);
+    g_cancellable_cancel(server->cancel);
+    g_mutex_lock(&server->mutex);
+    while (server->n_connections > 0)
+        g_cond_wait(&server->changed, &server->mutex);
+    g_mutex_unlock(&server->mutex);
     g_object_unref(server->service);
+    g_object_unref(server->cancel);
     g_main_loop_unref(server->loop);
     g_main_context_unref(server->context);
     g_ptr_array_unref(server->bodies);
