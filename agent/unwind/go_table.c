@@ -180,6 +180,14 @@ emit_depth(const Rows *rows, uint64_t address, int32_t depth)
     if (depth > 0 && address >= rows->switch_address && rows->kind == KIND_SWITCH) {
         rule.cfa = UNWIND_CFA_FP;
         rule.cfa_offset = 16;
+    } else if (address >= rows->switch_address && rows->kind == KIND_SWITCH && !rows->is_framed) {
+        /* Before Go 1.21 systemstack saved no rbp: it still is the caller's, whose own return
+         * address is the next one known. */
+        rule = (struct unwind_rule){.cfa = UNWIND_CFA_FRAME_POINTER,
+                                    .fp = UNWIND_FP_CFA,
+                                    .cfa_offset = 16,
+                                    .fp_offset = -16,
+                                    .ra_offset = -8};
     } else if (address >= rows->switch_address && rows->kind == KIND_LEAVE) {
         rule = (struct unwind_rule){.cfa = UNWIND_CFA_STOP};
     }

@@ -510,13 +510,17 @@ read_note(const ElfFile *elf, const char *name, uint32_t type, uint8_t *buffer, 
     g_autofree uint8_t *data = g_malloc(NOTES_MAX);
     size_t n_places = elf->n_segments + elf->n_sections;
     for (size_t i = 0; i < n_places; i++) {
-        bool is_segment = i < elf->n_segments;
-        const ElfSegment *segment = &elf->segments[i];
-        const ElfSection *section = &elf->sections[i - elf->n_segments];
-        if (is_segment ? segment->type != PT_NOTE : section->type != SHT_NOTE)
+        uint64_t offset, size;
+        if (i < elf->n_segments && elf->segments[i].type == PT_NOTE) {
+            offset = elf->segments[i].offset;
+            size = elf->segments[i].file_size;
+        } else if (i >= elf->n_segments && elf->sections[i - elf->n_segments].type == SHT_NOTE) {
+            offset = elf->sections[i - elf->n_segments].offset;
+            size = elf->sections[i - elf->n_segments].size;
+        } else {
             continue;
-        uint64_t offset = is_segment ? segment->offset : section->offset;
-        uint64_t size = MIN(is_segment ? segment->file_size : section->size, NOTES_MAX);
+        }
+        size = MIN(size, NOTES_MAX);
         const uint8_t *desc;
         size_t desc_size;
         if (!elf_file_read(elf, offset, data, size, NULL) ||
