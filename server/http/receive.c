@@ -301,6 +301,10 @@ receive_handle(void *data, void *user_data)
     HttpExchange *exchange = data;
     HttpRequest *request = &exchange->request;
     g_autoptr(GError) error = NULL;
+    if (g_atomic_int_get(&exchange->state) != EXCHANGE_HANDLING) {
+        exchange_unref(exchange); /* answered while it waited: its deadline passed */
+        return;
+    }
     if (decode_body(exchange, &error)) {
         request->route->handler(request, server->config.app);
         return;
