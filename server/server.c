@@ -4,7 +4,9 @@
 #include "server/api/api.h"
 #include "server/http/server.h"
 #include "server/ingest/ingest.h"
+#include "server/self/self_profile.h"
 #include "server/store/store.h"
+#include "server/tenant/tenant.h"
 
 #define MIB              INT64_C(1048576)
 #define QUERY_BODY_BYTES (4 * MIB)
@@ -15,6 +17,7 @@ struct Server {
     Ingest *ingest;
     Api *api;
     HttpServer *http;
+    SelfProfile *self; /* NULL: switched off */
 };
 
 static IngestLimits
@@ -67,6 +70,34 @@ http_config(const ServerOptions *options, Api *api, TenantMode mode)
     return config;
 }
 
+static void
+on_self_stored(void *data, const GError *error)
+{
+    (void)data;
+    if (error != NULL)
+        g_warning("the server's own profile was not stored: %s", error->message);
+}
+
+static void
+on_self_profile(const uint8_t *pprof, size_t size, void *data)
+{
+    Server *server = data;
+    const Label labels[] = {{"__name__", "process_cpu"}, {"service_name", "cresset-server"}};
+    IngestProfile profile = {
+        .labels = labels, .n_labels = G_N_ELEMENTS(labels), .profile = pprof, .profile_size = size};
+    ingest_push(server->ingest, TENANT_ANONYMOUS, &profile, 1, on_self_stored, NULL);
+}
+
+static bool
+start_self_profile(Server *server, GError **error)
+{
+    if (!server->options->self_profile)
+        return true;
+    SelfProfileOptions options = {.func = on_self_profile, .data = server};
+    server->self = self_profile_start(&options, error);
+    return server->self != NULL;
+}
+
 static bool
 server_open(Server *server, GError **error)
 {
@@ -89,7 +120,7 @@ server_open(Server *server, GError **error)
     if (server->http == NULL)
         return false;
     server->api->http = server->http;
-    return http_server_start(server->http, error);
+    return http_server_start(server->http, error) && start_self_profile(server, error);
 }
 
 Server *
@@ -114,6 +145,7 @@ server_stop(Server *server)
     if (server->http != NULL &&
         !http_server_drain(server->http, server->options->shutdown_timeout_ns))
         g_warning("requests were cut off after shutdown-timeout");
+    self_profile_stop(server->self);
     ingest_free(server->ingest);
     if (server->store != NULL)
         store_close(server->store);
