@@ -3,7 +3,8 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 import { artifacts, clearDrawn, drawnTexts, expect, flame, framePoint, row, test } from './fixture';
-import { CHECKOUT_MS, PROFILES, startServer } from './server';
+import { cpuProfile } from './pprof';
+import { CHECKOUT_MS, PROFILES, push, startServer } from './server';
 
 const checkoutPage = '/?service=checkout';
 const total = (PROFILES * CHECKOUT_MS) / 1000; // seconds
@@ -167,6 +168,7 @@ test('pickers narrow the profile', async ({ page }) => {
   await expect(row(page, 'add_item')).toBeVisible();
   await expect(row(page, 'parse_json')).toBeVisible();
   await page.getByRole('combobox', { name: 'Service' }).click();
+  await expect(page.getByRole('option')).toContainText(['All services', 'checkout', 'cart']); // the largest first
   await page.keyboard.type('car');
   await page.keyboard.press('Enter');
   await expect(row(page, 'parse_json')).toHaveCount(0);
@@ -281,6 +283,19 @@ for (const colorScheme of ['light', 'dark'] as const)
       }
     });
   });
+
+test('small frames are folded, and fetched on demand', async ({ page, server }) => {
+  const many = Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`run;step_${i};work_${i}`, 1_000_000 * (i + 1)]));
+  await push(server.url, 'wide', { __name__: 'process_cpu', service_name: 'wide' }, [cpuProfile(many, Date.now() - 60_000, 15)]);
+  await open(page, '/?tenant=wide&nodes=128');
+  await expect(row(page, 'other')).toBeVisible();
+  await expect(row(page, 'work_0')).toHaveCount(0);
+  await expect(page.locator('.flame-toolbar .total')).toHaveText('Total 20.1 s');
+  await page.getByRole('button', { name: 'largest frames' }).click();
+  await page.getByLabel('Search functions').fill('^work_0$');
+  await expect(row(page, 'work_0')).toBeVisible();
+  await expect(page.getByRole('button', { name: 'largest frames' })).toHaveCount(0);
+});
 
 test('the theme can be chosen and is kept', async ({ page }) => {
   await open(page);

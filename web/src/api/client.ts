@@ -132,6 +132,18 @@ export async function getSeries(tenant: string, request: SeriesRequest, signal?:
   }));
 }
 
+/** The value of every service over the whole range, the largest first. */
+export async function getServiceTotals(
+  tenant: string, type: string, range: Resolved, average: boolean, signal?: AbortSignal,
+): Promise<Map<string, number>> {
+  const until = { from: range.until, until: range.until };
+  const step = (range.until - range.from) / 1000;
+  const series = await getSeries(
+    tenant, { type, selector: '{}', range: until, step, average, groupBy: ['service_name'], limit: 0 }, signal,
+  );
+  return new Map(series.map(({ labels, points }) => [labels[0]?.value ?? '', points[0]?.value ?? 0]));
+}
+
 export interface Stats {
   ingested: boolean;
   oldest: number;

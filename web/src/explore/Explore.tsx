@@ -1,9 +1,9 @@
 // Pick what to look at; see it over time and as a flame graph.
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useEffect, useMemo } from 'react';
-import { ApiError, getFlamegraph, getSeries, getServices, getStats, getTenants } from '../api/client';
+import { ApiError, getFlamegraph, getSeries, getServices, getServiceTotals, getStats, getTenants } from '../api/client';
 import { FlamePanel } from '../flame/FlamePanel';
-import { isGauge, profileTypeName } from '../state/format';
+import { formatRate, isGauge, profileTypeName, timelineScale } from '../state/format';
 import { fullSelector } from '../state/selector';
 import { formatTime, type Resolved, timelineStep, zoomOut } from '../state/time';
 import type { ExploreState } from '../state/url';
@@ -108,6 +108,13 @@ function ExploreRange({ state, set, range, now, refresh }: RangeProps) {
     return () => clearInterval(timer);
   }, [waiting, refresh]);
 
+  const serviceTotals = useQuery({
+    queryKey: ['serviceTotals', tenant, type, range.from, range.until],
+    queryFn: ({ signal }) => getServiceTotals(tenant, type, range, isGauge(type), signal),
+    enabled: ready,
+    placeholderData: keepPreviousData,
+  });
+
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       const target = event.target as HTMLElement;
@@ -133,7 +140,7 @@ function ExploreRange({ state, set, range, now, refresh }: RangeProps) {
           options={(pick.tenants.data ?? []).map((value) => ({ value, text: value }))}
           onChange={(value) => set({ tenant: value, service: '', type: '', labels: '', ...reset })} />
         <Combobox label="Service" className="service" value={state.service} busy={pick.services.isPending}
-          options={serviceOptions(pick.services.data)} empty="No such service in this time range"
+          options={serviceOptions(pick.services.data, serviceTotals.data, type, range)} empty="No such service in this time range"
           onChange={(service) => set({ service, ...reset })} />
         <Combobox label="Profile type" className="type" value={type} busy={pick.services.isPending}
           options={pick.types.map((id) => ({ value: id, text: profileTypeName(id), hint: id.split(':').slice(0, 3).join(':') }))}
@@ -168,9 +175,18 @@ function ExploreRange({ state, set, range, now, refresh }: RangeProps) {
 
 const isAway = (error: Error | null) => error instanceof ApiError && error.retryable;
 
-function serviceOptions(services: Map<string, Set<string>> | undefined): Option[] {
-  const names = [...(services?.keys() ?? [])].filter((name) => name !== '').sort();
-  return [{ value: '', text: 'All services', hint: `${names.length}` }, ...names.map((name) => ({ value: name, text: name }))];
+/** Services with their share of the range: the largest first, then by name. */
+function serviceOptions(
+  services: Map<string, Set<string>> | undefined, totals: Map<string, number> | undefined, type: string, range: Resolved,
+): Option[] {
+  const scale = timelineScale(type, (range.until - range.from) / 1000);
+  const value = (name: string) => totals?.get(name) ?? 0;
+  const names = [...(services?.keys() ?? [])].filter((name) => name !== '');
+  names.sort((a, b) => value(b) - value(a) || (a < b ? -1 : 1));
+  const options = names.map((name) => ({
+    value: name, text: name, ...(value(name) > 0 ? { hint: formatRate(value(name) * scale.factor, scale.unit) } : {}),
+  }));
+  return [{ value: '', text: 'All services', hint: String(names.length) }, ...options];
 }
 
 interface FlameAreaProps {

@@ -52,7 +52,7 @@ export function Timeline(props: Props) {
         y: { range: (_, __, max) => [0, max > 0 ? max * 1.08 : 1] },
       },
       axes: [
-        { ...axis, size: 24, gap: 4, values: (_, ticks) => ticks.map((tick, i) => timeTick(tick, ticks[i - 1])) },
+        { ...axis, size: 26, gap: 8, values: (_, ticks) => ticks.map((tick, i) => timeTick(tick, ticks[i - 1])) },
         { ...axis, size: 76, gap: 6, values: (_, ticks) => ticks.map((tick) => formatRate(tick, scale.unit)), space: 22 },
       ],
       series: [

@@ -2,16 +2,18 @@
 import type { Series } from '../api/client';
 import type { Resolved } from '../state/time';
 
-/** Buckets from edge to edge; those without data are zero, and the newest, not yet complete, are left open. */
+/** Buckets from edge to edge; those without data are zero, and the newest are left out while they are not complete. */
 export function buckets(series: Series[], range: Resolved, step: number, factor: number, now: number): [number[], number[]] {
   const ms = step * 1000;
   const sums = new Map<number, number>();
   for (const { points } of series) for (const { time, value } of points) sums.set(time, (sums.get(time) ?? 0) + value);
+  const newest = Math.max(0, ...sums.keys());
   const times: number[] = [];
   const values: number[] = [];
   for (let t = Math.floor(range.from / ms) * ms; t <= range.until + ms; t += ms) {
     const value = sums.get(t);
-    if (value === undefined && t > now - 2 * ms - 15_000) break;
+    if (t > newest && t > now - 2 * ms - 15_000) break;
+    if (t > now && sums.size > 1) break;
     times.push(t / 1000);
     values.push((value ?? 0) * factor);
   }

@@ -79,7 +79,7 @@ export function FlamePanel({ columns, state, set }: Props) {
           <div className="table-pane">
             {totals ? (
               <FlameTable
-                totals={totals} names={names} root={columns.label[0] ?? 0} matches={shared.matches} unit={unit} total={total}
+                totals={totals} names={names} root={columns.label[0] ?? 0} matches={shared.matches} unit={unit} total={total} truncated={columns.meta.truncated}
                 sort={state.sort} desc={state.desc} selected={selected}
                 onSort={(sort, desc) => set({ sort, desc }, true)}
                 onFocus={(label) => {

@@ -14,6 +14,8 @@ interface Props {
   matches: Uint8Array | null;
   unit: string;
   total: number;
+  /** The server folded small frames into “other”. */
+  truncated: boolean;
   sort: SortKey;
   desc: boolean;
   /** Name of the zoomed frame, or -1. */
@@ -70,7 +72,9 @@ export function FlameTable(props: Props) {
             <div key={label} role="row" aria-rowindex={first + i + 2} className={`table-row${label === props.selected ? ' selected' : ''}`}
               style={{ transform: `translateY(${(first + i) * ROW}px)` }}>
               <div role="cell" className="cell-name">
-                <button type="button" className="name" title={names[label]} onClick={() => props.onFocus(label)}>{names[label]}</button>
+                <button type="button" className={props.truncated && names[label] === 'other' ? 'name folded' : 'name'}
+                  title={props.truncated && names[label] === 'other' ? 'Frames too small to be sent one by one. “more” above the graph fetches them.' : names[label]}
+                  onClick={() => props.onFocus(label)}>{names[label]}</button>
                 <span className="row-actions">
                   <button type="button" title="Search for it" aria-label={`Search for ${names[label]}`} onClick={() => props.onSearch(names[label]!)}>
                     <Icon name="search" />

@@ -229,7 +229,7 @@ describe('palette', () => {
   it.each([
     ['net/http.(*conn).serve', 'net/http'], ['github.com/a/b.(*T[go.shape.int]).M', 'github.com/a/b'],
     ['main.handle', 'main'], ['std::vector<a::b>::push_back', 'std'], ['alloc::vec::Vec<T>::reserve', 'alloc'],
-    ['do_syscall_64', ''], ['java.util.HashMap.put', 'java'], ['operator new(unsigned long)', ''],
+    ['do_syscall_64', ''], ['java.util.HashMap.put', 'java'], ['operator new(unsigned long)', ''], ['libz.so.1.2.13+0xab68', 'libz.so.1.2.13'], ['chromium+0x1f', 'chromium'],
   ])('%s belongs to %s', (name, group) => expect(packageOf(name)).toBe(group));
   it('has a fill for every name', () => {
     const fills = coloursOf('dark').fills;

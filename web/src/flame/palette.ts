@@ -2,8 +2,10 @@
 
 export type Theme = 'light' | 'dark';
 
-/** The package, crate, namespace or class path of a function's name; '' where it has none. */
+/** The module, package, crate, namespace or class path of a function's name; '' where it has none. */
 export function packageOf(name: string): string {
+  const address = name.indexOf('+0x');
+  if (address > 0) return name.slice(0, address); // a module's frame without a symbol
   const head = name.replace(/[<([].*$/s, '');
   const colons = head.indexOf('::');
   if (colons > 0) return head.slice(0, colons);

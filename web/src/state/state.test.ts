@@ -89,7 +89,7 @@ describe('the address', () => {
   it('holds every state', () => {
     const state = { ...defaultState, tenant: 't', service: 'a&b', type: cpu, labels: '{x="1"}', from: '1', until: '2', search: '^a|b$',
       sandwich: 'operator()', focus: 'f~1', split: 'table' as const, align: 'right' as const, sort: 'name' as const,
-      desc: false, refresh: 15, nodes: 65536 };
+      desc: false, refresh: 15, nodes: 4096 };
     expect(parseState(formatState(state))).toEqual(state);
   });
   it('takes defaults for nonsense', () =>

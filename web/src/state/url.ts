@@ -27,10 +27,9 @@ export interface ExploreState extends Range {
 
 export const defaultState: ExploreState = {
   tenant: '', service: '', type: '', labels: '', from: 'now-1h', until: 'now', search: '', sandwich: '', focus: '',
-  split: 'both', align: 'left', sort: 'self', desc: true, refresh: 0, nodes: 16384,
+  split: 'both', align: 'left', sort: 'self', desc: true, refresh: 0, nodes: 65536,
 };
 
-export const nodeLimits = [4096, 16384, 65536, 262144] as const;
 export const refreshIntervals = [0, 5, 15, 60, 300] as const;
 
 const choice = <T extends string>(text: string | null, choices: readonly T[], otherwise: T): T =>
