@@ -59,12 +59,12 @@ answer_one(PushServer *server, GDataInputStream *in, GOutputStream *out)
                                              status, strlen(server->text), server->text);
     g_free(server->head);
     server->head = g_steal_pointer(&head);
+    if (status == 200) /* before the reply: who has the reply may look for the body */
+        g_ptr_array_add(server->bodies, g_bytes_new_take(g_steal_pointer(&body), size));
     g_mutex_unlock(&server->mutex);
     if (!g_output_stream_write_all(out, reply, strlen(reply), NULL, NULL, NULL))
         return FALSE;
     g_mutex_lock(&server->mutex);
-    if (status == 200)
-        g_ptr_array_add(server->bodies, g_bytes_new_take(g_steal_pointer(&body), size));
     server->n_answered++;
     g_cond_broadcast(&server->changed);
     g_mutex_unlock(&server->mutex);
