@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "lib/base/error.h"
+#include "server/http/encoding.h"
 
 #define BODY_CAP 100000
 /* The number of ready sockets at which the library's own event thread stands still. */
@@ -56,7 +57,7 @@ static const HttpRoute routes[] = {
 };
 
 static HttpServer *
-start_server(void)
+start_server_with(int64_t body_memory_bytes)
 {
     HttpConfig config = {
         .listen = "127.0.0.1:0",
@@ -64,7 +65,7 @@ start_server(void)
         .idle_timeout_ns = 60 * (int64_t)1000000000,
         .workers = 2,
         .body_caps = {[HTTP_BODY_PUSH] = {BODY_CAP, "the-body-knob"}},
-        .body_memory_bytes = 64 * 1024 * 1024,
+        .body_memory_bytes = body_memory_bytes,
         .tenant_mode = TENANT_OPTIONAL,
         .routes = routes,
         .n_routes = G_N_ELEMENTS(routes),
@@ -74,6 +75,12 @@ start_server(void)
     assert_null(error);
     assert_true(http_server_start(server, &error));
     return server;
+}
+
+static HttpServer *
+start_server(void)
+{
+    return start_server_with(64 * 1024 * 1024);
 }
 
 typedef struct {
@@ -177,6 +184,24 @@ test_bodies_over_the_cap_name_the_knob(void **state)
            "the-body-knob");
     expect(ask(server, "/echo", "not gzip", 8, "Content-Encoding: gzip"), 400, "gzip");
     expect(ask(server, "/echo", "x", 1, "Content-Encoding: br"), 501, "gzip, zstd");
+}
+
+/* Decoded bodies count as well, and what was taken is given back. */
+static void
+test_body_memory_is_bounded(void **state)
+{
+    (void)state;
+    HttpServer *server = start_server_with(30000);
+    g_autofree char *text = g_strnfill(BODY_CAP, 'x');
+    g_autoptr(GBytes) plain = g_bytes_new_static(text, 50000);
+    g_autoptr(GBytes) packed = encoding_gzip(plain);
+    expect(ask(server, "/echo", text, 50000, NULL), 503, "http-body-memory");
+    expect(ask(server, "/echo", g_bytes_get_data(packed, NULL), g_bytes_get_size(packed),
+               "Content-Encoding: gzip"),
+           503, "http-body-memory");
+    expect(ask(server, "/echo", text, 20000, NULL), 200, "xxx");
+    expect(ask(server, "/echo", text, 20000, NULL), 200, "xxx");
+    http_server_free(server);
 }
 
 static void
@@ -310,6 +335,7 @@ main(void)
         cmocka_unit_test(test_routes_methods_and_bodies),
         cmocka_unit_test(test_tenant_reaches_the_handler),
         cmocka_unit_test(test_bodies_over_the_cap_name_the_knob),
+        cmocka_unit_test(test_body_memory_is_bounded),
         cmocka_unit_test(test_large_answers_are_compressed),
         cmocka_unit_test(test_deadline_is_kept),
         cmocka_unit_test(test_lockstep_clients_never_stall),
