@@ -189,6 +189,15 @@ add_sample(Exporter *exporter, Process *process, Executable *executable, uint64_
 }
 
 static void
+check_head(PushServer *server)
+{
+    g_autofree char *head = push_server_head(server);
+    assert_non_null(strstr(head, "POST /push.v1.PusherService/Push HTTP/1.1"));
+    assert_non_null(strstr(head, "X-Scope-OrgID: team-a"));
+    assert_non_null(strstr(head, "Content-Type: application/proto"));
+}
+
+static void
 test_a_window_becomes_one_profile_per_process(void **state)
 {
     (void)state;
@@ -215,10 +224,7 @@ test_a_window_becomes_one_profile_per_process(void **state)
     executable_unref(file);
     exporter_stop(exporter, WAIT_MS);
     assert_int_equal(push_server_wait(server, 1, WAIT_MS), 1);
-    g_autofree char *head = push_server_head(server);
-    assert_non_null(strstr(head, "POST /push.v1.PusherService/Push HTTP/1.1"));
-    assert_non_null(strstr(head, "X-Scope-OrgID: team-a"));
-    assert_non_null(strstr(head, "Content-Type: application/proto"));
+    check_head(server);
     g_autoptr(GBytes) body = push_server_body(server, 0);
     g_autoptr(GPtrArray) all = read_push(body);
     assert_int_equal(all->len, 2);
