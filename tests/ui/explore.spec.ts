@@ -243,6 +243,40 @@ test('a tenant without data says how to begin', async ({ page }) => {
   expect(violations).toEqual([]);
 });
 
+test('the first profile of a tenant appears by itself', async ({ page, server }) => {
+  await page.goto('/?tenant=newcomer');
+  await expect(page.getByText('Waiting for the first profile')).toBeVisible();
+  await push(server.url, 'newcomer', { __name__: 'process_cpu', service_name: 'first' }, [cpuProfile({ 'start;first_work': 5_000_000 }, Date.now() - 1000, 1)]);
+  await expect(row(page, 'first_work')).toBeVisible();
+  await expect(page.getByRole('combobox', { name: 'Tenant' })).toHaveValue('newcomer');
+});
+
+test('labels that match nothing say so, and can be taken back', async ({ page }) => {
+  await page.goto(`${checkoutPage}&labels=${encodeURIComponent('{pod="nowhere"}')}`);
+  await expect(page.getByRole('heading', { name: 'No profile matches' })).toBeVisible();
+  await page.getByRole('button', { name: 'Remove the labels' }).click();
+  await expect(row(page, 'parse_json')).toBeVisible();
+});
+
+test('the selector can be written as text', async ({ page }) => {
+  await open(page, '/');
+  await page.getByRole('button', { name: 'Edit the labels as text' }).click();
+  await page.getByLabel('Label selector').fill('pod=~"cart.*"');
+  await page.keyboard.press('Enter');
+  await expect(row(page, 'add_item')).toBeVisible();
+  await expect(row(page, 'parse_json')).toHaveCount(0);
+  await expect(page.getByRole('button', { name: /^Remove pod=~cart/ })).toBeVisible();
+});
+
+test('the address of another page says so', async ({ page, server }) => {
+  const response = await page.request.get(`${server.url}/assets/nothing.js`);
+  expect(response.status()).toBe(404);
+  await page.goto('/nowhere');
+  await expect(page.getByRole('heading', { name: 'There is no such page' })).toBeVisible();
+  await page.getByRole('link', { name: 'Explore profiles' }).click();
+  await expect(flame(page)).toBeVisible();
+});
+
 test.describe('without the server', () => {
   test.use({ expectedErrors: [/ERR_CONNECTION_REFUSED/] });
   test('the page says that it retries, and comes back by itself', async ({ page }) => {
