@@ -88,14 +88,28 @@ on_self_profile(const uint8_t *pprof, size_t size, void *data)
     ingest_push(server->ingest, TENANT_ANONYMOUS, &profile, 1, on_self_stored, NULL);
 }
 
-static bool
-start_self_profile(Server *server, GError **error)
+static void
+write_self_metrics(GString *out, void *data)
+{
+    Server *server = data;
+    self_profile_write_metrics(server->self, out);
+}
+
+/* A server that cannot profile itself serves all the same. */
+static void
+start_self_profile(Server *server)
 {
     if (!server->options->self_profile)
-        return true;
+        return;
+    g_autoptr(GError) error = NULL;
     SelfProfileOptions options = {.func = on_self_profile, .data = server};
-    server->self = self_profile_start(&options, error);
-    return server->self != NULL;
+    server->self = self_profile_start(&options, &error);
+    if (server->self == NULL) {
+        g_warning("the server does not profile itself: %s", error->message);
+        return;
+    }
+    server->api->write_metrics_data = server;
+    server->api->write_metrics = write_self_metrics;
 }
 
 static bool
@@ -120,7 +134,8 @@ server_open(Server *server, GError **error)
     if (server->http == NULL)
         return false;
     server->api->http = server->http;
-    return http_server_start(server->http, error) && start_self_profile(server, error);
+    start_self_profile(server);
+    return http_server_start(server->http, error);
 }
 
 Server *
@@ -146,9 +161,10 @@ server_stop(Server *server)
         !http_server_drain(server->http, server->options->shutdown_timeout_ns))
         g_warning("requests were cut off after shutdown-timeout");
     self_profile_stop(server->self);
-    ingest_free(server->ingest);
+    /* Appends under way still report to the ingest pipeline and to the requests behind it. */
     if (server->store != NULL)
         store_close(server->store);
+    ingest_free(server->ingest);
     http_server_free(server->http);
     api_free(server->api);
     g_free(server);

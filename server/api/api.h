@@ -27,6 +27,8 @@ typedef struct Api {
     ApiLimits limits;
     HttpServer *http; /* set once it exists; for its gauges */
     Metrics *metrics;
+    void (*write_metrics)(GString *out, void *data); /* further ones, or NULL */
+    void *write_metrics_data;
 } Api;
 
 /* Borrows store and ingest. */

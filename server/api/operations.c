@@ -24,6 +24,8 @@ operations_handle_metrics(HttpRequest *request, void *data)
     api_metrics_write(api, text);
     ingest_write_metrics(api->ingest, text);
     store_write_metrics(api->store, text);
+    if (api->write_metrics != NULL)
+        api->write_metrics(text, api->write_metrics_data);
     metrics_write_process(text, "cresset-server");
     http_reply(request, http_response_new(200, METRICS_TYPE, g_string_free_to_bytes(text)));
 }
