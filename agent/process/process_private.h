@@ -13,9 +13,10 @@ typedef struct {
     uint64_t next_mm;
     GArray *next_mappings;
     bool is_identified;
-    bool is_kept;      /* in the table */
-    bool is_dirty;     /* the mappings changed after the mapping block was written */
-    gint64 read_at_us; /* when /proc/PID/maps was last read because of an unknown address */
+    bool is_kept;           /* in the table */
+    bool is_dirty;          /* the mappings changed after the mapping block was written */
+    gint64 read_at_us;      /* when /proc/PID/maps was last read because of an unknown address */
+    uint32_t read_again_ms; /* not again before this has passed; grows while nothing is new */
     struct process_table block; /* of the sampler: its mapping block */
 } ProcessPrivate;
 

@@ -191,14 +191,36 @@ process_table_get(ProcessTable *table, uint32_t pid)
     return process;
 }
 
-bool
-process_table_reread(ProcessTable *table, Process *process, uint32_t holdoff_ms)
+static bool
+is_same(const GArray *left, const GArray *right)
 {
-    gint64 since = g_get_monotonic_time() - process_private(process)->read_at_us;
-    if (process->has_exited || since < (gint64)holdoff_ms * 1000 || !read_maps(table, process))
+    if (left->len != right->len)
         return false;
-    table->ops->changed(process, table->data);
+    for (guint i = 0; i < left->len; i++) {
+        const Mapping *a = &g_array_index(left, Mapping, i), *b = &g_array_index(right, Mapping, i);
+        if (a->start != b->start || a->end != b->end || a->executable != b->executable)
+            return false;
+    }
     return true;
+}
+
+void
+process_table_reread(ProcessTable *table, Process *process)
+{
+    enum { AGAIN_MS_MIN = 100, AGAIN_MS_MAX = 30000 };
+    ProcessPrivate *private = process_private(process);
+    gint64 since_us = g_get_monotonic_time() - private->read_at_us;
+    if (process->has_exited || since_us < (gint64) private->read_again_ms * 1000)
+        return;
+    g_autoptr(GArray) old = g_array_ref(process->mappings);
+    if (!read_maps(table, process))
+        return;
+    if (is_same(old, process->mappings)) {
+        private->read_again_ms = MIN(MAX(private->read_again_ms, AGAIN_MS_MIN) * 2, AGAIN_MS_MAX);
+    } else {
+        private->read_again_ms = AGAIN_MS_MIN;
+    }
+    table->ops->changed(process, table->data);
 }
 
 static void

@@ -26,8 +26,9 @@ Process *process_table_find(ProcessTable *table, uint32_t pid);
 /* The process, read from /proc when it is not known. When it is gone from there too, an exited
  * process without mappings, which the table does not keep. A new reference. */
 Process *process_table_get(ProcessTable *table, uint32_t pid);
-/* Reads the mappings again, unless that was done within the last `holdoff_ms`. */
-bool process_table_reread(ProcessTable *table, Process *process, uint32_t holdoff_ms);
+/* Reads the mappings again because an address is in none of them. The time until it may be read
+ * once more doubles while readings show nothing new. */
+void process_table_reread(ProcessTable *table, Process *process);
 
 /* Reads some of the processes that ran before the agent; false when all have been. */
 bool process_table_scan(ProcessTable *table, guint n_processes);

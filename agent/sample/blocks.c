@@ -55,18 +55,21 @@ rounded(SlabBlock block)
     return block;
 }
 
-static void
-fill(Blocks *blocks, const GArray *mappings, uint32_t count, uint64_t *words)
+/* The entries of a block; to be freed. */
+static uint64_t *
+make_entries(Blocks *blocks, const GArray *mappings, uint32_t count)
 {
-    for (uint32_t i = 0; i < count; i++, words += MAPPING_WORDS) {
+    uint64_t *entries = g_new(uint64_t, count * MAPPING_WORDS), *entry = entries;
+    for (uint32_t i = 0; i < count; i++, entry += MAPPING_WORDS) {
         const Mapping *mapping = &g_array_index(mappings, Mapping, i);
-        words[0] = mapping->start;
-        words[1] = mapping->end;
-        words[2] = mapping->bias;
-        words[3] = mapping->executable != NULL
+        entry[0] = mapping->start;
+        entry[1] = mapping->end;
+        entry[2] = mapping->bias;
+        entry[3] = mapping->executable != NULL
                        ? table_store_word(blocks->tables, mapping->executable)
                        : MAPPING_WORD(MAPPING_NO_TABLE, 0, 0);
     }
+    return entries;
 }
 
 /* Writes a new block and points the BPF side to it; the old one may still be in use there. */
@@ -78,8 +81,8 @@ write_block(Blocks *blocks, Process *process)
     uint32_t count = MIN(process->mappings->len, (guint)MAPPINGS_MAX);
     if (count == 0 || !slab_store_alloc(blocks->slabs, count * MAPPING_WORDS, &fresh, NULL))
         return; /* its stacks are copied */
-    fill(blocks, process->mappings, count,
-         slab_store_words(blocks->slabs, fresh.slab) + fresh.offset);
+    g_autofree uint64_t *entries = make_entries(blocks, process->mappings, count);
+    slab_store_write(blocks->slabs, fresh, 0, entries, count * MAPPING_WORDS);
     private->block = (struct process_table){fresh.slab, fresh.offset, count, private->sequence};
     if (blocks->processes_fd >= 0)
         bpf_map_update_elem(blocks->processes_fd, &process->pid, &private->block, BPF_ANY);

@@ -9,7 +9,6 @@
 
 enum {
     WAITING_BYTES_MAX = 4 * 1024 * 1024, /* of copied stacks that wait for a table */
-    REREAD_HOLDOFF_MS = 100,             /* between two readings of one /proc/PID/maps */
 };
 
 /* A copied stack that waits for a table, with the mappings as they were. */
@@ -164,8 +163,8 @@ delivery_sample(Delivery *delivery, const struct event_sample *event)
         .stop = MIN(event->header.stop, UNWIND_STOP_COUNT - 1),
     };
     hand_over(delivery, &stack);
-    if (stack.stop == UNWIND_STOP_NO_MAPPING)
-        process_table_reread(delivery->processes, process, REREAD_HOLDOFF_MS);
+    if (stack.stop == UNWIND_STOP_NO_MAPPING || stack.stop == UNWIND_STOP_NO_ROW)
+        process_table_reread(delivery->processes, process);
 }
 
 static void
@@ -222,7 +221,7 @@ delivery_copy(Delivery *delivery, const struct event_copy *event)
 {
     g_autoptr(Process) process = process_of(delivery, &event->header, event->comm);
     if (event->header.stop == UNWIND_STOP_NO_MAPPING)
-        process_table_reread(delivery->processes, process, REREAD_HOLDOFF_MS);
+        process_table_reread(delivery->processes, process);
     delivery->counts.copies[MIN(event->header.stop, UNWIND_STOP_COUNT - 1)]++;
     size_t bytes = size_of(event);
     bool is_last = delivery->waiting_bytes + bytes > WAITING_BYTES_MAX;

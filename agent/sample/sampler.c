@@ -148,6 +148,7 @@ on_batch(gpointer data)
     Sampler *sampler = data;
     sampler_drain(sampler);
     slab_store_collect(sampler->slabs, g_get_monotonic_time());
+    slab_store_trim(sampler->slabs, g_get_monotonic_time());
     return G_SOURCE_CONTINUE;
 }
 

@@ -2,6 +2,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 
 enum {
     BLOCK_ALIGN = 8,                     /* words: one cache line */
+    MAPPED_FOR_US = 2 * G_USEC_PER_SEC,  /* after the last look at a slab */
     RETIRED_FOR_US = G_USEC_PER_SEC * 1, /* no BPF program runs that long */
 };
 
@@ -17,7 +19,9 @@ typedef struct {
 } Extent;
 
 typedef struct {
-    uint64_t *words;
+    int fd;          /* -1 in tests */
+    uint64_t *words; /* NULL while not mapped */
+    gint64 used_us;
     GArray *free; /* Extent, sorted by offset, never touching each other */
 } Slab;
 
@@ -52,7 +56,10 @@ slab_store_free(SlabStore *store)
     if (store == NULL)
         return;
     for (uint32_t i = 0; i < store->n_slabs; i++) {
-        munmap(store->slabs[i].words, SLAB_BYTES);
+        if (store->slabs[i].words != NULL)
+            munmap(store->slabs[i].words, SLAB_BYTES);
+        if (store->slabs[i].fd >= 0)
+            close(store->slabs[i].fd);
         g_array_free(store->slabs[i].free, TRUE);
     }
     g_array_free(store->retired, TRUE);
@@ -60,8 +67,8 @@ slab_store_free(SlabStore *store)
     g_free(store);
 }
 
-/* Makes a BPF array, puts it into the outer map and maps it. */
-static uint64_t *
+/* Makes a BPF array and puts it into the outer map; -1 on failure. */
+static int
 make_array(SlabStore *store, uint32_t number, GError **error)
 {
     LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE);
@@ -69,18 +76,24 @@ make_array(SlabStore *store, uint32_t number, GError **error)
                             SLAB_WORDS, &options);
     if (fd < 0) {
         error_set_errno(error, errno, "create a BPF array of %d bytes", SLAB_BYTES);
-        return NULL;
+        return -1;
     }
-    uint64_t *words = mmap(NULL, SLAB_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (words == MAP_FAILED)
-        error_set_errno(error, errno, "map a BPF array");
-    else if (bpf_map_update_elem(store->outer_fd, &number, &fd, BPF_ANY) != 0) {
+    if (bpf_map_update_elem(store->outer_fd, &number, &fd, BPF_ANY) != 0) {
         error_set_errno(error, errno, "publish a BPF array");
-        munmap(words, SLAB_BYTES);
-        words = MAP_FAILED;
+        close(fd);
+        return -1;
     }
-    close(fd); /* the outer map and the mapping keep it */
-    return words != MAP_FAILED ? words : NULL;
+    return fd;
+}
+
+static uint64_t *
+map_slab(Slab *slab)
+{
+    int flags = slab->fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
+    void *words = mmap(NULL, SLAB_BYTES, PROT_READ | PROT_WRITE, flags, slab->fd, 0);
+    slab->words = words != MAP_FAILED ? words : NULL;
+    slab->used_us = g_get_monotonic_time();
+    return slab->words;
 }
 
 static bool
@@ -93,13 +106,14 @@ add_slab(SlabStore *store, GError **error)
                          " bytes",
                          store->max_bytes);
     Slab *slab = &store->slabs[store->n_slabs];
-    if (store->outer_fd < 0)
-        slab->words =
-            mmap(NULL, SLAB_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    else
-        slab->words = make_array(store, store->n_slabs, error);
-    if (slab->words == NULL || slab->words == MAP_FAILED)
+    slab->fd = store->outer_fd < 0 ? -1 : make_array(store, store->n_slabs, error);
+    if (slab->fd < 0 && store->outer_fd >= 0)
         return false;
+    if (map_slab(slab) == NULL) {
+        if (slab->fd >= 0)
+            close(slab->fd);
+        return error_set_errno(error, errno, "map a BPF array");
+    }
     Extent whole = {0, SLAB_WORDS};
     slab->free = g_array_new(FALSE, FALSE, sizeof(Extent));
     g_array_append_val(slab->free, whole);
@@ -218,11 +232,43 @@ slab_store_collect(SlabStore *store, gint64 now_us)
         g_array_remove_range(store->retired, 0, n);
 }
 
+static uint64_t *
+words_of(SlabStore *store, uint32_t number)
+{
+    Slab *slab = &store->slabs[number];
+    if (slab->words == NULL)
+        return map_slab(slab);
+    slab->used_us = g_get_monotonic_time();
+    return slab->words;
+}
+
+void
+slab_store_write(SlabStore *store, SlabBlock block, uint32_t at, const void *words, uint32_t n)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&store->lock);
+    uint64_t *to = words_of(store, block.slab);
+    if (to != NULL && at <= block.words && n <= block.words - at)
+        memcpy(to + block.offset + at, words, n * sizeof(uint64_t));
+}
+
 uint64_t *
 slab_store_words(SlabStore *store, uint32_t slab)
 {
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&store->lock);
-    return slab < store->n_slabs ? store->slabs[slab].words : NULL;
+    return slab < store->n_slabs ? words_of(store, slab) : NULL;
+}
+
+void
+slab_store_trim(SlabStore *store, gint64 now_us)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&store->lock);
+    for (uint32_t i = 0; i < store->n_slabs; i++) {
+        Slab *slab = &store->slabs[i];
+        if (slab->fd < 0 || slab->words == NULL || now_us - slab->used_us < MAPPED_FOR_US)
+            continue;
+        munmap(slab->words, SLAB_BYTES);
+        slab->words = NULL;
+    }
 }
 
 uint64_t

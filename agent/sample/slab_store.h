@@ -31,9 +31,15 @@ void slab_store_retire(SlabStore *store, SlabBlock block);
 /* Frees what was retired a second ago or earlier. */
 void slab_store_collect(SlabStore *store, gint64 now_us);
 
-/* The words of a slab, SLAB_WORDS of them; NULL when there is no such slab. Valid as long as the
- * store. */
+/* Copies `n` words to the block, from its word `at` on. */
+void
+slab_store_write(SlabStore *store, SlabBlock block, uint32_t at, const uint64_t *words, uint32_t n);
+/* The words of a slab, SLAB_WORDS of them; NULL when there is no such slab. Valid until the next
+ * slab_store_trim, so only for the thread that trims. */
 uint64_t *slab_store_words(SlabStore *store, uint32_t slab);
+/* Unmaps the slabs that have not been looked at for a while: mapped ones count as memory of this
+ * process. */
+void slab_store_trim(SlabStore *store, gint64 now_us);
 uint64_t slab_store_used_bytes(SlabStore *store);
 uint64_t slab_store_total_bytes(SlabStore *store);
 

@@ -17,7 +17,7 @@ typedef struct {
     TableStore *store;
     Executable *executable;
     uint64_t word, built_word; /* the latter is the worker's until it is done */
-    GArray *blocks;            /* SlabBlock; the first is the index block */
+    GArray *blocks;            /* SlabBlock */
     guint unmarked;            /* sweeps since it was last in use */
     gint64 build_us;
     bool is_hurried;
@@ -132,7 +132,7 @@ pages_of_one_block(const UnwindTable *table, uint32_t first)
     return last - first;
 }
 
-/* Copies the rows of pages [first, first + n) and writes their page words to `index`. */
+/* Copies the rows of pages [first, first + n) and sets their page words in `index`. */
 static bool
 upload_pages(Entry *entry, const UnwindTable *table, uint32_t first, uint32_t n, uint64_t *index,
              GError **error)
@@ -141,8 +141,10 @@ upload_pages(Entry *entry, const UnwindTable *table, uint32_t first, uint32_t n,
     SlabBlock block;
     if (!alloc_block(entry, (count + 1) / 2, &block, error))
         return false;
-    uint64_t *words = slab_store_words(entry->store->slabs, block.slab);
-    memcpy(words + block.offset, table->rows + start, count * sizeof(uint32_t));
+    /* Whole words, then the odd row: the array of rows may end in the midst of a word. */
+    slab_store_write(entry->store->slabs, block, 0, table->rows + start, count / 2);
+    uint64_t odd = count % 2 != 0 ? table->rows[start + count - 1] : 0;
+    slab_store_write(entry->store->slabs, block, count / 2, &odd, count % 2);
     for (uint32_t i = first; i < first + n; i++) {
         uint32_t rows = table->first_row[i + 1] - table->first_row[i];
         index[i] = PAGE_WORD(block.slab, rows, block.offset * 2 + table->first_row[i] - start);
@@ -153,18 +155,19 @@ upload_pages(Entry *entry, const UnwindTable *table, uint32_t first, uint32_t n,
 static bool
 upload(Entry *entry, const UnwindTable *table, GError **error)
 {
+    g_autofree uint64_t *index = g_new(uint64_t, table->n_pages + 1);
     SlabBlock block;
-    if (!alloc_block(entry, table->n_pages + 1, &block, error))
-        return false;
-    uint64_t *head = slab_store_words(entry->store->slabs, block.slab) + block.offset;
-    head[0] = (table->start_address >> UNWIND_PAGE_SHIFT) | (uint64_t)table->n_pages << 32;
+    index[0] = (table->start_address >> UNWIND_PAGE_SHIFT) | (uint64_t)table->n_pages << 32;
     for (uint32_t page = 0, n; page < table->n_pages; page += n) {
         n = pages_of_one_block(table, page);
         if (n == 0)
             return error_set(error, CRESSET_ERROR_RESOURCE_EXHAUSTED, "a page of too many rows");
-        if (!upload_pages(entry, table, page, n, head + 1, error))
+        if (!upload_pages(entry, table, page, n, index + 1, error))
             return false;
     }
+    if (!alloc_block(entry, table->n_pages + 1, &block, error))
+        return false;
+    slab_store_write(entry->store->slabs, block, 0, index, table->n_pages + 1);
     entry->built_word = MAPPING_WORD(MAPPING_TABLE, block.slab, block.offset);
     return true;
 }
