@@ -8,7 +8,7 @@
 #include "agent/sample/copied.h"
 
 enum {
-    WAITING_BYTES_MAX = 4 * 1024 * 1024, /* of copied stacks that wait for a table */
+    WAITING_BYTES_MAX = 8 * 1024 * 1024, /* of copied stacks that wait for a table */
 };
 
 /* A copied stack that waits for a table, with the mappings as they were. */

@@ -313,6 +313,7 @@ sampler_get_counts(Sampler *sampler, SamplerCounts *ret_counts)
         .processes = process_table_size(sampler->processes),
         .executables = executable_cache_size(sampler->executables),
         .tables = tables.tables,
+        .tables_pending = tables.pending,
         .table_bytes = slab_store_used_bytes(sampler->slabs),
         .map_bytes = programs_map_bytes(sampler->programs) + slab_store_total_bytes(sampler->slabs),
     };

@@ -56,7 +56,7 @@ bool sampler_probe(GString *report);
 typedef struct {
     uint64_t samples, copied, lost_records;
     uint64_t stops[64]; /* by enum unwind_stop, of all samples handed over */
-    uint32_t processes, executables, tables;
+    uint32_t processes, executables, tables, tables_pending;
     uint64_t table_bytes, map_bytes; /* in use; memory of all BPF maps */
     uint64_t bpf_ns, bpf_runs;       /* of the sampling program, with_statistics only */
 } SamplerCounts;

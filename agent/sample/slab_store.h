@@ -33,7 +33,7 @@ void slab_store_collect(SlabStore *store, gint64 now_us);
 
 /* Copies `n` words to the block, from its word `at` on. */
 void
-slab_store_write(SlabStore *store, SlabBlock block, uint32_t at, const uint64_t *words, uint32_t n);
+slab_store_write(SlabStore *store, SlabBlock block, uint32_t at, const void *words, uint32_t n);
 /* The words of a slab, SLAB_WORDS of them; NULL when there is no such slab. Valid until the next
  * slab_store_trim, so only for the thread that trims. */
 uint64_t *slab_store_words(SlabStore *store, uint32_t slab);

@@ -80,6 +80,19 @@ on_sample(const Sample *sample, void *data)
         g_main_loop_quit(collector->loop);
 }
 
+/* Until the processes that run already are known and their tables built. */
+static gboolean
+has_settled(gpointer data)
+{
+    Collector *collector = data;
+    SamplerCounts counts;
+    sampler_get_counts(collector->sampler, &counts);
+    if (counts.tables == 0 || counts.tables_pending > 0)
+        return G_SOURCE_CONTINUE;
+    g_main_loop_quit(collector->loop);
+    return G_SOURCE_REMOVE;
+}
+
 Collector *
 collector_new(SamplerVariant variant, GError **error)
 {
@@ -97,6 +110,8 @@ collector_new(SamplerVariant variant, GError **error)
         collector_free(collector);
         return NULL;
     }
+    g_timeout_add(50, has_settled, collector);
+    g_main_loop_run(collector->loop);
     return collector;
 }
 

@@ -1,0 +1,221 @@
+/* The process table fed with events as the BPF programs send them. */
+#include "agent/process/process_table.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/process/mapping.h"
+#include "agent/process/process_private.h"
+#include "tests/harness/check.h"
+
+enum { PID = 4000001, CHILD = 4000002, MM = 11, NEXT_MM = 12 }; /* above the kernel's highest pid */
+
+typedef struct {
+    ExecutableCache *cache;
+    ProcessTable *table;
+    unsigned n_changed, n_gone;
+} Fixture;
+
+static void
+on_changed(Process *process, void *data)
+{
+    (void)process;
+    ((Fixture *)data)->n_changed++;
+}
+
+static void
+on_gone(Process *process, void *data)
+{
+    assert_true(process->has_exited);
+    ((Fixture *)data)->n_gone++;
+}
+
+static uint32_t
+no_sequence(uint32_t pid, void *data)
+{
+    (void)pid;
+    (void)data;
+    return 0;
+}
+
+static const ProcessTableOps ops = {on_changed, on_gone, no_sequence};
+
+static int
+setup(void **state)
+{
+    Fixture *fixture = g_new0(Fixture, 1);
+    fixture->cache = executable_cache_new();
+    fixture->table = process_table_new(fixture->cache, &ops, fixture);
+    *state = fixture;
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    Fixture *fixture = *state;
+    process_table_free(fixture->table);
+    executable_cache_free(fixture->cache);
+    g_free(fixture);
+    return 0;
+}
+
+static void
+send_process(Fixture *fixture, uint16_t kind, uint32_t pid, uint32_t parent, uint64_t mm,
+             uint32_t sequence)
+{
+    struct event_process event = {.header = {.kind = kind, .pid = pid, .sequence = sequence},
+                                  .mm = mm,
+                                  .parent = parent,
+                                  .namespace_pid = pid,
+                                  .comm = "program"};
+    process_table_apply(fixture->table, &event.header);
+}
+
+static void
+send_map(Fixture *fixture, uint16_t kind, uint64_t mm, uint64_t start, uint64_t end,
+         uint32_t sequence)
+{
+    struct event_map event = {.header = {.kind = kind, .pid = PID, .sequence = sequence},
+                              .mm = mm,
+                              .start = start,
+                              .end = end};
+    process_table_apply(fixture->table, &event.header);
+}
+
+static Process *
+make_process(Fixture *fixture)
+{
+    send_process(fixture, EVENT_EXEC, PID, 0, MM, 1);
+    Process *process = process_table_find(fixture->table, PID);
+    assert_non_null(process);
+    return process;
+}
+
+static void
+test_mappings_come_and_go(void **state)
+{
+    Fixture *fixture = *state;
+    Process *process = make_process(fixture);
+    send_map(fixture, EVENT_MAP, MM, 0x1000, 0x3000, 2);
+    assert_non_null(mapping_list_find(process->mappings, 0x2fff));
+    send_map(fixture, EVENT_UNMAP, MM, 0x2000, 0x3000, 2);
+    assert_non_null(mapping_list_find(process->mappings, 0x1fff));
+    assert_null(mapping_list_find(process->mappings, 0x2000));
+    assert_int_equal(process_private(process)->sequence, 2);
+}
+
+static void
+test_exec_takes_the_mappings_announced_before(void **state)
+{
+    Fixture *fixture = *state;
+    Process *process = make_process(fixture);
+    send_map(fixture, EVENT_MAP, MM, 0x1000, 0x2000, 2);
+    send_map(fixture, EVENT_MAP, NEXT_MM, 0x5000, 0x6000, 3);
+    send_map(fixture, EVENT_MAP, NEXT_MM, 0x7000, 0x8000, 4);
+    assert_non_null(mapping_list_find(process->mappings, 0x1000));
+    assert_null(mapping_list_find(process->mappings, 0x5000));
+    send_process(fixture, EVENT_EXEC, PID, 0, NEXT_MM, 5);
+    assert_null(mapping_list_find(process->mappings, 0x1000));
+    assert_non_null(mapping_list_find(process->mappings, 0x5000));
+    assert_non_null(mapping_list_find(process->mappings, 0x7000));
+    assert_int_equal(process_private(process)->sequence, 5);
+}
+
+static void
+test_a_child_has_its_parents_mappings_as_they_were(void **state)
+{
+    Fixture *fixture = *state;
+    make_process(fixture);
+    send_map(fixture, EVENT_MAP, MM, 0x1000, 0x2000, 2);
+    send_process(fixture, EVENT_FORK, CHILD, PID, NEXT_MM, 2);
+    send_map(fixture, EVENT_MAP, MM, 0x9000, 0xa000, 3);
+    Process *child = process_table_find(fixture->table, CHILD);
+    assert_non_null(child);
+    assert_non_null(mapping_list_find(child->mappings, 0x1000));
+    assert_null(mapping_list_find(child->mappings, 0x9000));
+}
+
+static void
+test_an_exited_process_lives_while_referenced(void **state)
+{
+    Fixture *fixture = *state;
+    g_autoptr(Process) process = process_ref(make_process(fixture));
+    send_map(fixture, EVENT_MAP, MM, 0x1000, 0x2000, 2);
+    send_process(fixture, EVENT_EXIT, PID, 0, 0, 0);
+    assert_null(process_table_find(fixture->table, PID));
+    assert_int_equal(fixture->n_gone, 1);
+    assert_true(process->has_exited);
+    assert_non_null(mapping_list_find(process->mappings, 0x1000));
+}
+
+static void
+test_older_events_than_proc_are_skipped(void **state)
+{
+    Fixture *fixture = *state;
+    Process *process = make_process(fixture);
+    process_private(process)->sequence = 10;
+    send_map(fixture, EVENT_MAP, MM, 0x1000, 0x2000, 9);
+    assert_null(mapping_list_find(process->mappings, 0x1000));
+    send_map(fixture, EVENT_MAP, MM, 0x1000, 0x2000, 11);
+    assert_non_null(mapping_list_find(process->mappings, 0x1000));
+}
+
+static void
+test_running_processes_are_read_from_proc(void **state)
+{
+    Fixture *fixture = *state;
+    while (process_table_scan(fixture->table, 3))
+        continue;
+    Process *self = process_table_find(fixture->table, (uint32_t)getpid());
+    assert_non_null(self);
+    const Mapping *mapping = mapping_list_find(
+        self->mappings, (uint64_t)(uintptr_t)test_older_events_than_proc_are_skipped);
+    assert_non_null(mapping);
+    assert_non_null(mapping->executable);
+    assert_true(g_str_has_suffix(mapping->executable->path, "process_table_test"));
+    process_identify(self);
+    assert_true(g_str_has_suffix(self->executable_path, "process_table_test"));
+    assert_string_equal(self->comm, "process_table_t");
+    assert_true(self->start_time_ns > 0);
+}
+
+static void
+test_a_process_that_is_gone_is_not_kept(void **state)
+{
+    Fixture *fixture = *state;
+    g_autoptr(Process) process = process_table_get(fixture->table, PID);
+    assert_true(process->has_exited);
+    assert_null(process_table_find(fixture->table, PID));
+}
+
+static void
+test_a_sweep_drops_what_nobody_maps(void **state)
+{
+    Fixture *fixture = *state;
+    while (process_table_scan(fixture->table, 100))
+        continue;
+    guint before = executable_cache_size(fixture->cache);
+    assert_true(before > 0);
+    process_table_free(fixture->table);
+    fixture->table = process_table_new(fixture->cache, &ops, fixture);
+    executable_cache_sweep(fixture->cache);
+    assert_int_equal(executable_cache_size(fixture->cache), 0);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_mappings_come_and_go),
+        TEST(test_exec_takes_the_mappings_announced_before),
+        TEST(test_a_child_has_its_parents_mappings_as_they_were),
+        TEST(test_an_exited_process_lives_while_referenced),
+        TEST(test_older_events_than_proc_are_skipped),
+        TEST(test_running_processes_are_read_from_proc),
+        TEST(test_a_process_that_is_gone_is_not_kept),
+        TEST(test_a_sweep_drops_what_nobody_maps),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
