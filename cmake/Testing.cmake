@@ -27,6 +27,9 @@ function(cresset_test name)
   endif()
 endfunction()
 
+# Builds every fuzz program.
+add_custom_target(fuzzers)
+
 # cresset_fuzz(NOUN LIBS ...): tests/fuzz/NOUN_fuzz.c with LLVMFuzzerTestOneInput.
 # With CRESSET_FUZZ it is a libFuzzer program; otherwise the same file is linked with a main that
 # replays the corpus tests/fuzz/corpus/NOUN, and that replay is a ctest.
@@ -44,6 +47,7 @@ function(cresset_fuzz noun)
   endif()
   target_link_libraries(${name} PRIVATE cresset_flags ${A_LIBS} PkgConfig::GLIB)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
+  add_dependencies(fuzzers ${name})
 endfunction()
 
 # cresset_script_test(NAME SCRIPT path [ARGS ...] [LABELS ...] [TIMEOUT seconds] [LOCK name]): a Python

@@ -53,7 +53,7 @@ elf_file_read(const ElfFile *elf, uint64_t offset, void *buffer, size_t size, GE
                          "ELF file of %" G_GUINT64_FORMAT
                          " bytes has no %zu bytes at %" G_GUINT64_FORMAT,
                          elf->size, size, offset);
-    if (elf->fd >= 0)
+    if (elf->memory == NULL)
         return read_descriptor(elf->fd, offset, buffer, size, error);
     if (size > 0)
         memcpy(buffer, elf->memory + offset, size);

@@ -363,7 +363,8 @@ split_profile(PrepareContext *context, const GArray *labels, PreparedProfile *pr
                    .plain_group = NO_GROUP,
                    .error = error};
     g_autoptr(GArray) groups = split.groups = g_array_new(FALSE, FALSE, sizeof(Group));
-    g_autoptr(GArray) pairs = split.pairs = g_array_new(FALSE, FALSE, sizeof(Pair));
+    g_autoptr(GArray) pairs = g_array_new(FALSE, FALSE, sizeof(Pair));
+    split.pairs = pairs;
     g_array_set_clear_func(groups, clear_group);
     split.sample_group =
         arena_alloc_array(context->arena, profile->n_samples, sizeof *split.sample_group);

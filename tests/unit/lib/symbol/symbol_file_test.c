@@ -118,7 +118,7 @@ static int
 tear_down(void **state)
 {
     (void)state;
-    g_autofree char *out = run("rm -rf \"$PWD\"");
+    g_free(run("rm -rf \"$PWD\""));
     return 0;
 }
 
