@@ -113,6 +113,7 @@ static void
 export_window(Exporter *exporter, const Window *window)
 {
     gint64 start_us = g_get_monotonic_time();
+    profile_writer_begin(exporter->writer, window);
     for (guint i = 0; i < window->processes->len; i++) {
         const WindowProcess *process = window->processes->pdata[i];
         Part part = {exporter, process};

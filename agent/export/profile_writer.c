@@ -58,18 +58,47 @@ profile_writer_free(ProfileWriter *writer)
 }
 
 static void
+add_query(ProfileWriter *writer, const WindowProcess *process, const WindowFrame *frame)
+{
+    SymbolQuery query = {.kind = frame->kind,
+                         .pid = process->pid,
+                         .namespace_pid = process->namespace_pid,
+                         .executable = frame->executable,
+                         .address = frame->address};
+    g_array_append_val(writer->queries, query);
+}
+
+static void
+resolve_queries(ProfileWriter *writer)
+{
+    symbolizer_resolve(writer->symbolizer, (SymbolQuery *)(void *)writer->queries->data,
+                       writer->queries->len);
+}
+
+void
+profile_writer_begin(ProfileWriter *writer, const Window *window)
+{
+    symbolizer_begin(writer->symbolizer);
+    g_array_set_size(writer->queries, 0);
+    for (guint i = 0; i < window->processes->len; i++) {
+        const WindowProcess *process = window->processes->pdata[i];
+        for (guint k = 0; k < process->frames->len; k++) {
+            const WindowFrame *frame = &g_array_index(process->frames, WindowFrame, k);
+            if (frame->kind != FRAME_ANON)
+                add_query(writer, process, frame);
+        }
+    }
+    resolve_queries(writer);
+}
+
+/* Finds all but JIT code in the cache, where profile_writer_begin has put it. */
+static void
 resolve(ProfileWriter *writer)
 {
-    const WindowProcess *process = writer->process;
-    guint n = process->frames->len;
-    g_array_set_size(writer->queries, n);
-    SymbolQuery *queries = (SymbolQuery *)(void *)writer->queries->data;
-    for (guint i = 0; i < n; i++) {
-        const WindowFrame *frame = &g_array_index(process->frames, WindowFrame, i);
-        queries[i] = (SymbolQuery){
-            .kind = frame->kind, .executable = frame->executable, .address = frame->address};
-    }
-    symbolizer_resolve(writer->symbolizer, process->pid, process->namespace_pid, queries, n);
+    g_array_set_size(writer->queries, 0);
+    for (guint i = 0; i < writer->process->frames->len; i++)
+        add_query(writer, writer->process, &g_array_index(writer->process->frames, WindowFrame, i));
+    resolve_queries(writer);
 }
 
 /* Gathers what the mappings say, before the first of them is written. */

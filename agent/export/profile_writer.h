@@ -23,6 +23,10 @@ typedef struct ProfileWriter ProfileWriter;
 ProfileWriter *profile_writer_new(Symbolizer *symbolizer, int64_t period_ns);
 void profile_writer_free(ProfileWriter *writer);
 
+/* Looks up the addresses of all processes of a window, each file once. To be called before the
+ * profiles of the window are written. */
+void profile_writer_begin(ProfileWriter *writer, const Window *window);
+
 /* Called for each part, mostly once; `pprof` is plain and borrowed. */
 typedef void (*ProfilePartFunc)(const uint8_t *pprof, size_t size, void *data);
 

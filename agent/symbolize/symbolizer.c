@@ -16,9 +16,9 @@ enum {
 struct Symbolizer {
     SymbolizeChild child;
     SymbolCache *cache;
-    GHashTable *strikes; /* file id (uint64_t) → count */
-    GPtrArray *missing;  /* SymbolQuery, borrowed during one call */
-    GArray *addresses;   /* uint64_t of one request */
+    GHashTable *strikes;           /* file id (uint64_t) → count */
+    GPtrArray *missing, *repeated; /* SymbolQuery, borrowed during one call */
+    GArray *addresses;             /* uint64_t of one request */
     atomic_ullong hits, misses, starts, failures, bad_files, cache_bytes;
     atomic_uint child_pid;
 };
@@ -34,6 +34,7 @@ symbolizer_new(const SymbolizerConfig *config)
         symbol_cache_new(config->cache_bytes > 0 ? config->cache_bytes : CACHE_BYTES_DEFAULT);
     symbolizer->strikes = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
     symbolizer->missing = g_ptr_array_new();
+    symbolizer->repeated = g_ptr_array_new();
     symbolizer->addresses = g_array_new(FALSE, FALSE, sizeof(uint64_t));
     return symbolizer;
 }
@@ -47,16 +48,18 @@ symbolizer_free(Symbolizer *symbolizer)
     symbol_cache_free(symbolizer->cache);
     g_hash_table_unref(symbolizer->strikes);
     g_ptr_array_unref(symbolizer->missing);
+    g_ptr_array_unref(symbolizer->repeated);
     g_array_unref(symbolizer->addresses);
     g_free(symbolizer);
 }
 
+/* What the address is looked up in. JIT code: one id per process, above all ids of files. */
 static uint64_t
 query_file(const SymbolQuery *query)
 {
     if (query->kind == FRAME_KERNEL)
         return KERNEL_ID;
-    return query->kind == FRAME_FILE && query->executable != NULL ? query->executable->id : 0;
+    return query->kind == FRAME_FILE ? query->executable->id : 1ull << 63 | query->pid;
 }
 
 static int
@@ -149,23 +152,21 @@ ask(Symbolizer *symbolizer, MessageRequest *request, SymbolQuery **queries)
     }
 }
 
+/* Asks for addresses of one file, all different. */
 static void
-ask_in_portions(Symbolizer *symbolizer, uint32_t pid, uint32_t namespace_pid, SymbolQuery **queries,
-                guint n)
+ask_in_portions(Symbolizer *symbolizer, SymbolQuery **queries, guint n)
 {
     const SymbolQuery *first = queries[0];
     bool is_file = first->kind == FRAME_FILE;
-    /* A JIT process is struck on its own account, above all ids of files. */
-    uint64_t id = first->kind == FRAME_ANON ? 1ull << 63 | pid : query_file(first);
     for (guint done = 0; done < n;) {
         guint portion = MIN(n - done, MESSAGE_ADDRESSES_MAX);
         g_array_set_size(symbolizer->addresses, 0);
         for (guint i = 0; i < portion; i++)
             g_array_append_val(symbolizer->addresses, queries[done + i]->address);
         MessageRequest request = {.kind = message_kind(first),
-                                  .file_id = id,
-                                  .pid = pid,
-                                  .namespace_pid = namespace_pid,
+                                  .file_id = query_file(first),
+                                  .pid = first->pid,
+                                  .namespace_pid = first->namespace_pid,
                                   .fd = is_file ? first->executable->fd : -1,
                                   .path = is_file ? first->executable->path : NULL,
                                   .addresses =
@@ -176,11 +177,44 @@ ask_in_portions(Symbolizer *symbolizer, uint32_t pid, uint32_t namespace_pid, Sy
     }
 }
 
+/* Takes the queries that repeat an address out of a sorted group and returns how many different
+ * ones remain. */
+static guint
+part_repeated(Symbolizer *symbolizer, SymbolQuery **group, guint n)
+{
+    guint n_different = 1;
+    g_ptr_array_set_size(symbolizer->repeated, 0);
+    for (guint i = 1; i < n; i++) {
+        if (group[i]->address == group[n_different - 1]->address)
+            g_ptr_array_add(symbolizer->repeated, group[i]);
+        else
+            group[n_different++] = group[i];
+    }
+    return n_different;
+}
+
+static void
+resolve_group(Symbolizer *symbolizer, SymbolQuery **group, guint n)
+{
+    guint n_different = part_repeated(symbolizer, group, n);
+    symbolizer->misses += n_different;
+    ask_in_portions(symbolizer, group, n_different);
+    for (guint i = 0; i < symbolizer->repeated->len; i++) {
+        SymbolQuery *query = symbolizer->repeated->pdata[i];
+        (void)symbol_cache_find(symbolizer->cache, query_file(query), query->address,
+                                &query->lines);
+    }
+}
+
 void
-symbolizer_resolve(Symbolizer *symbolizer, uint32_t pid, uint32_t namespace_pid,
-                   SymbolQuery *queries, size_t n)
+symbolizer_begin(Symbolizer *symbolizer)
 {
     symbol_cache_begin(symbolizer->cache);
+}
+
+void
+symbolizer_resolve(Symbolizer *symbolizer, SymbolQuery *queries, size_t n)
+{
     GPtrArray *missing = symbolizer->missing;
     g_ptr_array_set_size(missing, 0);
     for (size_t i = 0; i < n; i++) {
@@ -193,14 +227,13 @@ symbolizer_resolve(Symbolizer *symbolizer, uint32_t pid, uint32_t namespace_pid,
             g_ptr_array_add(missing, query);
     }
     symbolizer->hits += n - missing->len;
-    symbolizer->misses += missing->len;
     g_ptr_array_sort(missing, compare_queries);
     for (guint first = 0, end; first < missing->len; first = end) {
         SymbolQuery **group = (SymbolQuery **)missing->pdata + first;
         for (end = first + 1; end < missing->len; end++)
             if (query_file(missing->pdata[end]) != query_file(group[0]))
                 break;
-        ask_in_portions(symbolizer, pid, namespace_pid, group, end - first);
+        resolve_group(symbolizer, group, end - first);
     }
     symbolizer->cache_bytes = symbol_cache_bytes(symbolizer->cache);
 }

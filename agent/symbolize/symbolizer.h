@@ -20,19 +20,23 @@ typedef struct {
 Symbolizer *symbolizer_new(const SymbolizerConfig *config);
 void symbolizer_free(Symbolizer *symbolizer);
 
-/* One address to resolve. `address` is already what is to be looked up (of a return address: minus
- * 1). Filled in: `lines`, without any when nothing is known. */
+/* One address to resolve, of a process whose ids are used to find debug files in its root folder
+ * and its perf map. `address` is already what is to be looked up (of a return address: minus 1).
+ * Filled in: `lines`, without any when nothing is known. */
 typedef struct {
     FrameKind kind;
+    uint32_t pid, namespace_pid;
     Executable *executable; /* FRAME_FILE only; borrowed */
     uint64_t address;
     CachedLines lines;
 } SymbolQuery;
 
-/* Resolves the addresses of one process. Results hold until the next call. Never fails: a file that
- * kills or hangs the symbolizer twice is left without symbols for good, and counted. */
-void symbolizer_resolve(Symbolizer *symbolizer, uint32_t pid, uint32_t namespace_pid,
-                        SymbolQuery *queries, size_t n);
+/* Starts a unit of work: results hold from now until the next call of this. */
+void symbolizer_begin(Symbolizer *symbolizer);
+/* Resolves addresses of any processes; the more at once, the better, because a file is opened once
+ * for all of them. Never fails: a file that kills or hangs the symbolizer twice is left without
+ * symbols for good, and counted. */
+void symbolizer_resolve(Symbolizer *symbolizer, SymbolQuery *queries, size_t n);
 
 /* Line `i` of an answer, with its strings by symbolizer_text. */
 const CachedLine *symbolizer_line(const Symbolizer *symbolizer, CachedLines lines, uint32_t i);

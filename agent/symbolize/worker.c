@@ -33,6 +33,7 @@ typedef struct {
     uint64_t id;
     int fd;
     SymbolFile *file; /* NULL: not an ELF file */
+    size_t bytes;     /* memory that reading it has taken so far */
 } OpenFile;
 
 typedef struct {
@@ -142,12 +143,28 @@ heap_bytes(void)
     return info.uordblks + info.hblkhd;
 }
 
+static GList *
+largest_file(Worker *worker)
+{
+    GList *largest = worker->files.head;
+    for (GList *link = largest; link != NULL; link = link->next)
+        if (((OpenFile *)link->data)->bytes > ((OpenFile *)largest->data)->bytes)
+            largest = link;
+    return largest;
+}
+
+/* Over the number of files the least recently used goes, over the memory the largest: one file with
+ * much debug information must not push out the small tables of all others. */
 static void
 drop_files(Worker *worker, size_t bytes_kept, guint files_kept)
 {
-    while (worker->files.length > files_kept ||
-           (worker->files.length > 0 && heap_bytes() > bytes_kept))
+    while (worker->files.length > files_kept)
         open_file_free(g_queue_pop_head(&worker->files));
+    while (worker->files.length > 0 && heap_bytes() > bytes_kept) {
+        GList *largest = largest_file(worker);
+        open_file_free(largest->data);
+        g_queue_delete_link(&worker->files, largest);
+    }
 }
 
 /* The vDSO of this process is the one of all 64-bit processes. */
@@ -185,7 +202,7 @@ open_executable(const Request *request)
     return symbol_file_new(&options, NULL);
 }
 
-static SymbolFile *
+static OpenFile *
 find_file(Worker *worker, Request *request)
 {
     for (GList *link = worker->files.head; link != NULL; link = link->next) {
@@ -194,7 +211,7 @@ find_file(Worker *worker, Request *request)
             continue;
         g_queue_unlink(&worker->files, link);
         g_queue_push_tail_link(&worker->files, link);
-        return open->file;
+        return open;
     }
     drop_files(worker, WORKER_CACHE_MAX, FILES_MAX - 1);
     OpenFile *open = g_new0(OpenFile, 1);
@@ -203,17 +220,20 @@ find_file(Worker *worker, Request *request)
     open->fd = request->fd;
     request->fd = -1;
     g_queue_push_tail(&worker->files, open);
-    return open->file;
+    return open;
 }
 
 static void
 resolve_file(Worker *worker, Request *request)
 {
-    SymbolFile *file = find_file(worker, request);
+    size_t before = heap_bytes();
+    OpenFile *open = find_file(worker, request);
     SymbolLine lines[SYMBOL_LINES_MAX];
-    for (uint32_t i = 0; file != NULL && i < request->head.n_addresses; i++)
+    for (uint32_t i = 0; open->file != NULL && i < request->head.n_addresses; i++)
         reply_builder_add(worker->builder, lines,
-                          symbol_file_find(file, request->addresses[i], lines));
+                          symbol_file_find(open->file, request->addresses[i], lines));
+    size_t after = heap_bytes();
+    open->bytes += after > before ? after - before : 0;
 }
 
 static void

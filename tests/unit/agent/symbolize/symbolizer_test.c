@@ -58,6 +58,16 @@ own_query(Executable *executable)
                          .address = own_address((const void *)fixture_function) + 1};
 }
 
+/* One unit of work, all of it for this process. */
+static void
+resolve(Symbolizer *symbolizer, SymbolQuery *queries, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        queries[i].pid = queries[i].namespace_pid = (uint32_t)getpid();
+    symbolizer_begin(symbolizer);
+    symbolizer_resolve(symbolizer, queries, n);
+}
+
 static void
 check_name(Symbolizer *symbolizer, const SymbolQuery *query, const char *expected)
 {
@@ -78,7 +88,7 @@ test_names_and_lines(void **state)
     Executable executable = own_executable(1);
     for (int round = 0; round < 2; round++) {
         SymbolQuery query = own_query(&executable);
-        symbolizer_resolve(symbolizer, (uint32_t)getpid(), 1, &query, 1);
+        resolve(symbolizer, &query, 1);
         check_name(symbolizer, &query, "fixture_function");
         const CachedLine *line = symbolizer_line(symbolizer, query.lines, 0);
         size_t length;
@@ -95,6 +105,21 @@ test_names_and_lines(void **state)
 }
 
 static void
+test_an_address_asked_for_twice_at_once(void **state)
+{
+    (void)state;
+    SymbolizerConfig config = {.deadline_ms = 30000};
+    g_autoptr(Symbolizer) symbolizer = symbolizer_new(&config);
+    Executable executable = own_executable(1);
+    SymbolQuery queries[] = {own_query(&executable), own_query(&executable),
+                             own_query(&executable)};
+    resolve(symbolizer, queries, 3);
+    for (int i = 0; i < 3; i++)
+        check_name(symbolizer, &queries[i], "fixture_function");
+    close(executable.fd);
+}
+
+static void
 test_a_killed_process_is_started_again(void **state)
 {
     (void)state;
@@ -102,14 +127,14 @@ test_a_killed_process_is_started_again(void **state)
     g_autoptr(Symbolizer) symbolizer = symbolizer_new(&config);
     Executable first = own_executable(1), second = own_executable(2);
     SymbolQuery query = own_query(&first);
-    symbolizer_resolve(symbolizer, (uint32_t)getpid(), 1, &query, 1);
+    resolve(symbolizer, &query, 1);
     pid_t child = (pid_t)symbolizer_child_pid(symbolizer);
     assert_true(child > 0);
     assert_int_equal(kill(child, SIGKILL), 0);
     siginfo_t info;
     assert_int_equal(waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT), 0);
     query = own_query(&second);
-    symbolizer_resolve(symbolizer, (uint32_t)getpid(), 1, &query, 1);
+    resolve(symbolizer, &query, 1);
     check_name(symbolizer, &query, "fixture_function");
     SymbolizerCounts counts;
     symbolizer_get_counts(symbolizer, &counts);
@@ -132,7 +157,7 @@ check_hopeless(const char *script)
     Executable executable = own_executable(1);
     for (int round = 0; round < 3; round++) {
         SymbolQuery query = own_query(&executable);
-        symbolizer_resolve(symbolizer, (uint32_t)getpid(), 1, &query, 1);
+        resolve(symbolizer, &query, 1);
         assert_int_equal(query.lines.n, 0);
     }
     SymbolizerCounts counts;
@@ -173,12 +198,12 @@ test_a_file_that_lies_stays_without_symbols(void **state)
         assert_true(g_file_set_contents(path, copy, (gssize)size, NULL));
         Executable liar = {.id = 100 + i, .fd = open(path, O_RDONLY | O_CLOEXEC), .path = path};
         SymbolQuery query = own_query(&liar);
-        symbolizer_resolve(symbolizer, (uint32_t)getpid(), 1, &query, 1);
+        resolve(symbolizer, &query, 1);
         close(liar.fd);
     }
     Executable honest = own_executable(1);
     SymbolQuery query = own_query(&honest);
-    symbolizer_resolve(symbolizer, (uint32_t)getpid(), 1, &query, 1);
+    resolve(symbolizer, &query, 1);
     check_name(symbolizer, &query, "fixture_function");
     close(honest.fd);
 }
@@ -198,14 +223,14 @@ test_kernel_vdso_and_jit_addresses(void **state)
         {.kind = FRAME_KERNEL, .address = UINT64_MAX},
         {.kind = FRAME_FILE, .executable = &vdso, .address = 0x1},
     };
-    symbolizer_resolve(symbolizer, (uint32_t)getpid(), (uint32_t)getpid(), queries, 4);
+    resolve(symbolizer, queries, 4);
     check_name(symbolizer, &queries[0], "jit::hot_loop");
     assert_int_equal(queries[1].lines.n, 0);
     assert_int_equal(queries[2].lines.n, 0);
     assert_int_equal(queries[3].lines.n, 0);
     /* The code was replaced: the map is read again. */
     assert_true(g_file_set_contents(map, "7000000 100 a\n7000000 20 jit::new_loop\n", -1, NULL));
-    symbolizer_resolve(symbolizer, (uint32_t)getpid(), (uint32_t)getpid(), queries, 1);
+    resolve(symbolizer, queries, 1);
     check_name(symbolizer, &queries[0], "jit::new_loop");
     unlink(map);
 }
@@ -236,6 +261,7 @@ main(int argc, char **argv)
         return worker_main(WORKER_FD);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names_and_lines),
+        cmocka_unit_test(test_an_address_asked_for_twice_at_once),
         cmocka_unit_test(test_a_killed_process_is_started_again),
         cmocka_unit_test(test_a_file_that_is_too_much_is_given_up),
         cmocka_unit_test(test_a_file_that_lies_stays_without_symbols),
