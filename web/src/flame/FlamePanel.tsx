@@ -1,6 +1,6 @@
 // The flame graph with its table, search, sandwich and menu. The state lives in the address.
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
-import { formatShare, formatValue } from '../state/format';
+import { formatExact, formatShare, formatValue } from '../state/format';
 import type { ExploreState } from '../state/url';
 import { copyText } from '../ui/clipboard';
 import { Icon } from '../ui/icons';
@@ -156,7 +156,7 @@ function FlameToolbar({ columns, state, set, search, layout, focus, total, copie
           {columns.label.length.toLocaleString('en-US')} largest frames · more
         </button>
       )}
-      <span className="total" title={`${total.toLocaleString('en-US')} ${meta.unit}`}>Total {formatValue(total, meta.unit)}</span>
+      <span className="total" title={formatExact(total, meta.unit)}>Total {formatValue(total, meta.unit)}</span>
       <Choices label="Panes" value={state.split} onChange={(split) => set({ split }, true)}
         choices={[
           { value: 'table', text: 'Table only', icon: 'table' },
@@ -210,7 +210,9 @@ function SearchBox({ value, onChange }: { value: string; onChange: (text: string
 
 function Breadcrumbs(props: { layout: Layout; names: string[]; focus: number; total: number; unit: string; onFocus: (id: number) => void }) {
   const { layout, names, focus, total, unit, onFocus } = props;
-  if (focus <= 0) return null;
+  const whole = <span className="crumb-share">{formatValue(layout.width[focus] ?? 0, unit)} · {formatShare(layout.width[focus] ?? 0, total)}</span>;
+  // The bar stays when nothing is zoomed, so that frames do not jump away below the mouse.
+  if (focus <= 0) return <nav className="breadcrumbs idle" aria-label="Zoomed frame"><span>Whole profile</span>{whole}</nav>;
   const path = pathTo(layout, focus);
   const tail = path.length > 6 ? path.slice(-4) : path.slice(1);
   return (
@@ -227,7 +229,7 @@ function Breadcrumbs(props: { layout: Layout; names: string[]; focus: number; to
           </li>
         ))}
       </ol>
-      <span className="crumb-share">{formatValue(layout.width[focus]!, unit)} · {formatShare(layout.width[focus]!, total)}</span>
+      {whole}
     </nav>
   );
 }
