@@ -39,6 +39,7 @@ block_file_free(BlockFile *file)
         file->disk->ops->close(file->disk, file->fd);
     g_array_unref(file->table);
     wire_clear(&file->scratch);
+    XXH3_freeState(file->hash);
     g_free(file->path);
     g_free(file);
 }
@@ -86,7 +87,7 @@ compress(BlockFile *file, const Wire *raw)
 }
 
 bool
-block_file_add(BlockFile *file, const BlockSectionKind *kind, const Wire *raw, GError **error)
+block_file_begin(BlockFile *file, const BlockSectionKind *kind, GError **error)
 {
     if (!align(file, error))
         return false;
@@ -95,19 +96,47 @@ block_file_add(BlockFile *file, const BlockSectionKind *kind, const Wire *raw, G
         .codec = BLOCK_RAW,
         .dataset = kind->dataset,
         .offset = file->size,
-        .raw_size = raw->size,
         .first_ns = kind->first_ns,
         .last_ns = kind->last_ns,
     };
-    const Wire *stored = raw;
-    if (kind->codec == BLOCK_ZSTD && compress(file, raw)) {
-        entry.codec = BLOCK_ZSTD;
-        stored = &file->scratch;
-    }
-    entry.stored_size = stored->size;
-    entry.hash = XXH3_64bits(stored->data, stored->size);
     g_array_append_val(file->table, entry);
-    return write_at_end(file, stored->data, stored->size, error);
+    if (file->hash == NULL)
+        file->hash = XXH3_createState();
+    XXH3_64bits_reset(file->hash);
+    return true;
+}
+
+bool
+block_file_append(BlockFile *file, const void *data, size_t size, GError **error)
+{
+    if (size == 0)
+        return true;
+    XXH3_64bits_update(file->hash, data, size);
+    return write_at_end(file, data, size, error);
+}
+
+void
+block_file_end(BlockFile *file)
+{
+    BlockEntry *entry = &g_array_index(file->table, BlockEntry, file->table->len - 1);
+    entry->stored_size = entry->raw_size = file->size - entry->offset;
+    entry->hash = XXH3_64bits_digest(file->hash);
+}
+
+bool
+block_file_add(BlockFile *file, const BlockSectionKind *kind, const Wire *raw, GError **error)
+{
+    if (!block_file_begin(file, kind, error))
+        return false;
+    bool is_packed = kind->codec == BLOCK_ZSTD && compress(file, raw);
+    const Wire *stored = is_packed ? &file->scratch : raw;
+    if (!block_file_append(file, stored->data, stored->size, error))
+        return false;
+    block_file_end(file);
+    BlockEntry *entry = &g_array_index(file->table, BlockEntry, file->table->len - 1);
+    entry->codec = is_packed ? BLOCK_ZSTD : BLOCK_RAW;
+    entry->raw_size = raw->size;
+    return true;
 }
 
 bool

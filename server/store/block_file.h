@@ -15,6 +15,7 @@ typedef struct {
     uint64_t size;
     GArray *table; /* BlockEntry */
     Wire scratch;
+    struct XXH3_state_s *hash; /* of the section being written piece by piece */
 } BlockFile;
 
 /* Creates `path`, replacing what an earlier try left. */
@@ -30,6 +31,10 @@ typedef struct {
 } BlockSectionKind;
 
 bool block_file_add(BlockFile *file, const BlockSectionKind *kind, const Wire *raw, GError **error);
+/* The same for a large RAW section, piece by piece. */
+bool block_file_begin(BlockFile *file, const BlockSectionKind *kind, GError **error);
+bool block_file_append(BlockFile *file, const void *data, size_t size, GError **error);
+void block_file_end(BlockFile *file);
 /* Writes table and tail and makes the content durable. */
 bool block_file_finish(BlockFile *file, GError **error);
 

@@ -54,6 +54,7 @@ typedef enum {
     BLOCK_MAPPINGS = 10,
     BLOCK_LOCATIONS = 11,
     BLOCK_NODES = 12,
+    BLOCK_GROUPS = 13,
 } BlockSectionType;
 
 typedef enum { BLOCK_RAW = 0, BLOCK_ZSTD = 1 } BlockCodec;
@@ -81,7 +82,7 @@ typedef struct {
 _Static_assert(sizeof(BlockTail) == 32, "file format");
 
 typedef struct {
-    uint64_t offset; /* from the start of the section */
+    uint64_t offset; /* in SAMPLES */
     uint32_t size, first_row, n_rows, n_samples, min_node, max_node;
     int64_t first_ns, last_ns;
     int64_t value_base; /* values are value_base + value_scale × stored */

@@ -172,12 +172,11 @@ scale_values(Group *group, BlockGroup *entry)
     entry->value_scale = scale;
 }
 
-/* Appends block offsets and blocks to `body`. */
+/* Writes block offsets and blocks to the empty `body`. */
 static void
 put_group(Wire *body, Group *group, BlockGroup *entry)
 {
     scale_values(group, entry);
-    entry->offset = body->size;
     entry->n_samples = group->n;
     entry->min_node = group->n > 0 ? UINT32_MAX : 0;
     for (uint32_t i = 0; i < group->n; i++) {
@@ -187,12 +186,12 @@ put_group(Wire *body, Group *group, BlockGroup *entry)
     uint32_t n_blocks = (group->n + PFOR_COUNT - 1) / PFOR_COUNT;
     wire_push(body, n_blocks * sizeof(uint32_t));
     for (uint32_t i = 0; i < n_blocks; i++) {
-        uint32_t start = (uint32_t)(body->size - entry->offset), at = i * PFOR_COUNT;
-        memcpy(body->data + entry->offset + i * sizeof start, &start, sizeof start);
+        uint32_t start = (uint32_t)body->size, at = i * PFOR_COUNT;
+        memcpy(body->data + i * sizeof start, &start, sizeof start);
         pfor_encode(body, group->nodes + at, group->scaled + at,
                     MIN(group->n - at, (uint32_t)PFOR_COUNT));
     }
-    entry->size = (uint32_t)(body->size - entry->offset);
+    entry->size = (uint32_t)body->size;
     group->n = 0;
 }
 
@@ -218,41 +217,44 @@ is_group_end(const HeadView *view, const BlockOrder *order, const BlockGroup *en
             strcmp(type_of(view, first), type_of(view, next)) != 0);
 }
 
-static bool
-put_groups(Wire *body, const HeadView *view, const BlockOrder *order, GArray *entries,
-           GError **error)
+/* Fills a group with rows from `row` on; returns the row behind it, or 0 when one is broken. */
+static uint32_t
+fill_group(Group *group, BlockGroup *entry, uint32_t row, const HeadView *view,
+           const BlockOrder *order, GError **error)
 {
-    Group group = {0};
-    bool is_ok = true;
-    for (uint32_t row = 0; row < view->n_rows && is_ok;) {
-        BlockGroup entry = {.first_row = row, .first_ns = INT64_MAX, .last_ns = INT64_MIN};
-        do {
-            const HeadRow *from = &view->rows[order->rows.old[row++]];
-            entry.first_ns = MIN(entry.first_ns, from->time_ns);
-            entry.last_ns = MAX(entry.last_ns, from->time_ns);
-            is_ok = add_row(&group, from, order, error);
-        } while (is_ok && !is_group_end(view, order, &entry, group.n, row));
-        entry.n_rows = row - entry.first_row;
-        put_group(body, &group, &entry);
-        g_array_append_val(entries, entry);
-    }
-    group_clear(&group);
-    return is_ok;
+    *entry = (BlockGroup){.first_row = row, .first_ns = INT64_MAX, .last_ns = INT64_MIN};
+    do {
+        const HeadRow *from = &view->rows[order->rows.old[row++]];
+        entry->first_ns = MIN(entry->first_ns, from->time_ns);
+        entry->last_ns = MAX(entry->last_ns, from->time_ns);
+        if (!add_row(group, from, order, error))
+            return 0;
+    } while (!is_group_end(view, order, entry, group->n, row));
+    entry->n_rows = row - entry->first_row;
+    return row;
 }
 
 bool
-block_put_samples(Wire *out, const HeadView *view, const BlockOrder *order, GError **error)
+block_put_samples(BlockFile *file, Wire *groups, const HeadView *view, const BlockOrder *order,
+                  GError **error)
 {
-    g_autoptr(GArray) entries = g_array_new(FALSE, FALSE, sizeof(BlockGroup));
+    Group group = {0};
     Wire body = {0};
-    bool is_ok = put_groups(&body, view, order, entries, error);
-    uint64_t head = 8 + entries->len * sizeof(BlockGroup);
-    for (unsigned i = 0; i < entries->len; i++)
-        g_array_index(entries, BlockGroup, i).offset += head;
-    wire_put_u32(out, entries->len);
-    wire_put_u32(out, 0);
-    wire_put(out, entries->data, entries->len * sizeof(BlockGroup));
-    wire_put(out, body.data, body.size);
+    bool is_ok = true;
+    uint64_t offset = 0;
+    for (uint32_t row = 0; row < view->n_rows && is_ok; offset += body.size) {
+        BlockGroup entry;
+        row = fill_group(&group, &entry, row, view, order, error);
+        is_ok = row > 0;
+        if (!is_ok)
+            break;
+        body.size = 0;
+        entry.offset = offset;
+        put_group(&body, &group, &entry);
+        wire_put(groups, &entry, sizeof entry);
+        is_ok = block_file_append(file, body.data, body.size, error);
+    }
+    group_clear(&group);
     wire_clear(&body);
     return is_ok;
 }

@@ -12,8 +12,8 @@ typedef struct {
     StoreSeries *series;
     StoreRowView *rows;
     uint64_t *first_sample; /* per row, and the end */
-    BlockSection ids, samples;
-    const BlockGroup *groups; /* within samples */
+    BlockSection ids, samples, directory;
+    const BlockGroup *groups; /* the directory */
     uint32_t n_groups;
     BlockSymbols *symbols;
 } Opened;
@@ -141,17 +141,16 @@ are_groups_valid(const Opened *opened)
 static bool
 load_samples(Opened *opened, Block *block, uint32_t dataset, GError **error)
 {
-    if (!block_section_read(block, BLOCK_SAMPLES, dataset, &opened->samples, error))
+    if (!block_section_read(block, BLOCK_SAMPLES, dataset, &opened->samples, error) ||
+        !block_section_read(block, BLOCK_GROUPS, dataset, &opened->directory, error))
         return false;
-    Scan scan = scan_of(opened->samples.data, opened->samples.size);
-    opened->n_groups = scan_u32(&scan);
-    scan_u32(&scan);
-    const uint8_t *groups = scan_bytes(&scan, opened->n_groups * sizeof(BlockGroup));
-    /* Raw sections lie at multiples of 64 in the mapped file: the entries are aligned. */
-    opened->groups = (const BlockGroup *)(const void *)groups;
-    if (groups == NULL || (uintptr_t)groups % _Alignof(BlockGroup) != 0 ||
-        !are_groups_valid(opened))
-        return not_valid(BLOCK_SAMPLES, dataset, error);
+    size_t size = opened->directory.size;
+    /* Sections lie at multiples of 64 in the mapped file: the entries are aligned. */
+    opened->groups = (const BlockGroup *)(const void *)opened->directory.data;
+    opened->n_groups = (uint32_t)(size / sizeof(BlockGroup));
+    if (size % sizeof(BlockGroup) != 0 ||
+        (uintptr_t)opened->directory.data % _Alignof(BlockGroup) != 0 || !are_groups_valid(opened))
+        return not_valid(BLOCK_GROUPS, dataset, error);
     return true;
 }
 
@@ -210,6 +209,7 @@ close_dataset(Opened *opened)
     g_free(opened->first_sample);
     block_section_clear(&opened->ids);
     block_section_clear(&opened->samples);
+    block_section_clear(&opened->directory);
     block_symbols_free(opened->symbols);
 }
 

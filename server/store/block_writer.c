@@ -120,6 +120,18 @@ write_rows(const Target *target, const BlockOrder *order, BlockSectionType type,
     return flush(target, type, type == BLOCK_ROW_IDS ? BLOCK_RAW : BLOCK_ZSTD, error);
 }
 
+static bool
+write_samples(const Target *target, const BlockOrder *order, GError **error)
+{
+    BlockSectionKind kind = {BLOCK_SAMPLES, BLOCK_RAW, target->dataset, target->view->first_ns,
+                             target->view->last_ns};
+    if (!block_file_begin(target->file, &kind, error) ||
+        !block_put_samples(target->file, target->raw, target->view, order, error))
+        return false;
+    block_file_end(target->file);
+    return flush(target, BLOCK_GROUPS, BLOCK_RAW, error);
+}
+
 /* What a flame graph reads stands first and together. */
 static bool
 write_dataset(const Target *target, const BlockOrder *order, GError **error)
@@ -129,8 +141,7 @@ write_dataset(const Target *target, const BlockOrder *order, GError **error)
            write_symbols(target, order, BLOCK_NODE_MAP, block_put_node_map, error) &&
            write_rows(target, order, BLOCK_SERIES, block_put_series, error) &&
            write_rows(target, order, BLOCK_ROWS, block_put_rows, error) &&
-           block_put_samples(target->raw, target->view, order, error) &&
-           flush(target, BLOCK_SAMPLES, BLOCK_RAW, error) &&
+           write_samples(target, order, error) &&
            write_rows(target, order, BLOCK_ROW_IDS, block_put_row_ids, error) &&
            write_symbols(target, order, BLOCK_FUNCTIONS, block_put_functions, error) &&
            write_symbols(target, order, BLOCK_MAPPINGS, block_put_mappings, error) &&

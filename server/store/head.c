@@ -117,6 +117,8 @@ head_find_dataset(Head *head, const char *tenant, const char *service)
 const uint8_t *
 head_keep_bytes(Head *head, const uint8_t *bytes, size_t size)
 {
+    if (size == 0)
+        return (const uint8_t *)"";
     if (size > head->chunk_left) {
         size_t chunk_size = MAX((size_t)HEAD_CHUNK_SIZE, size);
         head->chunk_at = g_malloc(chunk_size);

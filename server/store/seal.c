@@ -1,3 +1,4 @@
+#include <malloc.h>
 #include <string.h>
 
 #include "lib/base/error.h"
@@ -149,7 +150,7 @@ void *
 store_seal_run(void *data)
 {
     Store *store = data;
-    for (Head *head; (head = take_head(store)) != NULL; head_unref(head)) {
+    for (Head *head; (head = take_head(store)) != NULL;) {
         g_autoptr(GError) error = NULL;
         while (!seal_head(store, head, &error)) {
             g_debug("seal: %s", error->message);
@@ -160,6 +161,9 @@ store_seal_run(void *data)
                 break;
             g_clear_error(&error);
         }
+        head_unref(head);
+        /* A head is many small pieces; without this most of it would stay with the process. */
+        malloc_trim(0);
     }
     return NULL;
 }
