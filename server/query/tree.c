@@ -4,12 +4,21 @@
 
 #include "lib/pprof/table.h"
 
-enum { TREE_NODES_MIN = 256 };
+enum { TREE_NODES_MIN = 256, TREE_GUESSES = 4 };
+
+/* Children stand in a chain, in the order in which callers met them. Callers merge sorted tries one
+ * after the other, so the child that is asked for next usually follows the one asked for last: it
+ * is found without the hash table, and without leaving the cache. */
+typedef struct {
+    uint32_t name, parent;
+    uint32_t first_child, next_sibling; /* 0 is none */
+    uint32_t last_found;                /* child of this node, 0 is none */
+    int64_t self;
+} Node;
 
 struct TreeBuilder {
     PprofTable names;
-    uint32_t *name, *parent; /* per node */
-    int64_t *self;
+    Node *nodes;
     uint32_t *slots; /* node, 0 is free (the root is nobody's child) */
     uint32_t n, capacity, n_slots;
 };
@@ -42,28 +51,16 @@ static void
 grow(TreeBuilder *builder)
 {
     builder->capacity = MAX(builder->capacity * 2, (uint32_t)TREE_NODES_MIN);
-    builder->name = g_renew(uint32_t, builder->name, builder->capacity);
-    builder->parent = g_renew(uint32_t, builder->parent, builder->capacity);
-    builder->self = g_renew(int64_t, builder->self, builder->capacity);
+    builder->nodes = g_renew(Node, builder->nodes, builder->capacity);
     builder->n_slots = builder->capacity * 2;
     g_free(builder->slots);
     builder->slots = g_new0(uint32_t, builder->n_slots);
     for (uint32_t i = 1; i < builder->n; i++) {
-        uint32_t slot = slot_of(builder, builder->parent[i], builder->name[i]);
+        uint32_t slot = slot_of(builder, builder->nodes[i].parent, builder->nodes[i].name);
         while (builder->slots[slot] != 0)
             slot = (slot + 1) & (builder->n_slots - 1);
         builder->slots[slot] = i;
     }
-}
-
-static uint32_t
-append(TreeBuilder *builder, uint32_t parent, uint32_t name)
-{
-    uint32_t node = builder->n++;
-    builder->name[node] = name;
-    builder->parent[node] = parent;
-    builder->self[node] = 0;
-    return node;
 }
 
 /* The root, named "", which is name 0. */
@@ -72,7 +69,8 @@ start(TreeBuilder *builder)
 {
     if (builder->capacity == 0)
         grow(builder);
-    append(builder, 0, pprof_table_intern(&builder->names, "", 0));
+    builder->nodes[0] = (Node){.name = pprof_table_intern(&builder->names, "", 0)};
+    builder->n = 1;
 }
 
 TreeBuilder *
@@ -89,9 +87,7 @@ tree_builder_free(TreeBuilder *builder)
     if (builder == NULL)
         return;
     pprof_table_clear(&builder->names);
-    g_free(builder->name);
-    g_free(builder->parent);
-    g_free(builder->self);
+    g_free(builder->nodes);
     g_free(builder->slots);
     g_free(builder);
 }
@@ -102,18 +98,58 @@ tree_builder_name(TreeBuilder *builder, const char *name, size_t length)
     return pprof_table_intern(&builder->names, name, length);
 }
 
-uint32_t
-tree_builder_child_named(TreeBuilder *builder, uint32_t parent, uint32_t name_id)
+/* Looks at the few children behind the one found last, from the front after the end. 0 is none. */
+static uint32_t
+guess_child(const TreeBuilder *builder, const Node *parent, uint32_t name_id)
+{
+    const Node *nodes = builder->nodes;
+    uint32_t child = parent->last_found;
+    if (child == 0)
+        return 0;
+    for (unsigned i = 0; i < TREE_GUESSES; i++) {
+        child = nodes[child].next_sibling != 0 ? nodes[child].next_sibling : parent->first_child;
+        if (nodes[child].name == name_id)
+            return child;
+    }
+    return 0;
+}
+
+/* Adds a child behind the one found last. */
+static uint32_t
+append(TreeBuilder *builder, uint32_t parent_id, uint32_t name_id)
+{
+    uint32_t child = builder->n++;
+    Node *parent = &builder->nodes[parent_id];
+    uint32_t *link = parent->last_found != 0 ? &builder->nodes[parent->last_found].next_sibling
+                                             : &parent->first_child;
+    builder->nodes[child] = (Node){.name = name_id, .parent = parent_id, .next_sibling = *link};
+    *link = child;
+    return child;
+}
+
+/* Finds or adds a child through the hash table. */
+static uint32_t
+look_up_child(TreeBuilder *builder, uint32_t parent_id, uint32_t name_id)
 {
     if (builder->n == builder->capacity)
         grow(builder);
-    uint32_t slot = slot_of(builder, parent, name_id);
+    uint32_t slot = slot_of(builder, parent_id, name_id);
     for (; builder->slots[slot] != 0; slot = (slot + 1) & (builder->n_slots - 1)) {
-        uint32_t node = builder->slots[slot];
-        if (builder->parent[node] == parent && builder->name[node] == name_id)
-            return node;
+        const Node *node = &builder->nodes[builder->slots[slot]];
+        if (node->parent == parent_id && node->name == name_id)
+            return builder->slots[slot];
     }
-    return builder->slots[slot] = append(builder, parent, name_id);
+    return builder->slots[slot] = append(builder, parent_id, name_id);
+}
+
+uint32_t
+tree_builder_child_named(TreeBuilder *builder, uint32_t parent, uint32_t name_id)
+{
+    uint32_t child = guess_child(builder, &builder->nodes[parent], name_id);
+    if (child == 0)
+        child = look_up_child(builder, parent, name_id);
+    builder->nodes[parent].last_found = child;
+    return child;
 }
 
 uint32_t
@@ -132,7 +168,7 @@ add(int64_t a, int64_t b)
 void
 tree_builder_add(TreeBuilder *builder, uint32_t node, int64_t self)
 {
-    builder->self[node] = add(builder->self[node], self);
+    builder->nodes[node].self = add(builder->nodes[node].self, self);
 }
 
 /* ---- From the builder's order to sorted pre-order. ---- */
@@ -186,9 +222,12 @@ sort_children(const TreeBuilder *builder, uint32_t **ret_start)
     for (uint32_t i = 0; i < n; i++)
         children[i] = i + 1;
     for (uint32_t i = 0; i < builder->n; i++)
-        node_rank[i] = rank[builder->name[i]];
+        node_rank[i] = rank[builder->nodes[i].name];
     g_free(sort_by_key(children, n, node_rank, n_names));
-    *ret_start = sort_by_key(children, n, builder->parent, builder->n);
+    uint32_t *node_parent = node_rank;
+    for (uint32_t i = 0; i < builder->n; i++)
+        node_parent[i] = builder->nodes[i].parent;
+    *ret_start = sort_by_key(children, n, node_parent, builder->n);
     return children;
 }
 
@@ -218,10 +257,10 @@ copy_nodes(const TreeBuilder *builder, Tree *tree)
     while (n_stack > 0) {
         uint32_t node = stack[--n_stack], at = n++;
         position[node] = at;
-        tree->name[at] = builder->name[node];
-        tree->self[at] = tree->total[at] = builder->self[node];
+        tree->name[at] = builder->nodes[node].name;
+        tree->self[at] = tree->total[at] = builder->nodes[node].self;
         if (at > 0) {
-            tree->parent[at] = position[builder->parent[node]];
+            tree->parent[at] = position[builder->nodes[node].parent];
             tree->depth[at] = tree->depth[tree->parent[at]] + 1;
         }
         for (uint32_t i = start[node + 1]; i > start[node]; i--)
@@ -247,7 +286,6 @@ tree_builder_finish(TreeBuilder *builder)
     tree->name_bytes[names->bytes.size] = '\0';
     pprof_table_reset(&builder->names);
     memset(builder->slots, 0, builder->n_slots * sizeof *builder->slots);
-    builder->n = 0;
     start(builder);
     return tree;
 }
