@@ -107,13 +107,18 @@ make_profile(const Stack *stacks, int64_t time_ns, size_t *raw_bytes)
     pprof_builder_sample_type(builder, "cpu", "nanoseconds");
     pprof_builder_period(builder, "cpu", "nanoseconds", 10000000);
     pprof_builder_time(builder, time_ns, ROUND_S * SECOND_NS);
+    uint32_t added[LOCATIONS] = {0}; /* ids, 0 is not yet */
     for (uint32_t i = 0; i < SAMPLES; i++) {
         /* A few stacks are frequent, most are rare. */
         uint32_t r = next_random() % STACKS;
         const Stack *stack = &stacks[(uint64_t)r * r / STACKS * r / STACKS];
         uint32_t ids[DEPTH * 2];
-        for (uint32_t j = 0; j < stack->depth; j++)
-            ids[stack->depth - 1 - j] = add_location(builder, stack->locations[j]);
+        for (uint32_t j = 0; j < stack->depth; j++) {
+            uint32_t *id = &added[stack->locations[j]];
+            if (*id == 0)
+                *id = add_location(builder, stack->locations[j]);
+            ids[stack->depth - 1 - j] = *id;
+        }
         int64_t count = 1 + (next_random() % 8 == 0), values[] = {count, count * 10000000};
         PprofSample sample = {.locations = ids, .n_locations = stack->depth, .values = values};
         pprof_builder_sample(builder, &sample);

@@ -114,6 +114,30 @@ test_call_site(void **state)
     assert_int_equal(tree->total[0], 145);
 }
 
+static bool
+take_first_id(const StoreDataset *dataset, void *data, GError **error)
+{
+    (void)error;
+    memcpy(data, dataset->rows[0].id, 16);
+    return false;
+}
+
+static void
+test_chosen_profiles(void **state)
+{
+    Fixture *fixture = *state;
+    fixture_push_example(fixture);
+    uint8_t ids[32] = {0};
+    store_visit(fixture->store, "t", "pay", INT64_MIN, INT64_MAX, STORE_WITH_ROWS, take_first_id,
+                ids + 16, NULL, NULL);
+    Query query = fixture_query(fixture);
+    query.profile_ids = ids;
+    query.n_profile_ids = 2;
+    assert_tree(&query, " 100 0\n main 100 0\n  work 100 0\n   charge 100 0\n    sort 100 100\n");
+    query.n_profile_ids = 1;
+    assert_tree(&query, " 0 0\n");
+}
+
 /* The same before and after a restart, which reads everything back from the log. */
 static void
 test_after_a_restart(void **state)
@@ -271,6 +295,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_trees, fixture_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_range_is_closed, fixture_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_call_site, fixture_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_chosen_profiles, fixture_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_after_a_restart, fixture_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_metadata, fixture_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_series, fixture_set_up, fixture_tear_down),
