@@ -410,3 +410,40 @@ model_check_sums(Model *model, Store *store, GRand *random, const char *tenant)
     Check check = {.model = model, .random = random};
     return visit_all(&check, store, tenant, check_sums);
 }
+
+typedef struct {
+    GHashTable *ids;
+    uint64_t n_rows;
+} CountedIds;
+
+static bool
+check_ids(const StoreDataset *dataset, void *data, GError **error)
+{
+    CountedIds *counted = data;
+    (void)error;
+    for (uint32_t i = 0; i < dataset->n_rows; i++)
+        g_hash_table_add(counted->ids, id_text(dataset->rows[i].id));
+    counted->n_rows += dataset->n_rows;
+    return true;
+}
+
+char *
+model_check_once(Store *store, uint64_t *n_rows)
+{
+    g_auto(GStrv) tenants = store_tenants(store);
+    g_autoptr(GHashTable) ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    uint64_t n_seen = 0;
+    for (size_t i = 0; tenants[i] != NULL; i++) {
+        CountedIds counted = {ids, 0};
+        bool is_partial = false;
+        if (!store_visit(store, tenants[i], NULL, INT64_MIN, INT64_MAX, STORE_WITH_ROWS, check_ids,
+                         &counted, &is_partial, NULL) ||
+            is_partial)
+            return g_strdup("a concurrent visit failed");
+        n_seen += counted.n_rows;
+    }
+    if (n_seen < *n_rows)
+        return g_strdup("a row that was seen before is gone");
+    *n_rows = n_seen;
+    return g_hash_table_size(ids) == n_seen ? NULL : g_strdup("a row was seen twice");
+}

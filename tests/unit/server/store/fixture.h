@@ -58,3 +58,6 @@ void model_wait(Model *model);
 char *model_check(Model *model, Store *store);
 /* Compares sums over random groups of rows in `tenant` with the model's. */
 char *model_check_sums(Model *model, Store *store, GRand *random, const char *tenant);
+/* Reads the ids of everything once, while others append; returns what is wrong when one is there
+ * twice or there are fewer than `*n_rows`, which becomes the number seen. */
+char *model_check_once(Store *store, uint64_t *n_rows);

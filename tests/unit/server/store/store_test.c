@@ -197,6 +197,88 @@ rebuilds_a_lost_metastore(void **state)
     check_bed(bed);
 }
 
+/* The only log file of the closed store. */
+static char *
+log_path(const Bed *bed)
+{
+    g_autofree char *folder = g_build_filename(bed->dir, "segments", NULL);
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    const char *name = g_dir_read_name(dir);
+    assert_non_null(name);
+    assert_null(g_dir_read_name(dir));
+    return g_build_filename(folder, name, NULL);
+}
+
+static void
+sets_a_bad_tail_aside(void **state)
+{
+    Bed *bed = *state;
+    append_some(bed, 20);
+    store_close(bed->store);
+    g_autofree char *path = log_path(bed);
+    FILE *file = fopen(path, "ab");
+    fputs("torn by a crash", file);
+    fclose(file);
+    struct stat status;
+    assert_int_equal(stat(path, &status), 0);
+    open_bed(bed);
+    check_bed(bed);
+    assert_non_null(strstr(store_notice(bed->store), path));
+    assert_null(strchr(store_notice(bed->store), '\n'));
+    assert_int_equal(metrics_get(bed->store->metrics, STORE_METRIC_BAD_TAILS, 0), 1);
+    g_autofree char *aside = g_strdup_printf("%s.corrupt-%zu", path, (size_t)status.st_size - 15);
+    g_autofree char *tail = NULL;
+    assert_true(g_file_get_contents(aside, &tail, NULL, NULL));
+    assert_string_equal(tail, "torn by a crash");
+    reopen_with(bed, 64 << 20, 1000 * G_GINT64_CONSTANT(1000000000));
+    check_bed(bed);
+}
+
+static void
+writes_its_metrics(void **state)
+{
+    Bed *bed = *state;
+    append_some(bed, 5);
+    model_wait(&bed->model);
+    g_autoptr(GString) out = g_string_new(NULL);
+    store_write_metrics(bed->store, out);
+    assert_non_null(strstr(out->str, "cresset_store_appended_rows_total 9\n"));
+    assert_non_null(strstr(out->str, "cresset_store_writable 1\n"));
+    assert_non_null(strstr(out->str, "cresset_store_sync_seconds_count"));
+}
+
+typedef struct {
+    Bed *bed;
+    char *wrong;
+    gint is_done;
+} Reader;
+
+static void *
+read_on(void *data)
+{
+    Reader *reader = data;
+    uint64_t n_rows = 0;
+    while (!g_atomic_int_get(&reader->is_done) && reader->wrong == NULL)
+        reader->wrong = model_check_once(reader->bed->store, &n_rows);
+    return NULL;
+}
+
+static void
+reads_while_appending_and_sealing(void **state)
+{
+    Bed *bed = *state;
+    reopen_with(bed, 20000, 1000 * G_GINT64_CONSTANT(1000000000));
+    Reader reader = {.bed = bed};
+    GThread *thread = g_thread_new("reader", read_on, &reader);
+    append_some(bed, 300);
+    model_wait(&bed->model);
+    g_atomic_int_set(&reader.is_done, 1);
+    g_thread_join(thread);
+    if (reader.wrong != NULL)
+        fail_msg("%s", reader.wrong);
+    check_bed(bed);
+}
+
 static void
 lists_tenants_and_time_ranges(void **state)
 {
@@ -265,6 +347,9 @@ main(void)
         cmocka_unit_test_setup_teardown(seals_by_age_and_keeps_blocks_over_restarts, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(rebuilds_a_lost_metastore, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(sets_a_bad_tail_aside, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(writes_its_metrics, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(reads_while_appending_and_sealing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(lists_tenants_and_time_ranges, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refuses_a_second_server, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refuses_a_directory_it_cannot_write, set_up, tear_down),
