@@ -125,6 +125,8 @@ server_open(Server *server, GError **error)
     server->store = store_open(&store, error);
     if (server->store == NULL)
         return false;
+    if (store_notice(server->store) != NULL)
+        g_warning("store: %s", store_notice(server->store));
     IngestLimits limits = ingest_limits(options);
     server->ingest = ingest_new(server->store, &limits);
     ApiLimits rendering = api_limits(options);
