@@ -6,6 +6,7 @@
 #include "tests/harness/check.h"
 #include "tests/harness/server.h"
 #include "tests/harness/temp_dir.h"
+#include "tests/integration/call.h"
 #include "tests/integration/profiles.h"
 
 #define PUSH   "/push.v1.PusherService/Push"
@@ -177,6 +178,37 @@ test_protocol_errors(void **state)
                  "exactly one tenant");
 }
 
+/* Headers of the protocol that make no sense are refused by name; no client has to send them. */
+static void
+test_connect_headers(void **state)
+{
+    Fixture *fixture = *state;
+    static const struct {
+        const char *header;
+        int status;
+        const char *fragment;
+    } cases[] = {
+        {"Connect-Protocol-Version: 1", 200, ""},
+        {"Connect-Protocol-Version: 2", 400, "Connect-Protocol-Version"},
+        {"Connect-Timeout-Ms: 20000", 200, ""},
+        {"Connect-Timeout-Ms: soon", 400, "Connect-Timeout-Ms"},
+        {"Connect-Timeout-Ms: 12345678901", 400, "Connect-Timeout-Ms"},
+        {"Connect-Timeout-Ms: 0", 504, "deadline_exceeded"},
+        {"Content-Encoding: br", 501, "gzip, zstd"},
+    };
+    g_autoptr(GBytes) body = g_bytes_new_static("{}", 2);
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        const char *const headers[] = {"Content-Type: application/json; charset=utf-8",
+                                       cases[i].header, NULL};
+        g_auto(HttpClientReply) reply = call_with(fixture->server, TYPES, headers, body);
+        g_autofree char *text =
+            g_strndup(g_bytes_get_data(reply.body, NULL), g_bytes_get_size(reply.body));
+        if (reply.status != cases[i].status)
+            fail_msg("%s: %d %s", cases[i].header, reply.status, text);
+        assert_contains(text, cases[i].fragment);
+    }
+}
+
 static void
 expect_query_error(Fixture *fixture, const char *fields, const char *fragment)
 {
@@ -308,6 +340,7 @@ main(void)
         cmocka_unit_test(test_oversize_and_bombs_name_the_knob),
         cmocka_unit_test(test_bodies_over_the_limit),
         cmocka_unit_test(test_protocol_errors),
+        cmocka_unit_test(test_connect_headers),
         cmocka_unit_test(test_query_errors),
         cmocka_unit_test(test_ingest_errors),
         cmocka_unit_test(test_many_clients_in_lockstep),

@@ -8,6 +8,7 @@
 #include "tests/harness/check.h"
 #include "tests/harness/server.h"
 #include "tests/harness/temp_dir.h"
+#include "tests/integration/call.h"
 #include "tests/integration/profiles.h"
 
 #define QUERIER "/querier.v1.QuerierService/"
@@ -360,21 +361,6 @@ test_push_as_json_and_compressed(void **state)
     expect_total(fixture, "json", PROFILE_CPU_TYPE, "6");
 }
 
-/* Sends one request with these header lines; the reply is cleared by the caller. */
-static HttpClientReply
-call_with(Fixture *fixture, const char *path, const char *const *headers, GBytes *body)
-{
-    HttpClient *client = http_client_new(NULL);
-    g_autofree char *url = g_strconcat(test_server_url(fixture->server), path, NULL);
-    const HttpClientRequest request = {.url = url, .headers = headers, .body = body};
-    HttpClientReply reply = {0};
-    g_autoptr(GError) error = NULL;
-    http_client_send(client, &request, &reply, &error);
-    assert_no_error(error);
-    http_client_free(client);
-    return reply;
-}
-
 static GBytes *
 zstd_of(GBytes *plain)
 {
@@ -401,7 +387,7 @@ test_push_with_content_encoding(void **state)
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         const char *const headers[] = {"Content-Type: application/proto", "X-Scope-OrgID: packed",
                                        cases[i].encoding, NULL};
-        g_auto(HttpClientReply) reply = call_with(fixture, PUSH, headers, cases[i].body);
+        g_auto(HttpClientReply) reply = call_with(fixture->server, PUSH, headers, cases[i].body);
         assert_int_equal(reply.status, 200);
         expect_total(fixture, "packed", PROFILE_CPU_TYPE, cases[i].total);
     }
@@ -415,7 +401,7 @@ test_utf8_label_names_for_clients_that_cope(void **state)
     g_autoptr(GBytes) body = g_bytes_new(text, strlen(text));
     static const char *const headers[] = {"Content-Type: application/json", "X-Scope-OrgID: a",
                                           "Accept: */*; allow-utf8-labelnames=true", NULL};
-    g_auto(HttpClientReply) reply = call_with(fixture, QUERIER "LabelNames", headers, body);
+    g_auto(HttpClientReply) reply = call_with(fixture->server, QUERIER "LabelNames", headers, body);
     g_autofree char *names =
         g_strndup(g_bytes_get_data(reply.body, NULL), g_bytes_get_size(reply.body));
     assert_contains(names, "\"otel.scope\"");

@@ -2,6 +2,7 @@
 #include "tests/harness/check.h"
 #include "tests/harness/server.h"
 #include "tests/harness/temp_dir.h"
+#include "tests/integration/call.h"
 
 typedef struct {
     TempDir *dir;
@@ -29,21 +30,6 @@ teardown(void **state)
     return 0;
 }
 
-/* Gets a page with these header lines; the reply is cleared by the caller. */
-static HttpClientReply
-call_with(Fixture *fixture, const char *path, const char *const *headers)
-{
-    HttpClient *client = http_client_new(NULL);
-    g_autofree char *url = g_strconcat(test_server_url(fixture->server), path, NULL);
-    const HttpClientRequest request = {.url = url, .headers = headers};
-    HttpClientReply reply = {0};
-    g_autoptr(GError) error = NULL;
-    http_client_send(client, &request, &reply, &error);
-    assert_no_error(error);
-    http_client_free(client);
-    return reply;
-}
-
 /* A view's address gives the start page; a missing file or API path never does. */
 static void
 test_pages(void **state)
@@ -55,7 +41,7 @@ test_pages(void **state)
     } cases[] = {{"/", 200}, {"/explore", 200}, {"/missing.js", 404}, {"/api/v1/nothing", 404}};
     static const char *const headers[] = {"Accept: text/html,*/*;q=0.8", NULL};
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
-        g_auto(HttpClientReply) reply = call_with(fixture, cases[i].path, headers);
+        g_auto(HttpClientReply) reply = call_with(fixture->server, cases[i].path, headers, NULL);
         const char *policy = g_hash_table_lookup(reply.headers, "content-security-policy");
         assert_int_equal(reply.status, cases[i].status);
         assert_string_equal(g_hash_table_lookup(reply.headers, "x-content-type-options"),
@@ -69,11 +55,11 @@ static void
 test_unchanged_pages_are_not_sent_again(void **state)
 {
     Fixture *fixture = *state;
-    g_auto(HttpClientReply) first = call_with(fixture, "/", NULL);
+    g_auto(HttpClientReply) first = call_with(fixture->server, "/", NULL, NULL);
     g_autofree char *known = g_strconcat(
         "If-None-Match: ", (const char *)g_hash_table_lookup(first.headers, "etag"), NULL);
     const char *const headers[] = {known, NULL};
-    g_auto(HttpClientReply) second = call_with(fixture, "/", headers);
+    g_auto(HttpClientReply) second = call_with(fixture->server, "/", headers, NULL);
     assert_int_equal(second.status, 304);
     assert_int_equal(g_bytes_get_size(second.body), 0);
 }
