@@ -28,6 +28,7 @@ test('shows the pushed functions in the table and draws them', async ({ page }) 
   });
   expect(pixels).toBeGreaterThan(3);
   await expect(page.locator('.timeline canvas')).toBeVisible();
+  await expect(page).toHaveTitle('checkout · CPU time · Cresset');
   mkdirSync(artifacts, { recursive: true });
   await page.screenshot({ path: join(artifacts, 'explore-light.png') });
 });

@@ -108,6 +108,9 @@ function ExploreRange({ state, set, range, now, refresh }: RangeProps) {
     return () => clearInterval(timer);
   }, [waiting, refresh]);
 
+  useEffect(() => {
+    document.title = [state.service || 'All services', ...(type === '' ? [] : [profileTypeName(type)]), 'Cresset'].join(' · ');
+  }, [state.service, type]);
   const serviceTotals = useQuery({
     queryKey: ['serviceTotals', tenant, type, range.from, range.until],
     queryFn: ({ signal }) => getServiceTotals(tenant, type, range, isGauge(type), signal),

@@ -1,5 +1,5 @@
 // The state of the address, and the range that it means now.
-import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { useCallback, useEffect, useMemo, useState } from 'react';
 import { useLocation, useNavigate } from 'react-router';
 import { type Resolved, resolveRange } from '../state/time';
 import { type ExploreState, formatState, parseState } from '../state/url';
@@ -10,16 +10,12 @@ export function useExploreState(): [ExploreState, SetState] {
   const { pathname, search } = useLocation();
   const navigate = useNavigate();
   const state = useMemo(() => parseState(search), [search]);
-  // Several changes between two renderings must add up.
-  const latest = useRef(state);
-  latest.current = state;
   const set = useCallback<SetState>(
     (patch, replace = false) => {
-      const next = { ...latest.current, ...patch };
-      const text = formatState(next);
-      if (text === formatState(latest.current)) return;
-      latest.current = next;
-      void navigate({ pathname, search: text }, { replace });
+      // The address is changed at once, the rendering follows: several changes in between must add up.
+      const now = window.location.search;
+      const text = formatState({ ...parseState(now), ...patch });
+      if (text !== formatState(parseState(now))) void navigate({ pathname, search: text }, { replace });
     },
     [navigate, pathname],
   );

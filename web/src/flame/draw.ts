@@ -95,7 +95,9 @@ function drawFrame(context: CanvasRenderingContext2D, scene: Scene, view: View, 
   const above = id < view.focus && layout.end[id]! > view.focus;
   context.fillStyle = colours.fills[muted ? MUTED : scene.colour[label]!]!;
   context.globalAlpha = above ? 0.55 : 1;
-  context.fillRect(x, y, width > 3 ? width - 1 : width, ROW_HEIGHT - 1);
+  const edge = Math.round(x); // whole pixels: sharp edges
+  const covered = Math.max(1, Math.round(x + width) - edge);
+  context.fillRect(edge, y, covered > 2 ? covered - 1 : covered, ROW_HEIGHT - 1);
   context.globalAlpha = 1;
   if (width < TEXT_MIN_WIDTH) return;
   context.fillStyle = muted ? colours.mutedText : colours.text;
