@@ -348,6 +348,13 @@ drop_rights(void)
     (void)syscall(SYS_capset, &header, sets);
 }
 
+/* AddressSanitizer reserves far more memory than it uses. */
+#ifdef __SANITIZE_ADDRESS__
+enum { HAS_SHADOW_MEMORY = true };
+#else
+enum { HAS_SHADOW_MEMORY = false };
+#endif
+
 static void
 set_limits(void)
 {
@@ -355,7 +362,8 @@ set_limits(void)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     prctl(PR_SET_NAME, "cresset-symbols");
     (void)setrlimit(RLIMIT_CORE, &none);
-    (void)setrlimit(RLIMIT_DATA, &data);
+    if (!HAS_SHADOW_MEMORY)
+        (void)setrlimit(RLIMIT_DATA, &data);
     (void)setpriority(PRIO_PROCESS, 0, 5);
     /* One arena, and large blocks go back to the system at once. */
     mallopt(M_ARENA_MAX, 1);

@@ -145,10 +145,14 @@ push_server_new(uint16_t port)
     return server;
 }
 
+/* Where the listener was made: what it has under way ends only there. */
 static gboolean
 on_quit(gpointer data)
 {
-    g_main_loop_quit(data);
+    PushServer *server = data;
+    g_socket_service_stop(server->service);
+    g_socket_listener_close(G_SOCKET_LISTENER(server->service));
+    g_main_loop_quit(server->loop);
     return G_SOURCE_REMOVE;
 }
 
@@ -157,13 +161,13 @@ push_server_free(PushServer *server)
 {
     if (server == NULL)
         return;
-    g_socket_service_stop(server->service);
-    g_socket_listener_close(G_SOCKET_LISTENER(server->service));
     /* From inside: the loop may not be running yet. */
     g_autoptr(GSource) quit = g_idle_source_new();
-    g_source_set_callback(quit, on_quit, server->loop, NULL);
+    g_source_set_callback(quit, on_quit, server, NULL);
     g_source_attach(quit, server->context);
     g_thread_join(server->thread);
+    while (g_main_context_iteration(server->context, FALSE))
+        continue;
     g_cancellable_cancel(server->cancel);
     g_mutex_lock(&server->mutex);
     while (server->n_connections > 0)

@@ -2,6 +2,7 @@
 #include "agent/symbolize/symbolizer.h"
 
 #include <fcntl.h>
+#include <link.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -39,15 +40,21 @@ own_executable(uint64_t id)
     };
 }
 
+/* The program itself comes first. */
+static int
+on_object(struct dl_phdr_info *info, size_t size, void *bias)
+{
+    (void)size;
+    *(uint64_t *)bias = info->dlpi_addr;
+    return 1;
+}
+
 static uint64_t
 own_address(const void *function)
 {
-    g_autofree char *maps = NULL;
-    assert_true(g_file_get_contents("/proc/self/maps", &maps, NULL, NULL));
-    /* The first mapping is the beginning of the file; a static position has bias 0. */
-    uint64_t base = g_ascii_strtoull(maps, NULL, 16);
-    uint64_t address = (uint64_t)(uintptr_t)function;
-    return base < 0x1000000 ? address : address - base;
+    uint64_t bias = 0;
+    dl_iterate_phdr(on_object, &bias);
+    return (uint64_t)(uintptr_t)function - bias;
 }
 
 static SymbolQuery
