@@ -7,7 +7,7 @@ if(CRESSET_SANITIZE)
   endif()
   if(CRESSET_SANITIZE MATCHES "thread")
     # What GLib's locks order; see the file. Everything that links our flags gets it.
-    set(wrapped mutex_lock mutex_trylock mutex_unlock cond_wait cond_wait_until async_queue_push
+    set(wrapped atomic_ref_count_dec mutex_lock mutex_trylock mutex_unlock cond_wait cond_wait_until async_queue_push
       async_queue_pop async_queue_try_pop cancellable_cancel
       cancellable_get_fd cancellable_release_fd thread_pool_new thread_pool_push thread_pool_free)
     list(TRANSFORM wrapped PREPEND "-Wl,--wrap=g_")

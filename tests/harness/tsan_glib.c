@@ -6,6 +6,19 @@
 void __tsan_acquire(void *address);
 void __tsan_release(void *address);
 
+/* Whoever drops the last reference has seen what the others did before they dropped theirs. */
+gboolean __real_g_atomic_ref_count_dec(gatomicrefcount *count);
+gboolean __wrap_g_atomic_ref_count_dec(gatomicrefcount *count);
+gboolean
+__wrap_g_atomic_ref_count_dec(gatomicrefcount *count)
+{
+    __tsan_release(count);
+    gboolean is_last = __real_g_atomic_ref_count_dec(count);
+    if (is_last)
+        __tsan_acquire(count);
+    return is_last;
+}
+
 void __real_g_mutex_lock(GMutex *mutex);
 void __wrap_g_mutex_lock(GMutex *mutex);
 void
