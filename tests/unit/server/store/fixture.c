@@ -368,13 +368,16 @@ model_check(Model *model, Store *store)
             return wrong;
     }
     g_hash_table_iter_init(&iter, model->rows);
-    while (g_hash_table_iter_next(&iter, &key, &value)) {
+    char *wrong = NULL;
+    g_mutex_lock(&lock);
+    while (wrong == NULL && g_hash_table_iter_next(&iter, &key, &value)) {
         const ModelRow *row = value;
         if (row->is_acked && row->n_seen != 1)
-            return g_strdup_printf("acknowledged row %s is there %u times", (char *)key,
-                                   row->n_seen);
+            wrong =
+                g_strdup_printf("acknowledged row %s is there %u times", (char *)key, row->n_seen);
     }
-    return NULL;
+    g_mutex_unlock(&lock);
+    return wrong;
 }
 
 static bool
