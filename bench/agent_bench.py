@@ -134,7 +134,8 @@ def measure(agent, url, seconds):
     emit("agent CPU, user space", user, "% of a core", "")
     emit("agent CPU with BPF", user + bpf, "% of a core", "<= 2.5 (peer 5.0 beside other work)")
     emit("agent resident (PSS with symbolizer)", tree_rss_mib(agent.pid), "MiB", "<= 20 (peer 57-75)")
-    emit("BPF maps", map_mib(agent.pid), "MiB", "<= 12 (peer 45-50)")
+    maps = max(map_mib(agent.pid), after["cresset_agent_sampler_map_bytes"] / 2**20)
+    emit("BPF maps", maps, "MiB", "<= 12 (peer 45-50)")
 
 
 def main():
