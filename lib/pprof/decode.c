@@ -35,10 +35,17 @@ pprof_fail(PprofDecoder *decoder, PprofResult result, const char *format, ...)
 }
 
 bool
-pprof_fail_wire(PprofDecoder *decoder, const uint8_t *at, const char *what)
+pprof_fail_wire(PprofDecoder *decoder, const uint8_t *at, const char *field, const char *what)
 {
-    return pprof_fail(decoder, PPROF_MALFORMED, "byte %zu of %zu: %s",
-                      (size_t)(at - decoder->input->data), decoder->input->size, what);
+    return pprof_fail(decoder, PPROF_MALFORMED, "byte %zu of %zu: %s: %s",
+                      (size_t)(at - decoder->input->data), decoder->input->size, field, what);
+}
+
+const char *
+pprof_field_name(const PprofDecoder *decoder, const WireField *field)
+{
+    uint32_t number = decoder->inside != 0 ? decoder->inside : field->number;
+    return number > 0 && number < PROFILE_FIELDS ? PPROF_FIELD_NAMES[number] : "profile";
 }
 
 bool
@@ -123,8 +130,12 @@ pprof_walk(PprofDecoder *decoder, uint32_t number, PprofParse parse)
     for (WireField field; span.at < span.end;) {
         if (!pprof_next(decoder, &span, &field))
             return false;
-        if (field.number == number && !parse(decoder, field.bytes, position++))
+        if (field.number != number)
+            continue;
+        decoder->inside = number;
+        if (!parse(decoder, field.bytes, position++))
             return false;
+        decoder->inside = 0;
     }
     return true;
 }
@@ -140,7 +151,7 @@ read_comments(PprofDecoder *decoder, const WireField *field, uint32_t *n)
             if (packed.at == packed.end)
                 return true;
             if (!wire_read_varint(&packed.at, packed.end, &value))
-                return pprof_fail_wire(decoder, packed.at, "cut or overlong varint");
+                return pprof_fail_wire(decoder, packed.at, "comment", "cut or overlong varint");
         } else {
             more = false;
         }
@@ -166,8 +177,10 @@ read_rare(PprofDecoder *decoder)
             return false;
         if (field.number != FIELD_PERIOD_TYPE)
             continue;
+        decoder->inside = FIELD_PERIOD_TYPE;
         if (!pprof_read_scalars(decoder, field.bytes, &PERIOD_TYPE, 0, values))
             return false;
+        decoder->inside = 0;
         profile->period_type = (ProfileValueType){(uint32_t)values[1], (uint32_t)values[2]};
     }
     return true;

@@ -60,6 +60,7 @@ count_table(PprofDecoder *decoder, const WireField *field)
     if (table->at == NULL)
         table->at = field->start;
     table->end = field->bytes.end;
+    decoder->inside = field->number;
     switch (field->number) {
     case FIELD_SAMPLE_TYPE:
         profile->n_sample_types++;
@@ -117,6 +118,7 @@ pprof_count(PprofDecoder *decoder)
     for (WireField field; span.at < span.end;) {
         if (!pprof_next(decoder, &span, &field) || !count_field(decoder, &field, span.at))
             return false;
+        decoder->inside = 0;
     }
     const Profile *profile = &decoder->profile;
     if (input->samples_max != 0 && profile->n_samples > input->samples_max)

@@ -27,7 +27,7 @@ parse_stack(PprofDecoder *decoder, WireSpan span, uint32_t sample)
             id = (id & 0x7f) | (uint64_t)at[1] << 7;
             at += 2;
         } else if (!wire_read_varint(&at, span.end, &id)) {
-            return pprof_fail_wire(decoder, at, "cut or overlong varint");
+            return pprof_fail_wire(decoder, at, "sample.location_id", "cut or overlong varint");
         }
         uint32_t position = (uint32_t)(id - 1);
         if (G_UNLIKELY(id - 1 >= n_dense)) {
@@ -49,7 +49,7 @@ parse_values(PprofDecoder *decoder, WireSpan span, uint32_t sample, uint32_t *n_
     while (span.at < span.end) {
         uint64_t value;
         if (!wire_read_varint(&span.at, span.end, &value))
-            return pprof_fail_wire(decoder, span.at, "cut or overlong varint");
+            return pprof_fail_wire(decoder, span.at, "sample.value", "cut or overlong varint");
         if (*n_values < n_types)
             row[*n_values] = (int64_t)value;
         ++*n_values;

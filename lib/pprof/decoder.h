@@ -39,6 +39,7 @@ typedef struct {
     WireSpan rare;                           /* the same for comments and the period type */
     uint64_t header[PROFILE_FIELDS];         /* the varint fields of Profile */
     uint32_t n_lines, n_stack_locations, n_labels; /* filled so far */
+    uint32_t inside; /* the field of Profile that is being read; 0 between them */
     PprofResult result;
     GError **error;
 } PprofDecoder;
@@ -46,7 +47,9 @@ typedef struct {
 /* Each sets result and *error and returns false. */
 bool
 pprof_fail(PprofDecoder *decoder, PprofResult result, const char *format, ...) G_GNUC_PRINTF(3, 4);
-bool pprof_fail_wire(PprofDecoder *decoder, const uint8_t *at, const char *what);
+bool pprof_fail_wire(PprofDecoder *decoder, const uint8_t *at, const char *field, const char *what);
+/* The name of what a field that cannot be read belongs to. */
+const char *pprof_field_name(const PprofDecoder *decoder, const WireField *field);
 bool pprof_fail_type(PprofDecoder *decoder, const WireField *field, const char *message,
                      const char *name);
 bool pprof_fail_memory(PprofDecoder *decoder);
@@ -58,7 +61,7 @@ pprof_next(PprofDecoder *decoder, WireSpan *span, WireField *field)
     const char *problem = wire_next(span, field);
     if (G_LIKELY(problem == NULL))
         return true;
-    pprof_fail_wire(decoder, field->start, problem);
+    pprof_fail_wire(decoder, field->start, pprof_field_name(decoder, field), problem);
     return false;
 }
 

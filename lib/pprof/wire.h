@@ -130,12 +130,14 @@ typedef struct {
 } WireField;
 
 /* Reads the field at span->at, which must be before its end, and moves on behind it. Returns NULL,
- * or what is wrong; span->at tells where. */
+ * or what is wrong; field->start tells where, and field->number which field (0: its tag cannot be
+ * read). */
 static inline const char *
 wire_next(WireSpan *span, WireField *field)
 {
     uint64_t tag, length;
     field->start = span->at;
+    field->number = 0;
     field->value = 0;
     if (!wire_read_varint(&span->at, span->end, &tag))
         return "cut or overlong field tag";
