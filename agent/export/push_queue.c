@@ -31,6 +31,7 @@ struct PushQueue {
     GThread *thread;
     GCancellable *cancel, *hurry; /* hurry ends a pause */
     GHashTable *reasons;          /* refusals already said; sender thread */
+    bool is_away;                 /* said that the server is away; sender thread */
     GMutex mutex;
     GCond changed;
     GQueue items; /* Item, the oldest first; all below under the mutex */
@@ -119,6 +120,17 @@ log_refusal(PushQueue *queue, int status, const HttpClientReply *reply)
         g_warning("the server refuses profiles, they are dropped: %d %s", status, reason);
 }
 
+/* Says once that the server is away, and once that it is back. */
+static void
+log_away(PushQueue *queue, const char *why)
+{
+    if (why != NULL && !queue->is_away)
+        g_warning("profiles are kept until the server is back: %s", why);
+    else if (why == NULL && queue->is_away)
+        g_message("the server is back, profiles are delivered again");
+    queue->is_away = why != NULL;
+}
+
 static PushResult
 send_batch(PushQueue *queue, GBytes *body, int64_t *ret_retry_after_ms)
 {
@@ -134,13 +146,17 @@ send_batch(PushQueue *queue, GBytes *body, int64_t *ret_retry_after_ms)
     g_autoptr(GError) error = NULL;
     *ret_retry_after_ms = 0;
     if (!http_client_send(queue->client, &request, &reply, &error)) {
-        g_info("pushing to %s: %s", queue->url, error->message);
+        if (!g_cancellable_is_cancelled(queue->cancel))
+            log_away(queue, error->message);
         return PUSH_RETRY;
     }
-    if (reply.status / 100 == 2)
+    if (reply.status / 100 == 2) {
+        log_away(queue, NULL);
         return PUSH_DONE;
+    }
     if (http_status_is_retryable(reply.status)) {
-        g_info("pushing to %s: status %d", queue->url, reply.status);
+        g_autofree char *why = g_strdup_printf("%s answers %d", queue->url, reply.status);
+        log_away(queue, why);
         *ret_retry_after_ms = reply.retry_after_ms;
         return PUSH_RETRY;
     }

@@ -179,6 +179,16 @@ window_add(Window *window, const Sample *sample)
     window->n_samples++;
 }
 
+/* A process that is ending looks like a kernel thread: it has no executable any more. */
+static bool
+has_user_frames(const WindowProcess *process)
+{
+    for (guint i = 0; i < process->frames->len; i++)
+        if (g_array_index(process->frames, WindowFrame, i).kind != FRAME_KERNEL)
+            return true;
+    return false;
+}
+
 void
 window_seal(Window *window, int64_t end_ns)
 {
@@ -189,7 +199,7 @@ window_seal(Window *window, int64_t end_ns)
         if (process == NULL)
             continue;
         sealed->namespace_pid = process->namespace_pid;
-        sealed->is_kernel_thread = process->is_kernel_thread;
+        sealed->is_kernel_thread = process->is_kernel_thread && !has_user_frames(sealed);
         sealed->executable_path = g_strdup(process->executable_path);
         sealed->container_id = g_strdup(process->container_id);
         memcpy(sealed->comm, process->comm, sizeof(process->comm));

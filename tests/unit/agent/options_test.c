@@ -1,0 +1,76 @@
+/* The agent's options: defaults, words and limits. */
+#include "agent/options.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static OptionResult
+parse(AgentOptions *options, const char *const *arguments, GError **error)
+{
+    char *argv[16] = {(char *)(uintptr_t) "cresset-agent"};
+    int argc = 1;
+    for (; *arguments != NULL; arguments++)
+        argv[argc++] = (char *)(uintptr_t)*arguments;
+    OptionResult result = option_parse(&agent_option_table, argc, argv, options, error);
+    if (result == OPTION_RUN && !agent_options_check(options, error))
+        result = OPTION_ERROR;
+    return result;
+}
+
+static void
+test_values(void **state)
+{
+    (void)state;
+    const char *const arguments[] = {
+        "--server", "https://hub:443/p", "--label", "a=b",        "--label", "c=d", "--rate",
+        "19",       "--window",          "5s",      "--unwinder", "tail",    NULL};
+    AgentOptions options = {0};
+    g_autoptr(GError) error = NULL;
+    assert_int_equal(parse(&options, arguments, &error), OPTION_RUN);
+    assert_string_equal(options.server, "https://hub:443/p");
+    assert_int_equal(g_strv_length(options.labels), 2);
+    assert_true(options.rate_hz > 18.9 && options.rate_hz < 19.1);
+    assert_int_equal(options.window_ns, INT64_C(5000000000));
+    assert_int_equal(options.queue_bytes, 64 * 1024 * 1024);
+    assert_int_equal(agent_options_variant(&options), SAMPLER_VARIANT_TAIL_CALL);
+    assert_true(options.kernel_stacks);
+    option_clear(&agent_option_table, &options);
+}
+
+static void
+test_what_is_wrong_is_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *arguments[3], *expected;
+    } cases[] = {
+        {{"--sever=x"}, "--server"},
+        {{"--unwinder", "fast"}, "--unwinder"},
+        {{"--log-level", "loud"}, "--log-level"},
+        {{"--log-format", "xml"}, "--log-format"},
+        {{"--rate", "0"}, "rate"},
+        {{"--window", "1h"}, "window"},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        AgentOptions options = {0};
+        g_autoptr(GError) error = NULL;
+        assert_int_equal(parse(&options, cases[i].arguments, &error), OPTION_ERROR);
+        assert_non_null(strstr(error->message, cases[i].expected));
+        option_clear(&agent_option_table, &options);
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_what_is_wrong_is_named),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
