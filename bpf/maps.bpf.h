@@ -104,6 +104,7 @@ const volatile uint32_t copies_per_second = 256;
 const volatile uint32_t process_copies_per_second = 128;
 const volatile bool with_kernel_stacks = true;
 const volatile bool has_task_pt_regs = false;
+const volatile bool has_map_events = true; /* else mappings may be new without anyone having said */
 
 static inline __attribute__((always_inline)) void
 count(uint32_t counter)

@@ -150,7 +150,7 @@ needs_copy(const struct scratch *scratch)
     case UNWIND_STOP_REGISTER:
         return true;
     case UNWIND_STOP_NO_MAPPING:
-        return scratch->is_behind || scratch->n_user <= 1;
+        return scratch->is_behind || scratch->n_user <= 1 || !has_map_events;
     default:
         return false;
     }

@@ -18,7 +18,7 @@ enum {
     RING_BYTES_PER_CPU = 256 * 1024,
     RING_BYTES_MIN = 1024 * 1024,
     RING_BYTES_MAX = 16 * 1024 * 1024,
-    PROCESSES_MAX = 65536,
+    PROCESSES_MAX = 32768,
     F_NO_PREALLOC = 1, /* BPF_F_NO_PREALLOC */
 };
 
@@ -77,6 +77,7 @@ choose(Programs *programs, const SamplerConfig *config)
     bpf_program__set_autoload(skeleton->progs.on_map, is_function);
     bpf_program__set_autoload(skeleton->progs.on_unmap, is_function);
 
+    skeleton->rodata->has_map_events = is_tree || is_function;
     skeleton->rodata->has_task_pt_regs = kernel >= 5015;
     skeleton->rodata->with_kernel_stacks = !config->without_kernel_stacks;
     skeleton->rodata->wakeup_bytes = ring_bytes(config) / 4;
@@ -127,6 +128,8 @@ set_tail_call(Programs *programs, GError **error)
 static bool
 load_any(Programs *programs, const SamplerConfig *config, GError **error)
 {
+    if (config->without_map_events)
+        return try_load(programs, config, MAP_SOURCE_NONE, error);
     MapSource first = kernel_version() >= 6001 ? MAP_SOURCE_TREE : MAP_SOURCE_FUNCTION;
     return try_load(programs, config, first, NULL) ||
            (first == MAP_SOURCE_TREE && try_load(programs, config, MAP_SOURCE_FUNCTION, NULL)) ||

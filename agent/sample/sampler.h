@@ -26,6 +26,7 @@ typedef struct {
     uint32_t batch_ms;          /* samples are handed over at least this often; 0 is 200 */
     uint64_t table_bytes_max;   /* of unwind tables in BPF maps; 0 is 64 MiB */
     bool without_kernel_stacks;
+    bool without_map_events; /* as on a kernel that lets no program follow mappings; for tests */
     bool with_statistics; /* BPF run time in the metrics (kernel.bpf_stats_enabled while running) */
 } SamplerConfig;
 

@@ -1,6 +1,7 @@
 #include "agent/sample/table_store.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -194,6 +195,8 @@ finish_build(gpointer pointer)
         store->counts.built++;
     else
         store->counts.failed++;
+    if (store->counts.pending == 0)
+        malloc_trim(0); /* building takes several times what a table takes */
     if (!g_atomic_int_get(&store->is_closing))
         store->ready(entry->executable, entry->word, store->data);
     return G_SOURCE_REMOVE;

@@ -93,11 +93,18 @@ has_settled(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
+void
+collector_settle(Collector *collector)
+{
+    collector->wanted = G_MAXUINT;
+    g_timeout_add(50, has_settled, collector);
+    g_main_loop_run(collector->loop);
+}
+
 Collector *
-collector_new(SamplerVariant variant, GError **error)
+collector_new(const SamplerConfig *config, GError **error)
 {
     Collector *collector = g_new0(Collector, 1);
-    SamplerConfig config = {.variant = variant, .rate_hz = 197};
     collector->stacks = g_ptr_array_new_with_free_func(stack_free);
     collector->pids = g_hash_table_new(NULL, NULL);
     collector->comms = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -105,13 +112,12 @@ collector_new(SamplerVariant variant, GError **error)
     collector->other_file = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     collector->running = g_array_new(FALSE, FALSE, sizeof(pid_t));
     collector->loop = g_main_loop_new(NULL, FALSE);
-    collector->sampler = sampler_new(&config, on_sample, collector, error);
+    collector->sampler = sampler_new(config, on_sample, collector, error);
     if (collector->sampler == NULL || !sampler_start(collector->sampler, error)) {
         collector_free(collector);
         return NULL;
     }
-    g_timeout_add(50, has_settled, collector);
-    g_main_loop_run(collector->loop);
+    collector_settle(collector);
     return collector;
 }
 

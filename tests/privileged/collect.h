@@ -18,7 +18,7 @@ typedef struct {
 typedef struct Collector Collector;
 
 /* NULL with *error when sampling is not possible here. */
-Collector *collector_new(SamplerVariant variant, GError **error);
+Collector *collector_new(const SamplerConfig *config, GError **error);
 void collector_free(Collector *collector);
 Sampler *collector_sampler(Collector *collector);
 
@@ -33,6 +33,8 @@ uint64_t collector_await_process(Collector *collector, pid_t pid);
 /* Also keeps the stacks of all processes with that comm (at most 15 bytes). */
 void collector_want_comm(Collector *collector, const char *comm);
 
+/* Runs the loop until no table is being built, so that no stack waits for one. */
+void collector_settle(Collector *collector);
 /* Runs the loop until `n` wanted stacks were kept, or a minute has passed. */
 void collector_run(Collector *collector, guint n);
 /* The stacks kept since the last call; to be unreferenced. */

@@ -279,7 +279,7 @@ test_brief_process_of_unknown_file(void **state)
         assert_true(pid > 0);
         cpu_ns += collector_await_process(collector, pid);
         unlink(copy);
-        collector_run(collector, 0);
+        collector_settle(collector);
         g_autoptr(GPtrArray) stacks = collector_take(collector);
         all += stacks->len;
         complete += count_complete(stacks);
@@ -329,10 +329,10 @@ test_nothing_is_lost(void **state)
 }
 
 static int
-start(SamplerVariant variant)
+start(const SamplerConfig *config)
 {
     g_autoptr(GError) error = NULL;
-    collector = collector_new(variant, &error);
+    collector = collector_new(config, &error);
     if (collector == NULL)
         fprintf(stderr, "%s\n", error->message);
     return collector != NULL ? 0 : -1;
@@ -342,14 +342,21 @@ static int
 start_loop(void **state)
 {
     (void)state;
-    return start(SAMPLER_VARIANT_LOOP);
+    return start(&(SamplerConfig){.rate_hz = 197, .variant = SAMPLER_VARIANT_LOOP});
 }
 
 static int
 start_tail_call(void **state)
 {
     (void)state;
-    return start(SAMPLER_VARIANT_TAIL_CALL);
+    return start(&(SamplerConfig){.rate_hz = 197, .variant = SAMPLER_VARIANT_TAIL_CALL});
+}
+
+static int
+start_without_map_events(void **state)
+{
+    (void)state;
+    return start(&(SamplerConfig){.rate_hz = 197, .without_map_events = true});
 }
 
 static int
@@ -382,11 +389,17 @@ main(void)
         cmocka_unit_test(test_calls_without_frame_pointers),
         cmocka_unit_test(test_recursion_has_every_frame),
     };
+    const struct CMUnitTest without_map_events[] = {
+        cmocka_unit_test(test_calls_without_frame_pointers),
+        cmocka_unit_test(test_exceptions),
+    };
     g_autoptr(GString) missing = g_string_new(NULL);
     if (!sampler_probe(missing)) {
         printf("skipped: %s", missing->str);
         return 77;
     }
     int failed = cmocka_run_group_tests_name("bpf_loop", by_loop, start_loop, stop);
-    return failed + cmocka_run_group_tests_name("tail calls", by_tail_call, start_tail_call, stop);
+    failed += cmocka_run_group_tests_name("tail calls", by_tail_call, start_tail_call, stop);
+    return failed + cmocka_run_group_tests_name("without map events", without_map_events,
+                                                start_without_map_events, stop);
 }
