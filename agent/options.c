@@ -29,7 +29,7 @@ static const OptionRow rows[] = {
     OPTION("symbol-cache-bytes", OPTION_BYTES, "6MiB", 65536, 1e12, "BYTES", symbol_cache_bytes,
            "Memory for symbols that were looked up before."),
     OPTION("unwind-table-bytes", OPTION_BYTES, "64MiB", 1048576, 1e12, "BYTES", unwind_table_bytes,
-           "Kernel memory for unwind tables; beyond, the coldest are dropped."),
+           "Kernel memory for unwind tables; beyond, stacks are copied and unwound by the agent."),
     OPTION("unwinder", OPTION_STRING, "auto", 0, 0, "KIND", unwinder,
            "BPF program that unwinds: loop (Linux 5.17), tail (Linux 5.10), or auto."),
     OPTION("kernel-stacks", OPTION_BOOL, "true", 0, 0, NULL, kernel_stacks,

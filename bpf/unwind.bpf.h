@@ -296,6 +296,8 @@ unwind_step(struct unwind_state *state)
     uint64_t kind = state->word >> 48;
     if (kind == MAPPING_PENDING)
         return unwind_fail(state, UNWIND_STOP_PENDING);
+    if (kind == MAPPING_COPY)
+        return unwind_fail(state, UNWIND_STOP_COMPLEX);
     if (kind == MAPPING_NO_TABLE)
         return unwind_frame_pointer(state);
     uint32_t index = 0;

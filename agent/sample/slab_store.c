@@ -102,7 +102,7 @@ add_slab(SlabStore *store, GError **error)
     if (store->n_slabs == SLABS_MAX ||
         (uint64_t)(store->n_slabs + 1) * SLAB_BYTES > store->max_bytes)
         return error_set(error, CRESSET_ERROR_RESOURCE_EXHAUSTED,
-                         "unwind tables need more than table-bytes-max, %" G_GUINT64_FORMAT
+                         "unwind tables need more than unwind-table-bytes, %" G_GUINT64_FORMAT
                          " bytes",
                          store->max_bytes);
     Slab *slab = &store->slabs[store->n_slabs];

@@ -173,6 +173,16 @@ upload(Entry *entry, const UnwindTable *table, GError **error)
     return true;
 }
 
+/* The table did not fit: gives back what did, which no BPF program has seen. */
+static void
+take_back(Entry *entry)
+{
+    for (guint i = 0; i < entry->blocks->len; i++)
+        slab_store_release(entry->store->slabs, g_array_index(entry->blocks, SlabBlock, i));
+    g_array_set_size(entry->blocks, 0);
+    entry->built_word = MAPPING_WORD(MAPPING_COPY, 0, 0);
+}
+
 static ElfFile *
 open_elf(Executable *executable, GError **error)
 {
@@ -216,9 +226,11 @@ build(gpointer pointer, gpointer user_data)
         g_autoptr(UnwindTable) table =
             elf != NULL ? unwind_table_new(elf, store->rules, NULL, &error) : NULL;
         upload_rules(store);
-        if (table == NULL || !upload(entry, table, &error))
-            g_debug("no unwind table for %s: %s", entry->executable->path, error->message);
+        if (table != NULL && !upload(entry, table, &error))
+            take_back(entry);
     }
+    if (error != NULL)
+        g_debug("no unwind table for %s: %s", entry->executable->path, error->message);
     entry->build_us = g_get_monotonic_time() - started_us;
     GSource *source = g_idle_source_new();
     g_source_set_priority(source, G_PRIORITY_DEFAULT);

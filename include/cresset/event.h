@@ -86,6 +86,7 @@ enum mapping_kind {
     MAPPING_PENDING = 0, /* its table is not built yet: copy the stack */
     MAPPING_TABLE,
     MAPPING_NO_TABLE, /* anonymous (JIT), or a file without unwind information: frame pointers */
+    MAPPING_COPY,     /* its table did not fit: copy the stack */
 };
 #define MAPPING_WORD(kind, slab, offset)                                                           \
     ((uint64_t)(kind) << 48 | (uint64_t)(slab) << 32 | (uint64_t)(uint32_t)(offset))

@@ -67,7 +67,7 @@ test_limits_are_errors(void **state)
     assert_int_equal(large->code, CRESSET_ERROR_RESOURCE_EXHAUSTED);
     assert_true(slab_store_alloc(store, SLAB_WORDS, &block, NULL));
     assert_false(slab_store_alloc(store, 1, &block, &full));
-    assert_error_says(full, "table-bytes-max");
+    assert_error_says(full, "unwind-table-bytes");
     assert_null(slab_store_words(store, 1));
     uint64_t word = 1;
     slab_store_write(store, block, SLAB_WORDS, &word, 1); /* outside: nothing happens */

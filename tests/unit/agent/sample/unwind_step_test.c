@@ -316,6 +316,8 @@ test_broken_blocks_end_the_stack(void **state)
     struct unwind_state s = at(CODE, 10, 0);
     s.table.slab = 9;
     assert_stops(s, UNWIND_STOP_NO_MAPPING);
+    world.slab[3] = MAPPING_WORD(MAPPING_COPY, 0, 0);
+    assert_stops(at(CODE, 10, 0), UNWIND_STOP_COMPLEX);
     world.slab[3] = MAPPING_WORD(MAPPING_TABLE, 8, 0);
     assert_stops(at(CODE, 10, 0), UNWIND_STOP_INTERNAL);
     world.slab[3] = MAPPING_WORD(MAPPING_TABLE, 3, 100000);
