@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-enum { PROGRAM_WAIT_MS = 20 * 1000 }; /* for anything that a healthy program does at once */
+enum { PROGRAM_WAIT_MS = 60 * 1000 }; /* for anything that a healthy program does at once */
 
 typedef struct Program Program;
 
