@@ -5,6 +5,7 @@
 
 #include "lib/base/error.h"
 #include "server/store/block_format.h"
+#include "server/store/label_wire.h"
 #include "server/store/pfor.h"
 #include "server/store/sample_run.h"
 
@@ -12,14 +13,8 @@ void
 block_put_series(Wire *out, const HeadView *view, const BlockOrder *order)
 {
     wire_put_varint(out, view->n_series);
-    for (uint32_t i = 0; i < view->n_series; i++) {
-        const Labels *labels = view->series[order->series.old[i]];
-        wire_put_varint(out, labels->n_labels);
-        for (uint32_t j = 0; j < labels->n_labels; j++) {
-            wire_put_text(out, labels->labels[j].name);
-            wire_put_text(out, labels->labels[j].value);
-        }
-    }
+    for (uint32_t i = 0; i < view->n_series; i++)
+        wire_put_labels(out, view->series[order->series.old[i]]);
 }
 
 typedef int64_t (*RowField)(const HeadRow *row);
@@ -139,17 +134,6 @@ add_row(Group *group, const HeadRow *row, const BlockOrder *order, GError **erro
     return true;
 }
 
-static uint64_t
-gcd(uint64_t a, uint64_t b)
-{
-    while (b != 0) {
-        uint64_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
-}
-
 /* Finds base and scale and fills `scaled`. */
 static void
 scale_values(Group *group, BlockGroup *entry)
@@ -161,7 +145,7 @@ scale_values(Group *group, BlockGroup *entry)
     for (uint32_t i = 0; i < group->n && scale != 1; i++) {
         uint64_t above = (uint64_t)group->values[i] - (uint64_t)base;
         if (scale == 0 || above % scale != 0)
-            scale = gcd(scale, above);
+            scale = greatest_divisor(scale, above);
     }
     scale = MAX(scale, 1u);
     for (uint32_t i = 0; i < group->n; i++) {

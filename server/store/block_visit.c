@@ -3,6 +3,7 @@
 #include "lib/base/error.h"
 #include "server/store/block.h"
 #include "server/store/block_symbols.h"
+#include "server/store/label_wire.h"
 #include "server/store/pfor.h"
 
 /* One dataset of a block while it is visited. */
@@ -25,25 +26,6 @@ not_valid(BlockSectionType type, uint32_t dataset, GError **error)
                      type, dataset);
 }
 
-static Labels *
-read_labels(Scan *scan)
-{
-    uint64_t n = scan_varint(scan);
-    if (scan->bad || n > scan_left(scan) / 2)
-        return NULL;
-    g_autofree Label *pairs = g_new0(Label, n + 1);
-    for (uint64_t i = 0; i < n; i++) {
-        pairs[i].name = scan_text(scan);
-        pairs[i].value = scan_text(scan);
-    }
-    Labels *labels = scan->bad ? NULL : labels_new(pairs, n);
-    for (uint64_t i = 0; i < n; i++) {
-        g_free((char *)(uintptr_t)pairs[i].name);
-        g_free((char *)(uintptr_t)pairs[i].value);
-    }
-    return labels;
-}
-
 static bool
 load_series(Opened *opened, Block *block, uint32_t dataset, GError **error)
 {
@@ -56,7 +38,7 @@ load_series(Opened *opened, Block *block, uint32_t dataset, GError **error)
         return not_valid(BLOCK_SERIES, dataset, error);
     opened->series = g_new0(StoreSeries, n + 1);
     for (uint64_t i = 0; i < n; i++) {
-        opened->series[i].labels = read_labels(&scan);
+        opened->series[i].labels = scan_labels(&scan);
         if (opened->series[i].labels == NULL)
             return not_valid(BLOCK_SERIES, dataset, error);
         opened->n_series++;

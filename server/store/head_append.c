@@ -2,6 +2,7 @@
 
 #include "lib/base/error.h"
 #include "server/store/head_private.h"
+#include "server/store/label_wire.h"
 #include "server/store/translate.h"
 
 /* Rows that are encoded but not yet part of the head, so that a failure leaves none behind. */
@@ -94,16 +95,6 @@ stage_rows(Head *head, const char *tenant, const StoreRow *rows, size_t n_rows, 
 }
 
 static void
-write_labels(Wire *frame, const Labels *labels)
-{
-    wire_put_varint(frame, labels->n_labels);
-    for (uint32_t i = 0; i < labels->n_labels; i++) {
-        wire_put_text(frame, labels->labels[i].name);
-        wire_put_text(frame, labels->labels[i].value);
-    }
-}
-
-static void
 write_row(Wire *frame, const HeadRow *row)
 {
     wire_put_varint(frame, row->series);
@@ -130,7 +121,7 @@ write_dataset(Head *head, Wire *frame, HeadDataset *dataset)
     symbol_table_write(&dataset->symbols, &dataset->framed, frame);
     wire_put_varint(frame, dataset->series.n - dataset->framed_series);
     for (uint32_t i = dataset->framed_series; i < dataset->series.n; i++)
-        write_labels(frame, ((Labels **)dataset->series.data)[i]);
+        wire_put_labels(frame, ((Labels **)dataset->series.data)[i]);
     wire_put_varint(frame, dataset->rows.n - dataset->framed_rows);
     for (uint32_t i = dataset->framed_rows; i < dataset->rows.n; i++)
         write_row(frame, (HeadRow *)dataset->rows.data + i);

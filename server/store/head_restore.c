@@ -1,32 +1,14 @@
 #include <string.h>
 
 #include "server/store/head_private.h"
-
-static Labels *
-read_labels(Scan *scan)
-{
-    uint64_t n = scan_varint(scan);
-    if (scan->bad || n > scan_left(scan) / 2)
-        return NULL;
-    g_autofree Label *pairs = g_new0(Label, n + 1);
-    for (uint64_t i = 0; i < n; i++) {
-        pairs[i].name = scan_text(scan);
-        pairs[i].value = scan_text(scan);
-    }
-    Labels *labels = scan->bad ? NULL : labels_new(pairs, n);
-    for (uint64_t i = 0; i < n; i++) {
-        g_free((char *)(uintptr_t)pairs[i].name);
-        g_free((char *)(uintptr_t)pairs[i].value);
-    }
-    return labels;
-}
+#include "server/store/label_wire.h"
 
 static bool
 restore_series(Head *head, HeadDataset *dataset, Scan *scan)
 {
     uint64_t n = scan_varint(scan);
     for (uint64_t i = 0; i < n; i++) {
-        Labels *labels = read_labels(scan);
+        Labels *labels = scan_labels(scan);
         if (labels == NULL)
             return false;
         *(Labels **)column_push(&dataset->series, &head->guard, 1) = labels;

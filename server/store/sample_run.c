@@ -61,8 +61,8 @@ magnitude(int64_t value)
     return value < 0 ? -(uint64_t)value : (uint64_t)value;
 }
 
-static uint64_t
-gcd(uint64_t a, uint64_t b)
+uint64_t
+greatest_divisor(uint64_t a, uint64_t b)
 {
     while (b != 0) {
         uint64_t rest = a % b;
@@ -80,7 +80,7 @@ common_divisor(const SampleKey *keys, size_t n, const int64_t *values)
     for (size_t i = 0; i < n && divisor != 1; i++) {
         uint64_t value = magnitude(values[keys[i].position]);
         if (divisor == 0 || value % divisor != 0)
-            divisor = gcd(divisor, value);
+            divisor = greatest_divisor(divisor, value);
     }
     return divisor == 0 || divisor > INT64_MAX ? 1 : (int64_t)divisor;
 }

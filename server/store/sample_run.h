@@ -15,6 +15,9 @@ typedef struct {
 /* Sorts by node; `scratch` has room for `n` as well. */
 void sample_keys_sort(SampleKey *keys, SampleKey *scratch, size_t n);
 
+/* The greatest common divisor; of 0 and a number that number. */
+uint64_t greatest_divisor(uint64_t a, uint64_t b);
+
 /* Bytes that a run of `n` samples takes at most. */
 #define SAMPLE_RUN_SIZE_MAX(n) (20 + (size_t)(n)*16)
 

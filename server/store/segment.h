@@ -16,7 +16,6 @@
 enum {
     SEGMENT_HEADER_SIZE = 48,
     SEGMENT_FRAME_HEADER_SIZE = 24,
-    SEGMENT_PAYLOAD_MAX = 1 << 30,
 };
 
 typedef struct {

@@ -221,6 +221,46 @@ append_empty(Store *store, GError **ret_answer, GError **error)
 }
 
 static void
+wait_for_state(Store *store, StoreState state)
+{
+    g_mutex_lock(&store->append_lock);
+    while (store->state != state) {
+        g_mutex_unlock(&store->append_lock);
+        g_thread_yield();
+        g_mutex_lock(&store->append_lock);
+    }
+    g_mutex_unlock(&store->append_lock);
+}
+
+/* What did not fit is written when there is space again, and appends go on. */
+static void
+goes_on_when_there_is_space_again(void **state)
+{
+    (void)state;
+    World world;
+    world_init(&world, 2);
+    StoreConfig config = {"/data", 1 << 20, 3600 * second_ns};
+    Store *store = store_open_on(&config, world.disk, world.meta_path, NULL);
+    assert_non_null(store);
+    append_some(&world, store);
+    model_wait(&world.model);
+    disk_sim_plan(world.disk, 1, SIM_NO_SPACE);
+    append_some(&world, store);
+    model_wait(&world.model);
+    wait_for_state(store, STORE_WRITABLE);
+    append_some(&world, store);
+    model_wait(&world.model);
+    store_close(store);
+    disk_sim_lose_power(world.disk, world.random);
+    store = store_open_on(&config, world.disk, world.meta_path, NULL);
+    assert_non_null(store);
+    assert_null(store_notice(store));
+    check(&world, store, 2, 0);
+    store_close(store);
+    world_clear(&world);
+}
+
+static void
 stops_acknowledging_after_a_failed_sync(void **state)
 {
     (void)state;
@@ -233,13 +273,7 @@ stops_acknowledging_after_a_failed_sync(void **state)
     g_autoptr(GError) answer = NULL;
     g_autoptr(GError) refusal = NULL;
     append_empty(store, &answer, NULL);
-    g_mutex_lock(&store->append_lock);
-    while (store->state == STORE_WRITABLE) {
-        g_mutex_unlock(&store->append_lock);
-        g_thread_yield();
-        g_mutex_lock(&store->append_lock);
-    }
-    g_mutex_unlock(&store->append_lock);
+    wait_for_state(store, STORE_FAULTY);
     GError *none = NULL;
     append_empty(store, &none, &refusal);
     assert_true(g_error_matches(refusal, CRESSET_ERROR, CRESSET_ERROR_UNAVAILABLE));
@@ -256,6 +290,7 @@ main(void)
         cmocka_unit_test(survives_errors),
         cmocka_unit_test(survives_a_full_disk),
         cmocka_unit_test(survives_short_and_interrupted_calls),
+        cmocka_unit_test(goes_on_when_there_is_space_again),
         cmocka_unit_test(stops_acknowledging_after_a_failed_sync),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
