@@ -291,7 +291,8 @@ test_limits(void **state)
     subject_clear(&subject);
 }
 
-/* Waits until the process has used that much more CPU time. */
+/* Waits until the process has used that much more CPU time; its signals (Go preempts goroutines by
+ * them) are delivered meanwhile. */
 static void
 use_processor(pid_t pid, int64_t ns)
 {
@@ -300,6 +301,11 @@ use_processor(pid_t pid, int64_t ns)
     struct timespec first, now;
     clock_gettime(clock, &first);
     do {
+        int status;
+        if (waitpid(pid, &status, WNOHANG) == pid) {
+            assert_true(WIFSTOPPED(status));
+            ptrace(PTRACE_CONT, pid, NULL, (void *)(intptr_t)WSTOPSIG(status));
+        }
         sched_yield();
         clock_gettime(clock, &now);
     } while ((now.tv_sec - first.tv_sec) * 1000000000 + now.tv_nsec - first.tv_nsec < ns);
