@@ -115,6 +115,19 @@ init_rows(const Region *region, const uint8_t *code, size_t size, UnwindRowFunc 
     return true;
 }
 
+static bool
+is_linkage_table(const Region *region)
+{
+    return g_str_has_prefix(region->name, ".plt") || strcmp(region->name, ".iplt") == 0;
+}
+
+bool
+region_is_known(const Region *region)
+{
+    return is_linkage_table(region) || g_str_equal(region->name, ".init") ||
+           g_str_equal(region->name, ".fini");
+}
+
 void
 region_rows(const Region *region, const ElfFile *elf, UnwindRowFunc on_row, void *data)
 {
@@ -122,13 +135,12 @@ region_rows(const Region *region, const ElfFile *elf, UnwindRowFunc on_row, void
     size_t size = MIN(region->end - region->start, sizeof(code));
     if (!elf_file_read_address(elf, region->start, code, size, NULL))
         size = 0;
-    if (g_str_has_prefix(region->name, ".plt") || strcmp(region->name, ".iplt") == 0) {
+    if (is_linkage_table(region)) {
         plt_rows(region, code, size, on_row, data);
         return;
     }
-    if (g_str_equal(region->name, ".init") || g_str_equal(region->name, ".fini"))
-        if (init_rows(region, code, size, on_row, data))
-            return;
+    if (init_rows(region, code, size, on_row, data))
+        return;
     struct unwind_rule chain = {.cfa = UNWIND_CFA_FRAME_POINTER,
                                 .fp = UNWIND_FP_CFA,
                                 .cfa_offset = 16,

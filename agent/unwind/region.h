@@ -19,6 +19,8 @@ GArray *region_list_new(const ElfFile *elf);
 /* The region that holds `address`, or NULL. */
 Region *region_list_find(GArray *regions, uint64_t address);
 
-/* Hands the rows of a region without any CFI to `on_row`: linkage tables and the .init and .fini
- * of the C runtime by what they contain, everything else by frame pointers. */
+/* True for linkage tables and the .init and .fini of the C runtime, whose code is always the same.
+ */
+bool region_is_known(const Region *region);
+/* Hands the rows of such a region without any CFI to `on_row`. */
 void region_rows(const Region *region, const ElfFile *elf, UnwindRowFunc on_row, void *data);

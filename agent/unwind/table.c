@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/unwind/cfi.h"
+#include "agent/unwind/code_scan.h"
 #include "agent/unwind/go_table.h"
 #include "agent/unwind/region.h"
 #include "agent/unwind/table_writer.h"
@@ -16,6 +17,8 @@
 #define SPAN_MAX      (UINT64_C(1) << 32)
 /* Functions are aligned to 16 bytes: a shorter hole is padding, where nothing runs. */
 #define GAP_MIN 15
+/* Shorter holes are start-up code and hand-written leaves, not worth reading the symbols for. */
+#define SCAN_MIN 1024
 /* Room of the musl _start code behind the entry point: about 20 bytes of assembly and the C half
  * that it calls, which the compiler places right behind it. */
 #define START_SIZE_MAX 96
@@ -39,7 +42,9 @@ typedef struct {
     Function *functions;
     size_t n_functions, capacity;
     TableWriter *writer;
-    uint64_t limit; /* rows of the function at hand at or behind this are not its own */
+    GArray *symbols;   /* function starts, for code without CFI; NULL: not read yet */
+    uint16_t fallback; /* rule of code that cannot be followed */
+    uint64_t limit;    /* rows of the function at hand at or behind this are not its own */
     UnwindTable *table;
 } Builder;
 
@@ -51,6 +56,7 @@ builder_clear(Builder *builder)
         g_clear_pointer(&builder->bytes[i], g_bytes_unref);
     }
     go_table_free(builder->go);
+    g_clear_pointer(&builder->symbols, g_array_unref);
     g_clear_pointer(&builder->regions, g_array_unref);
     g_free(builder->functions);
     table_writer_free(builder->writer);
@@ -174,24 +180,54 @@ write_row(void *data, uint64_t address, const struct unwind_rule *rule)
     return address < builder->limit && table_writer_set_rule(builder->writer, address, rule);
 }
 
+static bool
+write_code_row(void *data, uint64_t address, const struct unwind_rule *rule)
+{
+    Builder *builder = data;
+    return rule->cfa != UNWIND_CFA_NONE
+               ? table_writer_set_rule(builder->writer, address, rule)
+               : table_writer_set(builder->writer, address, builder->fallback);
+}
+
+/* What the code itself says, or `rule` where it cannot be followed. */
+static void
+write_code(Builder *builder, uint64_t from, uint64_t to, uint16_t rule)
+{
+    if (to <= from)
+        return;
+    if (to - from < SCAN_MIN || builder->go != NULL) {
+        table_writer_set(builder->writer, from, rule);
+        return;
+    }
+    if (builder->symbols == NULL)
+        builder->symbols = code_symbols_new(builder->elf);
+    builder->limit = to;
+    builder->fallback = rule;
+    if (!code_scan_rows(builder->elf, builder->symbols, from, to, write_code_row, builder))
+        table_writer_set(builder->writer, from, rule);
+}
+
 static void
 write_gap_piece(Builder *builder, const Region *region, uint64_t from, uint64_t to)
 {
-    uint16_t rule = UNWIND_RULE_NONE;
     bool is_whole = from == region->start || from == builder->writer->start_address;
-    if (region->n_functions == 0 && is_whole) {
-        rule = UNWIND_RULE_FRAME_POINTER;
+    bool has_cfi = region->n_functions > 0;
+    if (!has_cfi && is_whole && region_is_known(region)) {
         builder->limit = region->end;
         region_rows(region, builder->elf, write_row, builder);
-    } else if (to - from >= GAP_MIN) {
-        table_writer_set(builder->writer, from, rule);
-    }
-    uint64_t entry = elf_file_entry(builder->elf);
-    if (entry < from || entry >= to)
         return;
+    }
+    if (has_cfi && to - from < GAP_MIN)
+        return;
+    uint16_t rule = has_cfi ? UNWIND_RULE_NONE : UNWIND_RULE_FRAME_POINTER;
+    uint64_t entry = elf_file_entry(builder->elf);
+    if (entry < from || entry >= to) {
+        write_code(builder, from, to, rule);
+        return;
+    }
+    write_code(builder, from, entry, rule);
     table_writer_set(builder->writer, entry, UNWIND_RULE_STOP);
-    if (to - entry > START_SIZE_MAX)
-        table_writer_set(builder->writer, entry + START_SIZE_MAX, rule);
+    write_code(builder, MIN(entry + START_SIZE_MAX, to), to, rule);
 }
 
 /* What holds in [from, to), where no function with CFI is. */

@@ -8,7 +8,8 @@
  * table was built with: uploading is one copy of first_row and one of rows.
  *
  * Rows come from .eh_frame and .debug_frame, for Go code from .gopclntab, and for the few known
- * places that have none of these (PLT, _start of musl) from what they are. Where at least 15
+ * places that have none of these (PLT, _start of musl) from what they are. Holes of 1 KiB and more
+ * are followed instruction by instruction (musl has no CFI). Where else at least 15
  * bytes of code have no CFI, the rule is UNWIND_RULE_NONE; an executable section without any CFI at
  * all is UNWIND_RULE_FRAME_POINTER. Immutable once built; any thread. */
 #pragma once

@@ -75,7 +75,8 @@ test_agreement(void **state)
                                         "/usr/bin/bash"};
     for (size_t i = 0; i < G_N_ELEMENTS(PATHS); i++) {
         Agreement agreement = compare(PATHS[i]);
-        assert_true(agreement.n_same > 20 * (agreement.n_different + agreement.n_unknown));
+        assert_true(agreement.n_same > 4 * (agreement.n_different + agreement.n_unknown));
+        assert_true(agreement.n_same > 15 * agreement.n_different);
     }
 }
 

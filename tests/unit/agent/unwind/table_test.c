@@ -81,6 +81,7 @@ make_file(const Function *functions, size_t n, const void *plt, size_t plt_size)
     memset(file->data, 0, file->len);
     memcpy(file->data, &header, sizeof(header));
     memcpy(file->data + sizeof(header), segments, sizeof(segments));
+    memset(file->data + text_at, 0x06, TEXT_SIZE); /* no instruction */
     memcpy(file->data + plt_at, plt, plt_size);
     memcpy(file->data + frames_at, frames->data, frames->len);
     memcpy(file->data + names_at, NAMES, sizeof(NAMES));
