@@ -116,23 +116,15 @@ sample_run_encode(uint8_t *out, const SampleKey *keys, size_t n, const int64_t *
     return head + size;
 }
 
-static inline uint64_t
-get_varint(Scan *scan)
-{
-    if (scan->at < scan->end && *scan->at < 0x80)
-        return *scan->at++;
-    return scan_varint(scan);
-}
-
 bool
 sample_run_accumulate(const uint8_t *run, size_t size, int64_t *totals, uint32_t n_nodes)
 {
     Scan scan = scan_of(run, size);
-    uint64_t n = get_varint(&scan), divisor = get_varint(&scan), node = 0;
+    uint64_t n = scan_varint(&scan), divisor = scan_varint(&scan), node = 0;
     for (uint64_t i = 0; i < n; i++) {
-        uint64_t token = get_varint(&scan);
+        uint64_t token = scan_varint(&scan);
         node += token >> 1;
-        uint64_t quotient = token & 1 ? (uint64_t)unzigzag(get_varint(&scan)) : 1;
+        uint64_t quotient = token & 1 ? (uint64_t)unzigzag(scan_varint(&scan)) : 1;
         if (scan.bad || node >= n_nodes)
             return false;
         totals[node] = (int64_t)((uint64_t)totals[node] + quotient * divisor);
@@ -145,13 +137,13 @@ sample_run_decode(const uint8_t *run, size_t size, uint32_t *nodes, int64_t *val
                   uint32_t n_nodes)
 {
     Scan scan = scan_of(run, size);
-    uint64_t n = get_varint(&scan), divisor = get_varint(&scan), node = 0;
+    uint64_t n = scan_varint(&scan), divisor = scan_varint(&scan), node = 0;
     if (n != count)
         return false;
     for (uint32_t i = 0; i < count; i++) {
-        uint64_t token = get_varint(&scan);
+        uint64_t token = scan_varint(&scan);
         node += token >> 1;
-        uint64_t quotient = token & 1 ? (uint64_t)unzigzag(get_varint(&scan)) : 1;
+        uint64_t quotient = token & 1 ? (uint64_t)unzigzag(scan_varint(&scan)) : 1;
         if (scan.bad || node >= n_nodes)
             return false;
         nodes[i] = (uint32_t)node;

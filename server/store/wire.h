@@ -145,8 +145,8 @@ scan_u64(Scan *scan)
     return value;
 }
 
-static inline uint64_t
-scan_varint(Scan *scan)
+static __attribute__((noinline, unused)) uint64_t
+scan_long_varint(Scan *scan)
 {
     uint64_t value = 0;
     for (unsigned shift = 0; shift < 70 && !scan->bad; shift += 7) {
@@ -161,6 +161,15 @@ scan_varint(Scan *scan)
     }
     scan->bad = true;
     return 0;
+}
+
+static inline uint64_t
+scan_varint(Scan *scan)
+{
+    /* Most numbers are small. */
+    if (G_LIKELY(scan->at < scan->end && *scan->at < 0x80 && !scan->bad))
+        return *scan->at++;
+    return scan_long_varint(scan);
 }
 
 /* A varint that has to fit 32 bits. */
