@@ -2,10 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/process/executable_private.h"
+#include "agent/process/maps.h"
 #include "lib/base/error.h"
 
 /* An executable is found under the number that the kernel shows for its mapping, which on some file
@@ -75,6 +77,38 @@ insert(ExecutableCache *cache, const Key *key, Executable *executable)
     g_hash_table_replace(cache->by_key, g_memdup2(key, sizeof *key), executable_ref(executable));
 }
 
+typedef struct {
+    uint64_t start;
+    char *path;
+} PathSearch;
+
+static void
+match_start(const MapLine *map, void *data)
+{
+    PathSearch *search = data;
+    if (map->start == search->start && map->path[0] == '/' && search->path == NULL)
+        search->path = g_strdup(map->path);
+}
+
+/* Opens the file by the name that the process knows it by, within the process's root. */
+static int
+open_by_path(const ExecutableQuery *query, char **ret_path)
+{
+    char maps[40];
+    PathSearch search = {query->start, g_strdup(query->path)};
+    g_snprintf(maps, sizeof maps, "/proc/%u/maps", query->pid);
+    if (search.path == NULL)
+        maps_read(maps, match_start, &search, NULL);
+    if (search.path == NULL || search.path[0] != '/') {
+        g_free(search.path);
+        errno = ENOENT;
+        return -1;
+    }
+    g_autofree char *path = g_strdup_printf("/proc/%u/root%s", query->pid, search.path);
+    *ret_path = search.path;
+    return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+}
+
 /* Opens the file of the mapping and says what the process calls it. */
 static int
 open_mapping(const ExecutableQuery *query, char **ret_path)
@@ -84,14 +118,12 @@ open_mapping(const ExecutableQuery *query, char **ret_path)
                "/proc/%u/map_files/%" G_GINT64_MODIFIER "x-%" G_GINT64_MODIFIER "x", query->pid,
                query->start, query->end);
     int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd >= 0) {
-        ssize_t length = readlink(name, link, sizeof link - 1);
-        *ret_path = length > 0 ? g_strndup(link, (gsize)length) : g_strdup("");
-    } else if (query->path != NULL && query->path[0] == '/') {
-        g_autofree char *path = g_strdup_printf("/proc/%u/root%s", query->pid, query->path);
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-        *ret_path = fd >= 0 ? g_strdup(query->path) : NULL;
-    }
+    if (fd < 0)
+        return open_by_path(query, ret_path);
+    ssize_t length = readlink(name, link, sizeof link - 1);
+    *ret_path = g_strndup(link, length > 0 ? (gsize)length : 0);
+    if (g_str_has_suffix(*ret_path, " (deleted)"))
+        (*ret_path)[strlen(*ret_path) - strlen(" (deleted)")] = '\0';
     return fd;
 }
 

@@ -74,6 +74,8 @@ read_executable_path(Process *process)
     }
     g_free(process->executable_path);
     process->executable_path = g_strndup(link, (gsize)length);
+    if (g_str_has_suffix(process->executable_path, " (deleted)"))
+        process->executable_path[(gsize)length - strlen(" (deleted)")] = '\0';
 }
 
 /* The last number of the line `NSpid:` is the id in the innermost namespace. */

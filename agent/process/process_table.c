@@ -374,6 +374,20 @@ process_table_scan(ProcessTable *table, guint n_processes)
 }
 
 void
+process_table_resync(ProcessTable *table)
+{
+    GHashTableIter iter;
+    gpointer pointer;
+    g_hash_table_iter_init(&iter, table->by_pid);
+    while (g_hash_table_iter_next(&iter, NULL, &pointer)) {
+        Process *process = pointer;
+        uint32_t sequence = table->ops->sequence(process->pid, table->data);
+        if (sequence != process_private(process)->sequence && read_maps(table, process))
+            table->ops->changed(process, table->data);
+    }
+}
+
+void
 process_table_sweep(ProcessTable *table)
 {
     g_autoptr(GPtrArray) gone = g_ptr_array_new();

@@ -32,6 +32,8 @@ void process_table_reread(ProcessTable *table, Process *process);
 
 /* Reads some of the processes that ran before the agent; false when all have been. */
 bool process_table_scan(ProcessTable *table, guint n_processes);
+/* Events were lost: reads the mappings of the processes that they were about. */
+void process_table_resync(ProcessTable *table);
 /* Forgets processes whose exit was not seen (the ring buffer was full). */
 void process_table_sweep(ProcessTable *table);
 guint process_table_size(const ProcessTable *table);

@@ -142,11 +142,24 @@ on_readable(gint fd G_GNUC_UNUSED, GIOCondition condition G_GNUC_UNUSED, gpointe
     return G_SOURCE_REMOVE;
 }
 
+/* A full ring buffer may have swallowed news of mappings. */
+static void
+make_up_for_losses(Sampler *sampler)
+{
+    uint64_t lost = programs_counter(sampler->programs, BPF_COUNTER_LOST);
+    if (lost == sampler->lost_records)
+        return;
+    sampler->lost_records = lost;
+    process_table_resync(sampler->processes);
+    blocks_flush(sampler->blocks);
+}
+
 static gboolean
 on_batch(gpointer data)
 {
     Sampler *sampler = data;
     sampler_drain(sampler);
+    make_up_for_losses(sampler);
     slab_store_collect(sampler->slabs, g_get_monotonic_time());
     slab_store_trim(sampler->slabs, g_get_monotonic_time());
     return G_SOURCE_CONTINUE;

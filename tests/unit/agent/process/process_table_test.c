@@ -6,6 +6,7 @@
 
 #include "agent/process/mapping.h"
 #include "agent/process/process_private.h"
+#include "lib/base/error.h"
 #include "tests/harness/check.h"
 
 enum { PID = 4000001, CHILD = 4000002, MM = 11, NEXT_MM = 12 }; /* above the kernel's highest pid */
@@ -14,6 +15,7 @@ typedef struct {
     ExecutableCache *cache;
     ProcessTable *table;
     unsigned n_changed, n_gone;
+    uint32_t sequence; /* what the BPF side would say of every process */
 } Fixture;
 
 static void
@@ -31,14 +33,13 @@ on_gone(Process *process, void *data)
 }
 
 static uint32_t
-no_sequence(uint32_t pid, void *data)
+sequence_of(uint32_t pid, void *data)
 {
     (void)pid;
-    (void)data;
-    return 0;
+    return ((const Fixture *)data)->sequence;
 }
 
-static const ProcessTableOps ops = {on_changed, on_gone, no_sequence};
+static const ProcessTableOps ops = {on_changed, on_gone, sequence_of};
 
 static int
 setup(void **state)
@@ -180,6 +181,42 @@ test_running_processes_are_read_from_proc(void **state)
     assert_true(self->start_time_ns > 0);
 }
 
+/* As where map_files may not be read: no entry of it has this end. */
+static void
+test_files_are_found_by_their_path_too(void **state)
+{
+    Fixture *fixture = *state;
+    g_autoptr(Process) self = process_table_get(fixture->table, (uint32_t)getpid());
+    const Mapping *mapping = mapping_list_find(self->mappings, (uint64_t)(uintptr_t)on_changed);
+    ExecutableQuery query = {.pid = (uint32_t)getpid(),
+                             .device = 1,
+                             .inode = 1,
+                             .start = mapping->start,
+                             .end = mapping->end + 1};
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Executable) found = executable_cache_get(fixture->cache, &query, &error);
+    assert_null(error);
+    assert_ptr_equal(found, mapping->executable);
+    query.start++;
+    query.inode++;
+    assert_null(executable_cache_get(fixture->cache, &query, &error));
+    assert_int_equal(error->code, CRESSET_ERROR_NOT_FOUND);
+}
+
+static void
+test_lost_events_are_made_up_for(void **state)
+{
+    Fixture *fixture = *state;
+    g_autoptr(Process) self = process_table_get(fixture->table, (uint32_t)getpid());
+    unsigned before = fixture->n_changed;
+    process_table_resync(fixture->table);
+    assert_int_equal(fixture->n_changed, before);
+    fixture->sequence = 3;
+    process_table_resync(fixture->table);
+    assert_int_equal(fixture->n_changed, before + 1);
+    assert_int_equal(process_private(self)->sequence, 3);
+}
+
 static void
 test_a_process_that_is_gone_is_not_kept(void **state)
 {
@@ -214,6 +251,8 @@ main(void)
         TEST(test_an_exited_process_lives_while_referenced),
         TEST(test_older_events_than_proc_are_skipped),
         TEST(test_running_processes_are_read_from_proc),
+        TEST(test_files_are_found_by_their_path_too),
+        TEST(test_lost_events_are_made_up_for),
         TEST(test_a_process_that_is_gone_is_not_kept),
         TEST(test_a_sweep_drops_what_nobody_maps),
     };
