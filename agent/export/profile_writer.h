@@ -3,8 +3,8 @@
  *
  * Sample type and period type are cpu/nanoseconds, so that the profile is
  * process_cpu:cpu:nanoseconds:cpu:nanoseconds. A frame without a symbol is named by its file and
- * offset, `libfoo.so+0x1234`; code in no file is `[jit]`; the root frame of a stack that was cut
- * says why. */
+ * the offset of its function, else its own, `libfoo.so+0x1234`; code in no file is `[jit]`; the
+ * root frame of a stack that was cut says why. */
 #pragma once
 #include <glib.h>
 #include <stdint.h>

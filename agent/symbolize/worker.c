@@ -373,7 +373,7 @@ set_limits(void)
 int
 worker_main(int fd)
 {
-    signal(SIGINT, SIG_IGN); /* Ctrl-C goes to the whole group; the agent still has to flush */
+    (void)signal(SIGINT, SIG_IGN); /* Ctrl-C goes to the whole group; the agent still has to flush */
     set_limits();
     drop_rights();
     Worker worker = {.socket = fd, .builder = reply_builder_new()};

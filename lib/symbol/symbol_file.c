@@ -6,6 +6,7 @@
 #include "lib/base/error.h"
 #include "lib/symbol/debug_file.h"
 #include "lib/symbol/dwarf_lines.h"
+#include "lib/symbol/function_starts.h"
 #include "lib/symbol/gopclntab.h"
 #include "lib/symbol/symbol_table.h"
 
@@ -21,7 +22,9 @@ struct SymbolFile {
     Elf *minidebug_elf;
     SymbolTable *table;
     DwarfLines *dwarf;
-    ElfFile *go_elf; /* of a Go program */
+    FunctionStarts starts;
+    GStringChunk *names; /* made up of function starts; NULL until needed */
+    ElfFile *go_elf;     /* of a Go program */
     Gopclntab *go;
 };
 
@@ -58,6 +61,7 @@ symbol_file_new(const SymbolFileOptions *options, GError **error)
     file->is_image = options->image != NULL;
     file->no_inlines = options->no_inlines;
     file->debug_fd = -1;
+    function_starts_init(&file->starts, elf);
     if (options->image == NULL)
         open_go(file, options->fd);
     return file;
@@ -80,6 +84,7 @@ symbol_file_free(SymbolFile *file)
     if (file->root_fd >= 0)
         close(file->root_fd);
     elf_end(file->elf);
+    g_clear_pointer(&file->names, g_string_chunk_free);
     g_free(file->path);
     g_free(file);
 }
@@ -140,6 +145,20 @@ load_dwarf(SymbolFile *file)
     return file->dwarf;
 }
 
+/* "libfoo.so+0x1230", where the function begins that has no name; NULL when that is not known. */
+static const char *
+name_by_start(SymbolFile *file, uint64_t address)
+{
+    uint64_t start;
+    if (!function_starts_find(&file->starts, address, &start))
+        return NULL;
+    if (file->names == NULL)
+        file->names = g_string_chunk_new(4096);
+    g_autofree char *base = g_path_get_basename(file->path);
+    g_autofree char *name = g_strdup_printf("%s+0x%" G_GINT64_MODIFIER "x", base, start);
+    return g_string_chunk_insert_const(file->names, name);
+}
+
 size_t
 symbol_file_find(SymbolFile *file, uint64_t address, SymbolLine lines[SYMBOL_LINES_MAX])
 {
@@ -152,6 +171,8 @@ symbol_file_find(SymbolFile *file, uint64_t address, SymbolLine lines[SYMBOL_LIN
         return n;
     uint64_t start;
     const char *name = symbol_table_find(load_table(file), address, &start);
+    if (name == NULL)
+        name = name_by_start(file, address);
     if (name == NULL)
         return n > 1 ? n - 1 : 0;
     if (n == 0)

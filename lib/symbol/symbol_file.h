@@ -1,9 +1,10 @@
 /* The names of one executable: from an address to the functions and source lines it belongs to.
  *
  * Sources, best first: Go's own function table; DWARF of the file or of its separate debug file
- * (inlined calls become lines of their own); .symtab, else .gnu_debugdata and .dynsym. Each is read
- * when the first address needs it. Parsing is done by libdw and libelf on memory-mapped input: a
- * caller that must survive any file runs it in a process of its own. Not thread-safe. */
+ * (inlined calls become lines of their own); .symtab, else .gnu_debugdata and .dynsym. A function
+ * that none of them names is called by its file and where it begins, `libfoo.so+0x1230`. Each is
+ * read when the first address needs it. Parsing is done by libdw and libelf on memory-mapped input:
+ * a caller that must survive any file runs it in a process of its own. Not thread-safe. */
 #pragma once
 #include <glib.h>
 #include <stdbool.h>
