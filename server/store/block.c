@@ -19,6 +19,8 @@ struct Block {
     uint32_t n_entries;
     gint *verified; /* per entry */
     BlockInfo *info;
+    struct SymbolCache *symbols;
+    uint64_t serial;
 };
 
 static bool
@@ -174,6 +176,24 @@ block_unref(Block *block)
     g_free(block->verified);
     g_free(block->path);
     g_free(block);
+}
+
+void
+block_keep_symbols(Block *block, struct SymbolCache *cache)
+{
+    static GMutex lock;
+    static uint64_t last_serial;
+    g_mutex_lock(&lock);
+    block->serial = ++last_serial;
+    g_mutex_unlock(&lock);
+    block->symbols = cache;
+}
+
+struct SymbolCache *
+block_symbol_cache(const Block *block, uint64_t *ret_serial)
+{
+    *ret_serial = block->serial;
+    return block->symbols;
 }
 
 const BlockInfo *

@@ -8,10 +8,16 @@
 #include "server/store/source.h"
 
 typedef struct Block Block;
+struct SymbolCache;
 
 Block *block_open(Disk *disk, const char *path, GError **error);
 Block *block_ref(Block *block);
 void block_unref(Block *block);
+
+/* Has decoded symbols kept in `cache`, which has to outlive the block's visits. */
+void block_keep_symbols(Block *block, struct SymbolCache *cache);
+/* The cache, or NULL, and the number that tells this open block from every other. */
+struct SymbolCache *block_symbol_cache(const Block *block, uint64_t *ret_serial);
 
 /* What the block says of itself. */
 const BlockInfo *block_info(const Block *block);

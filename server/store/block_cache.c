@@ -15,11 +15,12 @@ free_entry(Entry *entry)
 }
 
 void
-block_cache_init(BlockCache *cache, unsigned n_max)
+block_cache_init(BlockCache *cache, unsigned n_max, size_t symbol_bytes_max)
 {
     *cache = (BlockCache){.n_max = n_max};
     g_mutex_init(&cache->lock);
     g_queue_init(&cache->used);
+    cache->symbols = symbol_cache_new(symbol_bytes_max);
     cache->blocks = g_hash_table_new(g_str_hash, g_str_equal);
 }
 
@@ -29,6 +30,7 @@ block_cache_clear(BlockCache *cache)
     for (Entry *entry; (entry = g_queue_pop_head(&cache->used)) != NULL;)
         free_entry(entry);
     g_hash_table_unref(cache->blocks);
+    symbol_cache_free(cache->symbols);
     g_mutex_clear(&cache->lock);
 }
 
@@ -63,6 +65,7 @@ block_cache_get(BlockCache *cache, Disk *disk, const char *id, const char *path,
     block = block_open(disk, path, error);
     if (block == NULL)
         return NULL;
+    block_keep_symbols(block, cache->symbols);
     g_mutex_lock(&cache->lock);
     Block *other = find_locked(cache, id);
     if (other == NULL) {

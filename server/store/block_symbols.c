@@ -8,10 +8,17 @@
 /* The view's arrays are const for its readers; here they are filled. */
 #define FILL(type, pointer) ((type *)(uintptr_t)(pointer))
 
-void
-block_symbols_free(BlockSymbols *symbols)
+BlockSymbols *
+block_symbols_ref(BlockSymbols *symbols)
 {
-    if (symbols == NULL)
+    g_atomic_ref_count_inc(&symbols->n_refs);
+    return symbols;
+}
+
+void
+block_symbols_unref(BlockSymbols *symbols)
+{
+    if (symbols == NULL || !g_atomic_ref_count_dec(&symbols->n_refs))
         return;
     const void *arrays[] = {
         symbols->view.string_bytes,    symbols->view.string_offset, symbols->view.functions,
@@ -295,10 +302,20 @@ load_nodes(Block *block, uint32_t dataset, SymbolView *view, GError **error)
     return finish(&scan, BLOCK_NODES, dataset, error);
 }
 
+static size_t
+size_of(const SymbolView *view)
+{
+    return view->string_offset[view->n_strings] + view->n_strings * sizeof(uint32_t) +
+           view->n_functions * sizeof(SymbolFunction) + view->n_lines * sizeof(SymbolLine) +
+           view->n_mappings * sizeof(SymbolMapping) + view->n_locations * sizeof(SymbolLocation) +
+           view->n_nodes * 3 * sizeof(uint32_t) + view->n_function_nodes * 2 * sizeof(uint32_t);
+}
+
 BlockSymbols *
 block_symbols_load(Block *block, uint32_t dataset, GError **error)
 {
     g_autoptr(BlockSymbols) symbols = g_new0(BlockSymbols, 1);
+    g_atomic_ref_count_init(&symbols->n_refs);
     SymbolView *view = &symbols->view;
     if (!load(block, dataset, BLOCK_STRINGS, read_strings, view, error) ||
         !load(block, dataset, BLOCK_FUNCTIONS, read_functions, view, error) ||
@@ -307,5 +324,6 @@ block_symbols_load(Block *block, uint32_t dataset, GError **error)
         !load(block, dataset, BLOCK_FUNCTION_TRIE, read_function_trie, view, error) ||
         !load_nodes(block, dataset, view, error))
         return NULL;
+    symbols->size = sizeof *symbols + size_of(view);
     return g_steal_pointer(&symbols);
 }

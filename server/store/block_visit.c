@@ -5,6 +5,7 @@
 #include "server/store/block_symbols.h"
 #include "server/store/label_wire.h"
 #include "server/store/pfor.h"
+#include "server/store/symbol_cache.h"
 
 /* One dataset of a block while it is visited. */
 typedef struct {
@@ -192,7 +193,21 @@ close_dataset(Opened *opened)
     block_section_clear(&opened->ids);
     block_section_clear(&opened->samples);
     block_section_clear(&opened->directory);
-    block_symbols_free(opened->symbols);
+    block_symbols_unref(opened->symbols);
+}
+
+static BlockSymbols *
+load_symbols(Block *block, uint32_t number, GError **error)
+{
+    uint64_t serial;
+    SymbolCache *cache = block_symbol_cache(block, &serial);
+    BlockSymbols *symbols = cache != NULL ? symbol_cache_get(cache, serial, number) : NULL;
+    if (symbols != NULL)
+        return symbols;
+    symbols = block_symbols_load(block, number, error);
+    if (symbols != NULL && cache != NULL)
+        symbol_cache_put(cache, serial, number, symbols);
+    return symbols;
 }
 
 static bool
@@ -202,7 +217,7 @@ open_dataset(Opened *opened, Block *block, uint32_t number, StoreDetail detail, 
         return false;
     if (detail != STORE_WITH_SAMPLES)
         return true;
-    opened->symbols = block_symbols_load(block, number, error);
+    opened->symbols = load_symbols(block, number, error);
     return opened->symbols != NULL && load_samples(opened, block, number, error);
 }
 

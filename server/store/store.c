@@ -7,7 +7,7 @@
 #include "server/store/source.h"
 #include "server/store/store_private.h"
 
-enum { OPEN_BLOCKS_MAX = 1024 };
+enum { OPEN_BLOCKS_MAX = 1024, KEPT_SYMBOL_BYTES_MAX = 32 * 1024 * 1024 };
 
 static bool
 not_writable(const Store *store, int failure, GError **error)
@@ -54,7 +54,7 @@ store_new(const StoreConfig *config, Disk *disk)
     g_cond_init(&store->append_cond);
     g_cond_init(&store->source_cond);
     g_queue_init(&store->seal_queue);
-    block_cache_init(&store->cache, OPEN_BLOCKS_MAX);
+    block_cache_init(&store->cache, OPEN_BLOCKS_MAX, KEPT_SYMBOL_BYTES_MAX);
     return store;
 }
 
