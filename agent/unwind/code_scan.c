@@ -342,12 +342,19 @@ look_ahead(const CodeScan *scan, uint64_t offset)
     return (State){0};
 }
 
+static bool
+is_entry(const State *state)
+{
+    return state->is_known && state->has_sp && state->height == ENTRY.height && !state->has_fp &&
+           !state->is_root && state->fp_height == 0 && state->saved_fp == 0;
+}
+
 /* The state at `offset`: what the code before leaves, unless it is known to come from elsewhere. */
 static State
 enter(CodeScan *scan, uint64_t offset, const X86Instruction *i, State state, bool may_end)
 {
     const State *known = find_state(scan, offset);
-    if (known != NULL && (!state.is_known || memcmp(known, &ENTRY, sizeof(ENTRY)) == 0))
+    if (known != NULL && (!state.is_known || is_entry(known)))
         return *known;
     bool is_code = i->length > 0 && !is_padding(i);
     if (known == NULL && offset % 16 == 0 && is_code && is_prologue(i) &&
