@@ -373,7 +373,8 @@ set_limits(void)
 int
 worker_main(int fd)
 {
-    (void)signal(SIGINT, SIG_IGN); /* Ctrl-C goes to the whole group; the agent still has to flush */
+    (void)signal(SIGINT,
+                 SIG_IGN); /* Ctrl-C goes to the whole group; the agent still has to flush */
     set_limits();
     drop_rights();
     Worker worker = {.socket = fd, .builder = reply_builder_new()};
