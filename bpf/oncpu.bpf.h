@@ -249,13 +249,14 @@ finish(struct scratch *scratch)
         scratch->unwind.stop = UNWIND_STOP_EXEC;
         scratch->n_user = 0;
     }
-    count(scratch->unwind.stop);
     if (needs_copy(scratch)) {
-        if (send_copy(scratch))
+        if (send_copy(scratch)) {
+            count(scratch->unwind.stop);
             return 0;
-        count(UNWIND_STOP_COPY_LIMIT);
+        }
         scratch->unwind.stop = UNWIND_STOP_COPY_LIMIT;
     }
+    count(scratch->unwind.stop);
     sample->header.stop = scratch->unwind.stop;
     send_sample(scratch);
     return 0;

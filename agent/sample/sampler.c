@@ -330,8 +330,10 @@ sampler_get_counts(Sampler *sampler, SamplerCounts *ret_counts)
         .table_bytes = slab_store_used_bytes(sampler->slabs),
         .map_bytes = programs_map_bytes(sampler->programs) + slab_store_total_bytes(sampler->slabs),
     };
-    for (guint i = 0; i < UNWIND_STOP_COUNT; i++)
+    for (guint i = 0; i < UNWIND_STOP_COUNT; i++) {
         counts.stops[i] = delivered->stops[i];
+        counts.taken += programs_counter(sampler->programs, BPF_COUNTER_STOPS + i);
+    }
     programs_run_time(sampler->programs, &counts.bpf_ns, &counts.bpf_runs);
     *ret_counts = counts;
 }

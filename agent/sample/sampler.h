@@ -55,6 +55,7 @@ bool sampler_set_rate(Sampler *sampler, double rate_hz, GError **error);
 bool sampler_probe(GString *report);
 
 typedef struct {
+    uint64_t taken; /* by the BPF program; `samples` of them have been handed over */
     uint64_t samples, copied, lost_records;
     uint64_t stops[64]; /* by enum unwind_stop, of all samples handed over */
     uint32_t processes, executables, tables, tables_pending;
