@@ -110,7 +110,7 @@ def listening(path):
 
 def sampled(url):
     try:
-        return metrics(url + "/metrics").get("cresset_agent_samples_total", 0) > 0
+        return metrics(url + "/metrics").get("cresset_agent_sampler_samples_total", 0) > 0
     except OSError:
         return False
 

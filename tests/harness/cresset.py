@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import time
+import zlib
 
 CPU_TYPE = "process_cpu:cpu:nanoseconds:cpu:nanoseconds"
 SKIPPED = 77
@@ -42,8 +43,9 @@ def pprof(stacks, time_ns, duration_ns=10_000_000_000, period=10_000_000):
         out.append(block(2, block(1, frames) + block(2, varint(value))))
     out.append(block(3, number(1, 1) + number(2, 0x400000) + number(3, 0x900000)))
     for name, i in ids.items():
-        line = number(1, i) + number(2, i % 300 + 1)
-        out.append(block(4, number(1, i) + number(2, 1) + number(3, 0x400000 + i * 64) + block(4, line)))
+        code = zlib.crc32(name.encode())  # the same address and line in every profile
+        line = number(1, i) + number(2, code % 300 + 1)
+        out.append(block(4, number(1, i) + number(2, 1) + number(3, 0x400000 + code % 0x400000) + block(4, line)))
         out.append(block(5, number(1, i) + number(2, 3 + i) + number(3, 3 + i) + number(4, 3)))
     out += [block(6, text.encode()) for text in strings]
     out += [number(9, time_ns), number(10, duration_ns), block(11, number(1, 1) + number(2, 2))]
