@@ -314,6 +314,8 @@ metrics_write_process(GString *out, const char *program)
                   "Start of the process since the Unix epoch in seconds.",
                   boot_time() + stat_field(22) / (double)sysconf(_SC_CLK_TCK));
     append_head(out, "cresset_build_info", "The version of the program.", METRIC_GAUGE);
-    g_string_append_printf(out, "cresset_build_info{program=\"%s\",version=\"%s\"} 1\n", program,
-                           CRESSET_VERSION);
+    g_string_append_printf(out,
+                           "cresset_build_info{program=\"%s\",version=\"%s\",revision=\"%s\","
+                           "branch=\"%s\"} 1\n",
+                           program, CRESSET_VERSION, CRESSET_REVISION, CRESSET_BRANCH);
 }

@@ -275,7 +275,9 @@ print_asked(const OptionTable *table, const CommandLine *line)
     else if (line->help_markdown)
         text = option_help_markdown(table);
     else if (line->version)
-        text = g_strdup_printf("%s %s\n", table->program, CRESSET_VERSION);
+        text =
+            g_strdup_printf("%s %s%s\n", table->program, CRESSET_VERSION,
+                            CRESSET_REVISION[0] != '\0' ? " (revision " CRESSET_REVISION ")" : "");
     if (text == NULL)
         return false;
     (void)fputs(text, stdout);

@@ -36,8 +36,8 @@ operations_handle_buildinfo(HttpRequest *request, void *api)
     (void)api;
     static const char *const members[][2] = {
         {"version", CRESSET_VERSION},
-        {"revision", ""},
-        {"branch", ""},
+        {"revision", CRESSET_REVISION},
+        {"branch", CRESSET_BRANCH},
         {"buildUser", ""},
         {"buildDate", ""},
         {"goVersion", ""},

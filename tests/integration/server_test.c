@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "cresset/version.h"
 #include "tests/harness/check.h"
 #include "tests/harness/server.h"
 #include "tests/harness/temp_dir.h"
@@ -58,7 +59,8 @@ test_starts_on_an_empty_directory_and_stops(void **state)
     g_autoptr(TestServer) server = test_server_start(data, NULL);
     g_autofree char *info = NULL, *page = NULL, *metrics = NULL;
     assert_int_equal(test_server_json(server, "/api/v1/status/buildinfo", NULL, NULL, &info), 200);
-    assert_contains(info, "\"version\"");
+    assert_contains(info, "\"version\":\"" CRESSET_VERSION "\"");
+    assert_contains(info, "\"revision\":\"" CRESSET_REVISION "\"");
     assert_int_equal(test_server_json(server, "/", NULL, NULL, &page), 200);
     assert_contains(page, "<html");
     assert_int_equal(test_server_json(server, "/metrics", NULL, NULL, &metrics), 200);

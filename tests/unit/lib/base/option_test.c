@@ -289,7 +289,8 @@ test_markdown_and_version(void **state)
     assert_contains(page, "| `--listen ADDR:PORT` | `CRESSET_LISTEN` | `0.0.0.0:4040` | Address");
     assert_contains(page, "| `--data-dir DIR` | `CRESSET_DATA_DIR` |  | Directory");
     g_autofree char *version = printed_by("--version", STDOUT_FILENO, OPTION_DONE);
-    assert_true(g_regex_match_simple("^cresset-test \\d+\\.\\d+\\.\\d+\n$", version, 0, 0));
+    assert_true(g_regex_match_simple(
+        "^cresset-test \\d+\\.\\d+\\.\\d+( \\(revision [0-9a-f]{12,}\\))?\n$", version, 0, 0));
 }
 
 int
