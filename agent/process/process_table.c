@@ -261,10 +261,6 @@ apply_exec(ProcessTable *table, const struct event_process *event)
         keep(table, process);
     }
     ProcessPrivate *private = process_private(process);
-    if (getenv("DBG") && !(private->next_mappings != NULL && private->next_mm == event->mm))
-        g_printerr("unannounced %u %s next %p mm %lx %lx known %d exe %s\n", event->header.pid,
-                   event->comm, private->next_mappings, private->next_mm, event->mm,
-                   process->mappings->len, process->executable_path);
     /* Of a process whose address space was not known, its last events may have come too late. */
     bool is_announced =
         private->mm != 0 && private->next_mappings != NULL && private->next_mm == event->mm;

@@ -160,10 +160,7 @@ sampler_explain(GError **error)
     if (report->len == 0)
         return;
     g_string_truncate(report, report->len - 1);
-    for (char *c = report->str; *c != '\0'; c++) {
-        if (*c == '\n')
-            *c = ';';
-    }
+    g_string_replace(report, "\n", "; ", 0);
     g_autoptr(GError) cause = g_steal_pointer(error);
     *error = g_error_new(cause->domain, cause->code, "%s (%s)", cause->message, report->str);
 }
