@@ -51,8 +51,9 @@ time_range_resolve(int64_t start_ms, int64_t end_ms, int64_t now_ns, int64_t loo
                   actual, limit);
         return TIME_RANGE_BAD;
     }
-    /* A millisecond names everything that happened in it. */
-    *ret_range = (TimeRange){.start_ns = start_ns, .end_ns = end_ns + (NS_PER_MS - 1)};
+    /* A millisecond names everything that happened in it, as far as nanoseconds reach. */
+    int64_t rest_ns = MIN(NS_PER_MS - 1, INT64_MAX - end_ns);
+    *ret_range = (TimeRange){.start_ns = start_ns, .end_ns = end_ns + rest_ns};
     return TIME_RANGE_OK;
 }
 
@@ -145,8 +146,9 @@ time_text_parse(const char *text, int64_t now_ns)
     const char *sign = strpbrk(clean->str, "+-");
     if (sign == NULL)
         return now_ns;
-    int64_t seconds = parse_offset(sign + 1), ns;
-    if (__builtin_mul_overflow(seconds, NS_PER_SECOND, &ns))
+    int64_t seconds = parse_offset(sign + 1), ns, sum;
+    int64_t unit_ns = *sign == '-' ? -NS_PER_SECOND : NS_PER_SECOND;
+    if (__builtin_mul_overflow(seconds, unit_ns, &ns) || __builtin_add_overflow(now_ns, ns, &sum))
         return now_ns;
-    return *sign == '-' ? now_ns - ns : now_ns + ns;
+    return sum;
 }

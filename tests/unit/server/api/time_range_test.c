@@ -60,6 +60,10 @@ test_bounds_are_inclusive_and_clamped(void **state)
     assert_int_equal(range.start_ns, NOW - 7 * DAY);
     assert_int_equal(time_range_resolve(1, NOW_MS, NOW, 0, 0, &range, NULL), TIME_RANGE_OK);
     assert_int_equal(range.start_ns, MS);
+    assert_int_equal(time_range_resolve(INT64_MAX, INT64_MAX, NOW, 7 * DAY, DAY, &range, NULL),
+                     TIME_RANGE_OK);
+    assert_int_equal(range.end_ns, INT64_MAX);
+    assert_true(range.start_ns <= range.end_ns);
 }
 
 static void
@@ -83,6 +87,7 @@ test_legacy_time_syntax(void **state)
         {"now-1y", NOW - 365 * DAY},
         {"now-3parsec", NOW},
         {"now-99999999999999999999y", NOW},
+        {"now+280y", NOW}, /* beyond what nanoseconds reach */
         {"1700000000", NOW},
         {"1_700_000_000", NOW},
         {"1700000000123", NOW + 123 * MS},
