@@ -159,6 +159,9 @@ run(Regex *regex, const char *value, size_t length)
 bool
 regex_match(Regex *regex, const char *value)
 {
+    /* The query fails anyhow: further values would only cost as many steps each. */
+    if (regex->hit_limit)
+        return false;
     int known = GPOINTER_TO_INT(g_hash_table_lookup(regex->outcomes, value));
     if (known != 0)
         return known == 2;

@@ -73,6 +73,8 @@ visit_dataset(const StoreDataset *dataset, void *data, GError **error)
 {
     const Job *job = data;
     g_autofree uint8_t *matches = match_series(job, dataset);
+    if (job->query->matchers != NULL && !matcher_set_check(job->query->matchers, error))
+        return false;
     g_autofree uint32_t *rows = g_new(uint32_t, (size_t)dataset->n_rows + 1);
     uint32_t n = 0;
     for (uint32_t i = 0; i < dataset->n_rows; i++) {

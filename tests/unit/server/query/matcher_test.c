@@ -166,6 +166,10 @@ test_runaway_expression(void **state)
     assert_false(matcher_set_check(set, &error));
     assert_non_null(strstr(error->message, "label 'x'"));
     assert_non_null(strstr(error->message, "too many steps"));
+    /* The query has failed: no further value is tried, not even one that would match at once. */
+    const Label easy[] = {{"x", "ab"}};
+    g_autoptr(Labels) match = labels_new(easy, 1);
+    assert_false(matcher_set_match(set, match));
 }
 
 int
