@@ -5,6 +5,10 @@
 #include "lib/base/error.h"
 #include "server/api/protojson.h"
 
+/* A parsed value takes up to 250 bytes, a hundred times its text: what keeps a small request from
+ * becoming a huge one. Real requests have less than a thousand values. */
+#define JSON_VALUES_MAX (256 * 1024)
+
 typedef struct {
     Arena *arena;
     GError **error;
@@ -51,7 +55,7 @@ wants(const Decoder *decoder, const ProtobufCFieldDescriptor *field, const char 
 static bool
 out_of_memory(const Decoder *decoder, const ProtobufCFieldDescriptor *field)
 {
-    return error_set(decoder->error, CRESSET_ERROR_RESOURCE_EXHAUSTED,
+    return error_set(decoder->error, CRESSET_ERROR_INVALID_ARGUMENT,
                      "request is too large to decode at field %s", field->name);
 }
 
@@ -313,11 +317,37 @@ read_message(const Decoder *decoder, const json_t *json, ProtobufCMessage *messa
     return true;
 }
 
+/* Whether the text has more values than a request may have. Each but the first follows one of these
+ * characters outside of strings. */
+static bool
+has_too_many_values(const char *text, size_t size)
+{
+    size_t n = 0;
+    bool quoted = false;
+    for (size_t i = 0; i < size && n <= JSON_VALUES_MAX; i++) {
+        char c = text[i];
+        if (quoted) {
+            i += c == '\\';
+            quoted = c != '"';
+        } else {
+            quoted = c == '"';
+            n += c == ',' || c == '[' || c == '{';
+        }
+    }
+    return n > JSON_VALUES_MAX;
+}
+
 ProtobufCMessage *
 protojson_decode(const ProtobufCMessageDescriptor *descriptor, const char *text, size_t size,
                  Arena *arena, GError **error)
 {
     json_error_t why;
+    if (has_too_many_values(text, size)) {
+        error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                  "a JSON request is limited to %d values: send application/proto",
+                  JSON_VALUES_MAX);
+        return NULL;
+    }
     json_t *json = json_loadb(text, size, JSON_REJECT_DUPLICATES, &why);
     ProtobufCMessage *message = arena_alloc(arena, descriptor->sizeof_message);
     bool ok = false;
@@ -327,7 +357,7 @@ protojson_decode(const ProtobufCMessageDescriptor *descriptor, const char *text,
     } else if (!json_is_object(json)) {
         error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "request is not a JSON object");
     } else if (message == NULL) {
-        error_set(error, CRESSET_ERROR_RESOURCE_EXHAUSTED, "request is too large to decode");
+        error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "request is too large to decode");
     } else {
         const Decoder decoder = {.arena = arena, .error = error};
         protobuf_c_message_init(descriptor, message);

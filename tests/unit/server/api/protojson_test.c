@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "lib/base/error.h"
 #include "server/api/codec.h"
 
 #define STACKTRACES querier__v1__select_merge_stacktraces_request__descriptor
@@ -155,6 +156,29 @@ test_binary_codec_checks_utf8_and_memory(void **state)
     assert_null(codec_decode(CODEC_JSON, &STACKTRACES, (const uint8_t *)"{}", 2, tiny, &error));
 }
 
+/* A list of so many small values would take hundreds of megabytes; text in strings does not count.
+ */
+static void
+test_values_are_counted_before_they_are_parsed(void **state)
+{
+    (void)state;
+    g_autoptr(Arena) arena = arena_new(4 * 1024 * 1024);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GString) text = g_string_new("{\"new\":[");
+    for (int i = 0; i < 300000; i++)
+        g_string_append(text, "{},");
+    g_string_append(text, "{}]}");
+    assert_null(protojson_decode(&STACKTRACES, text->str, text->len, arena, &error));
+    assert_true(g_error_matches(error, CRESSET_ERROR, CRESSET_ERROR_INVALID_ARGUMENT));
+    assert_non_null(strstr(error->message, "limited to 262144 values"));
+
+    g_autofree char *commas = g_strnfill(300000, ',');
+    g_string_printf(text, "{\"labelSelector\":\"\\\"%s\"}", commas);
+    const Querier__V1__SelectMergeStacktracesRequest *request =
+        decode(&STACKTRACES, text->str, arena);
+    assert_int_equal(strlen(request->label_selector), 300001);
+}
+
 int
 main(void)
 {
@@ -165,6 +189,7 @@ main(void)
         cmocka_unit_test(test_bytes_are_base64_in_all_forms),
         cmocka_unit_test(test_bad_input_names_the_field),
         cmocka_unit_test(test_binary_codec_checks_utf8_and_memory),
+        cmocka_unit_test(test_values_are_counted_before_they_are_parsed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
