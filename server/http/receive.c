@@ -13,6 +13,11 @@
  * a reset connection. */
 #define DISCARD_BYTES_MAX (64LL * 1024 * 1024)
 
+/* What a compressed body may decode to at first, and by how much more it gets when that is too
+ * little. Profiles compress three to five times. */
+#define DECODE_BYTES_MIN ((size_t)64 * 1024)
+#define DECODE_STEP      16
+
 /* Connect allows ten digits. */
 #define CONNECT_TIMEOUT_MS_MAX G_GUINT64_CONSTANT(9999999999)
 
@@ -262,11 +267,41 @@ receive_completed(void *data, struct MHD_Connection *connection, void **state,
     exchange_unref(exchange);
 }
 
+/* Decodes within an allowance that is charged beforehand and grows where the body needs more, so
+ * that no number of bombs at once takes more than the memory for bodies. */
+static bool
+decode_charged(HttpExchange *exchange, Encoding encoding, uint8_t **ret_data, size_t *ret_size,
+               GError **error)
+{
+    HttpServer *server = exchange->server;
+    const HttpRequest *request = &exchange->request;
+    size_t cap = (size_t)server->config.body_caps[request->route->body].bytes;
+    const char *knob = server->config.body_caps[request->route->body].knob;
+    size_t allowance = MIN(cap, MAX(DECODE_BYTES_MIN, request->body_size * DECODE_STEP));
+    for (;;) {
+        GError *why = NULL;
+        if (!server_charge(server, allowance))
+            return body_memory_used_up(error);
+        if (encoding_decode(encoding, request->body, request->body_size, allowance, knob, ret_data,
+                            ret_size, &why)) {
+            server_uncharge(server, allowance - *ret_size);
+            exchange->charged += *ret_size;
+            return true;
+        }
+        server_uncharge(server, allowance);
+        if (allowance == cap || !g_error_matches(why, CRESSET_ERROR, CRESSET_ERROR_OUT_OF_RANGE)) {
+            g_propagate_error(error, why);
+            return false;
+        }
+        g_error_free(why);
+        allowance = MIN(cap, allowance * DECODE_STEP);
+    }
+}
+
 /* Replaces the body by its decoded form. */
 static bool
 decode_body(HttpExchange *exchange, GError **error)
 {
-    HttpServer *server = exchange->server;
     HttpRequest *request = &exchange->request;
     Encoding encoding;
     if (request->route->raw_body || request->route->body == HTTP_BODY_NONE)
@@ -277,16 +312,8 @@ decode_body(HttpExchange *exchange, GError **error)
         return true;
     uint8_t *decoded;
     size_t size;
-    if (!encoding_decode(encoding, request->body, request->body_size,
-                         (size_t)server->config.body_caps[request->route->body].bytes,
-                         server->config.body_caps[request->route->body].knob, &decoded, &size,
-                         error))
+    if (!decode_charged(exchange, encoding, &decoded, &size, error))
         return false;
-    if (!server_charge(server, size)) {
-        g_free(decoded);
-        return body_memory_used_up(error);
-    }
-    exchange->charged += size;
     g_free(exchange->body);
     exchange->body = decoded;
     request->body = decoded;

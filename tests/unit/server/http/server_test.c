@@ -173,6 +173,16 @@ test_tenant_reaches_the_handler(void **state)
     expect(ask(server, "/echo", "x", 1, "X-Scope-OrgID: a|b"), 400, "exactly one");
 }
 
+/* Sends `text` compressed. */
+static Answer
+ask_packed(const HttpServer *server, const char *text, size_t size)
+{
+    g_autoptr(GBytes) plain = g_bytes_new_static(text, size);
+    g_autoptr(GBytes) packed = encoding_gzip(plain);
+    return ask(server, "/echo", g_bytes_get_data(packed, NULL), g_bytes_get_size(packed),
+               "Content-Encoding: gzip");
+}
+
 static void
 test_bodies_over_the_cap_name_the_knob(void **state)
 {
@@ -182,6 +192,9 @@ test_bodies_over_the_cap_name_the_knob(void **state)
     expect(ask(server, "/echo", big, BODY_CAP + 1, NULL), 413, "the-body-knob");
     expect(ask(server, "/echo", big, BODY_CAP + 1, "Transfer-Encoding: chunked"), 413,
            "the-body-knob");
+    expect(ask_packed(server, big, BODY_CAP), 200, "xxx");
+    expect(ask_packed(server, big, BODY_CAP + 1), 413, "the-body-knob");
+    assert_int_equal(http_server_body_bytes(server), 0);
     expect(ask(server, "/echo", "not gzip", 8, "Content-Encoding: gzip"), 400, "gzip");
     expect(ask(server, "/echo", "x", 1, "Content-Encoding: br"), 501, "gzip, zstd");
 }
@@ -193,12 +206,8 @@ test_body_memory_is_bounded(void **state)
     (void)state;
     HttpServer *server = start_server_with(30000);
     g_autofree char *text = g_strnfill(BODY_CAP, 'x');
-    g_autoptr(GBytes) plain = g_bytes_new_static(text, 50000);
-    g_autoptr(GBytes) packed = encoding_gzip(plain);
     expect(ask(server, "/echo", text, 50000, NULL), 503, "http-body-memory");
-    expect(ask(server, "/echo", g_bytes_get_data(packed, NULL), g_bytes_get_size(packed),
-               "Content-Encoding: gzip"),
-           503, "http-body-memory");
+    expect(ask_packed(server, text, 50000), 503, "http-body-memory");
     expect(ask(server, "/echo", text, 20000, NULL), 200, "xxx");
     expect(ask(server, "/echo", text, 20000, NULL), 200, "xxx");
     http_server_free(server);
