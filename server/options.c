@@ -51,8 +51,8 @@ static const OptionRow rows[] = {
 
     OPTION("max-query-lookback", OPTION_DURATION, "7d", 0, 0, "DURATION", query_lookback_ns,
            "How far back queries reach; 0 is no limit."),
-    OPTION("max-query-length", OPTION_DURATION, "24h", 0, 0, "DURATION", query_length_ns,
-           "Time range of one query; 0 is no limit."),
+    OPTION("max-query-length", OPTION_DURATION, "8d", 0, 0, "DURATION", query_length_ns,
+           "Time range of one query, more than the look-back as clocks differ; 0 is no limit."),
     OPTION("max-flamegraph-nodes-default", OPTION_INT, "8192", 1, 1e9, "N", nodes_default,
            "Nodes of a flame graph when the query does not say."),
     OPTION("max-flamegraph-nodes-max", OPTION_INT, "1048576", 0, 1e9, "N", nodes_max,
