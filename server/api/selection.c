@@ -5,6 +5,8 @@
 #include "lib/base/error.h"
 
 #define PROFILE_TYPE_PARTS 5
+/* How much of a wrong text its error repeats. */
+#define QUOTE_BYTES_MAX 200
 
 /* Checks the number of parts and cuts off ":delta". */
 static char *
@@ -14,10 +16,11 @@ normalize_profile_type(const char *text, GError **error)
     guint n = g_strv_length(parts);
     bool delta = n == PROFILE_TYPE_PARTS + 1 && strcmp(parts[PROFILE_TYPE_PARTS], "delta") == 0;
     if ((n != PROFILE_TYPE_PARTS && !delta) || parts[0][0] == '\0') {
+        g_autofree char *quoted = g_utf8_make_valid(text, (gssize)strnlen(text, QUOTE_BYTES_MAX));
         error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
                   "profile type '%s' must be of the form "
                   "<name>:<type>:<unit>:<period-type>:<period-unit>",
-                  text);
+                  quoted);
         return NULL;
     }
     return delta ? g_strndup(text, strlen(text) - strlen(":delta")) : g_strdup(text);
