@@ -5,24 +5,15 @@ import { pushFixture, type Server, startServer } from './server';
 
 export const artifacts = join(import.meta.dirname, '../../artifacts/ui');
 
-interface Fixtures {
+interface Watched {
   /** Texts of console errors that a test expects. */
   expectedErrors: RegExp[];
   watched: void;
 }
 
-export const test = base.extend<Fixtures, { server: Server }>({
-  server: [
-    async ({}, use) => {
-      const server = await startServer();
-      await pushFixture(server.url);
-      await use(server);
-      await server.stop();
-    },
-    { scope: 'worker', timeout: 60_000 },
-  ],
+/** A page that fails on any console error, of whichever server. */
+export const watchedTest = base.extend<Watched>({
   expectedErrors: [[], { option: true }],
-  baseURL: async ({ server }, use) => use(server.url),
   watched: [
     async ({ page, expectedErrors }, use) => {
       const problems: string[] = [];
@@ -45,6 +36,19 @@ export const test = base.extend<Fixtures, { server: Server }>({
     },
     { auto: true },
   ],
+});
+
+export const test = watchedTest.extend<object, { server: Server }>({
+  server: [
+    async ({}, use) => {
+      const server = await startServer();
+      await pushFixture(server.url);
+      await use(server);
+      await server.stop();
+    },
+    { scope: 'worker', timeout: 60_000 },
+  ],
+  baseURL: async ({ server }, use) => use(server.url),
 });
 
 export { expect };

@@ -21,7 +21,8 @@ export default defineConfig({
     },
   },
   projects: [
-    { name: 'ui', testMatch: '*.spec.ts', use },
+    { name: 'ui', testMatch: '*.spec.ts', testIgnore: 'live.spec.ts', use },
+    { name: 'live', testMatch: 'live.spec.ts', use },
     { name: 'bench', testMatch: '*.bench.ts', use },
   ],
 });

@@ -1,6 +1,6 @@
 // run.mjs [PLAYWRIGHT ARGUMENTS]: runs the tests of the page, for ctest.
-// Environment: CRESSET_SERVER (the program), CHROMIUM and NPM (optional), CRESSET_TEST_OUTPUT
-// (a folder).
+// Environment: CRESSET_SERVER (the program) or CRESSET_URL (a page that is served already, for
+// --project=live), CHROMIUM and NPM (optional), CRESSET_TEST_OUTPUT (a folder).
 // Exit code 77: something that the tests need is absent; the reason is printed.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
@@ -49,8 +49,8 @@ const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < 20 || (major === 20 && minor < 19)) skip(`Node ${process.versions.node} is older than 20.19`);
 const chromium = findChromium();
 installPackages();
-if (!isProgram(process.env.CRESSET_SERVER ?? '')) {
-  console.error('CRESSET_SERVER must name the cresset-server program');
+if (!process.env.CRESSET_URL && !isProgram(process.env.CRESSET_SERVER ?? '')) {
+  console.error('CRESSET_SERVER must name the cresset-server program, or CRESSET_URL a running one');
   process.exit(2);
 }
 const result = spawnSync(process.execPath, [join(here, 'node_modules/@playwright/test/cli.js'), 'test', ...process.argv.slice(2)], {

@@ -1,5 +1,5 @@
 // Calls of the server: Connect JSON and the binary columns of a flame graph. Addresses are relative
-// to the page, so a path prefix in front of the server does no harm.
+// to the page's own.
 import { type Columns, decodeColumns } from '../flame/columns';
 import type { Resolved } from '../state/time';
 
@@ -25,7 +25,7 @@ export class ApiError extends Error {
 const address = (path: string) => new URL(path, document.baseURI).toString();
 
 async function call(path: string, tenant: string, signal: AbortSignal | undefined, body?: unknown): Promise<Response> {
-  const headers: Record<string, string> = {};
+  const headers: Record<string, string> = { Accept: '*/*; allow-utf8-labelnames=true' }; // names with dots too
   if (tenant !== '') headers['X-Scope-OrgID'] = tenant;
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   let response: Response;

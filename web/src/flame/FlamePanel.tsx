@@ -280,7 +280,7 @@ function SandwichHalf({ tree, half, name, onClose, onMenu, ...shared }: HalfProp
   const focus = zoom.layout === layout ? zoom.focus : 0;
   const onFocus = (id: number) => setZoom({ layout, focus: Math.max(0, id) });
   return (
-    <div className={`sandwich-half ${half}`}>
+    <div className={`sandwich-half ${half}`} style={{ flexGrow: layout.depth }}>
       <span className="half-name" aria-hidden="true">{half === 'callers' ? 'Callers' : 'Callees'}</span>
       <FlameCanvas
         {...shared} id={half} layout={layout} self={tree.self} focus={focus} inverted={half === 'callers'}

@@ -1,11 +1,13 @@
 // Draws what is visible of a flame graph. The cost follows pixels, not nodes: each row is entered by
-// binary search, left at its right edge, and runs of frames below a pixel become one grey bar.
+// binary search, left at its right edge, and runs of frames below a pixel become pale bars.
 import { firstVisible, type Layout } from './layout';
 import { type Colours, MUTED } from './palette';
 
 export const ROW_HEIGHT = 20;
 const TEXT_MIN_WIDTH = 24;
 const PADDING = 4;
+/** A longer run of narrow frames becomes several bars, so that it does not look like one frame. */
+const RUN_WIDTH = 3;
 
 export interface View {
   /** Visible part, in units of the profile. */
@@ -57,15 +59,20 @@ export function draw(context: CanvasRenderingContext2D, scene: Scene, view: View
 export const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif';
 
 function drawRow(context: CanvasRenderingContext2D, scene: Scene, view: View, row: Int32Array, y: number): number {
-  const { layout, colours } = scene;
+  const { layout, colours, matches } = scene;
   const scale = view.width / (view.to - view.from);
   let drawn = 0;
   let runFrom = -1;
   let runTo = -1;
+  let widest = -1; // of the run: its colour; a match goes before all others
+  const isMatch = (id: number) => matches !== null && matches[layout.label[id]!] !== 0;
   const flush = () => {
     if (runFrom < 0) return;
-    context.fillStyle = colours.sliver;
+    const match = isMatch(widest);
+    context.fillStyle = colours.fills[matches !== null && !match ? MUTED : scene.colour[layout.label[widest]!]!]!;
+    context.globalAlpha = match ? 1 : 0.6;
     context.fillRect(runFrom, y, Math.max(0.6, runTo - runFrom), ROW_HEIGHT - 1);
+    context.globalAlpha = 1;
     runFrom = -1;
     drawn++;
   };
@@ -75,8 +82,11 @@ function drawRow(context: CanvasRenderingContext2D, scene: Scene, view: View, ro
     const left = Math.max(0, (layout.start[id]! - view.from) * scale);
     const right = Math.min(view.width, (layout.start[id]! + layout.width[id]! - view.from) * scale);
     if (right - left < 1) {
-      if (runFrom >= 0 && left - runTo > 1) flush();
-      if (runFrom < 0) runFrom = left;
+      if (runFrom >= 0 && (left - runTo > 1 || right - runFrom > RUN_WIDTH)) flush();
+      if (runFrom < 0) {
+        runFrom = left;
+        widest = id;
+      } else if (isMatch(id) === isMatch(widest) ? layout.width[id]! > layout.width[widest]! : isMatch(id)) widest = id;
       runTo = right;
       continue;
     }

@@ -47,8 +47,6 @@ export interface Colours {
   fills: string[];
   text: string;
   mutedText: string;
-  /** Runs of frames too narrow to draw. */
-  sliver: string;
   background: string;
 }
 
@@ -64,7 +62,6 @@ export function coloursOf(theme: Theme): Colours {
     ],
     text: '#14161a',
     mutedText: dark ? '#8b919d' : '#70757f',
-    sliver: dark ? '#5c616b' : '#b4b8c0',
     background: dark ? '#1a1d23' : '#ffffff',
   };
 }

@@ -65,7 +65,7 @@ export class FlameView {
     if (settings === before) return;
     this.settings = settings;
     if (settings.scene.layout !== before.scene.layout) this.begin();
-    else if (settings.focus !== before.focus && settings.focus > 0) this.reveal(settings.focus, 2);
+    else if (settings.focus !== before.focus && settings.focus > 0) this.zoom(settings);
     this.paint();
     this.leave();
   }
@@ -81,6 +81,12 @@ export class FlameView {
     this.cursor = -1;
     if (this.settings.inverted) scroller.scrollTop = scroller.scrollHeight;
     if (this.settings.focus > 0) this.reveal(this.settings.focus, 2);
+  }
+
+  /** Shows the zoomed frame; a keyboard's frame that is out of sight now gives its place up. */
+  private zoom({ focus, scene: { layout } }: Settings) {
+    if (this.cursor >= 0 && (this.cursor < focus || this.cursor >= layout.end[focus]!)) this.setCursor(-1);
+    this.reveal(focus, 2);
   }
 
   private readonly paintSoon = () => {

@@ -17,11 +17,11 @@ export function parseSelector(text: string): Matcher[] | null {
     rest = rest.slice(1, -1);
   }
   const matchers: Matcher[] = [];
-  const one = /^\s*([a-zA-Z_][\w.]*)\s*(=~|!~|!=|=)\s*"((?:[^"\\]|\\.)*)"\s*(,|$)/;
+  const one = /^\s*(?:([a-zA-Z_][\w.]*)|"((?:[^"\\]|\\.)+)")\s*(=~|!~|!=|=)\s*"((?:[^"\\]|\\.)*)"\s*(,|$)/;
   while (rest.trim() !== '') {
     const found = one.exec(rest);
     if (!found) return null;
-    matchers.push({ name: found[1]!, op: found[2] as Operator, value: unescape(found[3]!) });
+    matchers.push({ name: found[1] ?? unescape(found[2]!), op: found[3] as Operator, value: unescape(found[4]!) });
     rest = rest.slice(found[0].length);
   }
   return matchers;
@@ -32,7 +32,9 @@ const unescape = (text: string) =>
 const quote = (text: string) =>
   `"${text.replace(/[\\"]/g, '\\$&').replace(/\n/g, '\\n').replace(/\t/g, '\\t')}"`;
 
-const write = (matchers: Matcher[]) => matchers.map(({ name, op, value }) => `${name}${op}${quote(value)}`).join(', ');
+/** Names such as "service.name" are quoted. */
+const writeName = (name: string) => (/^[a-zA-Z_]\w*$/.test(name) ? name : quote(name));
+const write = (matchers: Matcher[]) => matchers.map(({ name, op, value }) => `${writeName(name)}${op}${quote(value)}`).join(', ');
 
 export const formatSelector = (matchers: Matcher[]) => (matchers.length === 0 ? '' : `{${write(matchers)}}`);
 

@@ -72,6 +72,10 @@ describe('selectors', () => {
     expect(parseSelector(formatSelector(matchers!))).toEqual(matchers);
     expect(parseSelector('')).toEqual([]);
     expect(parseSelector('{}')).toEqual([]);
+    expect(parseSelector('{"service.name"="x", "a\\"b"!="y"}')).toEqual([
+      { name: 'service.name', op: '=', value: 'x' }, { name: 'a"b', op: '!=', value: 'y' },
+    ]);
+    expect(formatSelector([{ name: 'service.name', op: '=', value: 'x' }, { name: 'pod', op: '=', value: 'y' }])).toBe('{"service.name"="x", pod="y"}');
     expect(parseSelector('a=~"\\\\d+"')).toEqual([{ name: 'a', op: '=~', value: '\\d+' }]);
   });
   it('says what is not well-formed', () => {
