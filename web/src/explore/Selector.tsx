@@ -38,7 +38,7 @@ export function Selector(props: Props) {
           <>
             {matchers.map((matcher, i) => (
               <span className="chip" key={`${i}-${matcher.name}`}>
-                <span><b>{matcher.name}</b>{matcher.op}<q>{matcher.value}</q></span>
+                <span title={`${matcher.name}${matcher.op}"${matcher.value}"`}><b>{matcher.name}</b>{matcher.op}<q>{matcher.value}</q></span>
                 <button type="button" aria-label={`Remove ${matcher.name}${matcher.op}${matcher.value}`}
                   onClick={() => onChange(formatSelector(matchers.filter((_, k) => k !== i)))}>
                   <Icon name="close" />

@@ -233,6 +233,8 @@ describe('palette', () => {
   ])('%s belongs to %s', (name, group) => expect(packageOf(name)).toBe(group));
   it('has a fill for every name', () => {
     const fills = coloursOf('dark').fills;
+    const [root, jit] = colourNames(['total', '[jit]']);
+    expect(jit).toBe(root);
     for (const index of colourNames(['total', 'other', '', 'a.b', 'plain', 'x::y'])) expect(fills[index]).toBeTruthy();
   });
 });

@@ -1,4 +1,4 @@
-// Colours of frames: one hue per package, warm hues where a name has none.
+// Colours of frames: one hue per package, warm hues where a name has none, grey for what is no function.
 
 export type Theme = 'light' | 'dark';
 
@@ -33,7 +33,7 @@ function hash(text: string): number {
 export function colourNames(names: string[]): Uint8Array {
   const index = new Uint8Array(names.length);
   names.forEach((name, i) => {
-    if (i === 0 || name === 'other' || name === '') {
+    if (i === 0 || name === 'other' || name === '' || name.startsWith('[')) { // no function: [jit], [truncated: …]
       index[i] = NEUTRAL;
       return;
     }
