@@ -62,7 +62,7 @@ def see_page(port, source, service, functions):
         return SKIPPED, "skipped: there is no node"
     environment = {**os.environ, "CRESSET_URL": f"http://127.0.0.1:{port}/", "CRESSET_SERVICE": service,
                    "CRESSET_FUNCTIONS": ",".join(functions),
-                   "CRESSET_TEST_OUTPUT": os.path.join(source, "build", "up-test")}
+                   "CRESSET_TEST_OUTPUT": os.path.join(os.path.abspath(source), "build", "up-test")}
     page = subprocess.run([node, os.path.join(source, "tests", "ui", "run.mjs"), "--project=live"],
                           env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           timeout=PAGE_SECONDS, check=False)
