@@ -9,6 +9,8 @@
 
 #define NS_PER_SECOND   INT64_C(1000000000)
 #define TIMELINE_POINTS 1500
+/* Points of all groups together, which a label with many values would let grow without end. */
+#define GROUP_POINTS_MAX (4 * 1024 * 1024)
 
 /* What one request asks for and what the queries found. */
 typedef struct {
@@ -109,6 +111,17 @@ place_timeline(Render *render)
 }
 
 static bool
+check_groups(const Render *render, GError **error)
+{
+    return render->series->len <= GROUP_POINTS_MAX / render->n_samples ||
+           error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                     "groupBy gives %u groups of %" G_GINT64_FORMAT
+                     " points, and at most %d points are allowed: group by a label with fewer "
+                     "values, or ask for a shorter range",
+                     render->series->len, render->n_samples, GROUP_POINTS_MAX);
+}
+
+static bool
 run_queries(Render *render, const Query *query, GError **error)
 {
     render->tree = selection_tree(query, render->max_nodes, NULL, error);
@@ -120,7 +133,7 @@ run_queries(Render *render, const Query *query, GError **error)
     series.end_ns = render->snap_start_s * NS_PER_SECOND + render->n_samples * step_ns;
     render->series =
         query_time_series(&series, render->group_by, step_ns, render->aggregation, 0, error);
-    return render->series != NULL;
+    return render->series != NULL && check_groups(render, error);
 }
 
 /* `series` NULL is a timeline of zeros. */

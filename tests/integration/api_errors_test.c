@@ -238,6 +238,33 @@ test_query_errors(void **state)
                 "{" CPU "\"start\":1,\"end\":2}", 400, "invalid_argument", "step must be >= 1ms");
 }
 
+/* The answer would hold a point for every step of every group: more than four million. */
+static void
+test_groups_of_a_label_with_many_values(void **state)
+{
+    enum { PUSHES = 8, VALUES_EACH = 400 };
+    Fixture *fixture = *state;
+    g_autoptr(GBytes) good = good_profile();
+    for (int push = 0; push < PUSHES; push++) {
+        g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+        ProfileSeries series[VALUES_EACH] = {0};
+        for (int i = 0; i < VALUES_EACH; i++) {
+            g_ptr_array_add(names, g_strdup_printf("service-%d", push * VALUES_EACH + i));
+            series[i].service = g_ptr_array_index(names, i);
+            series[i].profile = good;
+        }
+        g_autoptr(GBytes) body = push_request_of(series, VALUES_EACH);
+        expect_reply(fixture, PUSH, "groups", "application/proto", body, 200, "", "");
+    }
+    static const char query[] =
+        "/pyroscope/render?query=" PROFILE_CPU_TYPE "&groupBy=service_name&until=now%2B1m&from=";
+    g_autofree char *hour = g_strconcat(query, "now-1h", NULL);
+    g_autofree char *day = g_strconcat(query, "now-24h", NULL);
+    expect_reply(fixture, hour, "groups", NULL, NULL, 200, "service-7", "service-3199");
+    expect_reply(fixture, day, "groups", NULL, NULL, 400, "invalid_argument",
+                 "groupBy gives 3200 groups of 144");
+}
+
 static void
 test_ingest_errors(void **state)
 {
@@ -342,6 +369,7 @@ main(void)
         cmocka_unit_test(test_protocol_errors),
         cmocka_unit_test(test_connect_headers),
         cmocka_unit_test(test_query_errors),
+        cmocka_unit_test(test_groups_of_a_label_with_many_values),
         cmocka_unit_test(test_ingest_errors),
         cmocka_unit_test(test_many_clients_in_lockstep),
         cmocka_unit_test(test_required_tenant),
