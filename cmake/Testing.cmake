@@ -16,7 +16,7 @@ function(cresset_test name)
     CRESSET_BINARY_DIR="${CMAKE_BINARY_DIR}")
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   if(CRESSET_SANITIZE MATCHES "thread")
-    list(APPEND A_ENV G_SLICE=always-malloc) # GLib's own allocator hides who owns memory
+    list(APPEND A_ENV ${cresset_tsan_env})
   endif()
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT ${A_TIMEOUT} LABELS "${A_LABELS}"
@@ -26,6 +26,10 @@ function(cresset_test name)
     set_tests_properties(${name} PROPERTIES RESOURCE_LOCK privileged)
   endif()
 endfunction()
+
+# GLib's own allocator hides who owns memory; the suppressions say why each of them is no race.
+set(cresset_tsan_env G_SLICE=always-malloc
+  TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/harness/tsan.supp)
 
 # Builds every fuzz program.
 add_custom_target(fuzzers)
@@ -57,6 +61,9 @@ function(cresset_script_test name)
   find_package(Python3 REQUIRED COMPONENTS Interpreter)
   add_test(NAME ${name} COMMAND ${Python3_EXECUTABLE} -B ${A_SCRIPT} --bin ${CMAKE_BINARY_DIR}/bin ${A_ARGS})
   set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT ${A_TIMEOUT} LABELS "${A_LABELS}")
+  if(CRESSET_SANITIZE MATCHES "thread")
+    set_tests_properties(${name} PROPERTIES ENVIRONMENT "${cresset_tsan_env}")
+  endif()
   if(A_LOCK)
     set_tests_properties(${name} PROPERTIES RESOURCE_LOCK ${A_LOCK})
   endif()
