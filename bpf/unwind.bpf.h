@@ -261,6 +261,8 @@ unwind_apply(struct unwind_state *state, const struct unwind_rule *rule)
     uint64_t cfa = 0, saved[2];
     if (unwind_cfa(state, rule, &cfa))
         return 1;
+    if (rule->flags & UNWIND_RULE_SWITCHES_STACK)
+        state->registers[UNWIND_RSP] = 0;
     if (rule->fp == UNWIND_FP_CFA && rule->fp_offset == -16 && rule->ra_offset == -8) {
         if (unwind_memory(state, cfa - 16, saved, sizeof saved))
             return unwind_fail(state, UNWIND_STOP_MEMORY);

@@ -180,6 +180,7 @@ emit_depth(const Rows *rows, uint64_t address, int32_t depth)
     if (depth > 0 && address >= rows->switch_address && rows->kind == KIND_SWITCH) {
         rule.cfa = UNWIND_CFA_FP;
         rule.cfa_offset = 16;
+        rule.flags = UNWIND_RULE_SWITCHES_STACK;
     } else if (address >= rows->switch_address && rows->kind == KIND_SWITCH && !rows->is_framed) {
         /* Before Go 1.21 systemstack saved no rbp: it still is the caller's, whose own return
          * address is the next one known. */

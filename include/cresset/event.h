@@ -41,15 +41,19 @@ enum unwind_fp {
 
 /* One distinct rule, 16 bytes; rows refer to it by its index in one table for all executables. */
 struct unwind_rule {
-    uint8_t cfa; /* enum unwind_cfa */
-    uint8_t fp;  /* enum unwind_fp */
-    uint8_t reg; /* DWARF register number for UNWIND_CFA_REG, see UNWIND_CFA_PLT */
-    uint8_t flags;
+    uint8_t cfa;        /* enum unwind_cfa */
+    uint8_t fp;         /* enum unwind_fp */
+    uint8_t reg;        /* DWARF register number for UNWIND_CFA_REG, see UNWIND_CFA_PLT */
+    uint8_t flags;      /* UNWIND_RULE_… */
     int32_t cfa_offset; /* bytes */
     int32_t cfa_addend; /* bytes */
     int16_t fp_offset;  /* bytes from the CFA (UNWIND_FP_CFA) or from rbp (UNWIND_FP_FP) */
     int16_t ra_offset;  /* bytes from the CFA; -8 on x86-64 */
 };
+
+/* The caller's frame is on another stack, which may lie below: the stack pointer need not ascend.
+ */
+#define UNWIND_RULE_SWITCHES_STACK 1
 
 /* A row is 32 bits: the low 16 bits of the address it starts at, and the rule index. It holds up to
  * the next row. Rows of one 64 KiB page of addresses stand together, ascending, and the first row

@@ -330,11 +330,32 @@ test_broken_blocks_end_the_stack(void **state)
     assert_stops(at(CODE, 10, 0), UNWIND_STOP_INTERNAL);
 }
 
+static void
+test_caller_on_a_lower_stack(void **state)
+{
+    (void)state;
+    struct unwind_rule rule = {.cfa = UNWIND_CFA_FP,
+                               .fp = UNWIND_FP_CFA,
+                               .cfa_offset = 16,
+                               .fp_offset = -16,
+                               .ra_offset = -8};
+    add_row(0, 0, rule);
+    rule.flags = UNWIND_RULE_SWITCHES_STACK;
+    add_row(0, 0x100, rule);
+    world.stack[20] = 0xfeed;
+    world.stack[21] = CODE + 0x55;
+    assert_stops(at(CODE + 4, 100, STACK + 20 * 8), UNWIND_STOP_STACK_POINTER);
+    struct unwind_state s = at(CODE + 0x104, 100, STACK + 20 * 8);
+    assert_int_equal(unwind_step(&s), 0);
+    assert_at(&s, CODE + 0x55, 22, 0xfeed);
+}
+
 int
 main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, setup)
     const struct CMUnitTest tests[] = {
+        TEST(test_caller_on_a_lower_stack),
         TEST(test_stack_pointer_rules),
         TEST(test_frame_pointer_rules_read_both_words_at_once),
         TEST(test_a_return_address_is_looked_up_one_before),

@@ -190,6 +190,11 @@ test_special_functions(void **state)
     assert_true(count_kind(&fixture, "runtime.systemstack", UNWIND_CFA_FP) > 0 ||
                 count_kind(&fixture, "runtime.systemstack", UNWIND_CFA_FRAME_POINTER) > 0);
     assert_true(count_kind(&fixture, "runtime.nanotime1", UNWIND_CFA_FP) > 0);
+    GoFunction nanotime = function_named(&fixture, "runtime.nanotime1");
+    for (uint64_t pc = nanotime.start; pc < nanotime.end; pc++) {
+        struct unwind_rule rule = rule_at(&fixture, pc);
+        assert_int_equal(rule.flags, rule.cfa == UNWIND_CFA_FP ? UNWIND_RULE_SWITCHES_STACK : 0);
+    }
     assert_int_equal(count_kind(&fixture, "runtime.sigtramp", UNWIND_CFA_STOP), 0);
     close_fixture(&fixture);
 }
