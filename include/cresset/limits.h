@@ -22,12 +22,7 @@
 #define CRESSET_LABEL_VALUE_LENGTH_MAX 2048
 /* "ingestion_body_limit_mb": body of one push, uncompressed sizes added up. */
 #define CRESSET_PUSH_BODY_BYTES_MAX (256 * 1024 * 1024)
-/* "max_flamegraph_nodes_default", "max_flamegraph_nodes_max". */
+/* "max_flamegraph_nodes_default". */
 #define CRESSET_FLAMEGRAPH_NODES_DEFAULT 8192
-#define CRESSET_FLAMEGRAPH_NODES_MAX     1048576
 /* A tenant id is at most 150 bytes of [0-9a-zA-Z!-_.*'()] (Pyroscope, Mimir, Loki agree). */
 #define CRESSET_TENANT_LENGTH_MAX 150
-/* Frames that the agent keeps of one user stack; deeper ones are cut and marked. */
-#define CRESSET_AGENT_USER_FRAMES_MAX 512
-/* Frames of one kernel stack: what bpf_get_stack gives (kernel.perf_event_max_stack). */
-#define CRESSET_AGENT_KERNEL_FRAMES_MAX 127
