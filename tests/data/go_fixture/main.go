@@ -1,7 +1,7 @@
 // A Go program for the tests of the pclntab reader and of unwinding.
 //
 //	fixture lines START END STEP   what the runtime says about every STEP-th address
-//	fixture spin SECONDS           a known call tree with a frameless leaf
+//	fixture spin SECONDS           a known call tree with a frameless leaf, on the main thread
 package main
 
 import (
@@ -61,6 +61,11 @@ func spin(duration time.Duration) int {
 		total += middle(1000)
 	}
 	return total
+}
+
+// Locked during init, main runs on the process's main thread, which debuggers trace.
+func init() {
+	runtime.LockOSThread()
 }
 
 func main() {
