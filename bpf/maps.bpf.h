@@ -99,9 +99,12 @@ struct {
 } next_programs SEC(".maps");
 
 const volatile uint32_t wakeup_bytes = 256 * 1024; /* of waiting data: the agent is woken */
+/* Of waiting data: no more stacks are copied, the rest of the ring buffer is for process events and
+ * samples. */
+const volatile uint32_t copy_waiting_bytes = 512 * 1024;
 const volatile uint32_t copy_pages = COPY_STACK_BYTES_MAX / 4096;
 const volatile uint32_t copies_per_second = 256;
-const volatile uint32_t process_copies_per_second = 128;
+const volatile uint32_t process_copies_per_second = 128; /* one process does not take all */
 const volatile bool with_kernel_stacks = true;
 const volatile bool has_task_pt_regs = false;
 const volatile bool has_map_events = true; /* else mappings may be new without anyone having said */

@@ -186,6 +186,8 @@ send_copy(struct scratch *scratch)
     const struct event_sample *sample = &scratch->sample;
     uint32_t pid = sample->header.pid;
     uint64_t window = sample->header.time_ns >> 30;
+    if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) > copy_waiting_bytes)
+        return false;
     if (!take_budget(pid % COPY_BUDGETS, pid, window, process_copies_per_second) ||
         !take_budget(COPY_BUDGET_WHOLE, 0, window, copies_per_second))
         return false;

@@ -18,6 +18,7 @@ enum {
     RING_BYTES_PER_CPU = 256 * 1024,
     RING_BYTES_MIN = 1024 * 1024,
     RING_BYTES_MAX = 16 * 1024 * 1024,
+    COPIES_PER_SECOND_AND_CPU = 256, /* above the usual rates: a burst of new processes is whole */
     PROCESSES_MAX = 32768,
     F_NO_PREALLOC = 1, /* BPF_F_NO_PREALLOC */
 };
@@ -81,11 +82,15 @@ choose(Programs *programs, const SamplerConfig *config)
     skeleton->rodata->has_task_pt_regs = kernel >= 5015;
     skeleton->rodata->with_kernel_stacks = !config->without_kernel_stacks;
     skeleton->rodata->wakeup_bytes = ring_bytes(config) / 4;
+    skeleton->rodata->copy_waiting_bytes = ring_bytes(config) / 2;
     if (config->copy_bytes != 0)
         skeleton->rodata->copy_pages =
             MIN((config->copy_bytes + 4095) / 4096, COPY_STACK_BYTES_MAX / 4096u);
-    if (config->copies_per_second != 0)
-        skeleton->rodata->copies_per_second = config->copies_per_second;
+    skeleton->rodata->copies_per_second =
+        config->copies_per_second != 0
+            ? config->copies_per_second
+            : (uint32_t)libbpf_num_possible_cpus() * COPIES_PER_SECOND_AND_CPU;
+    skeleton->rodata->process_copies_per_second = MAX(skeleton->rodata->copies_per_second / 2, 1);
     bpf_map__set_max_entries(skeleton->maps.events, ring_bytes(config));
     bpf_map__set_max_entries(skeleton->maps.scratches, (uint32_t)libbpf_num_possible_cpus());
     if (kernel >= 6001) {

@@ -22,7 +22,7 @@ typedef struct {
     SamplerVariant variant;     /* forced by tests and bug hunters */
     uint32_t ring_bytes;        /* power of two; 0 follows the number of CPUs */
     uint32_t copy_bytes;        /* of one copied stack, at most COPY_STACK_BYTES_MAX; 0 is that */
-    uint32_t copies_per_second; /* of the whole node; 0 is 256 */
+    uint32_t copies_per_second; /* of the whole node, half of it for one process; 0 is 256 a CPU */
     uint32_t batch_ms;          /* samples are handed over at least this often; 0 is 200 */
     uint64_t table_bytes_max;   /* of unwind tables in BPF maps; 0 is 64 MiB */
     bool without_kernel_stacks;

@@ -59,6 +59,18 @@ map_rules(int rules_fd)
     return rules != MAP_FAILED ? rules : NULL;
 }
 
+/* Loop: what stacks wait for comes first, then small files, so that a huge one keeps few waiting.
+ */
+static gint
+compare_urgency(gconstpointer left, gconstpointer right, gpointer data G_GNUC_UNUSED)
+{
+    const Entry *a = left, *b = right;
+    if (a->is_hurried != b->is_hurried)
+        return a->is_hurried ? -1 : 1;
+    uint64_t a_size = a->executable->size_bytes, b_size = b->executable->size_bytes;
+    return (a_size > b_size) - (a_size < b_size);
+}
+
 TableStore *
 table_store_new(SlabStore *slabs, int rules_fd, TableReadyFunc ready, void *data, GError **error)
 {
@@ -76,6 +88,7 @@ table_store_new(SlabStore *slabs, int rules_fd, TableReadyFunc ready, void *data
     store->by_executable = g_hash_table_new_full(NULL, NULL, NULL, entry_free);
     store->context = g_main_context_ref_thread_default();
     store->worker = g_thread_pool_new(build, store, 1, FALSE, NULL);
+    g_thread_pool_set_sort_function(store->worker, compare_urgency, NULL);
     return store;
 }
 
@@ -263,7 +276,7 @@ table_store_hurry(TableStore *store, Executable *executable)
     Entry *entry = g_hash_table_lookup(store->by_executable, executable);
     if (entry != NULL && entry->word >> 48 == MAPPING_PENDING && !entry->is_hurried) {
         entry->is_hurried = true;
-        g_thread_pool_move_to_front(store->worker, entry);
+        g_thread_pool_set_sort_function(store->worker, compare_urgency, NULL); /* sorts anew */
     }
 }
 

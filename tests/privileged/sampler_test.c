@@ -295,6 +295,55 @@ test_brief_process_of_unknown_file(void **state)
     assert_most("stacks of 300 ms processes", complete, all, 990);
 }
 
+/* Starts `n` processes, each of a file of its own that nobody has seen. */
+static void
+spawn_unknown(guint n, pid_t *ret_pids)
+{
+    g_autoptr(GPtrArray) copies = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; i < n; i++)
+        g_ptr_array_add(copies, fresh_copy(fixture("calls"), i));
+    for (guint i = 0; i < n; i++) {
+        ret_pids[i] = collector_spawn(collector, (const char *[]){copies->pdata[i], "0.1", NULL});
+        assert_true(ret_pids[i] > 0);
+        unlink(copies->pdata[i]);
+        while (g_main_context_iteration(NULL, FALSE))
+            continue; /* the sampler goes on meanwhile */
+    }
+}
+
+/* A hundred files to learn at once, on a machine that is busy with running them: what is known
+ * already is sampled whole all the while, and nearly all of the new is. */
+static void
+test_many_unknown_processes_at_once(void **state)
+{
+    (void)state;
+    enum { N = 100 };
+    pid_t known = collector_spawn(collector, (const char *[]){fixture("calls"), NULL}), pids[N];
+    assert_true(known > 0);
+    collector_run(collector, STACKS / 10);
+    g_ptr_array_unref(collector_take(collector));
+    spawn_unknown(N, pids);
+    for (guint i = 0; i < N; i++)
+        collector_await_process(collector, pids[i]);
+    collector_stop_process(collector, known);
+    collector_settle(collector);
+    g_autoptr(GPtrArray) stacks = collector_take(collector), of_known = g_ptr_array_new();
+    guint cut = 0;
+    for (guint i = 0; i < stacks->len; i++) {
+        const CollectedStack *stack = stacks->pdata[i];
+        if (stack->pid == (uint32_t)known)
+            g_ptr_array_add(of_known, stacks->pdata[i]);
+        else
+            cut += stack->is_cut;
+    }
+    assert_true(of_known->len > 0);
+    assert_true(stacks->len - of_known->len >= N);
+    assert_most("stacks of the known process", count_complete(of_known), of_known->len,
+                ROOT_PER_MILLE);
+    assert_most("stacks of a hundred unknown files", stacks->len - of_known->len - cut,
+                stacks->len - of_known->len, 990);
+}
+
 static void
 test_own_pid_and_mount_namespace(void **state)
 {
@@ -388,6 +437,7 @@ main(void)
         cmocka_unit_test(test_go_stripped),
         cmocka_unit_test(test_plugins_at_reused_addresses),
         cmocka_unit_test(test_brief_process_of_unknown_file),
+        cmocka_unit_test(test_many_unknown_processes_at_once),
         cmocka_unit_test(test_own_pid_and_mount_namespace),
         cmocka_unit_test(test_nothing_is_lost),
     };

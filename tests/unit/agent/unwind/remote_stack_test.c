@@ -349,7 +349,8 @@ test_go(void **state)
     for (int i = 0; i < 200 && n_leaf < 3; i++) {
         assert_int_equal(ptrace(PTRACE_CONT, subject.pid, NULL, NULL), 0);
         use_processor(subject.pid, 2000000);
-        /* To the traced thread alone: a stop of the process would hold its other threads for ever. */
+        /* To the traced thread alone: a stop of the process would hold its other threads for ever.
+         */
         assert_int_equal(syscall(SYS_tgkill, subject.pid, subject.pid, SIGSTOP), 0);
         int status;
         do {
