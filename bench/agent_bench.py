@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import tempfile
 import time
 import urllib.request
 
+STACKS = "cresset_agent_sampler_stacks_total"
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -88,13 +90,13 @@ def wait_for(what, seconds, check):
 
 
 def start(command, log):
-    return subprocess.Popen(command, stdout=log, stderr=log)
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
 
 
 def stop(*processes):
     for process in processes:
         if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
+            os.killpg(process.pid, signal.SIGTERM)  # a loop and what it has just started
     for process in processes:
         try:
             process.wait(20)
@@ -115,9 +117,49 @@ def sampled(url):
         return False
 
 
-def busy_programs(bin_dir, seconds):
-    python_loop = "import json\nwhile True: json.loads(json.dumps({str(i): [i] * 5 for i in range(200)}))"
-    return [[os.path.join(bin_dir, "burn"), str(seconds), "30"], [sys.executable, "-c", python_loop]]
+# A node's mix: what is installed of it runs for ever, all at once.
+PYTHON_JSON = "import json\nwhile True: json.loads(json.dumps({str(i): [i] * 5 for i in range(200)}))"
+PYTHON_REGEX = "import re\nwhile True: re.findall(r'(\\w+)@(\\w+)', 'name@host and other@place ' * 500)"
+NODE_JSON = "while (true) JSON.parse(JSON.stringify(Array.from({length: 500}, (_, i) => ({id: i, name: 'n' + i}))))"
+NODE_SORT = "while (true) Array.from({length: 5000}, Math.random).sort((a, b) => a - b)"
+PERL_HASH = "while (1) { my %h; $h{$_ % 97} .= $_ for 1 .. 20000; my $s = join ',', sort keys %h }"
+AWK_SUM = "BEGIN { while (1) { s = 0; for (i = 0; i < 100000; i++) { s += i % 7; a[i % 100] = s } } }"
+SQL_COUNT = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(x * x) FROM n;"
+C_SOURCE = "int f(int a) { for (int i = 0; i < a; i++) a ^= i * 31; return a; }"
+
+
+def forever(command):
+    """Runs a shell command again and again: new processes all the time."""
+    return ["sh", "-c", f"while :; do {command}; done"]
+
+
+def busy_programs(bin_dir, folder, seconds):
+    source, data = os.path.join(folder, "unit.c"), os.path.join(folder, "data.bin")
+    with open(source, "w") as file:
+        file.write("\n".join(C_SOURCE.replace("f(", f"f{i}(") for i in range(300)))
+    with open(data, "wb") as file:
+        file.write(b"".join(os.urandom(48) + bytes(80) for _ in range(65536)))
+    burn = os.path.join(bin_dir, "burn")
+    commands = [
+        [burn, str(seconds), "30"], [burn, str(seconds), "200"],
+        [sys.executable, "-c", PYTHON_JSON], [sys.executable, "-c", PYTHON_REGEX],
+        ["node", "-e", NODE_JSON], ["node", "-e", NODE_SORT],
+        ["perl", "-e", PERL_HASH], ["awk", AWK_SUM], ["sqlite3", ":memory:", SQL_COUNT],
+        forever(f"gcc -O2 -c -o /dev/null {source}"), forever(f"xz -6 -c {data}"),
+        forever(f"gzip -9 -c {data}"), forever(f"sort -R {source}"), forever(f"sha256sum {data}"),
+        forever("openssl speed -seconds 2 aes-256-gcm"), forever("git log --stat -n 50"),
+        forever("ls -lR /usr/share"),
+    ]
+    return [command for command in commands if shutil.which(command[0])]
+
+
+def complete_share(before, after):
+    """Of the stacks with a user side, the part that reached the outermost frame."""
+    counts = {name: after[name] - before.get(name, 0) for name in after if STACKS in name}
+    # Kernel threads, and execve between two programs, have none.
+    whole = sum(counts.get(f'{STACKS}{{stop="{reason}"}}', 0) for reason in ("root",))
+    without = sum(counts.get(f'{STACKS}{{stop="{reason}"}}', 0) for reason in ("no_user", "exec"))
+    return 100 * whole / max(sum(counts.values()) - without, 1)
 
 
 def measure(agent, url, seconds):
@@ -130,6 +172,7 @@ def measure(agent, url, seconds):
     user = (after_cpu - before_cpu) / elapsed * 100
     bpf = (after_bpf - before_bpf) / 1e9 / elapsed * 100
     emit("samples", samples, "samples")
+    emit("stacks that reach the root, of all", complete_share(before, after), "%", ">= 97 (peer 90)")
     emit("BPF time per sample", (after_bpf - before_bpf) / max(samples, 1) / 1000, "us", "<= 15 (peer 30-45)")
     emit("agent CPU, user space", user, "% of a core", "")
     emit("agent CPU with BPF", user + bpf, "% of a core", "<= 2.5 (peer 5.0 beside other work)")
@@ -151,7 +194,7 @@ def main():
 
 
 def run(options, folder):
-    paths = {name: os.path.join(folder, name + ".log") for name in ("server", "agent", "load")}
+    paths = {name: os.path.join(folder, name + ".log") for name in ("server", "agent")}
     logs = {name: open(path, "w") for name, path in paths.items()}
     processes = []
     stats = open("/proc/sys/kernel/bpf_stats_enabled", "r+")
@@ -161,8 +204,10 @@ def run(options, folder):
         processes.append(start([os.path.join(options.bin, "cresset-server"), "--listen", "127.0.0.1:0",
                                 "--data-dir", os.path.join(folder, "data")], logs["server"]))
         server = wait_for("server", 10, lambda: listening(paths["server"]))
-        for command in busy_programs(options.load, options.seconds + 120):
-            processes.append(start(command, logs["load"]))
+        commands = busy_programs(options.load, folder, options.seconds + 120)
+        emit("busy programs", len(commands), "programs")
+        for command in commands:
+            processes.append(start(command, subprocess.DEVNULL))
         began = time.monotonic()
         agent = start([os.path.join(options.bin, "cresset-agent"), "--server", server, "--listen",
                        "127.0.0.1:0"], logs["agent"])

@@ -250,8 +250,9 @@ state_to_rule(State state)
         return (struct unwind_rule){.cfa = UNWIND_CFA_STOP};
     if (!state.is_known || (!state.has_sp && !state.has_fp))
         return rule;
-    rule.cfa = state.has_sp ? UNWIND_CFA_SP : UNWIND_CFA_FP;
-    rule.cfa_offset = state.has_sp ? (int32_t)state.height : (int32_t)state.fp_height;
+    /* rbp first: what a loop pushes, as interpreters do with arguments, moves rsp alone. */
+    rule.cfa = state.has_fp ? UNWIND_CFA_FP : UNWIND_CFA_SP;
+    rule.cfa_offset = state.has_fp ? (int32_t)state.fp_height : (int32_t)state.height;
     rule.ra_offset = -8;
     if (state.saved_fp > 0 && state.saved_fp <= 32767) {
         rule.fp = UNWIND_FP_CFA;
