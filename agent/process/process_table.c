@@ -155,8 +155,9 @@ keep_anonymous(GArray *list, const GArray *old)
     return list;
 }
 
-/* Reads all mappings; false when the process is gone. The number of the last event is taken first:
- * an event that comes while reading is applied once more, which changes nothing. */
+/* Reads all mappings; false when the process is gone or ends just now, which shows as none at all:
+ * its last samples need what was known. The number of the last event is taken first: an event that
+ * comes while reading is applied once more, which changes nothing. */
 static bool
 read_maps(ProcessTable *table, Process *process)
 {
@@ -164,7 +165,8 @@ read_maps(ProcessTable *table, Process *process)
     uint32_t sequence = table->ops->sequence(process->pid, table->data);
     MapsReading reading = {table, process->pid, mapping_list_new()};
     g_snprintf(path, sizeof path, "/proc/%u/maps", process->pid);
-    if (!maps_read(path, take_map_line, &reading, NULL)) {
+    if (!maps_read(path, take_map_line, &reading, NULL) ||
+        (reading.list->len == 0 && process->mappings->len > 0)) {
         g_array_unref(reading.list);
         return false;
     }

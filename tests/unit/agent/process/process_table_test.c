@@ -2,6 +2,7 @@
 #include "agent/process/process_table.h"
 
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent/process/mapping.h"
@@ -226,6 +227,31 @@ test_a_process_that_is_gone_is_not_kept(void **state)
     assert_null(process_table_find(fixture->table, PID));
 }
 
+/* Between its end and the news of it, /proc shows a process with no mappings. */
+static void
+test_an_ending_process_keeps_its_mappings(void **state)
+{
+    Fixture *fixture = *state;
+    int gate[2];
+    assert_int_equal(pipe(gate), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        char byte;
+        close(gate[1]);
+        _exit(read(gate[0], &byte, 1) < 0);
+    }
+    close(gate[0]);
+    g_autoptr(Process) process = process_table_get(fixture->table, (uint32_t)pid);
+    guint n = process->mappings->len;
+    assert_true(n > 0);
+    close(gate[1]);
+    siginfo_t info;
+    assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+    process_table_reread(fixture->table, process);
+    assert_int_equal(process->mappings->len, n);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
 static void
 test_a_sweep_drops_what_nobody_maps(void **state)
 {
@@ -254,6 +280,7 @@ main(void)
         TEST(test_files_are_found_by_their_path_too),
         TEST(test_lost_events_are_made_up_for),
         TEST(test_a_process_that_is_gone_is_not_kept),
+        TEST(test_an_ending_process_keeps_its_mappings),
         TEST(test_a_sweep_drops_what_nobody_maps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
