@@ -64,9 +64,14 @@ def bpf_objects(pid):
     return found.values()
 
 
+PERF_EVENT_PROGRAM = "7"  # enum bpf_prog_type of linux/bpf.h
+
+
 def bpf_ns(pid):
-    """Nanoseconds that the agent's BPF programs have run since the statistics were switched on."""
-    return sum(int(fields.get("run_time_ns", 0)) for fields in bpf_objects(pid))
+    """Nanoseconds that the agent's BPF programs have run since the statistics were switched on: those
+    that sample, and all."""
+    times = [(fields.get("prog_type"), int(fields.get("run_time_ns", 0))) for fields in bpf_objects(pid)]
+    return sum(ns for kind, ns in times if kind == PERF_EVENT_PROGRAM), sum(ns for _, ns in times)
 
 
 def map_mib(pid):
@@ -168,14 +173,16 @@ def measure(agent, url, seconds):
     time.sleep(seconds)
     elapsed = time.monotonic() - started
     after_cpu, after_bpf, after = tree_cpu_s(agent.pid), bpf_ns(agent.pid), metrics(url + "/metrics")
-    samples = after["cresset_agent_samples_total"] - before["cresset_agent_samples_total"]
+    samples = after["cresset_agent_sampler_samples_total"] - before["cresset_agent_sampler_samples_total"]
     user = (after_cpu - before_cpu) / elapsed * 100
-    bpf = (after_bpf - before_bpf) / 1e9 / elapsed * 100
+    sampling, bpf = (after - before for after, before in zip(after_bpf, before_bpf))
+    of_bpf = bpf / 1e9 / elapsed * 100
     emit("samples", samples, "samples")
     emit("stacks that reach the root, of all", complete_share(before, after), "%", ">= 97 (peer 90)")
-    emit("BPF time per sample", (after_bpf - before_bpf) / max(samples, 1) / 1000, "us", "<= 15 (peer 30-45)")
+    emit("BPF time per sample", sampling / max(samples, 1) / 1000, "us", "<= 15 (peer 30-45)")
+    emit("BPF, process events", (bpf - sampling) / 1e9 / elapsed * 100, "% of a core", "")
     emit("agent CPU, user space", user, "% of a core", "")
-    emit("agent CPU with BPF", user + bpf, "% of a core", "<= 2.5 (peer 5.0 beside other work)")
+    emit("agent CPU with BPF", user + of_bpf, "% of a core", "<= 2.5 (peer 5.0 beside other work)")
     emit("agent resident (PSS with symbolizer)", tree_rss_mib(agent.pid), "MiB", "<= 20 (peer 57-75)")
     maps = max(map_mib(agent.pid), after["cresset_agent_sampler_map_bytes"] / 2**20)
     emit("BPF maps", maps, "MiB", "<= 12 (peer 45-50)")

@@ -109,6 +109,8 @@ const volatile bool with_kernel_stacks = true;
 const volatile bool has_task_pt_regs = false;
 const volatile bool has_map_events = true; /* else mappings may be new without anyone having said */
 
+volatile uint32_t is_woken = 0; /* the agent is; it takes this back before it reads */
+
 static inline __attribute__((always_inline)) void
 count(uint32_t counter)
 {
@@ -124,9 +126,20 @@ scratch_of_cpu(void)
     return bpf_map_lookup_elem(&scratches, &cpu);
 }
 
+/* For what the agent shall know at once. A wake-up costs more than a record, so there is one until
+ * the agent begins to read. */
+static inline __attribute__((always_inline)) uint64_t
+urgent_flags(void)
+{
+    if (is_woken)
+        return BPF_RB_NO_WAKEUP;
+    is_woken = 1;
+    return BPF_RB_FORCE_WAKEUP;
+}
+
 static inline __attribute__((always_inline)) uint64_t
 wakeup_flags(void)
 {
-    return bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) > wakeup_bytes ? BPF_RB_FORCE_WAKEUP
+    return bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) > wakeup_bytes ? urgent_flags()
                                                                         : BPF_RB_NO_WAKEUP;
 }

@@ -205,8 +205,7 @@ send_copy(struct scratch *scratch)
     uint64_t bytes = __builtin_offsetof(struct event_copy, stack) + copy->stack_bytes;
     if (bytes > sizeof *copy)
         return false;
-    uint64_t flags =
-        copy->header.stop == UNWIND_STOP_UNKNOWN ? BPF_RB_FORCE_WAKEUP : wakeup_flags();
+    uint64_t flags = copy->header.stop == UNWIND_STOP_UNKNOWN ? urgent_flags() : wakeup_flags();
     if (bpf_ringbuf_output(&events, copy, bytes, flags))
         count(BPF_COUNTER_LOST);
     return true;

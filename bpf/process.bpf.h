@@ -108,7 +108,7 @@ BPF_PROG(on_exec, struct task_struct *task)
         sequence = advance(state, true);
         state->mm = (uint64_t)BPF_CORE_READ(task, mm);
     }
-    send_process(EVENT_EXEC, task, 0, sequence, BPF_RB_FORCE_WAKEUP);
+    send_process(EVENT_EXEC, task, 0, sequence, urgent_flags());
     return 0;
 }
 
@@ -131,7 +131,8 @@ static inline __attribute__((always_inline)) bool
 overlaps(uint32_t pid, uint64_t start, uint64_t end, bool *inside)
 {
     struct process_table *table = bpf_map_lookup_elem(&processes, &pid);
-    if (!table)
+    if (!table || end <= table->start || start >= table->end ||
+        (start >= table->gap_start && end <= table->gap_end))
         return false;
     /* Entries do not overlap each other, so the last that starts before `end` decides. */
     struct unwind_state state = {.table = *table};
@@ -163,7 +164,7 @@ send_map(uint16_t kind, uint64_t mm, struct vm_area_struct *vma, uint64_t start,
         event->inode = BPF_CORE_READ(file, f_inode, i_ino);
         event->device = BPF_CORE_READ(file, f_inode, i_sb, s_dev);
     }
-    bpf_ringbuf_submit(event, kind == EVENT_MAP ? BPF_RB_FORCE_WAKEUP : wakeup_flags());
+    bpf_ringbuf_submit(event, kind == EVENT_MAP ? urgent_flags() : wakeup_flags());
 }
 
 /* [start, end) of the current process is `vma` from now on, or nothing when that is NULL. */
@@ -195,13 +196,12 @@ int
 BPF_PROG(on_tree_write, const char *function, struct ma_state *change, unsigned long pivot,
          struct vm_area_struct *vma)
 {
-    struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-    struct mm_struct *mm = BPF_CORE_READ(task, mm);
-    void *tree = BPF_CORE_READ(change, tree);
-    if (!mm || tree != (void *)mm + bpf_core_field_offset(mm->mm_mt))
+    /* Typed pointers, read without a call: this runs for every mmap, munmap and brk. */
+    struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+    struct mm_struct *mm = task->mm;
+    if (!mm || (void *)change->tree != (void *)mm + bpf_core_field_offset(mm->mm_mt))
         return 0;
-    return change_map((uint64_t)mm, vma, BPF_CORE_READ(change, index),
-                      BPF_CORE_READ(change, last) + 1);
+    return change_map((uint64_t)mm, vma, change->index, change->last + 1);
 }
 
 /* Before Linux 6.1: the kernel calls this for every new mapping and every change of protection. */

@@ -72,6 +72,22 @@ make_entries(Blocks *blocks, const GArray *mappings, uint32_t count)
     return entries;
 }
 
+/* Sets what the entries span, and their widest gap. */
+static void
+set_span(struct process_table *table, const uint64_t *entries)
+{
+    const uint64_t *last = entries + (table->count - 1) * MAPPING_WORDS;
+    table->start = entries[0];
+    table->end = table->gap_start = table->gap_end = last[1];
+    for (const uint64_t *entry = entries; entry < last; entry += MAPPING_WORDS) {
+        uint64_t gap_start = entry[1], gap_end = entry[MAPPING_WORDS];
+        if (gap_end - gap_start > table->gap_end - table->gap_start) {
+            table->gap_start = gap_start;
+            table->gap_end = gap_end;
+        }
+    }
+}
+
 /* Writes a new block and points the BPF side to it; the old one may still be in use there. */
 static void
 write_block(Blocks *blocks, Process *process)
@@ -83,7 +99,9 @@ write_block(Blocks *blocks, Process *process)
         return; /* its stacks are copied */
     g_autofree uint64_t *entries = make_entries(blocks, process->mappings, count);
     slab_store_write(blocks->slabs, fresh, 0, entries, count * MAPPING_WORDS);
-    private->block = (struct process_table){fresh.slab, fresh.offset, count, private->sequence};
+    private->block = (struct process_table){
+        .slab = fresh.slab, .offset = fresh.offset, .count = count, .sequence = private->sequence};
+    set_span(&private->block, entries);
     if (blocks->processes_fd >= 0)
         bpf_map_update_elem(blocks->processes_fd, &process->pid, &private->block, BPF_ANY);
     slab_store_retire(blocks->slabs, old);

@@ -95,7 +95,7 @@ unwind_by_tables(CopiedStack *stack)
     unwinding.mappings = (View){(const uint64_t *)words->data, words->len};
     struct unwind_state *state = &unwinding.state;
     memcpy(state->registers, stack->copy->registers, sizeof state->registers);
-    state->table = (struct process_table){MAPPINGS_SLAB, 0, stack->mappings->len, 0};
+    state->table = (struct process_table){.slab = MAPPINGS_SLAB, .count = stack->mappings->len};
     state->is_exact = state->has_registers = state->has_frame_pointer = 1;
     stack->n_frames = 0;
     do {

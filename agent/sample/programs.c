@@ -266,6 +266,12 @@ programs_map_source(const Programs *programs)
     return programs->map_source;
 }
 
+void
+programs_begin_reading(Programs *programs)
+{
+    __atomic_store_n(&programs->skeleton->bss->is_woken, 0, __ATOMIC_SEQ_CST);
+}
+
 uint64_t
 programs_counter(const Programs *programs, uint32_t counter)
 {

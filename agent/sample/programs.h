@@ -27,6 +27,9 @@ bool programs_set_rate(Programs *programs, double rate_hz, GError **error);
  * that samples do not fall in step with periodic work. Called every few seconds. */
 void programs_adjust_clocks(Programs *programs);
 
+/* Before the ring buffer is read: whatever comes from now on wakes the agent again. */
+void programs_begin_reading(Programs *programs);
+
 int programs_slabs_fd(const Programs *programs);
 int programs_rules_fd(const Programs *programs);
 int programs_events_fd(const Programs *programs);

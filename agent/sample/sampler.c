@@ -93,6 +93,7 @@ void
 sampler_drain(Sampler *sampler)
 {
     delivery_set_clock(sampler->delivery);
+    programs_begin_reading(sampler->programs);
     ring_buffer__consume(sampler->ring);
     blocks_flush(sampler->blocks);
 }

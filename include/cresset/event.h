@@ -100,6 +100,9 @@ struct process_table {
     uint32_t slab, offset; /* the mapping block */
     uint32_t count;        /* its entries */
     uint32_t sequence;     /* the events of the process up to this one are in it */
+    /* All entries lie in [start, end), and none in the widest gap between two: most changes of the
+     * address space (heap, anonymous memory) lie outside or there. */
+    uint64_t start, end, gap_start, gap_end;
 };
 
 /* What the BPF programs saw of a process; value of the map `states`, key: process id. A process
