@@ -1,0 +1,197 @@
+#include "server/tenant/limits.h"
+
+#include <string.h>
+
+#include "lib/base/error.h"
+#include "lib/base/nearest.h"
+#include "lib/base/option_value.h"
+#include "lib/base/yaml_tree.h"
+#include "server/tenant/tenant.h"
+
+#define ROW(name, type, default_text, min, max, argument, field, help)                             \
+    {name, type, default_text, min, max, argument, help, offsetof(TenantLimits, field)},
+static const OptionRow rows[] = {TENANT_LIMITS(ROW)};
+
+struct TenantOverrides {
+    TenantLimits defaults;
+    ReloadedFile *file; /* NULL: there is none */
+};
+
+/* What the file says. */
+typedef struct {
+    GHashTable *limits; /* tenant -> TenantLimits */
+} Content;
+
+typedef struct {
+    Content *content;
+    const TenantLimits *defaults;
+    TenantLimits *limits; /* of the tenant that is being read */
+} Reading;
+
+/* The name in the file: as the option, with underscores. */
+static char *
+limit_name(const OptionRow *row)
+{
+    return g_strdelimit(g_strdup(row->name), "-", '_');
+}
+
+static const OptionRow *
+find_row(const char *name, GError **error)
+{
+    const char *names[G_N_ELEMENTS(rows)];
+    g_autofree char *wanted = g_strdelimit(g_strdup(name), "_", '-');
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        names[i] = rows[i].name;
+        if (strcmp(rows[i].name, wanted) == 0)
+            return &rows[i];
+    }
+    int nearest = nearest_name(wanted, names, G_N_ELEMENTS(rows));
+    g_autofree char *meant = nearest >= 0 ? limit_name(&rows[nearest]) : NULL;
+    error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "there is no limit '%s'%s%s%s", name,
+              meant != NULL ? ", did you mean " : "", meant != NULL ? meant : "",
+              meant != NULL ? "?" : "");
+    return NULL;
+}
+
+static bool
+read_limit(YamlTree *tree, const char *key, const YamlNode *value, void *data, GError **error)
+{
+    Reading *reading = data;
+    const OptionRow *row = find_row(key, error);
+    const char *text = row != NULL ? yaml_text(tree, value, key, error) : NULL;
+    if (text == NULL)
+        return false;
+    GError *cause = NULL;
+    if (option_value_set(row, reading->limits, &text, 1, &cause))
+        return true;
+    g_propagate_prefixed_error(error, cause, "%s: ", key);
+    return false;
+}
+
+static bool
+read_tenant(YamlTree *tree, const char *key, const YamlNode *value, void *data, GError **error)
+{
+    Reading *reading = data;
+    if (!tenant_validate(key, error))
+        return false;
+    reading->limits = g_memdup2(reading->defaults, sizeof *reading->defaults);
+    g_hash_table_insert(reading->content->limits, g_strdup(key), reading->limits);
+    return yaml_each_pair(tree, value, "the limits of a tenant", read_limit, reading, error);
+}
+
+static bool
+read_top(YamlTree *tree, const char *key, const YamlNode *value, void *data, GError **error)
+{
+    if (strcmp(key, "overrides") != 0)
+        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                         "'%s' is not known here: the file has one key, overrides", key);
+    return yaml_each_pair(tree, value, "overrides", read_tenant, data, error);
+}
+
+static void
+content_clear(gpointer content)
+{
+    g_hash_table_unref(((Content *)content)->limits);
+}
+
+static void *
+parse(const char *path, void *data, GError **error)
+{
+    g_autoptr(YamlTree) tree = yaml_tree_load(path, error);
+    if (tree == NULL)
+        return NULL;
+    Content *content = g_atomic_rc_box_new0(Content);
+    content->limits = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    Reading reading = {content, data, NULL};
+    if (yaml_each_pair(tree, yaml_tree_root(tree), "the file", read_top, &reading, error))
+        return content;
+    g_atomic_rc_box_release_full(content, content_clear);
+    return NULL;
+}
+
+TenantOverrides *
+tenant_overrides_new(const char *path, const TenantLimits *defaults, ReloadedFileNotice notice,
+                     GError **error)
+{
+    TenantOverrides *overrides = g_new0(TenantOverrides, 1);
+    overrides->defaults = *defaults;
+    if (path == NULL || path[0] == '\0')
+        return overrides;
+    ReloadedFileConfig config = {
+        .parse = parse, .clear = content_clear, .data = &overrides->defaults, .notice = notice};
+    overrides->file = reloaded_file_new(path, &config, error);
+    if (overrides->file == NULL)
+        g_clear_pointer(&overrides, tenant_overrides_free);
+    return overrides;
+}
+
+void
+tenant_overrides_free(TenantOverrides *overrides)
+{
+    if (overrides == NULL)
+        return;
+    reloaded_file_free(overrides->file);
+    g_free(overrides);
+}
+
+/* The smaller of two maxima; 0 is none. */
+static int64_t
+stricter(int64_t a, int64_t b)
+{
+    if (a == 0 || b == 0)
+        return MAX(a, b);
+    return MIN(a, b);
+}
+
+/* What reads have: writes are of one tenant. */
+static void
+restrict_reads(TenantLimits *limits, const TenantLimits *other)
+{
+    limits->query_lookback_ns = stricter(limits->query_lookback_ns, other->query_lookback_ns);
+    limits->query_length_ns = stricter(limits->query_length_ns, other->query_length_ns);
+    limits->nodes_max = stricter(limits->nodes_max, other->nodes_max);
+    limits->nodes_default = MIN(limits->nodes_default, other->nodes_default);
+}
+
+void
+tenant_overrides_get(TenantOverrides *overrides, const char *tenant, TenantLimits *ret_limits)
+{
+    *ret_limits = overrides->defaults;
+    if (overrides->file == NULL)
+        return;
+    Content *content = reloaded_file_acquire(overrides->file);
+    g_auto(GStrv) ids = g_strsplit(tenant, "|", -1);
+    for (size_t i = 0; ids[i] != NULL; i++) {
+        const TenantLimits *limits = g_hash_table_lookup(content->limits, ids[i]);
+        if (limits == NULL)
+            limits = &overrides->defaults;
+        if (i == 0)
+            *ret_limits = *limits;
+        else
+            restrict_reads(ret_limits, limits);
+    }
+    reloaded_file_release(overrides->file, content);
+}
+
+int64_t
+tenant_overrides_profile_bytes_max(TenantOverrides *overrides)
+{
+    int64_t max = overrides->defaults.profile_bytes_max;
+    if (overrides->file == NULL)
+        return max;
+    Content *content = reloaded_file_acquire(overrides->file);
+    GHashTableIter iter;
+    gpointer limits;
+    g_hash_table_iter_init(&iter, content->limits);
+    while (g_hash_table_iter_next(&iter, NULL, &limits))
+        max = MAX(max, ((const TenantLimits *)limits)->profile_bytes_max);
+    reloaded_file_release(overrides->file, content);
+    return max;
+}
+
+void
+tenant_overrides_write_metrics(TenantOverrides *overrides, GString *out)
+{
+    if (overrides->file != NULL)
+        reloaded_file_write_metrics(overrides->file, "cresset_server_overrides", out);
+}

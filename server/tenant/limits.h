@@ -1,0 +1,83 @@
+/* What one tenant may do: limits of its pushes and queries, with the names of the Pyroscope API.
+ *
+ * The options of the server set them for every tenant; a file of overrides sets some of them for
+ * some tenants:
+ *
+ *   overrides:
+ *     team-a:
+ *       ingestion_rate_mb: 16
+ *       max_query_length: 3d
+ */
+#pragma once
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/base/option.h"
+#include "lib/base/reloaded_file.h"
+
+typedef struct {
+    double ingestion_rate_mb, ingestion_burst_size_mb; /* MiB per second, and MiB; rate 0: none */
+    int64_t profile_bytes_max;                         /* uncompressed */
+    int64_t samples_max, sample_labels_max;            /* of one profile; of one sample */
+    int64_t stack_depth_max, symbol_length_max;        /* beyond is cut */
+    int64_t label_names_max, label_name_length_max, label_value_length_max;
+    int64_t reject_older_ns, reject_newer_ns; /* of now; 0 is no bound */
+    int64_t query_lookback_ns, query_length_ns;
+    int64_t nodes_default, nodes_max; /* of a flame graph; a maximum of 0 is none */
+} TenantLimits;
+
+/* One row of the option table for every limit: X(name, type, default, min, max, argument, field,
+ * help). In the file of overrides the names have underscores, as the Pyroscope API has them. */
+#define TENANT_LIMITS(X)                                                                           \
+    X("ingestion-rate-mb", OPTION_DOUBLE, "0", 0, 1e6, "MB", ingestion_rate_mb,                    \
+      "MiB per second that a tenant may push, uncompressed; 0 is no limit.")                       \
+    X("ingestion-burst-size-mb", OPTION_DOUBLE, "64", 0.001, 1e6, "MB", ingestion_burst_size_mb,   \
+      "MiB that a tenant may push at once where ingestion-rate-mb is set.")                        \
+    X("max-profile-size-bytes", OPTION_BYTES, "4MiB", 1024, 4294967296.0, "BYTES",                 \
+      profile_bytes_max, "Uncompressed size of one profile.")                                      \
+    X("max-profile-stacktrace-samples", OPTION_INT, "16000", 1, 1e8, "N", samples_max,             \
+      "Samples of one profile.")                                                                   \
+    X("max-profile-stacktrace-sample-labels", OPTION_INT, "100", 0, 1e6, "N", sample_labels_max,   \
+      "Labels of one sample.")                                                                     \
+    X("max-profile-stacktrace-depth", OPTION_INT, "1000", 1, 1e5, "N", stack_depth_max,            \
+      "Frames of one stack; leaf-most ones beyond are cut.")                                       \
+    X("max-profile-symbol-value-length", OPTION_INT, "65535", 1, 1e7, "BYTES", symbol_length_max,  \
+      "Length of one name in a profile; of longer ones the tail is kept.")                         \
+    X("max-label-names-per-series", OPTION_INT, "30", 1, 1e4, "N", label_names_max,                \
+      "Labels of one series.")                                                                     \
+    X("max-label-name-length", OPTION_INT, "1024", 1, 1e6, "BYTES", label_name_length_max,         \
+      "Length of a label name.")                                                                   \
+    X("max-label-value-length", OPTION_INT, "2048", 1, 1e6, "BYTES", label_value_length_max,       \
+      "Length of a label value.")                                                                  \
+    X("reject-older-than", OPTION_DURATION, "1h", 0, 0, "DURATION", reject_older_ns,               \
+      "Age from which a profile is refused; 0 accepts any.")                                       \
+    X("reject-newer-than", OPTION_DURATION, "10m", 0, 0, "DURATION", reject_newer_ns,              \
+      "How far in the future a profile may lie; 0 accepts any.")                                   \
+    X("max-query-lookback", OPTION_DURATION, "7d", 0, 0, "DURATION", query_lookback_ns,            \
+      "How far back queries reach; 0 is no limit.")                                                \
+    X("max-query-length", OPTION_DURATION, "8d", 0, 0, "DURATION", query_length_ns,                \
+      "Time range of one query, more than the look-back as clocks differ; 0 is no limit.")         \
+    X("max-flamegraph-nodes-default", OPTION_INT, "8192", 1, 1e9, "N", nodes_default,              \
+      "Nodes of a flame graph when the query does not say.")                                       \
+    X("max-flamegraph-nodes-max", OPTION_INT, "1048576", 0, 1e9, "N", nodes_max,                   \
+      "Nodes that a query may ask for; 0 is no limit.")
+
+typedef struct TenantOverrides TenantOverrides;
+
+/* `path` NULL: every tenant has `defaults`. NULL with *error when the file is not good. The file is
+ * read again within 10 s of a change; `notice` is told (may be NULL). */
+TenantOverrides *tenant_overrides_new(const char *path, const TenantLimits *defaults,
+                                      ReloadedFileNotice notice, GError **error);
+void tenant_overrides_free(TenantOverrides *overrides);
+
+/* The limits of a tenant; of several, joined by '|', the strictest. From any thread. */
+void tenant_overrides_get(TenantOverrides *overrides, const char *tenant, TenantLimits *ret_limits);
+
+/* The largest profile that any tenant may push. */
+int64_t tenant_overrides_profile_bytes_max(TenantOverrides *overrides);
+
+/* Appends cresset_server_overrides_… as Prometheus text. */
+void tenant_overrides_write_metrics(TenantOverrides *overrides, GString *out);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(TenantOverrides, tenant_overrides_free)

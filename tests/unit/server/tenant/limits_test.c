@@ -1,0 +1,142 @@
+#include "server/tenant/limits.h"
+
+#include "lib/base/error.h"
+#include "tests/harness/check.h"
+#include "tests/harness/temp_dir.h"
+
+#define DAY_NS (INT64_C(86400) * 1000000000)
+
+static const TenantLimits defaults = {.ingestion_burst_size_mb = 64,
+                                      .profile_bytes_max = 4096,
+                                      .query_length_ns = 0,
+                                      .query_lookback_ns = 7 * DAY_NS,
+                                      .nodes_default = 8192,
+                                      .nodes_max = 1000};
+
+static TempDir *dir;
+static char *path;
+
+static TenantOverrides *
+load(const char *text, GError **error)
+{
+    assert_true(g_file_set_contents(path, text, -1, NULL));
+    return tenant_overrides_new(path, &defaults, NULL, error);
+}
+
+static void
+test_a_tenant_has_its_own(void **state)
+{
+    (void)state;
+    TenantLimits limits;
+    g_autoptr(TenantOverrides) overrides = load("overrides:\n"
+                                                "  a:\n"
+                                                "    ingestion_rate_mb: 16.5\n"
+                                                "    max_query_length: 3d\n"
+                                                "    max_profile_size_bytes: 8MiB\n"
+                                                "  b: {max-query-length: 1d}\n",
+                                                NULL);
+    tenant_overrides_get(overrides, "a", &limits);
+    assert_true(limits.ingestion_rate_mb > 16.4 && limits.ingestion_rate_mb < 16.6);
+    assert_int_equal(limits.query_length_ns, 3 * DAY_NS);
+    assert_int_equal(limits.nodes_max, 1000);
+    tenant_overrides_get(overrides, "b", &limits);
+    assert_int_equal(limits.query_length_ns, DAY_NS);
+    assert_int_equal(limits.profile_bytes_max, 4096);
+    tenant_overrides_get(overrides, "other", &limits);
+    assert_int_equal(limits.query_length_ns, 0);
+    assert_int_equal(tenant_overrides_profile_bytes_max(overrides), 8 << 20);
+}
+
+static void
+test_several_tenants_have_the_strictest(void **state)
+{
+    (void)state;
+    TenantLimits limits;
+    g_autoptr(TenantOverrides) overrides =
+        load("overrides:\n"
+             "  a: {max_query_length: 3d, max_flamegraph_nodes_max: 0}\n"
+             "  b: {max_query_length: 1d, max_flamegraph_nodes_default: 10}\n",
+             NULL);
+    tenant_overrides_get(overrides, "a|b", &limits);
+    assert_int_equal(limits.query_length_ns, DAY_NS);
+    assert_int_equal(limits.nodes_max, 1000);
+    assert_int_equal(limits.nodes_default, 10);
+    tenant_overrides_get(overrides, "a|other", &limits);
+    assert_int_equal(limits.query_length_ns, 3 * DAY_NS); /* no limit is the weakest */
+}
+
+static void
+test_without_a_file_all_have_the_defaults(void **state)
+{
+    (void)state;
+    TenantLimits limits;
+    g_autoptr(TenantOverrides) overrides = tenant_overrides_new(NULL, &defaults, NULL, NULL);
+    tenant_overrides_get(overrides, "a", &limits);
+    assert_int_equal(limits.profile_bytes_max, 4096);
+    g_autoptr(GString) out = g_string_new(NULL);
+    tenant_overrides_write_metrics(overrides, out);
+    assert_string_equal(out->str, "");
+}
+
+static void
+expect_error(const char *text, const char *says)
+{
+    g_autoptr(GError) error = NULL;
+    assert_null(load(text, &error));
+    assert_error_says(error, says);
+}
+
+static void
+test_errors_name_the_limit(void **state)
+{
+    (void)state;
+    expect_error("overrides: {a: {max_query_lenght: 1d}}\n",
+                 ":1: there is no limit 'max_query_lenght', did you mean max_query_length?");
+    expect_error("overrides:\n  a:\n    max_query_length: soon\n", ":3: max_query_length: 'soon'");
+    expect_error("overrides: {a: {max_profile_size_bytes: 3}}\n", "max_profile_size_bytes: ");
+    expect_error("overrides: {'a b': {}}\n", "unsupported byte");
+    expect_error("override: {}\n", "'override' is not known here");
+    expect_error("overrides: {a: {max_query_length: [1d]}}\n", "must be a plain value");
+}
+
+static void
+test_metrics_say_whether_the_file_is_in_force(void **state)
+{
+    (void)state;
+    g_autoptr(TenantOverrides) overrides = load("overrides: {}\n", NULL);
+    g_autoptr(GString) out = g_string_new(NULL);
+    tenant_overrides_write_metrics(overrides, out);
+    assert_contains(out->str, "\ncresset_server_overrides_current 1\n");
+    assert_contains(out->str, "\ncresset_server_overrides_reload_failures_total 0\n");
+}
+
+static int
+setup(void **state)
+{
+    (void)state;
+    dir = temp_dir_new();
+    path = temp_dir_file(dir, "overrides.yaml");
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    (void)state;
+    g_free(path);
+    temp_dir_free(dir);
+    return 0;
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_tenant_has_its_own),
+        cmocka_unit_test(test_several_tenants_have_the_strictest),
+        cmocka_unit_test(test_without_a_file_all_have_the_defaults),
+        cmocka_unit_test(test_errors_name_the_limit),
+        cmocka_unit_test(test_metrics_say_whether_the_file_is_in_force),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
