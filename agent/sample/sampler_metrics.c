@@ -30,6 +30,22 @@ write_by_stop(GString *out, const char *name, const char *help, const uint64_t *
                                name, stop_labels[i], values[i]);
 }
 
+/* Which of the programs' variants this kernel got: the second ones are slower, the last sources of
+ * mappings less complete. */
+static void
+write_variant(const Programs *programs, GString *out)
+{
+    static const char *const sources[] = {[MAP_SOURCE_TREE] = "ma_write",
+                                          [MAP_SOURCE_FUNCTION] = "perf_event_mmap",
+                                          [MAP_SOURCE_NONE] = "proc"};
+    write_head(out, "variant_info", "gauge",
+               "Which BPF programs run: how they loop, what tells mappings.");
+    g_string_append_printf(out,
+                           "cresset_agent_sampler_variant_info{loop=\"%s\",mappings=\"%s\"} 1\n",
+                           programs_is_loop(programs) ? "bpf_loop" : "tail_calls",
+                           sources[programs_map_source(programs)]);
+}
+
 void
 sampler_write_metrics(Sampler *sampler, GString *out)
 {
@@ -60,4 +76,5 @@ sampler_write_metrics(Sampler *sampler, GString *out)
               counts.bpf_ns);
     write_one(out, "bpf_runs_total", "counter", "Runs of the sampling program, likewise.",
               counts.bpf_runs);
+    write_variant(sampler->programs, out);
 }

@@ -378,6 +378,9 @@ test_nothing_is_lost(void **state)
            counts.samples);
     printf("maps %" G_GUINT64_FORMAT " bytes, tables %" G_GUINT64_FORMAT " bytes, %u executables\n",
            counts.map_bytes, counts.table_bytes, counts.executables);
+    g_autoptr(GString) metrics = g_string_new(NULL);
+    sampler_write_metrics(collector_sampler(collector), metrics);
+    assert_non_null(strstr(metrics->str, "variant_info{loop=\"bpf_loop\",mappings=\""));
     assert_int_equal(counts.lost_records, 0);
     assert_true(counts.taken > 1000);
     assert_true(counts.samples == counts.taken);
