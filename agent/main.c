@@ -6,8 +6,8 @@
 #include <sys/resource.h>
 
 #include "agent/agent.h"
-#include "agent/symbolize/worker.h"
 #include "lib/base/log.h"
+#include "lib/symbolize/worker.h"
 
 static void
 start_log(const AgentOptions *options)

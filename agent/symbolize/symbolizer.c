@@ -3,7 +3,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "agent/symbolize/child.h"
+#include "lib/symbolize/child.h"
 
 enum {
     CACHE_BYTES_DEFAULT = 6 * 1024 * 1024,

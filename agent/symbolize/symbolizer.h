@@ -7,7 +7,7 @@
 
 #include "agent/process/executable.h"
 #include "agent/sample/sample.h"
-#include "agent/symbolize/cache.h"
+#include "lib/symbolize/cache.h"
 
 typedef struct Symbolizer Symbolizer;
 

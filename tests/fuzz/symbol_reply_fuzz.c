@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "agent/symbolize/message.h"
+#include "lib/symbolize/message.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

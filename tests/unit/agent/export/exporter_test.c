@@ -11,11 +11,11 @@
 
 #include <cmocka.h>
 
-#include "agent/symbolize/worker.h"
 #include "cresset/event.h"
 #include "lib/pprof/decode.h"
 #include "lib/pprof/gzip.h"
 #include "lib/pprof/wire.h"
+#include "lib/symbolize/worker.h"
 #include "tests/harness/push_server.h"
 #include "tests/unit/agent/export/fake_process.h"
 

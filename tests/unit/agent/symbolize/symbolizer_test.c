@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "agent/symbolize/worker.h"
+#include "lib/symbolize/worker.h"
 
 __attribute__((noinline)) int fixture_function(int n);
 

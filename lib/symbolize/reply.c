@@ -1,4 +1,4 @@
-#include "agent/symbolize/reply.h"
+#include "lib/symbolize/reply.h"
 
 #include <string.h>
 

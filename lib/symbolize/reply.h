@@ -4,8 +4,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "agent/symbolize/message.h"
 #include "lib/symbol/symbol_line.h"
+#include "lib/symbolize/message.h"
 
 typedef struct ReplyBuilder ReplyBuilder;
 

@@ -1,4 +1,4 @@
-/* The agent's side of the symbolizer process: starts it when it is needed, sends a request, waits
+/* Our side of the symbolizer process: starts it when it is needed, sends a request, waits
  * for the reply within a deadline. A process that dies, hangs or talks nonsense is killed, and the
  * next request starts another. Not thread-safe. */
 #pragma once
@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "agent/symbolize/message.h"
+#include "lib/symbolize/message.h"
 
 typedef struct {
     char *program;       /* started as `program symbolize-worker`; NULL: /proc/self/exe */

@@ -1,4 +1,4 @@
-#include "agent/symbolize/message.h"
+#include "lib/symbolize/message.h"
 
 #include "lib/base/error.h"
 

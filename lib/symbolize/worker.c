@@ -1,4 +1,4 @@
-#include "agent/symbolize/worker.h"
+#include "lib/symbolize/worker.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,12 +16,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "agent/symbolize/message.h"
-#include "agent/symbolize/reply.h"
 #include "lib/symbol/debug_file.h"
 #include "lib/symbol/kernel_symbols.h"
 #include "lib/symbol/perf_map.h"
 #include "lib/symbol/symbol_file.h"
+#include "lib/symbolize/message.h"
+#include "lib/symbolize/reply.h"
 
 enum {
     FILES_MAX = 64,          /* open at a time */
@@ -374,7 +374,7 @@ int
 worker_main(int fd)
 {
     (void)signal(SIGINT,
-                 SIG_IGN); /* Ctrl-C goes to the whole group; the agent still has to flush */
+                 SIG_IGN); /* Ctrl-C goes to the whole group; the parent still has to flush */
     set_limits();
     drop_rights();
     Worker worker = {.socket = fd, .builder = reply_builder_new()};

@@ -1,4 +1,4 @@
-#include "agent/symbolize/cache.h"
+#include "lib/symbolize/cache.h"
 
 #include <xxhash.h>
 

@@ -1,5 +1,5 @@
 /* The cache of resolved lines keeps what is used and stays within its size. */
-#include "agent/symbolize/cache.h"
+#include "lib/symbolize/cache.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

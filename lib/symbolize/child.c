@@ -1,4 +1,4 @@
-#include "agent/symbolize/child.h"
+#include "lib/symbolize/child.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,8 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/symbolize/worker.h"
 #include "lib/base/error.h"
+#include "lib/symbolize/worker.h"
 
 extern char **environ;
 
@@ -75,7 +75,8 @@ child_start(SymbolizeChild *child, GError **error)
     posix_spawnattr_init(&attributes);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-    char *argv[] = {(char *)(uintptr_t) "cresset-agent", (char *)(uintptr_t)WORKER_ARGUMENT, NULL};
+    char *argv[] = {(char *)(uintptr_t) "cresset-symbols", (char *)(uintptr_t)WORKER_ARGUMENT,
+                    NULL};
     int failure = posix_spawn(&child->pid, child->program, &actions, &attributes, argv, environ);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);

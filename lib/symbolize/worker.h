@@ -1,9 +1,9 @@
-/* The symbolizer process: the agent's own program started anew in this mode, with the socket to the
- * agent as descriptor WORKER_FD.
+/* The symbolizer process: the program itself started anew in this mode, with the socket to it as
+ * descriptor WORKER_FD.
  *
  * It reads ELF, DWARF, kallsyms and perf maps, all of which may be hostile or simply too large: it
- * has a memory limit, keeps only the capabilities for reading, and dies with the agent. Whatever
- * happens to it, the agent starts another. */
+ * has a memory limit, keeps only the capabilities for reading, and dies with its parent.
+ * Whatever happens to it, another is started. */
 #pragma once
 #include <stdint.h>
 

@@ -1,9 +1,9 @@
-/* What the agent and its symbolizer process say to each other over a stream socket.
+/* What a program and its symbolizer process say to each other over a stream socket.
  *
  * A request is a head, the path and the addresses; the executable travels along as a descriptor. A
  * reply is a head, the number of lines of every address, the lines and one block of strings. Both
- * run on the same machine from the same program, so integers are native. The agent trusts nothing
- * in a reply: the process on the other side reads files of strangers. */
+ * run on the same machine from the same program, so integers are native. Nothing in a
+ * reply is trusted: the process on the other side reads files of strangers. */
 #pragma once
 #include <glib.h>
 #include <stdbool.h>
