@@ -1,0 +1,243 @@
+#include "server/debuginfo/debug_files.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "lib/base/error.h"
+#include "lib/symbol/elf_file.h"
+#include "tests/harness/check.h"
+#include "tests/harness/temp_dir.h"
+
+static TempDir *dir;
+static int64_t now_ns;
+static char *build_id; /* of this program */
+
+static int64_t
+clock_ns(void)
+{
+    return now_ns;
+}
+
+static DebugFiles *
+open_files(int64_t file_max, int64_t tenant_max)
+{
+    g_autofree char *path = temp_dir_file(dir, "debug-info");
+    const DebugFilesConfig config = {path, file_max, tenant_max, clock_ns};
+    return debug_files_new(&config);
+}
+
+static bool
+announce(DebugFiles *files, const char *tenant, const char *id, char **ret_reason)
+{
+    const DebugFile file = {.gnu_build_id = (char *)id,
+                            .go_build_id = (char *)"",
+                            .otel_file_id = (char *)"",
+                            .name = (char *)"program",
+                            .type = 1};
+    return debug_files_announce(files, tenant, &file, ret_reason, NULL);
+}
+
+static void
+expect_reason(DebugFiles *files, const char *tenant, const char *id, const char *says)
+{
+    g_autofree char *reason = NULL;
+    assert_false(announce(files, tenant, id, &reason));
+    assert_contains(reason, says);
+}
+
+static void
+announce_well(DebugFiles *files, const char *tenant)
+{
+    g_autofree char *reason = NULL;
+    assert_true(announce(files, tenant, build_id, &reason));
+    assert_null(reason);
+}
+
+/* Receives a copy of `source`. */
+static bool
+receive(DebugFiles *files, const char *tenant, const char *id, const char *source, GError **error)
+{
+    g_autofree char *path = NULL, *content = NULL;
+    gsize size;
+    assert_true(g_file_get_contents(source, &content, &size, NULL));
+    int fd = debug_files_create(files, &path, NULL);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, content, size), size);
+    close(fd);
+    bool ok = debug_files_receive(files, tenant, id, path, error);
+    if (!ok)
+        assert_int_equal(unlink(path), 0);
+    return ok;
+}
+
+static void
+test_an_upload_counts_when_it_is_finished(void **state)
+{
+    (void)state;
+    g_autoptr(DebugFiles) files = open_files(1 << 30, 0);
+    announce_well(files, "a");
+    expect_reason(files, "a", build_id, "upload in progress");
+    assert_true(receive(files, "a", build_id, "/proc/self/exe", NULL));
+    assert_int_equal(debug_files_open(files, "a", build_id), -1);
+    assert_true(debug_files_finish(files, "a", build_id, NULL));
+    int fd = debug_files_open(files, "a", build_id);
+    assert_true(fd >= 0);
+    close(fd);
+    expect_reason(files, "a", build_id, "already uploaded");
+    g_autoptr(GPtrArray) list = debug_files_list(files, "a");
+    assert_int_equal(list->len, 1);
+    const DebugFile *file = list->pdata[0];
+    assert_string_equal(file->name, "program");
+    assert_int_equal(file->state, DEBUG_FILE_UPLOADED);
+    assert_true(file->size_bytes > 1000);
+    assert_true(debug_files_delete(files, "a", build_id, NULL));
+    assert_int_equal(debug_files_open(files, "a", build_id), -1);
+    g_autoptr(GError) error = NULL;
+    assert_false(debug_files_delete(files, "a", build_id, &error));
+    assert_int_equal(error->code, CRESSET_ERROR_NOT_FOUND);
+}
+
+static void
+test_tenants_do_not_see_each_other(void **state)
+{
+    (void)state;
+    g_autoptr(DebugFiles) files = open_files(1 << 30, 0);
+    announce_well(files, "a");
+    assert_true(receive(files, "a", build_id, "/proc/self/exe", NULL));
+    assert_true(debug_files_finish(files, "a", build_id, NULL));
+    assert_int_equal(debug_files_open(files, "b", build_id), -1);
+    announce_well(files, "b");
+    g_autoptr(GPtrArray) list = debug_files_list(files, "c");
+    assert_int_equal(list->len, 0);
+}
+
+static void
+test_files_outlive_a_restart(void **state)
+{
+    (void)state;
+    DebugFiles *files = open_files(1 << 30, 0);
+    announce_well(files, "a");
+    assert_true(receive(files, "a", build_id, "/proc/self/exe", NULL));
+    assert_true(debug_files_finish(files, "a", build_id, NULL));
+    debug_files_free(files);
+    g_autoptr(DebugFiles) again = open_files(1 << 30, 0);
+    g_autofree char *upper = g_ascii_strup(build_id, -1);
+    int fd = debug_files_open(again, "a", upper); /* build ids have no case */
+    assert_true(fd >= 0);
+    close(fd);
+}
+
+static void
+test_an_upload_that_does_not_come_is_forgotten(void **state)
+{
+    (void)state;
+    g_autoptr(DebugFiles) files = open_files(1 << 30, 0);
+    announce_well(files, "a");
+    now_ns += (DEBUG_UPLOAD_STALE_S + 1) * INT64_C(1000000000);
+    announce_well(files, "a");
+}
+
+static void
+test_what_is_not_as_announced_is_refused(void **state)
+{
+    (void)state;
+    g_autoptr(DebugFiles) files = open_files(1 << 30, 0);
+    g_autoptr(GError) error = NULL;
+    expect_reason(files, "a", "xyz", "hexadecimal");
+    expect_reason(files, "a", "../../../etc", "hexadecimal");
+    assert_false(receive(files, "a", build_id, "/proc/self/exe", &error));
+    assert_int_equal(error->code, CRESSET_ERROR_FAILED_PRECONDITION);
+    g_clear_error(&error);
+    g_autofree char *reason = NULL;
+    assert_true(announce(files, "a", "abcdef", &reason));
+    assert_false(receive(files, "a", "abcdef", "/proc/self/exe", &error));
+    assert_error_says(error, "the file has the build id ");
+    g_clear_error(&error);
+    assert_false(receive(files, "a", "abcdef", CRESSET_SOURCE_DIR "/README.md", &error));
+    assert_int_equal(error->code, CRESSET_ERROR_INVALID_ARGUMENT);
+    g_clear_error(&error);
+    assert_false(debug_files_finish(files, "a", "abcdef", &error));
+    assert_int_equal(error->code, CRESSET_ERROR_NOT_FOUND);
+}
+
+static void
+test_limits_name_their_option(void **state)
+{
+    (void)state;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(DebugFiles) small = open_files(100, 0);
+    announce_well(small, "a");
+    assert_false(receive(small, "a", build_id, "/proc/self/exe", &error));
+    assert_error_says(error, "limit debuginfo-file-bytes");
+    g_autoptr(DebugFiles) full = open_files(1 << 30, 1000);
+    assert_true(receive(full, "a", build_id, "/proc/self/exe", NULL));
+    expect_reason(full, "a", "abcdef", "limit debuginfo-tenant-bytes");
+}
+
+static void
+test_a_broken_metadata_file_is_no_file(void **state)
+{
+    (void)state;
+    g_autoptr(DebugFiles) files = open_files(1 << 30, 0);
+    announce_well(files, "a");
+    g_autofree char *lower = g_ascii_strdown(build_id, -1);
+    g_autofree char *path =
+        g_build_filename(temp_dir_path(dir), "debug-info", "a", lower, "metadata", NULL);
+    assert_true(g_file_set_contents(path, "{\"gnuBuildId\": 7", -1, NULL));
+    announce_well(files, "a");
+}
+
+static int
+setup(void **state)
+{
+    (void)state;
+    dir = temp_dir_new();
+    now_ns = INT64_C(1700000000000000000);
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    (void)state;
+    temp_dir_free(dir);
+    return 0;
+}
+
+static bool
+read_build_id(void)
+{
+    uint8_t id[ELF_FILE_BUILD_ID_MAX];
+    int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    g_autoptr(ElfFile) elf = elf_file_open(fd, NULL);
+    size_t size = elf != NULL ? elf_file_build_id(elf, id) : 0;
+    GString *text = g_string_new(NULL);
+    for (size_t i = 0; i < size; i++)
+        g_string_append_printf(text, "%02x", id[i]);
+    build_id = g_string_free(text, FALSE);
+    close(fd);
+    return size > 0;
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_an_upload_counts_when_it_is_finished),
+        TEST(test_tenants_do_not_see_each_other),
+        TEST(test_files_outlive_a_restart),
+        TEST(test_an_upload_that_does_not_come_is_forgotten),
+        TEST(test_what_is_not_as_announced_is_refused),
+        TEST(test_limits_name_their_option),
+        TEST(test_a_broken_metadata_file_is_no_file),
+    };
+    if (!read_build_id()) {
+        printf("skipped: this program was linked without a build id\n");
+        return 77;
+    }
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    g_free(build_id);
+    return failed;
+}
