@@ -1,0 +1,244 @@
+#include "server/debuginfo/resolver.h"
+
+#include <elf.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/symbol/elf_file.h"
+#include "lib/symbolize/cache.h"
+#include "lib/symbolize/child.h"
+
+enum {
+    CACHE_BYTES_DEFAULT = 32 * 1024 * 1024,
+    STRIKES_MAX = 2, /* failures after which a file is left alone */
+    FILES_MAX = 4096,
+};
+
+/* A debug file that has been asked for. */
+typedef struct {
+    uint64_t id;
+    unsigned strikes;
+} KnownFile;
+
+struct DebugResolver {
+    DebugFiles *files;
+    GMutex lock; /* of everything below */
+    SymbolizeChild child;
+    SymbolCache *cache;
+    GHashTable *known; /* tenant, inode and time of change -> KnownFile */
+    uint64_t next_id;
+    uint64_t hits, misses, failures;
+};
+
+DebugResolver *
+debug_resolver_new(DebugFiles *files, const DebugResolverConfig *config)
+{
+    DebugResolver *resolver = g_new0(DebugResolver, 1);
+    const SymbolizeChildConfig child = {.program = (char *)(uintptr_t)config->program,
+                                        .deadline_ms = config->deadline_ms};
+    resolver->files = files;
+    g_mutex_init(&resolver->lock);
+    symbolize_child_init(&resolver->child, &child);
+    resolver->cache =
+        symbol_cache_new(config->cache_bytes > 0 ? config->cache_bytes : CACHE_BYTES_DEFAULT);
+    resolver->known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    resolver->next_id = 1;
+    return resolver;
+}
+
+void
+debug_resolver_free(DebugResolver *resolver)
+{
+    if (resolver == NULL)
+        return;
+    symbolize_child_clear(&resolver->child);
+    symbol_cache_free(resolver->cache);
+    g_hash_table_unref(resolver->known);
+    g_mutex_clear(&resolver->lock);
+    g_free(resolver);
+}
+
+/* Ids are never used again: a file that is uploaded anew is a new one. */
+static KnownFile *
+known_file(DebugResolver *resolver, const char *tenant, int fd)
+{
+    struct stat status = {0};
+    (void)fstat(fd, &status);
+    g_autofree char *key = g_strdup_printf("%s/%" G_GUINT64_FORMAT "/%" G_GINT64_FORMAT ".%09ld",
+                                           tenant, (guint64)status.st_ino,
+                                           (gint64)status.st_ctim.tv_sec, status.st_ctim.tv_nsec);
+    KnownFile *file = g_hash_table_lookup(resolver->known, key);
+    if (file != NULL)
+        return file;
+    if (g_hash_table_size(resolver->known) >= FILES_MAX)
+        g_hash_table_remove_all(resolver->known);
+    file = g_new0(KnownFile, 1);
+    file->id = resolver->next_id++;
+    g_hash_table_insert(resolver->known, g_steal_pointer(&key), file);
+    return file;
+}
+
+/* Where the mapping begins minus the file's virtual address there. False: nowhere. */
+static bool
+find_bias(int fd, const DebugMapping *mapping, uint64_t *ret_bias)
+{
+    *ret_bias = 0;
+    if (mapping->start == 0)
+        return true;
+    g_autoptr(ElfFile) elf = elf_file_open(fd, NULL);
+    uint64_t address;
+    if (elf == NULL || !elf_file_offset_to_address(elf, mapping->offset, PF_X, &address))
+        return false;
+    *ret_bias = mapping->start - address;
+    return true;
+}
+
+/* Takes a part of a reply into the cache. */
+static void
+take_reply(DebugResolver *resolver, uint64_t file, const MessageRequest *request,
+           const MessageReply *reply)
+{
+    const MessageLine *line = reply->lines;
+    for (uint32_t i = 0; i < reply->n_addresses; i++) {
+        CachedLines lines = {symbol_cache_position(resolver->cache), reply->line_counts[i]};
+        for (uint32_t k = 0; k < lines.n; k++, line++) {
+            const char *name = reply->strings + line->name;
+            g_autofree char *valid = g_utf8_make_valid(name, -1);
+            const CachedLine cached = {
+                .name = symbol_cache_string(resolver->cache, valid, strlen(valid))};
+            symbol_cache_append(resolver->cache, &cached);
+        }
+        symbol_cache_add(resolver->cache, file, request->addresses[i], lines);
+    }
+}
+
+/* Asks the process for addresses that are not in the cache. */
+static void
+ask(DebugResolver *resolver, KnownFile *file, const DebugMapping *mapping, int fd,
+    const GArray *missing)
+{
+    const uint64_t *addresses = (const uint64_t *)(const void *)missing->data;
+    size_t n = missing->len;
+    for (size_t done = 0; done < n && file->strikes < STRIKES_MAX;) {
+        MessageReply reply;
+        const MessageRequest request = {.kind = MESSAGE_FILE,
+                                        .file_id = file->id,
+                                        .pid = (uint32_t)getpid(),
+                                        .fd = fd,
+                                        .path = mapping->filename,
+                                        .addresses = addresses + done,
+                                        .n_addresses =
+                                            (uint32_t)MIN(n - done, (size_t)MESSAGE_ADDRESSES_MAX)};
+        if (symbolize_child_call(&resolver->child, &request, &reply, NULL)) {
+            take_reply(resolver, file->id, &request, &reply);
+            done += request.n_addresses;
+        } else {
+            resolver->failures++;
+            file->strikes++;
+        }
+    }
+}
+
+static GStrv
+cached_names(const DebugResolver *resolver, CachedLines lines)
+{
+    GStrv names = g_new0(char *, (gsize)lines.n + 1);
+    for (uint32_t i = 0; i < lines.n; i++) {
+        const CachedLine *line = symbol_cache_lines(resolver->cache) + lines.first + i;
+        size_t length;
+        const char *text = symbol_cache_text(resolver->cache, line->name, &length);
+        names[i] = g_strndup(text, length);
+    }
+    return names;
+}
+
+/* Fills the names that the cache has, and collects what it does not have. */
+static void
+look_up(DebugResolver *resolver, uint64_t file, const GArray *addresses, GPtrArray *names,
+        GArray *missing)
+{
+    for (guint i = 0; i < addresses->len; i++) {
+        CachedLines lines;
+        uint64_t address = g_array_index(addresses, uint64_t, i);
+        if (names->pdata[i] != NULL)
+            continue;
+        if (!symbol_cache_find(resolver->cache, file, address, &lines)) {
+            if (missing != NULL)
+                g_array_append_val(missing, address);
+        } else if (lines.n > 0) {
+            names->pdata[i] = cached_names(resolver, lines);
+        }
+    }
+}
+
+static void
+resolve(DebugResolver *resolver, const DebugMapping *mapping, int fd, const GArray *addresses,
+        GPtrArray *names)
+{
+    g_autoptr(GArray) missing = g_array_new(FALSE, FALSE, sizeof(uint64_t));
+    g_mutex_lock(&resolver->lock);
+    KnownFile *file = known_file(resolver, mapping->tenant, fd);
+    symbol_cache_begin(resolver->cache);
+    look_up(resolver, file->id, addresses, names, missing);
+    resolver->hits += addresses->len - missing->len;
+    resolver->misses += missing->len;
+    if (missing->len > 0) {
+        ask(resolver, file, mapping, fd, missing);
+        look_up(resolver, file->id, addresses, names, NULL);
+    }
+    g_mutex_unlock(&resolver->lock);
+}
+
+static void
+names_free(gpointer names)
+{
+    g_strfreev(names);
+}
+
+GPtrArray *
+debug_resolver_names(DebugResolver *resolver, const DebugMapping *mapping,
+                     const uint64_t *addresses, size_t n)
+{
+    uint64_t bias;
+    int fd = debug_files_open(resolver->files, mapping->tenant, mapping->build_id);
+    if (fd < 0)
+        return NULL;
+    GPtrArray *names = g_ptr_array_new_full((guint)n, names_free);
+    g_ptr_array_set_size(names, (gint)n);
+    if (find_bias(fd, mapping, &bias)) {
+        g_autoptr(GArray) of_file = g_array_sized_new(FALSE, FALSE, sizeof(uint64_t), (guint)n);
+        for (size_t i = 0; i < n; i++) {
+            uint64_t address = addresses[i] - bias;
+            g_array_append_val(of_file, address);
+        }
+        resolve(resolver, mapping, fd, of_file, names);
+    }
+    close(fd);
+    return names;
+}
+
+void
+debug_resolver_write_metrics(DebugResolver *resolver, GString *out)
+{
+    g_mutex_lock(&resolver->lock);
+    const struct {
+        const char *name, *kind, *help;
+        uint64_t value;
+    } rows[] = {
+        {"cache_hits_total", "counter", "Addresses found in the cache.", resolver->hits},
+        {"cache_misses_total", "counter", "Addresses asked of the symbolizer process.",
+         resolver->misses},
+        {"failures_total", "counter", "Requests that the symbolizer process did not answer.",
+         resolver->failures},
+        {"cache_bytes", "gauge", "Memory of the cache.", symbol_cache_bytes(resolver->cache)},
+    };
+    g_mutex_unlock(&resolver->lock);
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
+        g_string_append_printf(out,
+                               "# HELP cresset_server_symbolizer_%s %s\n"
+                               "# TYPE cresset_server_symbolizer_%s %s\n"
+                               "cresset_server_symbolizer_%s %" G_GUINT64_FORMAT "\n",
+                               rows[i].name, rows[i].help, rows[i].name, rows[i].kind, rows[i].name,
+                               rows[i].value);
+}

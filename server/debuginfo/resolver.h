@@ -1,0 +1,39 @@
+/* Names for addresses that came without: from the debug files of the tenant, read in a process of
+ * their own (lib/symbolize), behind a cache.
+ *
+ * Blocking; from any thread, one at a time inside. */
+#pragma once
+#include <glib.h>
+#include <stdint.h>
+
+#include "server/debuginfo/debug_files.h"
+
+typedef struct DebugResolver DebugResolver;
+
+typedef struct {
+    const char *program; /* NULL: this program; see lib/symbolize/worker.h */
+    int64_t deadline_ms; /* of one request to the process; 0: 10 s */
+    size_t cache_bytes;  /* 0: 32 MiB */
+} DebugResolverConfig;
+
+/* Borrows `files`. */
+DebugResolver *debug_resolver_new(DebugFiles *files, const DebugResolverConfig *config);
+void debug_resolver_free(DebugResolver *resolver);
+
+/* Where the addresses lie, as the profile says: a mapping of [start, limit) at `offset` of the
+ * file. Without a start, the addresses are the file's own virtual ones. */
+typedef struct {
+    const char *tenant, *build_id; /* hexadecimal */
+    const char *filename;          /* where functions without a symbol are said to be */
+    uint64_t start, limit, offset;
+} DebugMapping;
+
+/* For each of the addresses, all to be looked up as they are, the function names, the innermost
+ * inlined first, or NULL. The array frees them. NULL when there is no debug file. */
+GPtrArray *debug_resolver_names(DebugResolver *resolver, const DebugMapping *mapping,
+                                const uint64_t *addresses, size_t n);
+
+/* Appends cresset_server_symbolizer_… as Prometheus text. */
+void debug_resolver_write_metrics(DebugResolver *resolver, GString *out);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DebugResolver, debug_resolver_free)
