@@ -34,10 +34,12 @@ symbol_table_freeze(SymbolTable *table)
 {
     HashIndex *indexes[] = {&table->strings_by_hash,  &table->functions_by_hash,
                             &table->mappings_by_hash, &table->locations_by_hash,
-                            &table->nodes_by_edge,    &table->function_nodes_by_edge,
+                            &table->nodes_by_path,    &table->function_nodes_by_edge,
                             &table->stacks,           &table->addresses};
     for (size_t i = 0; i < G_N_ELEMENTS(indexes); i++)
         hash_index_clear(indexes[i]);
+    g_clear_pointer(&table->paths, g_free);
+    table->paths_capacity = 0;
 }
 
 void
@@ -222,6 +224,42 @@ add_node(SymbolTable *table, uint32_t parent, uint32_t location)
     return id;
 }
 
+/* Hashes the paths from the root to every frame: paths[i] is that of locations[i], paths[n] that of
+ * the root. */
+static const uint64_t *
+hash_paths(SymbolTable *table, const uint32_t *locations, uint32_t n)
+{
+    if (table->paths_capacity <= n) {
+        table->paths_capacity = MAX(n + 1, 256u);
+        table->paths = g_renew(uint64_t, table->paths, table->paths_capacity);
+    }
+    uint64_t hash = table->paths[n] = table->seed;
+    for (uint32_t i = n; i-- > 0;) {
+        hash = (hash ^ locations[i]) * 0x9E3779B97F4A7C15ull;
+        table->paths[i] = hash ^= hash >> 32;
+    }
+    return table->paths;
+}
+
+/* Finds where a new stack leaves the trie and adds what is missing. The search begins at the leaf:
+ * stacks share nearly all of their frames, and lookups by path do not wait for each other. */
+static uint32_t
+add_stack(SymbolTable *table, const uint32_t *locations, uint32_t n)
+{
+    const uint64_t *paths = hash_paths(table, locations, n);
+    uint32_t known = 0, node = HASH_INDEX_NONE;
+    while (known < n &&
+           (node = hash_index_get(&table->nodes_by_path, paths[known])) == HASH_INDEX_NONE)
+        known++;
+    if (known == n)
+        node = 0;
+    for (uint32_t i = known; i-- > 0;) {
+        node = add_node(table, node, locations[i]);
+        hash_index_add(&table->nodes_by_path, paths[i], node);
+    }
+    return node;
+}
+
 uint32_t
 symbol_table_stack(SymbolTable *table, const uint32_t *locations, uint32_t n)
 {
@@ -229,19 +267,10 @@ symbol_table_stack(SymbolTable *table, const uint32_t *locations, uint32_t n)
         return 0;
     uint64_t hash = XXH3_64bits_withSeed(locations, (size_t)n * sizeof *locations, table->seed);
     uint32_t node = hash_index_get(&table->stacks, hash);
-    if (node != HASH_INDEX_NONE)
-        return node;
-    node = 0;
-    for (uint32_t i = n; i-- > 0;) {
-        uint64_t edge = (uint64_t)node << 32 | locations[i];
-        uint32_t child = hash_index_get(&table->nodes_by_edge, edge);
-        if (child == HASH_INDEX_NONE) {
-            child = add_node(table, node, locations[i]);
-            hash_index_add(&table->nodes_by_edge, edge, child);
-        }
-        node = child;
+    if (node == HASH_INDEX_NONE) {
+        node = add_stack(table, locations, n);
+        hash_index_add(&table->stacks, hash, node);
     }
-    hash_index_add(&table->stacks, hash, node);
     return node;
 }
 
@@ -295,7 +324,7 @@ symbol_table_size(const SymbolTable *table)
         &table->function_parent, &table->function_name};
     const HashIndex *indexes[] = {&table->strings_by_hash,  &table->functions_by_hash,
                                   &table->mappings_by_hash, &table->locations_by_hash,
-                                  &table->nodes_by_edge,    &table->function_nodes_by_edge,
+                                  &table->nodes_by_path,    &table->function_nodes_by_edge,
                                   &table->stacks,           &table->addresses};
     size_t size = 0;
     for (size_t i = 0; i < G_N_ELEMENTS(columns); i++)

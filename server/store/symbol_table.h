@@ -20,9 +20,12 @@ typedef struct {
     Column string_bytes, string_offset, functions, lines, mappings, locations;
     Column node_parent, node_location, function_of_node, function_parent, function_name;
     HashIndex strings_by_hash, functions_by_hash, mappings_by_hash, locations_by_hash;
-    HashIndex nodes_by_edge, function_nodes_by_edge;
+    HashIndex nodes_by_path; /* hash of the location ids from the root → node */
+    HashIndex function_nodes_by_edge;
     HashIndex stacks;    /* hash of a stack's location ids → node */
     HashIndex addresses; /* hash of mapping identity, address and names → location */
+    uint64_t *paths;     /* the path hashes of the stack in work */
+    uint32_t paths_capacity;
     uint64_t seed;
 } SymbolTable;
 
