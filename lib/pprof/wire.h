@@ -92,6 +92,15 @@ wire_put_bytes(WireBuffer *buffer, uint32_t field, const void *data, size_t size
     wire_put_raw(buffer, data, size);
 }
 
+/* Packs the 7-bit groups of a little-endian word, whose high bits are clear, together. */
+static inline uint64_t
+wire_join_groups(uint64_t word)
+{
+    word = (word & UINT64_C(0x007f007f007f007f)) | (word & UINT64_C(0x7f007f007f007f00)) >> 1;
+    word = (word & UINT64_C(0x00003fff00003fff)) | (word & UINT64_C(0x3fff00003fff0000)) >> 2;
+    return (word & UINT64_C(0x000000000fffffff)) | (word & UINT64_C(0x0fffffff00000000)) >> 4;
+}
+
 /* Reads a varint at *at (before `end`) and moves *at behind it; false when it is cut or longer than
  * 10 bytes, *at is unchanged then. */
 static inline bool
@@ -104,6 +113,17 @@ wire_read_varint(const uint8_t **at, const uint8_t *end, uint64_t *ret_value)
         return true;
     }
     uint64_t value = 0;
+    if (G_LIKELY(end - p >= 8)) {
+        memcpy(&value, p, 8);
+        value = GUINT64_FROM_LE(value);
+        uint64_t ends = ~value & UINT64_C(0x8080808080808080);
+        if (G_LIKELY(ends != 0)) {
+            *ret_value = wire_join_groups(value & (ends ^ (ends - 1)));
+            *at = p + (__builtin_ctzll(ends) + 1) / 8;
+            return true;
+        }
+        value = 0;
+    }
     for (unsigned shift = 0; shift < 70 && p < end; shift += 7) {
         uint8_t byte = *p++;
         value |= (uint64_t)(byte & 0x7f) << (shift < 64 ? shift : 63);

@@ -1,7 +1,8 @@
 /* An open-addressing index from 64-bit keys to 32-bit ids.
  *
- * The key is the exact key where it fits 64 bits (a trie edge) or a seeded hash of the content; the
- * caller then compares contents. Equal keys may stand more than once. */
+ * The key is the exact key where it fits 64 bits (a trie edge) or a seeded hash of the content. The
+ * caller compares contents then, unless equal hashes of a stack or path are as good as none. Equal
+ * keys may stand more than once. */
 #pragma once
 #include <glib.h>
 #include <stdbool.h>
