@@ -42,9 +42,9 @@ pprof_fail_wire(PprofDecoder *decoder, const uint8_t *at, const char *field, con
 }
 
 const char *
-pprof_field_name(const PprofDecoder *decoder, const WireField *field)
+pprof_field_name(const PprofDecoder *decoder, uint32_t number)
 {
-    uint32_t number = decoder->inside != 0 ? decoder->inside : field->number;
+    number = decoder->inside != 0 ? decoder->inside : number;
     return number > 0 && number < PROFILE_FIELDS ? PPROF_FIELD_NAMES[number] : "profile";
 }
 
@@ -57,12 +57,11 @@ pprof_fail_memory(PprofDecoder *decoder)
 }
 
 bool
-pprof_fail_type(PprofDecoder *decoder, const WireField *field, const char *message,
-                const char *name)
+pprof_fail_type(PprofDecoder *decoder, WireField field, const char *message, const char *name)
 {
     return pprof_fail(decoder, PPROF_MALFORMED, "byte %zu of %zu: %s.%s has the wrong wire type %d",
-                      (size_t)(field->start - decoder->input->data), decoder->input->size, message,
-                      name, (int)field->type);
+                      (size_t)(field.start - decoder->input->data), decoder->input->size, message,
+                      name, (int)field.type);
 }
 
 static bool
@@ -112,7 +111,7 @@ pprof_read_scalars(PprofDecoder *decoder, WireSpan span, const PprofScalars *spe
         if (field.number > spec->n_fields)
             continue;
         if (field.type != WIRE_VARINT)
-            return pprof_fail_type(decoder, &field, spec->message, spec->names[field.number]);
+            return pprof_fail_type(decoder, field, spec->message, spec->names[field.number]);
         values[field.number] = field.value;
         if ((spec->strings >> field.number & 1) != 0 &&
             !pprof_check_string(decoder, spec->message, position, spec->names[field.number],

@@ -93,7 +93,7 @@ count_field(PprofDecoder *decoder, const WireField *field, const uint8_t *end)
     bool is_bytes = field->number <= FIELD_STRING_TABLE || field->number == FIELD_PERIOD_TYPE;
     bool may_pack = field->number == FIELD_COMMENT && field->type == WIRE_BYTES;
     if (field->type != (is_bytes || may_pack ? WIRE_BYTES : WIRE_VARINT))
-        return pprof_fail_type(decoder, field, "profile", PPROF_FIELD_NAMES[field->number]);
+        return pprof_fail_type(decoder, *field, "profile", PPROF_FIELD_NAMES[field->number]);
     if (field->number <= FIELD_STRING_TABLE)
         return count_table(decoder, field);
     if (field->number == FIELD_COMMENT || field->number == FIELD_PERIOD_TYPE) {

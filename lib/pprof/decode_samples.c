@@ -101,7 +101,7 @@ parse_sample_field(PprofDecoder *decoder, const WireField *field, uint32_t sampl
     if (field->type == WIRE_VARINT && field->number != 3)
         return parse_sample_number(decoder, field, sample, n_values);
     if (field->type != WIRE_BYTES)
-        return pprof_fail_type(decoder, field, "sample", NAMES[field->number]);
+        return pprof_fail_type(decoder, *field, "sample", NAMES[field->number]);
     switch (field->number) {
     case 1:
         return parse_stack(decoder, field->bytes, sample);

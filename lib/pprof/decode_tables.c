@@ -103,7 +103,7 @@ parse_location_field(PprofDecoder *decoder, ProfileLocation *location, const Wir
     if (field->number >= G_N_ELEMENTS(NAMES))
         return true;
     if (field->type != (field->number == 4 ? WIRE_BYTES : WIRE_VARINT))
-        return pprof_fail_type(decoder, field, "location", NAMES[field->number]);
+        return pprof_fail_type(decoder, *field, "location", NAMES[field->number]);
     switch (field->number) {
     case 1:
         location->id = field->value;

@@ -49,9 +49,8 @@ bool
 pprof_fail(PprofDecoder *decoder, PprofResult result, const char *format, ...) G_GNUC_PRINTF(3, 4);
 bool pprof_fail_wire(PprofDecoder *decoder, const uint8_t *at, const char *field, const char *what);
 /* The name of what a field that cannot be read belongs to. */
-const char *pprof_field_name(const PprofDecoder *decoder, const WireField *field);
-bool pprof_fail_type(PprofDecoder *decoder, const WireField *field, const char *message,
-                     const char *name);
+const char *pprof_field_name(const PprofDecoder *decoder, uint32_t number);
+bool pprof_fail_type(PprofDecoder *decoder, WireField field, const char *message, const char *name);
 bool pprof_fail_memory(PprofDecoder *decoder);
 
 /* Reads the next field of a message. */
@@ -61,7 +60,7 @@ pprof_next(PprofDecoder *decoder, WireSpan *span, WireField *field)
     const char *problem = wire_next(span, field);
     if (G_LIKELY(problem == NULL))
         return true;
-    pprof_fail_wire(decoder, field->start, pprof_field_name(decoder, field), problem);
+    pprof_fail_wire(decoder, field->start, pprof_field_name(decoder, field->number), problem);
     return false;
 }
 
