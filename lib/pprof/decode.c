@@ -99,28 +99,6 @@ pprof_check_string(PprofDecoder *decoder, const char *message, uint32_t position
                       message, position, name, (int64_t)index, decoder->profile.n_strings);
 }
 
-/* Reads the fields of a message of scalars into values[number], checking string indexes. */
-bool
-pprof_read_scalars(PprofDecoder *decoder, WireSpan span, const PprofScalars *spec,
-                   uint32_t position, uint64_t *values)
-{
-    memset(values, 0, (spec->n_fields + 1) * sizeof *values);
-    for (WireField field; span.at < span.end;) {
-        if (!pprof_next(decoder, &span, &field))
-            return false;
-        if (field.number > spec->n_fields)
-            continue;
-        if (field.type != WIRE_VARINT)
-            return pprof_fail_type(decoder, field, spec->message, spec->names[field.number]);
-        values[field.number] = field.value;
-        if ((spec->strings >> field.number & 1) != 0 &&
-            !pprof_check_string(decoder, spec->message, position, spec->names[field.number],
-                                field.value))
-            return false;
-    }
-    return true;
-}
-
 bool
 pprof_walk(PprofDecoder *decoder, uint32_t number, PprofParse parse)
 {

@@ -69,9 +69,29 @@ uint64_t pprof_count_varints(WireSpan span);
 
 bool pprof_check_string(PprofDecoder *decoder, const char *message, uint32_t position,
                         const char *name, uint64_t index);
-/* Reads the fields of a message of scalars into values[number], checking string indexes. */
-bool pprof_read_scalars(PprofDecoder *decoder, WireSpan span, const PprofScalars *spec,
-                        uint32_t position, uint64_t *values);
+
+/* Reads the fields of a message of scalars into values[number], checking string indexes. Inlined
+ * into each of its few callers, whose `spec` is constant. */
+static G_ALWAYS_INLINE inline bool
+pprof_read_scalars(PprofDecoder *decoder, WireSpan span, const PprofScalars *spec,
+                   uint32_t position, uint64_t *values)
+{
+    memset(values, 0, (spec->n_fields + 1) * sizeof *values);
+    for (WireField field; span.at < span.end;) {
+        if (!pprof_next(decoder, &span, &field))
+            return false;
+        if (field.number > spec->n_fields)
+            continue;
+        if (field.type != WIRE_VARINT)
+            return pprof_fail_type(decoder, field, spec->message, spec->names[field.number]);
+        values[field.number] = field.value;
+        if ((spec->strings >> field.number & 1) != 0 &&
+            !pprof_check_string(decoder, spec->message, position, spec->names[field.number],
+                                field.value))
+            return false;
+    }
+    return true;
+}
 
 /* First pass: the sizes of all arrays, where the tables stand, and the header's numbers. */
 bool pprof_count(PprofDecoder *decoder);

@@ -159,6 +159,7 @@ wire_next(WireSpan *span, WireField *field)
     field->start = span->at;
     field->number = 0;
     field->value = 0;
+    field->bytes = (WireSpan){span->at, span->at};
     if (!wire_read_varint(&span->at, span->end, &tag))
         return "cut or overlong field tag";
     if (tag >> 3 == 0 || tag > UINT32_MAX)
