@@ -1,16 +1,26 @@
 #include "lib/pprof/decoder.h"
 
+/* A bit for each of 8 bytes that ends a varint: that has no continuation bit. */
+static inline uint64_t
+varint_ends(const uint8_t *at)
+{
+    uint64_t word;
+    memcpy(&word, at, 8);
+    return (~GUINT64_FROM_LE(word) >> 7) & UINT64_C(0x0101010101010101);
+}
+
 /* The number of varints in a packed field: the bytes without a continuation bit. */
 uint64_t
 pprof_count_varints(WireSpan span)
 {
+    size_t size = (size_t)(span.end - span.at), rest = size % 8;
     uint64_t n = 0;
-    for (; span.end - span.at >= 8; span.at += 8) {
-        uint64_t word;
-        memcpy(&word, span.at, 8);
-        word = (~word >> 7) & UINT64_C(0x0101010101010101);
-        n += (word * UINT64_C(0x0101010101010101)) >> 56;
-    }
+    for (; span.end - span.at >= 8; span.at += 8)
+        n += (varint_ends(span.at) * UINT64_C(0x0101010101010101)) >> 56;
+    if (size >= 8 && rest > 0)
+        return n +
+               (((varint_ends(span.end - 8) >> 8 * (8 - rest)) * UINT64_C(0x0101010101010101)) >>
+                56);
     for (; span.at < span.end; span.at++)
         n += *span.at < 0x80;
     return n;
