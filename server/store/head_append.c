@@ -52,11 +52,11 @@ encode_samples(Head *head, Translation *translation, const StoreRow *from, HeadR
                GError **error)
 {
     reserve_scratch(head, from->n_samples);
+    if (!translation_nodes(translation, from->samples, from->n_samples, error))
+        return false;
     uint64_t total = 0;
     for (uint32_t i = 0; i < from->n_samples; i++) {
-        head->keys[i].position = i;
-        if (!translation_node(translation, from->samples[i], &head->keys[i].node, error))
-            return false;
+        head->keys[i] = (SampleKey){.node = translation->nodes[from->samples[i]], .position = i};
         total += (uint64_t)from->values[i];
     }
     sample_keys_sort(head->keys, head->keys + from->n_samples, from->n_samples);

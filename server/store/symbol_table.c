@@ -260,16 +260,23 @@ add_stack(SymbolTable *table, const uint32_t *locations, uint32_t n)
     return node;
 }
 
+uint64_t
+symbol_table_stack_key(const SymbolTable *table, const uint32_t *locations, uint32_t n)
+{
+    uint64_t key = XXH3_64bits_withSeed(locations, (size_t)n * sizeof *locations, table->seed);
+    hash_index_prefetch(&table->stacks, key);
+    return key;
+}
+
 uint32_t
-symbol_table_stack(SymbolTable *table, const uint32_t *locations, uint32_t n)
+symbol_table_stack(SymbolTable *table, uint64_t key, const uint32_t *locations, uint32_t n)
 {
     if (n == 0)
         return 0;
-    uint64_t hash = XXH3_64bits_withSeed(locations, (size_t)n * sizeof *locations, table->seed);
-    uint32_t node = hash_index_get(&table->stacks, hash);
+    uint32_t node = hash_index_get(&table->stacks, key);
     if (node == HASH_INDEX_NONE) {
         node = add_stack(table, locations, n);
-        hash_index_add(&table->stacks, hash, node);
+        hash_index_add(&table->stacks, key, node);
     }
     return node;
 }

@@ -42,8 +42,11 @@ uint32_t symbol_table_mapping(SymbolTable *table, const SymbolMapping *mapping);
 /* first_line of `location` is ignored; n_lines may be 0. */
 uint32_t
 symbol_table_location(SymbolTable *table, const SymbolLocation *location, const SymbolLine *lines);
-/* The node of a stack given as location ids, the leaf first. */
-uint32_t symbol_table_stack(SymbolTable *table, const uint32_t *locations, uint32_t n);
+/* The node of a stack given as location ids, the leaf first, and its key; between the two calls the
+ * memory that the second reads is on its way. */
+uint64_t symbol_table_stack_key(const SymbolTable *table, const uint32_t *locations, uint32_t n);
+uint32_t
+symbol_table_stack(SymbolTable *table, uint64_t key, const uint32_t *locations, uint32_t n);
 
 SymbolCounts symbol_table_counts(const SymbolTable *table);
 /* Points `ret_view` at the first `counts` entries. Call under the guard's lock, as a counted

@@ -13,7 +13,7 @@ translation_clear(Translation *translation)
     g_free(translation->memory);
     g_free(translation->name_hashes);
     g_free(translation->mapping_hashes);
-    g_free(translation->stack);
+    g_free(translation->stacks);
     g_free(translation->lines);
     *translation = (Translation){0};
 }
@@ -238,29 +238,36 @@ translation_init(Translation *translation, SymbolTable *table, const Profile *pr
         find_known(translation, i, MIN(i + LOOKUPS_AT_ONCE, profile->n_locations));
 }
 
-static void
-reserve_stack(Translation *translation, uint32_t n)
+/* A stack whose lookup is under way. */
+typedef struct {
+    uint64_t key;
+    size_t first; /* its location ids in stacks */
+    uint32_t n, sample;
+} Lookup;
+
+static uint32_t *
+push_stack(Translation *translation, uint32_t n)
 {
-    if (n > translation->stack_capacity) {
-        translation->stack_capacity = MAX(n, 256u);
-        translation->stack = g_renew(uint32_t, translation->stack, translation->stack_capacity);
+    size_t needed = translation->n_stacked + n;
+    if (needed > translation->stacks_capacity) {
+        translation->stacks_capacity = MAX(needed * 2, (size_t)1024);
+        translation->stacks = g_renew(uint32_t, translation->stacks, translation->stacks_capacity);
     }
+    uint32_t *stack = translation->stacks + translation->n_stacked;
+    translation->n_stacked = needed;
+    return stack;
 }
 
-bool
-translation_node(Translation *translation, uint32_t sample, uint32_t *ret_node, GError **error)
+static bool
+begin_lookup(Translation *translation, uint32_t sample, Lookup *ret_lookup, GError **error)
 {
     const Profile *profile = translation->profile;
-    if (sample >= profile->n_samples)
-        return bad_reference(error, "row", sample, "sample");
-    if (translation->nodes[sample] != HASH_INDEX_NONE) {
-        *ret_node = translation->nodes[sample];
-        return true;
-    }
     ProfileSample entry = profile->samples[sample];
     if ((uint64_t)entry.first_location + entry.n_locations > profile->n_stack_locations)
         return bad_reference(error, "sample", sample, "location");
-    reserve_stack(translation, entry.n_locations);
+    *ret_lookup =
+        (Lookup){.first = translation->n_stacked, .n = entry.n_locations, .sample = sample};
+    uint32_t *stack = push_stack(translation, entry.n_locations);
     const uint32_t *from = profile->stack_locations + entry.first_location;
     for (uint32_t i = 0; i < entry.n_locations; i++) {
         if (from[i] >= profile->n_locations)
@@ -268,14 +275,52 @@ translation_node(Translation *translation, uint32_t sample, uint32_t *ret_node, 
         if (translation->locations[from[i]] == HASH_INDEX_NONE &&
             !translate_location(translation, from[i], error))
             return false;
-        translation->stack[i] = translation->locations[from[i]];
+        stack[i] = translation->locations[from[i]];
     }
-    *ret_node = translation->nodes[sample] =
-        symbol_table_stack(translation->table, translation->stack, entry.n_locations);
+    ret_lookup->key = symbol_table_stack_key(translation->table, stack, entry.n_locations);
+    return true;
+}
+
+static bool
+end_lookup(Translation *translation, const Lookup *lookup, GError **error)
+{
+    translation->nodes[lookup->sample] = symbol_table_stack(
+        translation->table, lookup->key, translation->stacks + lookup->first, lookup->n);
     if (translation->table->function_parent.n - translation->frames_before >
         CRESSET_PROFILE_FRAMES_MAX)
         return error_set(error, CRESSET_ERROR_RESOURCE_EXHAUSTED,
                          "profile: its stacks unfold into more than %d frames",
                          CRESSET_PROFILE_FRAMES_MAX);
+    return true;
+}
+
+/* Some stacks at a time, so that the lookups wait for memory together. */
+static bool
+translate_stacks(Translation *translation, const uint32_t *samples, uint32_t n, GError **error)
+{
+    Lookup lookups[LOOKUPS_AT_ONCE];
+    uint32_t n_lookups = 0;
+    translation->n_stacked = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (samples[i] >= translation->profile->n_samples)
+            return bad_reference(error, "row", samples[i], "sample");
+        if (translation->nodes[samples[i]] == HASH_INDEX_NONE &&
+            !begin_lookup(translation, samples[i], &lookups[n_lookups++], error))
+            return false;
+    }
+    for (uint32_t i = 0; i < n_lookups; i++) {
+        if (!end_lookup(translation, &lookups[i], error))
+            return false;
+    }
+    return true;
+}
+
+bool
+translation_nodes(Translation *translation, const uint32_t *samples, uint32_t n, GError **error)
+{
+    for (uint32_t i = 0; i < n; i += LOOKUPS_AT_ONCE) {
+        if (!translate_stacks(translation, samples + i, MIN(n - i, LOOKUPS_AT_ONCE), error))
+            return false;
+    }
     return true;
 }

@@ -101,9 +101,8 @@ make_profile(void)
 static uint32_t
 node_of(Translation *translation, uint32_t sample)
 {
-    uint32_t node;
-    assert_true(translation_node(translation, sample, &node, NULL));
-    return node;
+    assert_true(translation_nodes(translation, &sample, 1, NULL));
+    return translation->nodes[sample];
 }
 
 static void
@@ -191,11 +190,10 @@ refuses_references_outside_the_tables(void **state)
         *n[i] = i == 0 ? 0 : 1;
         Translation translation;
         translation_init(&translation, &bed->table, &profile);
-        uint32_t node = 77;
+        uint32_t sample = 0;
         g_autoptr(GError) error = NULL;
-        assert_false(translation_node(&translation, 0, &node, &error));
+        assert_false(translation_nodes(&translation, &sample, 1, &error));
         assert_true(g_error_matches(error, CRESSET_ERROR, CRESSET_ERROR_INVALID_ARGUMENT));
-        assert_int_equal(node, 77);
         translation_clear(&translation);
     }
 }
@@ -216,17 +214,17 @@ refuses_stacks_that_unfold_into_too_much(void **state)
     profile.samples = &sample;
     profile.stack_locations = stack;
     profile.n_stack_locations = DEPTH;
-    uint32_t node;
+    uint32_t first = 0;
     g_autoptr(GError) error = NULL;
     Translation translation;
     translation_init(&translation, &bed->table, &profile);
-    assert_false(translation_node(&translation, 0, &node, &error));
+    assert_false(translation_nodes(&translation, &first, 1, &error));
     assert_true(g_error_matches(error, CRESSET_ERROR, CRESSET_ERROR_RESOURCE_EXHAUSTED));
     translation_clear(&translation);
     g_clear_error(&error);
     location.n_lines++;
     translation_init(&translation, &bed->table, &profile);
-    assert_false(translation_node(&translation, 0, &node, &error));
+    assert_false(translation_nodes(&translation, &first, 1, &error));
     assert_true(g_error_matches(error, CRESSET_ERROR, CRESSET_ERROR_INVALID_ARGUMENT));
     translation_clear(&translation);
 }
