@@ -95,29 +95,38 @@ count_table(PprofDecoder *decoder, const WireField *field)
     }
 }
 
+/* Counts a field that is no table: a number, or one of the two that may stand anywhere. */
 static bool
-count_field(PprofDecoder *decoder, const WireField *field, const uint8_t *end)
+count_header(PprofDecoder *decoder, const WireField *field, const uint8_t *end)
 {
-    if (field->number >= PROFILE_FIELDS)
-        return true; /* of a newer version of the format */
-    bool is_bytes = field->number <= FIELD_STRING_TABLE || field->number == FIELD_PERIOD_TYPE;
-    bool may_pack = field->number == FIELD_COMMENT && field->type == WIRE_BYTES;
-    if (field->type != (is_bytes || may_pack ? WIRE_BYTES : WIRE_VARINT))
+    bool is_packed = field->number == FIELD_COMMENT && field->type == WIRE_BYTES;
+    bool is_bytes = is_packed || field->number == FIELD_PERIOD_TYPE;
+    if (field->type != (is_bytes ? WIRE_BYTES : WIRE_VARINT))
         return pprof_fail_type(decoder, *field, "profile", PPROF_FIELD_NAMES[field->number]);
-    if (field->number <= FIELD_STRING_TABLE)
-        return count_table(decoder, field);
     if (field->number == FIELD_COMMENT || field->number == FIELD_PERIOD_TYPE) {
         if (decoder->rare.at == NULL)
             decoder->rare.at = field->start;
         decoder->rare.end = end;
     }
     if (field->number == FIELD_COMMENT)
-        decoder->profile.n_comments += may_pack ? (uint32_t)pprof_count_varints(field->bytes) : 1;
+        decoder->profile.n_comments += is_packed ? (uint32_t)pprof_count_varints(field->bytes) : 1;
     else if (field->number == FIELD_PERIOD_TYPE)
         decoder->profile.has_period_type = true;
     else
         decoder->header[field->number] = field->value;
     return true;
+}
+
+static bool
+count_field(PprofDecoder *decoder, const WireField *field, const uint8_t *end)
+{
+    if (field->number >= PROFILE_FIELDS)
+        return true; /* of a newer version of the format */
+    if (field->number > FIELD_STRING_TABLE)
+        return count_header(decoder, field, end);
+    if (field->type != WIRE_BYTES)
+        return pprof_fail_type(decoder, *field, "profile", PPROF_FIELD_NAMES[field->number]);
+    return count_table(decoder, field);
 }
 
 bool
