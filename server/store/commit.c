@@ -5,6 +5,7 @@
 
 enum {
     RETRY_FULL_US = 1000 * 1000,
+    SYNC_INTERVAL_US = 1000, /* from one sync to the next: under load, more frames share one */
     RETRY_ROTATION_US = 250 * 1000,
     KEPT_BUFFER_MAX = 4 * 1024 * 1024, /* a larger buffer is given back after a burst */
     SEAL_QUEUE_MAX = 2,                /* full heads that wait for the seal thread */
@@ -15,7 +16,8 @@ typedef struct {
     Segment *segment;
     Wire frames;
     GArray *waiters;
-    Head *full; /* the head of the segment, when these are its last frames */
+    Head *full;        /* the head of the segment, when these are its last frames */
+    int64_t next_sync; /* not before this monotonic time */
 } Batch;
 
 static void
@@ -40,9 +42,10 @@ is_due_locked(const Store *store)
            age_us >= store->config.seal_age_ns / 1000;
 }
 
-/* Waits for frames or until a seal is due. */
+/* Waits for frames or until a seal is due; then for the time of the next sync, which no frame cuts
+ * short. */
 static void
-wait_locked(Store *store)
+wait_locked(Store *store, int64_t next_sync)
 {
     while (store->pending.size == 0 && !store->is_stopping) {
         if (store->head_since == 0 || store->state != STORE_WRITABLE) {
@@ -55,6 +58,8 @@ wait_locked(Store *store)
             return;
         g_cond_wait_until(&store->append_cond, &store->append_lock, until);
     }
+    while (g_get_monotonic_time() < next_sync && !store->is_stopping)
+        g_cond_wait_until(&store->pace_cond, &store->append_lock, next_sync);
 }
 
 /* Puts an empty segment and head in the place of the full ones, which go to the batch. */
@@ -107,7 +112,8 @@ static bool
 take_batch(Store *store, Batch *batch)
 {
     g_mutex_lock(&store->append_lock);
-    wait_locked(store);
+    wait_locked(store, batch->next_sync);
+    batch->next_sync = g_get_monotonic_time() + SYNC_INTERVAL_US;
     g_mutex_unlock(&store->append_lock);
     Segment *fresh = prepare_rotation(store);
     g_mutex_lock(&store->append_lock);

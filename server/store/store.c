@@ -52,6 +52,7 @@ store_new(const StoreConfig *config, Disk *disk)
     g_mutex_init(&store->append_lock);
     g_mutex_init(&store->source_lock);
     g_cond_init(&store->append_cond);
+    g_cond_init(&store->pace_cond);
     g_cond_init(&store->source_cond);
     g_queue_init(&store->seal_queue);
     block_cache_init(&store->cache, OPEN_BLOCKS_MAX, KEPT_SYMBOL_BYTES_MAX);
@@ -98,6 +99,7 @@ stop_threads(Store *store)
     g_mutex_lock(&store->append_lock);
     store->is_stopping = true;
     g_cond_broadcast(&store->append_cond);
+    g_cond_broadcast(&store->pace_cond);
     g_mutex_unlock(&store->append_lock);
     g_clear_pointer(&store->commit_thread, g_thread_join);
     g_mutex_lock(&store->source_lock);
@@ -129,6 +131,7 @@ store_close(Store *store)
     g_mutex_clear(&store->append_lock);
     g_mutex_clear(&store->source_lock);
     g_cond_clear(&store->append_cond);
+    g_cond_clear(&store->pace_cond);
     g_cond_clear(&store->source_cond);
     g_free(store->notice);
     g_free(store->segment_dir);

@@ -35,6 +35,7 @@ struct Store {
 
     GMutex append_lock;
     GCond append_cond;
+    GCond pace_cond;       /* the store closes */
     Head *head;            /* active */
     Segment *segment;      /* of the active head */
     uint64_t sequence;     /* of its next frame */
