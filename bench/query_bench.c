@@ -15,6 +15,7 @@
 #include "server/query/query.h"
 
 enum {
+    NODES = 8192, /* of a flame graph */
     PODS = 20,
     ROUNDS = 120,
     ROUND_S = 15,
@@ -209,7 +210,7 @@ static void
 run_tree(const Query *query)
 {
     g_autoptr(Tree) tree = query_tree(query, NULL);
-    g_autoptr(Tree) cut = tree_truncate(tree, CRESSET_FLAMEGRAPH_NODES_DEFAULT);
+    g_autoptr(Tree) cut = tree_truncate(tree, NODES);
     if (cut->total[0] == 0)
         g_error("the flame graph is empty");
 }
@@ -285,18 +286,17 @@ main(void)
     Store *store = store_open(&config, &error);
     if (store == NULL)
         g_error("%s", error->message);
-    IngestLimits limits = {.profile_bytes_max = CRESSET_PROFILE_BYTES_MAX,
-                           .stack_depth_max = CRESSET_STACK_DEPTH_MAX,
-                           .symbol_length_max = CRESSET_SYMBOL_LENGTH_MAX,
-                           .label_names_max = CRESSET_LABEL_NAMES_MAX,
-                           .label_name_length_max = CRESSET_LABEL_NAME_LENGTH_MAX,
-                           .label_value_length_max = CRESSET_LABEL_VALUE_LENGTH_MAX,
-                           .body_bytes_max = CRESSET_PUSH_BODY_BYTES_MAX};
-    Ingest *ingest = ingest_new(store, &limits);
+    TenantLimits limits;
+    tenant_limits_init(&limits);
+    limits.reject_older_ns = limits.reject_newer_ns = 0;
+    limits.samples_max = INT64_C(1) << 30;
+    TenantOverrides *overrides = tenant_overrides_new(NULL, &limits, NULL, NULL);
+    Ingest *ingest = ingest_new(store, overrides);
     measure_ingest(ingest);
     measure_queries(store);
     store_close(store);
     ingest_free(ingest);
+    tenant_overrides_free(overrides);
     remove_folder(folder);
     return 0;
 }

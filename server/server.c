@@ -6,6 +6,8 @@
 #include "server/ingest/ingest.h"
 #include "server/self/self_profile.h"
 #include "server/store/store.h"
+#include "server/tenant/auth.h"
+#include "server/tenant/limits.h"
 #include "server/tenant/tenant.h"
 
 #define MIB              INT64_C(1048576)
@@ -13,6 +15,8 @@
 
 struct Server {
     const ServerOptions *options;
+    TenantOverrides *overrides;
+    TenantAuth *auth; /* NULL: no tokens are asked for */
     Store *store;
     Ingest *ingest;
     Api *api;
@@ -20,34 +24,15 @@ struct Server {
     SelfProfile *self; /* NULL: switched off */
 };
 
-static IngestLimits
-ingest_limits(const ServerOptions *options)
+/* Both files keep their last good content when a new one is not good. */
+static void
+on_reloaded(const char *path, const GError *error, void *data)
 {
-    return (IngestLimits){
-        .profile_bytes_max = options->profile_bytes_max,
-        .samples_max = options->samples_max,
-        .sample_labels_max = options->sample_labels_max,
-        .stack_depth_max = options->stack_depth_max,
-        .symbol_length_max = options->symbol_length_max,
-        .label_names_max = options->label_names_max,
-        .label_name_length_max = options->label_name_length_max,
-        .label_value_length_max = options->label_value_length_max,
-        .body_bytes_max = options->body_limit_mb * MIB,
-        .reject_older_ns = options->reject_older_ns,
-        .reject_newer_ns = options->reject_newer_ns,
-    };
-}
-
-static ApiLimits
-api_limits(const ServerOptions *options)
-{
-    return (ApiLimits){
-        .query_lookback_ns = options->query_lookback_ns,
-        .query_length_ns = options->query_length_ns,
-        .nodes_default = options->nodes_default,
-        .nodes_max = options->nodes_max,
-        .profile_bytes = options->profile_bytes_max,
-    };
+    (void)data;
+    if (error != NULL)
+        g_warning("%s is not used, what was read before stays in force: %s", path, error->message);
+    else
+        g_message("%s was read again", path);
 }
 
 static HttpConfig
@@ -60,9 +45,11 @@ http_config(const ServerOptions *options, Api *api, TenantMode mode)
         .idle_timeout_ns = options->idle_timeout_ns,
         .workers = options->workers > 0 ? options->workers : g_get_num_processors(),
         .body_caps = {[HTTP_BODY_QUERY] = {QUERY_BODY_BYTES, "of a query"},
-                      [HTTP_BODY_PUSH] = {options->body_limit_mb * MIB, "ingestion_body_limit_mb"}},
+                      [HTTP_BODY_PUSH] = {options->limits.body_limit_mb * MIB,
+                                          "ingestion_body_limit_mb"}},
         .body_memory_bytes = options->body_memory_bytes,
         .tenant_mode = mode,
+        .auth = api->auth,
         .on_done = api_request_done,
         .app = api,
     };
@@ -113,11 +100,25 @@ start_self_profile(Server *server)
 }
 
 static bool
+open_tenants(Server *server, GError **error)
+{
+    const ServerOptions *options = server->options;
+    server->overrides =
+        tenant_overrides_new(options->overrides_file, &options->limits, on_reloaded, error);
+    if (server->overrides == NULL)
+        return false;
+    if (options->tokens_file[0] == '\0')
+        return true;
+    server->auth = tenant_auth_new(options->tokens_file, on_reloaded, error);
+    return server->auth != NULL;
+}
+
+static bool
 server_open(Server *server, GError **error)
 {
     const ServerOptions *options = server->options;
     TenantMode mode;
-    if (!tenant_mode_parse(options->multitenancy, &mode, error))
+    if (!tenant_mode_parse(options->multitenancy, &mode, error) || !open_tenants(server, error))
         return false;
     const StoreConfig store = {.data_dir = options->data_dir,
                                .seal_bytes = options->seal_bytes,
@@ -127,10 +128,9 @@ server_open(Server *server, GError **error)
         return false;
     if (store_notice(server->store) != NULL)
         g_warning("store: %s", store_notice(server->store));
-    IngestLimits limits = ingest_limits(options);
-    server->ingest = ingest_new(server->store, &limits);
-    ApiLimits rendering = api_limits(options);
-    server->api = api_new(server->store, server->ingest, &rendering);
+    server->ingest = ingest_new(server->store, server->overrides);
+    server->api = api_new(server->store, server->ingest, server->overrides);
+    server->api->auth = server->auth;
     HttpConfig http = http_config(options, server->api, mode);
     server->http = http_server_new(&http, error);
     if (server->http == NULL)
@@ -169,5 +169,7 @@ server_stop(Server *server)
     ingest_free(server->ingest);
     http_server_free(server->http);
     api_free(server->api);
+    tenant_auth_free(server->auth);
+    tenant_overrides_free(server->overrides);
     g_free(server);
 }

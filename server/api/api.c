@@ -3,12 +3,12 @@
 #include "server/api/api_metrics.h"
 
 Api *
-api_new(Store *store, Ingest *ingest, const ApiLimits *limits)
+api_new(Store *store, Ingest *ingest, TenantOverrides *overrides)
 {
     Api *api = g_new0(Api, 1);
     api->store = store;
     api->ingest = ingest;
-    api->limits = *limits;
+    api->overrides = overrides;
     api->metrics = api_metrics_new();
     return api;
 }

@@ -12,27 +12,22 @@
 #include "server/http/server.h"
 #include "server/ingest/ingest.h"
 #include "server/store/store.h"
-
-typedef struct {
-    int64_t query_lookback_ns; /* max_query_lookback; 0 is no limit */
-    int64_t query_length_ns;   /* max_query_length; 0 is no limit */
-    int64_t nodes_default;     /* max_flamegraph_nodes_default */
-    int64_t nodes_max;         /* max_flamegraph_nodes_max */
-    int64_t profile_bytes;     /* max_profile_size_bytes */
-} ApiLimits;
+#include "server/tenant/auth.h"
+#include "server/tenant/limits.h"
 
 typedef struct Api {
     Store *store;
     Ingest *ingest;
-    ApiLimits limits;
+    TenantOverrides *overrides;
+    TenantAuth *auth; /* or NULL */
     HttpServer *http; /* set once it exists; for its gauges */
     Metrics *metrics;
     void (*write_metrics)(GString *out, void *data); /* further ones, or NULL */
     void *write_metrics_data;
 } Api;
 
-/* Borrows store and ingest. */
-Api *api_new(Store *store, Ingest *ingest, const ApiLimits *limits);
+/* Borrows all of them. */
+Api *api_new(Store *store, Ingest *ingest, TenantOverrides *overrides);
 void api_free(Api *api);
 
 /* Every path of the server. */

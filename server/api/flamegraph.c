@@ -66,7 +66,7 @@ run(const HttpRequest *request, const Api *api, GError **error)
     if (!number_param(request, "from", 0, &input.start_ms, error) ||
         !number_param(request, "until", 0, &input.end_ms, error) ||
         !number_param(request, "max_nodes", 0, &wanted, error) ||
-        !selection_max_nodes(api, true, wanted, &max_nodes, error))
+        !selection_max_nodes(api, request->tenant, true, wanted, &max_nodes, error))
         return NULL;
     input.call_site = call_site_params(request);
     g_auto(Selection) selection = {0};

@@ -92,9 +92,12 @@ read_upload(const HttpRequest *request, Upload *upload, GError **error)
 
 /* The uncompressed profile, copied so that it can be amended. */
 static bool
-read_profile(const Api *api, const Upload *upload, WireBuffer *ret_profile, GError **error)
+read_profile(const Api *api, const char *tenant, const Upload *upload, WireBuffer *ret_profile,
+             GError **error)
 {
-    size_t cap = (size_t)api->limits.profile_bytes;
+    TenantLimits limits;
+    tenant_overrides_get(api->overrides, tenant, &limits);
+    size_t cap = (size_t)limits.profile_bytes_max;
     g_autoptr(GError) why = NULL;
     g_autoptr(GByteArray) plain = gzip_decompress(upload->profile, upload->size, cap, &why);
     size_t size = plain != NULL ? plain->len : upload->size;
@@ -157,7 +160,7 @@ push_upload(HttpRequest *request, const Api *api, const Upload *upload, AppName 
     int64_t time_ns = 0;
     g_auto(GStrv) types = NULL;
     g_autofree char *profile_name = NULL;
-    bool ok = read_profile(api, upload, &profile, error) &&
+    bool ok = read_profile(api, request->tenant, upload, &profile, error) &&
               (types = legacy_pprof_sample_types(profile.data, profile.size, &time_ns, error)) &&
               (profile_name = legacy_pprof_name((const char *const *)types, upload->config,
                                                 upload->config_size, error));

@@ -24,6 +24,9 @@ operations_handle_metrics(HttpRequest *request, void *data)
     api_metrics_write(api, text);
     ingest_write_metrics(api->ingest, text);
     store_write_metrics(api->store, text);
+    tenant_overrides_write_metrics(api->overrides, text);
+    if (api->auth != NULL)
+        tenant_auth_write_metrics(api->auth, text);
     if (api->write_metrics != NULL)
         api->write_metrics(text, api->write_metrics_data);
     metrics_write_process(text, "cresset-server");
@@ -68,8 +71,11 @@ operations_handle_tenants(HttpRequest *request, void *data)
     jsonw_object_begin(&json);
     jsonw_key(&json, "tenants");
     jsonw_array_begin(&json);
-    for (size_t i = 0; tenants != NULL && tenants[i] != NULL; i++)
-        jsonw_string(&json, tenants[i]);
+    const char *authorization = http_request_header(request, "Authorization");
+    for (size_t i = 0; tenants != NULL && tenants[i] != NULL; i++) {
+        if (api->auth == NULL || tenant_auth_may_read(api->auth, authorization, tenants[i]))
+            jsonw_string(&json, tenants[i]);
+    }
     jsonw_array_end(&json);
     jsonw_object_end(&json);
     http_reply(request, http_response_new(200, "application/json", jsonw_finish(&json)));

@@ -83,7 +83,8 @@ parse_request(const HttpRequest *request, const Api *api, Render *render, GError
 {
     int64_t now_ns = api_now_ns();
     if (!parse_query(http_request_param(request, "query"), render, error) ||
-        !selection_max_nodes(api, true, parse_max_nodes(request), &render->max_nodes, error))
+        !selection_max_nodes(api, request->tenant, true, parse_max_nodes(request),
+                             &render->max_nodes, error))
         return false;
     if (g_strcmp0(http_request_param(request, "format"), "dot") == 0)
         return error_set(error, CRESSET_ERROR_UNIMPLEMENTED, "format dot is not supported");

@@ -258,7 +258,7 @@ answer_stacktraces(RpcCall *call, const Querier__V1__SelectMergeStacktracesReque
 }
 
 static bool
-check_stacktraces(const Api *api, const Querier__V1__SelectMergeStacktracesRequest *request,
+check_stacktraces(const RpcCall *call, const Querier__V1__SelectMergeStacktracesRequest *request,
                   int64_t *ret_max_nodes, GError **error)
 {
     if (request->async != NULL &&
@@ -268,7 +268,8 @@ check_stacktraces(const Api *api, const Querier__V1__SelectMergeStacktracesReque
                  QUERIER__V1__SELECT_MERGE_STACKTRACES_REQUEST__MAX_NODES_PRESENCE_MAX_NODES;
     return refuse_selectors(request->n_profile_id_selector, request->n_trace_id_selector,
                             request->n_span_selector, error) &&
-           selection_max_nodes(api, given, request->max_nodes, ret_max_nodes, error);
+           selection_max_nodes(call->api, call->http->tenant, given, request->max_nodes,
+                               ret_max_nodes, error);
 }
 
 static void
@@ -279,7 +280,7 @@ call_select_merge_stacktraces(RpcCall *call)
     g_auto(Selection) selection = {0};
     GBytes *body = NULL;
     int64_t max_nodes;
-    if (!check_stacktraces(call->api, request, &max_nodes, &error)) {
+    if (!check_stacktraces(call, request, &max_nodes, &error)) {
         rpc_fail(call, error);
         return;
     }

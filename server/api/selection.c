@@ -58,10 +58,12 @@ selection_init(Selection *selection, const Api *api, const char *tenant,
     selection->matchers = parse_selectors(input, error);
     if (selection->matchers == NULL)
         return TIME_RANGE_BAD;
+    TenantLimits limits;
+    tenant_overrides_get(api->overrides, tenant, &limits);
     TimeRange range = {0};
-    TimeRangeResult result = time_range_resolve(input->start_ms, input->end_ms, api_now_ns(),
-                                                api->limits.query_lookback_ns,
-                                                api->limits.query_length_ns, &range, error);
+    TimeRangeResult result =
+        time_range_resolve(input->start_ms, input->end_ms, api_now_ns(), limits.query_lookback_ns,
+                           limits.query_length_ns, &range, error);
     selection->query = (Query){
         .store = api->store,
         .tenant = tenant,
@@ -85,20 +87,23 @@ selection_clear(Selection *selection)
 }
 
 bool
-selection_max_nodes(const Api *api, bool given, int64_t wanted, int64_t *ret_nodes, GError **error)
+selection_max_nodes(const Api *api, const char *tenant, bool given, int64_t wanted,
+                    int64_t *ret_nodes, GError **error)
 {
+    TenantLimits limits;
+    tenant_overrides_get(api->overrides, tenant, &limits);
     if (given && wanted < 0)
         return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
                          "max flamegraph nodes limit must be set (max allowed %" G_GINT64_FORMAT
                          ")",
-                         api->limits.nodes_max);
-    if (given && api->limits.nodes_max > 0 && wanted > api->limits.nodes_max)
+                         limits.nodes_max);
+    if (given && limits.nodes_max > 0 && wanted > limits.nodes_max)
         return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
                          "max flamegraph nodes limit %" G_GINT64_FORMAT
                          " is greater than allowed %" G_GINT64_FORMAT
                          " (limit max_flamegraph_nodes_max)",
-                         wanted, api->limits.nodes_max);
-    *ret_nodes = given && wanted > 0 ? wanted : api->limits.nodes_default;
+                         wanted, limits.nodes_max);
+    *ret_nodes = given && wanted > 0 ? wanted : limits.nodes_default;
     return true;
 }
 

@@ -31,8 +31,8 @@ void selection_clear(Selection *selection);
 char *profile_type_part(const char *profile_type, unsigned part);
 
 /* The number of nodes to send; INVALID_ARGUMENT over the limit or below 0. */
-bool
-selection_max_nodes(const Api *api, bool given, int64_t wanted, int64_t *ret_nodes, GError **error);
+bool selection_max_nodes(const Api *api, const char *tenant, bool given, int64_t wanted,
+                         int64_t *ret_nodes, GError **error);
 
 /* The merged stacks with at most about `max_nodes` nodes; *ret_truncated (may be NULL) says whether
  * some were folded into "other". */

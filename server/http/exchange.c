@@ -161,3 +161,19 @@ exchange_send(HttpExchange *exchange, bool close_connection)
     MHD_destroy_response(response);
     return result;
 }
+
+bool
+exchange_find_tenant(HttpExchange *exchange, GError **error)
+{
+    const HttpConfig *config = &exchange->server->config;
+    HttpRequest *request = &exchange->request;
+    const TenantClaim claim = {.authorization = http_request_header(request, "Authorization"),
+                               .org_id = http_request_header(request, TENANT_HEADER),
+                               .writing = request->route->scope == HTTP_WRITE};
+    exchange->tenant =
+        config->auth != NULL
+            ? tenant_auth_resolve(config->auth, config->tenant_mode, &claim, error)
+            : tenant_resolve(config->tenant_mode, claim.org_id, claim.writing, error);
+    request->tenant = exchange->tenant;
+    return exchange->tenant != NULL;
+}

@@ -45,6 +45,9 @@ void exchange_unref(HttpExchange *exchange);
 /* Fills params and headers from the connection; INVALID_ARGUMENT when a part is not UTF-8. */
 bool exchange_read_head(HttpExchange *exchange, GError **error);
 
+/* Sets the tenant that the request acts for; the error of tenant_resolve or tenant_auth_resolve. */
+bool exchange_find_tenant(HttpExchange *exchange, GError **error);
+
 /* Moves from `from` to EXCHANGE_ANSWERED with `response`; frees it when another answer was first.
  */
 bool exchange_answer(HttpExchange *exchange, ExchangeState from, HttpResponse *response);

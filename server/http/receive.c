@@ -94,6 +94,17 @@ find_route(HttpExchange *exchange)
     return false;
 }
 
+/* Where tokens are asked for, a 401 says how to send one: browsers then ask for it. */
+static void
+refuse_tenant(HttpExchange *exchange, GError *error)
+{
+    HttpResponse *response = http_response_from_error(error);
+    if (exchange->server->config.auth != NULL && response->status == MHD_HTTP_UNAUTHORIZED)
+        http_response_set_header(response, "WWW-Authenticate", "Basic realm=\"cresset\"");
+    refuse(exchange, response);
+    g_error_free(error);
+}
+
 /* Checks everything that the head of the request decides. */
 static void
 receive_head(HttpExchange *exchange)
@@ -112,14 +123,10 @@ receive_head(HttpExchange *exchange)
         request->method = "GET";
     request->deadline_us = client_deadline(exchange);
     if (route->scope != HTTP_PUBLIC) {
-        exchange->tenant =
-            tenant_resolve(server->config.tenant_mode, http_request_header(request, TENANT_HEADER),
-                           route->scope == HTTP_WRITE, &error);
-        if (exchange->tenant == NULL) {
-            refuse_error(exchange, error);
+        if (!exchange_find_tenant(exchange, &error)) {
+            refuse_tenant(exchange, error);
             return;
         }
-        request->tenant = exchange->tenant;
     }
     int64_t length = content_length(exchange);
     if (length > server->config.body_caps[route->body].bytes)

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "server/http/message.h"
+#include "server/tenant/auth.h"
 #include "server/tenant/tenant.h"
 
 typedef struct HttpServer HttpServer;
@@ -34,6 +35,7 @@ typedef struct {
     } body_caps[HTTP_BODIES];
     int64_t body_memory_bytes; /* of all requests together */
     TenantMode tenant_mode;
+    TenantAuth *auth; /* NULL: no tokens are asked for */
     const HttpRoute *routes;
     size_t n_routes;
     void (*on_done)(const HttpDone *done, void *app); /* may be NULL */

@@ -10,6 +10,7 @@
 #include "server/ingest/prepare.h"
 #include "server/ingest/push_message.h"
 #include "server/ingest/recent.h"
+#include "server/tenant/rate.h"
 
 enum {
     METRIC_PROFILES,
@@ -33,6 +34,7 @@ static const char *const REASON_NAMES[] = {"missing_labels",
                                            "sample_labels_limit",
                                            "malformed_profile",
                                            "body_size_limit_exceeded",
+                                           "rate_limited",
                                            "series_limit",
                                            "store_failed",
                                            NULL};
@@ -65,9 +67,13 @@ static const MetricRow METRICS[] = {
 /* How far back stored profiles count as recent after a start: longer than clients keep trying. */
 static const int64_t RECENT_NS = INT64_C(600) * 1000000000;
 
+/* Of a gzip member: 10 of its head, 2 of the shortest data, 8 of its tail (RFC 1952). */
+enum { GZIP_BYTES_MIN = 20 };
+
 struct Ingest {
     Store *store;
-    IngestLimits limits;
+    TenantOverrides *overrides;
+    TenantRates *rates;
     Recent *recent;
     Metrics *metrics;
 };
@@ -202,11 +208,12 @@ learn_recent(Ingest *ingest)
 /* ---- The pipeline. ---- */
 
 Ingest *
-ingest_new(Store *store, const IngestLimits *limits)
+ingest_new(Store *store, TenantOverrides *overrides)
 {
     Ingest *ingest = g_new0(Ingest, 1);
     ingest->store = store;
-    ingest->limits = *limits;
+    ingest->overrides = overrides;
+    ingest->rates = tenant_rates_new();
     ingest->recent = recent_new(finish_waiter);
     ingest->metrics = metrics_new(METRICS, G_N_ELEMENTS(METRICS));
     learn_recent(ingest);
@@ -219,6 +226,7 @@ ingest_free(Ingest *ingest)
     if (ingest == NULL)
         return;
     recent_free(ingest->recent);
+    tenant_rates_free(ingest->rates);
     metrics_free(ingest->metrics);
     g_free(ingest);
 }
@@ -276,6 +284,49 @@ push_one(Ingest *ingest, const char *tenant, const IngestProfile *profile, Prepa
     prepared_profile_clear(&prepared);
 }
 
+/* Bytes of the profile when uncompressed, as gzip tells in its last four bytes (RFC 1952); a lie
+ * makes the profile malformed. */
+static uint64_t
+plain_size(const IngestProfile *profile)
+{
+    uint32_t size;
+    if (profile->profile_size < GZIP_BYTES_MIN || profile->profile[0] != 0x1f ||
+        profile->profile[1] != 0x8b)
+        return profile->profile_size;
+    memcpy(&size, profile->profile + profile->profile_size - sizeof size, sizeof size);
+    return GUINT32_FROM_LE(size);
+}
+
+/* What a batch weighs: its labels and its uncompressed profiles. */
+static uint64_t
+batch_weight(const IngestProfile *profiles, size_t n)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = 0; j < profiles[i].n_labels; j++)
+            sum += strlen(profiles[i].labels[j].name) + strlen(profiles[i].labels[j].value);
+        sum += plain_size(&profiles[i]);
+    }
+    return sum;
+}
+
+/* False when the tenant pushes too fast: then the batch is refused whole, and may come again. */
+static bool
+take_rate(Ingest *ingest, const char *tenant, const TenantLimits *limits,
+          const IngestProfile *profiles, size_t n, IngestDone done, void *data)
+{
+    g_autoptr(GError) error = NULL;
+    if (limits->ingestion_rate_mb <= 0)
+        return true;
+    uint64_t weight = batch_weight(profiles, n);
+    if (tenant_rates_take(ingest->rates, tenant, limits, weight, g_get_monotonic_time(), &error))
+        return true;
+    metrics_add(ingest->metrics, METRIC_DISCARDED, REASON_RATE, (double)n);
+    metrics_add(ingest->metrics, METRIC_DISCARDED_BYTES, REASON_RATE, (double)weight);
+    done(data, error);
+    return false;
+}
+
 void
 ingest_push(Ingest *ingest, const char *tenant, const IngestProfile *profiles, size_t n,
             IngestDone done, void *data)
@@ -286,11 +337,15 @@ ingest_push(Ingest *ingest, const char *tenant, const IngestProfile *profiles, s
         done(data, error);
         return;
     }
-    g_autoptr(Arena) arena = arena_new(prepare_memory_max(&ingest->limits));
-    PrepareContext context = {.limits = &ingest->limits,
+    TenantLimits limits;
+    tenant_overrides_get(ingest->overrides, tenant, &limits);
+    if (!take_rate(ingest, tenant, &limits, profiles, n, done, data))
+        return;
+    g_autoptr(Arena) arena = arena_new(prepare_memory_max(&limits));
+    PrepareContext context = {.limits = &limits,
                               .now_ns = now_ns(),
                               .arena = arena,
-                              .body_left = (uint64_t)ingest->limits.body_bytes_max};
+                              .body_left = (uint64_t)limits.body_limit_mb << 20};
     IngestBatch *batch = batch_new(done, data);
     for (size_t i = 0; i < n; i++) {
         Item *item = g_new0(Item, 1);

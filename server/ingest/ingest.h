@@ -8,24 +8,13 @@
 #include <stdbool.h>
 
 #include "server/store/store.h"
+#include "server/tenant/limits.h"
 
 typedef struct Ingest Ingest;
 
-typedef struct {
-    int64_t profile_bytes_max; /* max_profile_size_bytes */
-    int64_t samples_max;       /* max_profile_stacktrace_samples */
-    int64_t sample_labels_max; /* max_profile_stacktrace_sample_labels */
-    int64_t stack_depth_max;   /* max_profile_stacktrace_depth */
-    int64_t symbol_length_max; /* max_profile_symbol_value_length */
-    int64_t label_names_max;   /* max_label_names_per_series */
-    int64_t label_name_length_max, label_value_length_max;
-    int64_t body_bytes_max;                   /* ingestion_body_limit_mb */
-    int64_t reject_older_ns, reject_newer_ns; /* of now; 0 is no bound */
-} IngestLimits;
-
-/* Learns from the store which profiles of the last minutes it holds, so that what a client sends
- * again after a restart is not stored twice. */
-Ingest *ingest_new(Store *store, const IngestLimits *limits);
+/* Borrows both. Learns from the store which profiles of the last minutes it holds, so that what a
+ * client sends again after a restart is not stored twice. */
+Ingest *ingest_new(Store *store, TenantOverrides *overrides);
 /* Free it behind the store: appends under way report here. */
 void ingest_free(Ingest *ingest);
 

@@ -17,7 +17,7 @@ enum {
 };
 
 size_t
-prepare_memory_max(const IngestLimits *limits)
+prepare_memory_max(const TenantLimits *limits)
 {
     return (size_t)limits->profile_bytes_max * PREPARE_MEMORY_FACTOR + PREPARE_MEMORY_MIN;
 }
@@ -32,7 +32,7 @@ prepared_profile_clear(PreparedProfile *prepared)
 }
 
 static IngestReason
-fail_size(const IngestLimits *limits, GError **error)
+fail_size(const TenantLimits *limits, GError **error)
 {
     g_clear_error(error);
     error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
@@ -47,7 +47,7 @@ static IngestReason
 unpack(PrepareContext *context, const IngestProfile *from, PreparedProfile *prepared,
        PprofInput *input, GError **error)
 {
-    const IngestLimits *limits = context->limits;
+    const TenantLimits *limits = context->limits;
     GError *failure = NULL;
     prepared->raw = gzip_decompress(from->profile, from->profile_size,
                                     (size_t)limits->profile_bytes_max, &failure);
@@ -66,7 +66,7 @@ unpack(PrepareContext *context, const IngestProfile *from, PreparedProfile *prep
         error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
                   "the uncompressed profiles of the request are over the limit of %" PRId64
                   " bytes in all (ingestion_body_limit_mb)",
-                  limits->body_bytes_max);
+                  limits->body_limit_mb << 20);
         return REASON_BODY_SIZE;
     }
     context->body_left -= input->size;
@@ -107,7 +107,7 @@ print_time(int64_t time_ns)
 static IngestReason
 check_time(const PrepareContext *context, const GArray *labels, Profile *profile, GError **error)
 {
-    const IngestLimits *limits = context->limits;
+    const TenantLimits *limits = context->limits;
     if (profile->time_ns == 0)
         profile->time_ns = context->now_ns;
     int64_t oldest =
@@ -130,7 +130,7 @@ check_time(const PrepareContext *context, const GArray *labels, Profile *profile
 
 /* Cuts too deep stacks at the leaf and too long strings at the front: the rest is kept. */
 static void
-cut_sizes(const IngestLimits *limits, Profile *profile)
+cut_sizes(const TenantLimits *limits, Profile *profile)
 {
     uint32_t depth_max = (uint32_t)MIN(limits->stack_depth_max, (int64_t)UINT32_MAX);
     for (uint32_t i = 0; depth_max > 0 && i < profile->n_samples; i++) {

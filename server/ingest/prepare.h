@@ -9,7 +9,7 @@
 #include "server/ingest/reason.h"
 
 typedef struct {
-    const IngestLimits *limits;
+    const TenantLimits *limits;
     int64_t now_ns;
     Arena *arena;       /* of the profile's tables and rows; prepare_memory_max() is a fit cap */
     uint64_t body_left; /* uncompressed bytes that the batch may still take; prepare takes its own
@@ -25,7 +25,7 @@ typedef struct {
     uint64_t n_samples; /* over all rows */
 } PreparedProfile;
 
-size_t prepare_memory_max(const IngestLimits *limits);
+size_t prepare_memory_max(const TenantLimits *limits);
 
 /* Fills `ret_prepared`, which must be cleared with prepared_profile_clear. No rows is a success: a
  * profile without a sample that counts. Otherwise the reason, and INVALID_ARGUMENT in *error. */

@@ -76,7 +76,7 @@ refuse(IngestReason reason, const Label *labels, size_t n, const char *what, con
 
 /* One label by itself. */
 static IngestReason
-check_label(const IngestLimits *limits, const Label *labels, size_t n, const Label *label,
+check_label(const TenantLimits *limits, const Label *labels, size_t n, const Label *label,
             GError **error)
 {
     if (*label->name == '\0')
@@ -105,7 +105,7 @@ check_label(const IngestLimits *limits, const Label *labels, size_t n, const Lab
 }
 
 IngestReason
-series_labels_check(const IngestLimits *limits, const Label *labels, size_t n, GError **error)
+series_labels_check(const TenantLimits *limits, const Label *labels, size_t n, GError **error)
 {
     if (n > (size_t)limits->label_names_max) {
         g_autofree char *series = series_labels_print(labels, n);
@@ -148,7 +148,7 @@ take_name(const Label *labels, size_t n, GArray *out, GError **error)
 }
 
 IngestReason
-series_labels_take(const IngestLimits *limits, const Label *labels, size_t n, GArray *ret_labels,
+series_labels_take(const TenantLimits *limits, const Label *labels, size_t n, GArray *ret_labels,
                    GError **error)
 {
     g_array_set_size(ret_labels, 0);

@@ -10,12 +10,12 @@
  * first) with what is kept: service_name is "unknown_service" when missing or empty; labels with
  * an empty value, __delta__, __session_id__ and those that the server sets itself are left out; the
  * prefix "godeltaprof_" of __name__ is cut and the old name kept as __name_replaced__. */
-IngestReason series_labels_take(const IngestLimits *limits, const Label *labels, size_t n,
+IngestReason series_labels_take(const TenantLimits *limits, const Label *labels, size_t n,
                                 GArray *ret_labels, GError **error);
 
 /* Checks the lengths, the count and the names of a complete set against the limits. */
 IngestReason
-series_labels_check(const IngestLimits *limits, const Label *labels, size_t n, GError **error);
+series_labels_check(const TenantLimits *limits, const Label *labels, size_t n, GError **error);
 
 /* The value of `name` among `n` labels, or NULL. */
 const char *series_labels_get(const Label *labels, size_t n, const char *name);

@@ -109,6 +109,16 @@ parse(const char *path, void *data, GError **error)
     return NULL;
 }
 
+void
+tenant_limits_init(TenantLimits *limits)
+{
+    *limits = (TenantLimits){0};
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        bool ok = option_value_set(&rows[i], limits, &rows[i].default_text, 1, NULL);
+        g_assert(ok); /* the table's own */
+    }
+}
+
 TenantOverrides *
 tenant_overrides_new(const char *path, const TenantLimits *defaults, ReloadedFileNotice notice,
                      GError **error)

@@ -18,6 +18,7 @@
 
 typedef struct {
     double ingestion_rate_mb, ingestion_burst_size_mb; /* MiB per second, and MiB; rate 0: none */
+    int64_t body_limit_mb;                             /* MiB of one push, uncompressed */
     int64_t profile_bytes_max;                         /* uncompressed */
     int64_t samples_max, sample_labels_max;            /* of one profile; of one sample */
     int64_t stack_depth_max, symbol_length_max;        /* beyond is cut */
@@ -34,6 +35,8 @@ typedef struct {
       "MiB per second that a tenant may push, uncompressed; 0 is no limit.")                       \
     X("ingestion-burst-size-mb", OPTION_DOUBLE, "64", 0.001, 1e6, "MB", ingestion_burst_size_mb,   \
       "MiB that a tenant may push at once where ingestion-rate-mb is set.")                        \
+    X("ingestion-body-limit-mb", OPTION_INT, "256", 1, 4096, "MB", body_limit_mb,                  \
+      "Size of one push in MiB, uncompressed; of one tenant no more than of the server.")          \
     X("max-profile-size-bytes", OPTION_BYTES, "4MiB", 1024, 4294967296.0, "BYTES",                 \
       profile_bytes_max, "Uncompressed size of one profile.")                                      \
     X("max-profile-stacktrace-samples", OPTION_INT, "16000", 1, 1e8, "N", samples_max,             \
@@ -62,6 +65,9 @@ typedef struct {
       "Nodes of a flame graph when the query does not say.")                                       \
     X("max-flamegraph-nodes-max", OPTION_INT, "1048576", 0, 1e9, "N", nodes_max,                   \
       "Nodes that a query may ask for; 0 is no limit.")
+
+/* Sets every limit to the default of its row. */
+void tenant_limits_init(TenantLimits *limits);
 
 typedef struct TenantOverrides TenantOverrides;
 

@@ -25,7 +25,7 @@ check_rows(const PreparedProfile *prepared)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const IngestLimits LIMITS = {.profile_bytes_max = 256 * 1024,
+    static const TenantLimits LIMITS = {.profile_bytes_max = 256 * 1024,
                                         .samples_max = 1000,
                                         .sample_labels_max = 20,
                                         .stack_depth_max = 10,
@@ -33,7 +33,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                         .label_names_max = 10,
                                         .label_name_length_max = 50,
                                         .label_value_length_max = 2048,
-                                        .body_bytes_max = 1024 * 1024};
+                                        .body_limit_mb = 1};
     g_autoptr(Arena) envelope = arena_new(push_message_memory_max(size));
     g_autoptr(GError) error = NULL;
     PushMessage push;

@@ -42,19 +42,21 @@ static void
 test_node_limits(void **state)
 {
     (void)state;
-    const Api api = {.limits = {.nodes_default = 8192, .nodes_max = 100000}};
+    const TenantLimits limits = {.nodes_default = 8192, .nodes_max = 100000};
+    g_autoptr(TenantOverrides) overrides = tenant_overrides_new(NULL, &limits, NULL, NULL);
+    const Api api = {.overrides = overrides};
     int64_t nodes = -1;
-    assert_true(selection_max_nodes(&api, false, -5, &nodes, NULL));
+    assert_true(selection_max_nodes(&api, "a", false, -5, &nodes, NULL));
     assert_int_equal(nodes, 8192);
-    assert_true(selection_max_nodes(&api, true, 0, &nodes, NULL));
+    assert_true(selection_max_nodes(&api, "a", true, 0, &nodes, NULL));
     assert_int_equal(nodes, 8192);
-    assert_true(selection_max_nodes(&api, true, 100000, &nodes, NULL));
+    assert_true(selection_max_nodes(&api, "a", true, 100000, &nodes, NULL));
     assert_int_equal(nodes, 100000);
     g_autoptr(GError) error = NULL;
-    assert_false(selection_max_nodes(&api, true, 100001, &nodes, &error));
+    assert_false(selection_max_nodes(&api, "a", true, 100001, &nodes, &error));
     assert_error_says(error, "max_flamegraph_nodes_max");
     g_clear_error(&error);
-    assert_false(selection_max_nodes(&api, true, -1, &nodes, &error));
+    assert_false(selection_max_nodes(&api, "a", true, -1, &nodes, &error));
     assert_error_says(error, "max allowed 100000");
     assert_int_equal(nodes, 100000);
 }
@@ -64,7 +66,9 @@ static void
 test_profile_types_are_checked(void **state)
 {
     (void)state;
-    const Api api = {0};
+    g_autoptr(TenantOverrides) overrides =
+        tenant_overrides_new(NULL, &(TenantLimits){0}, NULL, NULL);
+    const Api api = {.overrides = overrides};
     static const struct {
         const char *type, *expected;
     } cases[] = {

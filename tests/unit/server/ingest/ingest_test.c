@@ -16,6 +16,7 @@
 typedef struct {
     char *folder;
     Store *store;
+    TenantOverrides *overrides;
     Ingest *ingest;
 } Fixture;
 
@@ -29,18 +30,10 @@ open_all(Fixture *fixture)
     fixture->store = store_open(&config, &error);
     if (fixture->store == NULL)
         fail_msg("%s", error->message);
-    IngestLimits limits = {.profile_bytes_max = CRESSET_PROFILE_BYTES_MAX,
-                           .samples_max = CRESSET_PROFILE_SAMPLES_MAX,
-                           .sample_labels_max = CRESSET_SAMPLE_LABELS_MAX,
-                           .stack_depth_max = CRESSET_STACK_DEPTH_MAX,
-                           .symbol_length_max = CRESSET_SYMBOL_LENGTH_MAX,
-                           .label_names_max = CRESSET_LABEL_NAMES_MAX,
-                           .label_name_length_max = CRESSET_LABEL_NAME_LENGTH_MAX,
-                           .label_value_length_max = CRESSET_LABEL_VALUE_LENGTH_MAX,
-                           .body_bytes_max = CRESSET_PUSH_BODY_BYTES_MAX,
-                           .reject_older_ns = INT64_C(3600) * 1000000000,
-                           .reject_newer_ns = INT64_C(600) * 1000000000};
-    fixture->ingest = ingest_new(fixture->store, &limits);
+    TenantLimits limits;
+    tenant_limits_init(&limits);
+    fixture->overrides = tenant_overrides_new(NULL, &limits, NULL, NULL);
+    fixture->ingest = ingest_new(fixture->store, fixture->overrides);
 }
 
 static void
@@ -48,6 +41,7 @@ close_all(Fixture *fixture)
 {
     store_close(fixture->store);
     ingest_free(fixture->ingest);
+    tenant_overrides_free(fixture->overrides);
 }
 
 static int

@@ -15,10 +15,10 @@
 static const int64_t NOW_NS = INT64_C(1800000000) * 1000000000;
 static const int64_t HOUR_NS = INT64_C(3600) * 1000000000;
 
-static IngestLimits
+static TenantLimits
 make_limits(void)
 {
-    return (IngestLimits){.profile_bytes_max = 1024 * 1024,
+    return (TenantLimits){.profile_bytes_max = 1024 * 1024,
                           .samples_max = 100,
                           .sample_labels_max = 4,
                           .stack_depth_max = 5,
@@ -26,7 +26,7 @@ make_limits(void)
                           .label_names_max = 6,
                           .label_name_length_max = 20,
                           .label_value_length_max = 2048,
-                          .body_bytes_max = 2 * 1024 * 1024,
+                          .body_limit_mb = 2,
                           .reject_older_ns = HOUR_NS,
                           .reject_newer_ns = HOUR_NS / 6};
 }
@@ -34,7 +34,7 @@ make_limits(void)
 static const Label LABELS[] = {{"__name__", "process_cpu"}, {"service_name", "shop"}};
 
 typedef struct {
-    IngestLimits limits;
+    TenantLimits limits;
     PrepareContext context;
     PprofBuilder *builder;
     PreparedProfile prepared;
@@ -49,7 +49,7 @@ set_up(void **state)
     fixture->context = (PrepareContext){.limits = &fixture->limits,
                                         .now_ns = NOW_NS,
                                         .arena = arena_new(prepare_memory_max(&fixture->limits)),
-                                        .body_left = (uint64_t)fixture->limits.body_bytes_max};
+                                        .body_left = (uint64_t)fixture->limits.body_limit_mb << 20};
     fixture->builder = pprof_builder_new();
     *state = fixture;
     return 0;

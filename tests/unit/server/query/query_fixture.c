@@ -20,16 +20,11 @@ fixture_open(Fixture *fixture, int64_t seal_bytes)
     fixture->store = store_open(&config, &error);
     if (fixture->store == NULL)
         fail_msg("%s", error->message);
-    IngestLimits limits = {.profile_bytes_max = CRESSET_PROFILE_BYTES_MAX,
-                           .samples_max = CRESSET_PROFILE_SAMPLES_MAX,
-                           .sample_labels_max = CRESSET_SAMPLE_LABELS_MAX,
-                           .stack_depth_max = CRESSET_STACK_DEPTH_MAX,
-                           .symbol_length_max = CRESSET_SYMBOL_LENGTH_MAX,
-                           .label_names_max = CRESSET_LABEL_NAMES_MAX,
-                           .label_name_length_max = CRESSET_LABEL_NAME_LENGTH_MAX,
-                           .label_value_length_max = CRESSET_LABEL_VALUE_LENGTH_MAX,
-                           .body_bytes_max = CRESSET_PUSH_BODY_BYTES_MAX};
-    fixture->ingest = ingest_new(fixture->store, &limits);
+    TenantLimits limits;
+    tenant_limits_init(&limits);
+    limits.reject_older_ns = limits.reject_newer_ns = 0;
+    fixture->overrides = tenant_overrides_new(NULL, &limits, NULL, NULL);
+    fixture->ingest = ingest_new(fixture->store, fixture->overrides);
 }
 
 int
@@ -61,6 +56,7 @@ fixture_close(Fixture *fixture)
 {
     store_close(fixture->store);
     ingest_free(fixture->ingest);
+    tenant_overrides_free(fixture->overrides);
 }
 
 int

@@ -16,6 +16,7 @@ enum { FIXTURE_SEAL_BYTES = 64 * 1024 * 1024 };
 typedef struct {
     char *folder;
     Store *store;
+    TenantOverrides *overrides;
     Ingest *ingest;
 } Fixture;
 

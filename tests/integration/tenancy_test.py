@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+"""Tokens and limits of tenants, in files that are replaced while the real server runs."""
+import argparse
+import hashlib
+import json
+import os
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "harness"))
+import cresset
+
+QUERY = "/querier.v1.QuerierService/"
+RELOAD_S = 20  # read again within 10 s; a busy machine is slow, not wrong
+
+
+def replace(path, text):
+    with open(path + ".new", "w") as out:
+        out.write(text)
+    os.rename(path + ".new", path)
+
+
+def swap_folder(mount, name, files):
+    """Kubernetes' way: a new folder, and one rename of the link that all files lead through."""
+    folder = os.path.join(mount, name)
+    os.mkdir(folder)
+    for file, text in files.items():
+        with open(os.path.join(folder, file), "w") as out:
+            out.write(text)
+    os.symlink(name, os.path.join(mount, "..tmp"))
+    os.rename(os.path.join(mount, "..tmp"), os.path.join(mount, "..data"))
+
+
+def tokens(rows):
+    lines = ["tokens:"]
+    for name, secret, tenants, access in rows:
+        digest = hashlib.sha256(secret.encode()).hexdigest()
+        lines.append(f"  - {{name: {name}, sha256: {digest}, tenants: {json.dumps(tenants)}, "
+                     f"access: {json.dumps(access)}}}")
+    return "\n".join(lines) + "\n"
+
+
+def call(server, path, body, headers, content_type="application/json"):
+    connection = server.connect()
+    connection.request("POST" if body is not None else "GET", path, body,
+                       {"Content-Type": content_type, **headers})
+    reply = connection.getresponse()
+    return reply.status, reply.read().decode(), dict(reply.getheaders())
+
+
+def push(server, headers, name="api", size=1):
+    stack = {(f"leaf{i}", "main"): 10_000_000 for i in range(size)}
+    body = cresset.push_request({"service_name": name}, cresset.pprof(stack, time.time_ns()))
+    return call(server, "/push.v1.PusherService/Push", body, headers, "application/proto")
+
+
+def services(server, headers):
+    now = int(time.time() * 1000)
+    body = json.dumps({"name": "service_name", "start": now - 3600_000, "end": now + 60_000})
+    status, text, head = call(server, QUERY + "LabelValues", body, headers)
+    return status, json.loads(text).get("names", []) if status == 200 else text, head
+
+
+def expect(what, got, wanted):
+    if got != wanted:
+        sys.exit(f"{what}: got {got!r}, wanted {wanted!r}")
+
+
+def metric(server, name):
+    text = call(server, "/metrics", None, {})[1]
+    for line in text.splitlines():
+        if line.startswith(name + " "):
+            return float(line.split()[1])
+    return None
+
+
+def bearer(secret, tenant=None):
+    return {"Authorization": "Bearer " + secret, **({"X-Scope-OrgID": tenant} if tenant else {})}
+
+
+def check_tokens(server):
+    expect("no token", push(server, {"X-Scope-OrgID": "a"})[0], 401)
+    status, text, head = services(server, {"X-Scope-OrgID": "a"})
+    expect("no token, read", status, 401)
+    expect("how to send one", head.get("WWW-Authenticate"), 'Basic realm="cresset"')
+    expect("wrong token", push(server, bearer("nope", "a"))[0], 401)
+    expect("own tenant", push(server, bearer("secret-a", "a"), "of-a")[0], 200)
+    expect("tenant of the token", push(server, bearer("secret-a"), "of-a2")[0], 200)
+    expect("other tenant", push(server, bearer("secret-a", "b"))[0], 403)
+    expect("write with a token for reading", push(server, bearer("reads-b", "b"))[0], 403)
+    expect("all tenants", push(server, bearer("secret-all", "b"), "of-b")[0], 200)
+    expect("services of a", services(server, bearer("secret-a", "a"))[1], ["of-a", "of-a2"])
+    expect("services of b", services(server, bearer("reads-b", "b"))[1], ["of-b"])
+    status, text, _ = services(server, bearer("secret-a", "b"))
+    expect("services of another", status, 403)
+    if "of-b" in text:
+        sys.exit(f"an error shows another tenant's data: {text}")
+    tenants = json.loads(call(server, "/api/v1/tenants", None, bearer("secret-a"))[1])["tenants"]
+    expect("tenants in the list", tenants, ["a"])
+    expect("without a token", json.loads(call(server, "/api/v1/tenants", None, {})[1])["tenants"], [])
+
+
+def check_token_reload(server, path):
+    replace(path, tokens([("fresh", "fresh", ["a"], ["read"])]))
+    cresset.wait_for(lambda: services(server, bearer("fresh", "a"))[0] == 200, RELOAD_S, "a new token")
+    expect("the old token", services(server, bearer("secret-a", "a"))[0], 401)
+    replace(path, "tokens: [{sha256: abc}]\n")
+    cresset.wait_for(lambda: metric(server, "cresset_server_tokens_current") == 0, RELOAD_S,
+                     "the metric of a bad file")
+    expect("the last good file", services(server, bearer("fresh", "a"))[0], 200)
+    if "abc" not in server.log() and "64 hexadecimal digits" not in server.log():
+        sys.exit("the log does not say what is wrong with the file")
+
+
+def check_limits(server, mount):
+    tenant = {"X-Scope-OrgID": "slow"}
+    expect("before the limit", push(server, tenant)[0], 200)
+    limit = "overrides:\n  slow:\n    ingestion_rate_mb: 0.001\n    ingestion_burst_size_mb: 0.001\n"
+    swap_folder(mount, "..v2", {"overrides.yaml": limit})
+    status, text, _ = cresset.wait_for(lambda: [r for r in [push(server, tenant, size=50)] if r[0] != 200],
+                                       RELOAD_S, "a limit")[0]
+    expect("status over the rate", status, 429)
+    for part in ("resource_exhausted", "push rate limit", "ingestion_rate_mb"):
+        if part not in text:
+            sys.exit(f"the error {text!r} does not say {part}")
+    expect("another tenant", push(server, {"X-Scope-OrgID": "other"}, size=50)[0], 200)
+    swap_folder(mount, "..v3", {"overrides.yaml": "overrides:\n  slow:\n    no_such_limit: 1\n"})
+    cresset.wait_for(lambda: metric(server, "cresset_server_overrides_current") == 0, RELOAD_S,
+                     "the metric of bad overrides")
+    expect("the last good limit", push(server, tenant, size=50)[0], 429)
+    swap_folder(mount, "..v4", {"overrides.yaml": "overrides: {}\n"})
+    cresset.wait_for(lambda: push(server, tenant, size=50)[0] == 200, RELOAD_S, "no limit")
+    expect("the metric of a good file", metric(server, "cresset_server_overrides_current"), 1)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bin", default="build/bin")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "tokens.yaml")
+        replace(path, tokens([("a", "secret-a", ["a"], ["read", "write"]), ("b", "reads-b", ["b"], ["read"]),
+                              ("all", "secret-all", ["*"], ["read", "write"])]))
+        server = cresset.Server(options.bin, folder, "--tokens-file", path, "--multitenancy", "required",
+                                "--self-profile=false")
+        check_tokens(server)
+        check_token_reload(server, path)
+        expect("exit status", server.stop(), 0)
+    with tempfile.TemporaryDirectory() as folder:
+        mount = os.path.join(folder, "mount")
+        os.mkdir(mount)
+        swap_folder(mount, "..v1", {"overrides.yaml": "overrides: {}\n"})
+        os.symlink("..data/overrides.yaml", os.path.join(mount, "overrides.yaml"))
+        server = cresset.Server(options.bin, folder, "--overrides-file",
+                                os.path.join(mount, "overrides.yaml"), "--self-profile=false")
+        check_limits(server, mount)
+        expect("exit status", server.stop(), 0)
+
+
+if __name__ == "__main__":
+    main()
