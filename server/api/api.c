@@ -40,8 +40,8 @@ api_request_done(const HttpDone *done, void *data)
         request->path, response->status, (double)done->duration_us / 1000, done->received_bytes,
         done->sent_bytes, request->tenant != NULL ? request->tenant : "-", request->id,
         response->message != NULL ? ": " : "", response->message != NULL ? response->message : "");
-    /* 501 is the client asking for what we do not offer. */
-    if (response->status >= 500 && response->status != 501)
+    /* 501 and 505 are the client asking for what we do not offer. */
+    if (response->status >= 500 && response->status != 501 && response->status != 505)
         g_warning("%s", text);
     else
         g_debug("%s", text);

@@ -1,10 +1,24 @@
 #include "server/api/api_metrics.h"
 
-enum { ROW_REQUESTS, ROW_SECONDS, ROW_RECEIVED, ROW_SENT, ROW_CONNECTIONS, ROW_FLIGHT, ROW_BODIES };
+enum {
+    ROW_REQUESTS,
+    ROW_SECONDS,
+    ROW_RECEIVED,
+    ROW_SENT,
+    ROW_CONNECTIONS,
+    ROW_FLIGHT,
+    ROW_BODIES,
+    ROW_REFUSED
+};
 
 static const char *const status_classes[] = {"2xx", "3xx", "4xx", "5xx", NULL};
 static const char *const scopes[] = {"public", "read", "write", "none", NULL};
 #define SCOPE_NONE 3
+
+static const char *const refusals[] = {
+    [HTTP_REFUSED_RESETS] = "resets",     [HTTP_REFUSED_FLOOD] = "flood",
+    [HTTP_REFUSED_HEADER] = "header",     [HTTP_REFUSED_STALL] = "stall",
+    [HTTP_REFUSED_PROTOCOL] = "protocol", NULL};
 
 static const double duration_buckets[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
                                           0.25,  0.5,    1,     2.5,  5,     10,   0};
@@ -26,6 +40,8 @@ static const MetricRow rows[] = {
     [ROW_BODIES] = {"cresset_http_body_bytes", METRIC_GAUGE,
                     "Bytes of request bodies in memory (limit http-body-memory).", NULL, NULL,
                     NULL},
+    [ROW_REFUSED] = {"cresset_http_refused", METRIC_GAUGE,
+                     "Clients cut off since the start, by why.", "reason", refusals, NULL},
 };
 
 Metrics *
@@ -52,6 +68,9 @@ api_metrics_write(Api *api, GString *out)
         metrics_set(api->metrics, ROW_CONNECTIONS, 0, http_server_connections(api->http));
         metrics_set(api->metrics, ROW_FLIGHT, 0, http_server_in_flight(api->http));
         metrics_set(api->metrics, ROW_BODIES, 0, (double)http_server_body_bytes(api->http));
+        for (size_t i = 0; i < HTTP_REFUSALS; i++)
+            metrics_set(api->metrics, ROW_REFUSED, i,
+                        (double)http_server_refused(api->http, (HttpRefusal)i));
     }
     metrics_write(api->metrics, out);
 }

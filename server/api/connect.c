@@ -5,7 +5,11 @@
 #include "lib/base/error.h"
 #include "server/http/header.h"
 
-#define ACCEPT_POST "application/json, application/json; charset=utf-8, application/proto"
+#define ACCEPT_POST                                                                                \
+    "application/grpc, application/grpc+json, application/grpc+proto, application/grpc-web, "      \
+    "application/grpc-web+json, application/grpc-web+proto, application/grpc-web-text, "           \
+    "application/grpc-web-text+proto, application/json, application/json; charset=utf-8, "         \
+    "application/proto"
 /* What a decoded request may cost beside the bytes of its body. */
 #define ARENA_BYTES_MIN   (256 * 1024)
 #define ARENA_BODY_FACTOR 8
@@ -70,14 +74,29 @@ rpc_fail(RpcCall *call, const GError *error)
 static bool
 codec_of(const HttpRequest *request, Codec *ret_codec)
 {
+    static const struct {
+        const char *type;
+        Codec codec;
+    } TYPES[] = {
+        {"application/proto", CODEC_PROTO},
+        {"application/json", CODEC_JSON},
+        {"application/grpc", CODEC_PROTO},
+        {"application/grpc+proto", CODEC_PROTO},
+        {"application/grpc+json", CODEC_JSON},
+        {"application/grpc-web", CODEC_PROTO},
+        {"application/grpc-web+proto", CODEC_PROTO},
+        {"application/grpc-web+json", CODEC_JSON},
+        {"application/grpc-web-text", CODEC_PROTO},
+        {"application/grpc-web-text+proto", CODEC_PROTO},
+    };
     const char *type = http_request_header(request, "Content-Type");
-    if (header_is_media_type(type, "application/proto"))
-        *ret_codec = CODEC_PROTO;
-    else if (header_is_media_type(type, "application/json"))
-        *ret_codec = CODEC_JSON;
-    else
-        return false;
-    return true;
+    for (size_t i = 0; i < G_N_ELEMENTS(TYPES); i++) {
+        if (header_is_media_type(type, TYPES[i].type)) {
+            *ret_codec = TYPES[i].codec;
+            return true;
+        }
+    }
+    return false;
 }
 
 static void

@@ -24,29 +24,26 @@ acceptable_request_id(const char *id)
 }
 
 HttpExchange *
-exchange_new(HttpServer *server, struct MHD_Connection *connection, const char *method,
-             const char *path)
+exchange_new(HttpServer *server, unsigned version)
 {
     HttpExchange *exchange = g_new0(HttpExchange, 1);
     exchange->references = 1;
     exchange->server = server;
-    exchange->connection = connection;
     exchange->strings = g_string_chunk_new(STRING_CHUNK_BYTES);
     exchange->params = g_array_new(FALSE, FALSE, sizeof(HttpPair));
     exchange->headers = g_array_new(FALSE, FALSE, sizeof(HttpPair));
-    exchange->start_us = g_get_monotonic_time();
+    exchange->start_us = exchange->progress_us = g_get_monotonic_time();
     exchange->link.data = exchange;
+    exchange->request.version = version;
+    exchange->request.method = exchange->request.path = "";
+    return exchange;
+}
+
+void
+exchange_set_line(HttpExchange *exchange, const char *method, const char *path)
+{
     exchange->request.method = g_string_chunk_insert(exchange->strings, method);
     exchange->request.path = g_string_chunk_insert(exchange->strings, path);
-    const char *id = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "X-Request-Id");
-    if (acceptable_request_id(id)) {
-        exchange->request.id = g_string_chunk_insert(exchange->strings, id);
-    } else {
-        char text[2 * sizeof(uint64_t) + 1];
-        g_snprintf(text, sizeof(text), "%08x%08x", g_random_int(), g_random_int());
-        exchange->request.id = g_string_chunk_insert(exchange->strings, text);
-    }
-    return exchange;
 }
 
 HttpExchange *
@@ -71,53 +68,55 @@ exchange_unref(HttpExchange *exchange)
     g_free(exchange);
 }
 
-typedef struct {
-    HttpExchange *exchange;
-    GArray *pairs;
-    bool bad;
-} PairReader;
-
-static enum MHD_Result
-read_pair(void *data, enum MHD_ValueKind kind, const char *key, size_t key_size, const char *value,
-          size_t value_size)
+void
+exchange_add_pair(HttpExchange *exchange, GArray *pairs, const char *name, size_t name_size,
+                  const char *value, size_t value_size)
 {
-    (void)kind;
-    PairReader *reader = data;
-    if (value == NULL)
-        value_size = 0;
-    if (reader->pairs == reader->exchange->params &&
-        (!g_utf8_validate_len(key, key_size, NULL) ||
-         (value_size > 0 && !g_utf8_validate_len(value, value_size, NULL)))) {
-        reader->bad = true;
-        return MHD_NO;
-    }
-    GStringChunk *strings = reader->exchange->strings;
+    GStringChunk *strings = exchange->strings;
     HttpPair pair = {
-        .name = g_string_chunk_insert_len(strings, key, (gssize)key_size),
+        .name = g_string_chunk_insert_len(strings, name, (gssize)name_size),
         .value =
             value_size > 0 ? g_string_chunk_insert_len(strings, value, (gssize)value_size) : "",
     };
-    g_array_append_val(reader->pairs, pair);
-    return MHD_YES;
+    g_array_append_val(pairs, pair);
+}
+
+static void
+set_request_id(HttpExchange *exchange)
+{
+    const char *id = http_request_header(&exchange->request, "X-Request-Id");
+    char text[2 * sizeof(uint64_t) + 1];
+    if (!acceptable_request_id(id)) {
+        g_snprintf(text, sizeof(text), "%08x%08x", g_random_int(), g_random_int());
+        id = text;
+    }
+    exchange->request.id = g_string_chunk_insert(exchange->strings, id);
+}
+
+static bool
+are_params_valid(const HttpRequest *request)
+{
+    for (size_t i = 0; i < request->n_params; i++) {
+        if (!g_utf8_validate(request->params[i].name, -1, NULL) ||
+            !g_utf8_validate(request->params[i].value, -1, NULL))
+            return false;
+    }
+    return g_utf8_validate(request->path, -1, NULL);
 }
 
 bool
-exchange_read_head(HttpExchange *exchange, GError **error)
+exchange_finish_head(HttpExchange *exchange, GError **error)
 {
-    PairReader reader = {.exchange = exchange, .pairs = exchange->params};
-    MHD_get_connection_values_n(exchange->connection, MHD_GET_ARGUMENT_KIND, read_pair, &reader);
-    if (reader.bad || !g_utf8_validate(exchange->request.path, -1, NULL))
-        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
-                         "path or query string is not valid UTF-8");
-    reader.pairs = exchange->headers;
-    MHD_get_connection_values_n(exchange->connection, MHD_HEADER_KIND, read_pair, &reader);
-    exchange->request.params = (const HttpPair *)(void *)exchange->params->data;
-    exchange->request.n_params = exchange->params->len;
-    exchange->request.headers = (const HttpPair *)(void *)exchange->headers->data;
-    exchange->request.n_headers = exchange->headers->len;
+    HttpRequest *request = &exchange->request;
+    request->params = (const HttpPair *)(void *)exchange->params->data;
+    request->n_params = exchange->params->len;
+    request->headers = (const HttpPair *)(void *)exchange->headers->data;
+    request->n_headers = exchange->headers->len;
+    set_request_id(exchange);
     exchange->accepts_gzip =
-        header_accepts_coding(http_request_header(&exchange->request, "Accept-Encoding"), "gzip");
-    return true;
+        header_accepts_coding(http_request_header(request, "Accept-Encoding"), "gzip");
+    return are_params_valid(request) || error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                                                  "path or query string is not valid UTF-8");
 }
 
 bool
@@ -130,36 +129,6 @@ exchange_answer(HttpExchange *exchange, ExchangeState from, HttpResponse *respon
     }
     g_atomic_pointer_set(&exchange->response, response);
     return true;
-}
-
-static void
-unref_bytes(void *data)
-{
-    g_bytes_unref(data);
-}
-
-enum MHD_Result
-exchange_send(HttpExchange *exchange, bool close_connection)
-{
-    HttpResponse *answer = g_atomic_pointer_get(&exchange->response);
-    size_t size = 0;
-    const void *data = answer->body != NULL ? g_bytes_get_data(answer->body, &size) : NULL;
-    struct MHD_Response *response =
-        size == 0 ? MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT)
-                  : MHD_create_response_from_buffer_with_free_callback_cls(
-                        size, (void *)data, unref_bytes, g_bytes_ref(answer->body));
-    if (response == NULL)
-        return MHD_NO;
-    for (guint i = 0; i + 1 < answer->headers->len; i += 2)
-        MHD_add_response_header(response, g_ptr_array_index(answer->headers, i),
-                                g_ptr_array_index(answer->headers, i + 1));
-    MHD_add_response_header(response, "X-Request-Id", exchange->request.id);
-    MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-    if (close_connection)
-        MHD_add_response_header(response, "Connection", "close");
-    enum MHD_Result result = MHD_queue_response(exchange->connection, answer->status, response);
-    MHD_destroy_response(response);
-    return result;
 }
 
 bool

@@ -1,12 +1,10 @@
 /* One request on its way through the server: body collection, the hand-over to a worker and the
  * reply. Internal to server/http.
  *
- * Owners are the connection (until libmicrohttpd says the request is over) and the handler (until
- * it replies). The first reply wins: a handler that answers after the deadline or the end of a
- * drain only gives up its share. */
+ * Owners are the transport (a connection of HTTP/1.1 or a stream of HTTP/2, until the request is
+ * over there) and the handler (until it replies). The first reply wins: a handler that answers
+ * after the deadline or the end of a drain only gives up its share. */
 #pragma once
-#include <microhttpd.h>
-
 #include "server/http/message.h"
 
 typedef struct HttpServer HttpServer;
@@ -23,27 +21,33 @@ typedef struct HttpExchange {
     gint references;
     gint state; /* ExchangeState, atomic */
     HttpServer *server;
-    struct MHD_Connection *connection;
+    struct MHD_Connection *connection; /* of HTTP/1.1, else NULL */
+    struct Http2Stream *stream;        /* of HTTP/2, else NULL; NULL too once it has ended */
     GStringChunk *strings;
     GArray *params, *headers; /* HttpPair */
     uint8_t *body;
-    size_t capacity, received; /* bytes of the body as sent */
-    size_t charged;            /* bytes counted against the server's body memory */
-    int64_t start_us;
+    size_t capacity, received;     /* bytes of the body as sent */
+    size_t charged;                /* bytes counted against the server's body memory */
+    int64_t start_us, progress_us; /* when the last of its body came */
     HttpResponse *response;
     bool accepts_gzip, suspended;
     char *tenant;
     GList link; /* in the server's list of suspended exchanges */
 } HttpExchange;
 
-/* Copies the head of the request. NULL with *error when it is not acceptable (not UTF-8). */
-HttpExchange *exchange_new(HttpServer *server, struct MHD_Connection *connection,
-                           const char *method, const char *path);
+/* Without a head yet. */
+HttpExchange *exchange_new(HttpServer *server, unsigned version);
 HttpExchange *exchange_ref(HttpExchange *exchange);
 void exchange_unref(HttpExchange *exchange);
 
-/* Fills params and headers from the connection; INVALID_ARGUMENT when a part is not UTF-8. */
-bool exchange_read_head(HttpExchange *exchange, GError **error);
+/* `path` is percent-decoded, without the query. */
+void exchange_set_line(HttpExchange *exchange, const char *method, const char *path);
+/* Appends a pair to params or headers; sizes are in bytes. */
+void exchange_add_pair(HttpExchange *exchange, GArray *pairs, const char *name, size_t name_size,
+                       const char *value, size_t value_size);
+/* Makes the collected head what the request shows. INVALID_ARGUMENT when path or params are not
+ * UTF-8. */
+bool exchange_finish_head(HttpExchange *exchange, GError **error);
 
 /* Sets the tenant that the request acts for; the error of tenant_resolve or tenant_auth_resolve. */
 bool exchange_find_tenant(HttpExchange *exchange, GError **error);
@@ -51,6 +55,3 @@ bool exchange_find_tenant(HttpExchange *exchange, GError **error);
 /* Moves from `from` to EXCHANGE_ANSWERED with `response`; frees it when another answer was first.
  */
 bool exchange_answer(HttpExchange *exchange, ExchangeState from, HttpResponse *response);
-
-/* Gives the stored response to libmicrohttpd. Loop thread only. */
-enum MHD_Result exchange_send(HttpExchange *exchange, bool close_connection);

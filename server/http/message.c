@@ -44,6 +44,7 @@ http_response_free(HttpResponse *response)
         return;
     g_clear_pointer(&response->body, g_bytes_unref);
     g_ptr_array_unref(response->headers);
+    g_clear_pointer(&response->trailers, g_ptr_array_unref);
     g_free(response->message);
     g_free(response);
 }
@@ -53,24 +54,6 @@ http_response_set_header(HttpResponse *response, const char *name, const char *v
 {
     g_ptr_array_add(response->headers, g_strdup(name));
     g_ptr_array_add(response->headers, g_strdup(value));
-}
-
-HttpResponse *
-http_response_error(unsigned status, const char *code, const char *message)
-{
-    JsonWriter json;
-    jsonw_init(&json, 256);
-    jsonw_object_begin(&json);
-    jsonw_key(&json, "code");
-    jsonw_string(&json, code);
-    if (message[0] != '\0') {
-        jsonw_key(&json, "message");
-        jsonw_string(&json, message);
-    }
-    jsonw_object_end(&json);
-    HttpResponse *response = http_response_new(status, "application/json", jsonw_finish(&json));
-    response->message = g_strdup(message);
-    return response;
 }
 
 /* The names and statuses of the Connect protocol, by CressetError. */
@@ -95,6 +78,36 @@ static const struct {
     [CRESSET_ERROR_DATA_LOSS] = {"data_loss", 500},
     [CRESSET_ERROR_UNAUTHENTICATED] = {"unauthenticated", 401},
 };
+
+/* The gRPC number of a Connect code; unknown ones are CRESSET_ERROR_UNKNOWN. */
+static unsigned
+grpc_status_of(const char *code)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(connect_codes); i++) {
+        if (connect_codes[i].name != NULL && strcmp(connect_codes[i].name, code) == 0)
+            return i;
+    }
+    return CRESSET_ERROR_UNKNOWN;
+}
+
+HttpResponse *
+http_response_error(unsigned status, const char *code, const char *message)
+{
+    JsonWriter json;
+    jsonw_init(&json, 256);
+    jsonw_object_begin(&json);
+    jsonw_key(&json, "code");
+    jsonw_string(&json, code);
+    if (message[0] != '\0') {
+        jsonw_key(&json, "message");
+        jsonw_string(&json, message);
+    }
+    jsonw_object_end(&json);
+    HttpResponse *response = http_response_new(status, "application/json", jsonw_finish(&json));
+    response->message = g_strdup(message);
+    response->grpc_status = grpc_status_of(code);
+    return response;
+}
 
 static size_t
 connect_code_of(const GError *error)

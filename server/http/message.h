@@ -15,6 +15,7 @@ typedef struct {
 typedef struct HttpRoute HttpRoute;
 
 typedef struct {
+    unsigned version;       /* of HTTP: 1 or 2 */
     const char *method;     /* "GET"; a HEAD request arrives as GET */
     const char *path;       /* percent-decoded, without the query */
     const HttpPair *params; /* of the query string, decoded valid UTF-8, in order */
@@ -54,10 +55,15 @@ struct HttpRoute {
 
 typedef struct {
     unsigned status;
-    GBytes *body;       /* NULL is empty */
-    GPtrArray *headers; /* char *: name, value, name, value … */
-    char *message;      /* why it is an error, for the log; NULL otherwise */
-    bool encoded;       /* the body stands as it shall be sent: never compress it */
+    GBytes *body;        /* NULL is empty */
+    GPtrArray *headers;  /* char *: name, value, name, value … */
+    GPtrArray *trailers; /* likewise, sent behind the body by HTTP/2; NULL: none */
+    uint8_t prefix[5];   /* sent before the body */
+    uint8_t prefix_size;
+    char *message;        /* why it is an error, for the log; NULL otherwise */
+    unsigned grpc_status; /* the gRPC code of an error; 0 is success */
+    unsigned sent_status; /* what travels instead of `status`; 0: that */
+    bool encoded;         /* the body stands as it shall be sent: never compress it */
 } HttpResponse;
 
 /* The first header or parameter called `name` (headers: in any case), or NULL. */
@@ -68,6 +74,13 @@ const char *http_request_param(const HttpRequest *request, const char *name);
 HttpResponse *http_response_new(unsigned status, const char *content_type, GBytes *body);
 void http_response_free(HttpResponse *response);
 void http_response_set_header(HttpResponse *response, const char *name, const char *value);
+
+/* The status line's. */
+static inline unsigned
+http_response_status(const HttpResponse *response)
+{
+    return response->sent_status != 0 ? response->sent_status : response->status;
+}
 
 /* The error body of Connect, which every path of this server shares:
  * {"code":"invalid_argument","message":"…"}. */

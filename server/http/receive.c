@@ -4,7 +4,8 @@
 
 #include "lib/base/error.h"
 #include "server/http/encoding.h"
-#include "server/http/server_internal.h"
+#include "server/http/grpc.h"
+#include "server/http/receive.h"
 
 /* Bodies up to this are allocated at once when Content-Length promises them. */
 #define BODY_TRUST_BYTES (1024 * 1024)
@@ -24,6 +25,7 @@
 static void
 refuse(HttpExchange *exchange, HttpResponse *response)
 {
+    grpc_shape_response(&exchange->request, response);
     exchange->response = response;
     g_atomic_int_set(&exchange->state, EXCHANGE_DISCARDING);
     g_clear_pointer(&exchange->body, g_free);
@@ -59,16 +61,19 @@ content_length(const HttpExchange *exchange)
     return (int64_t)length;
 }
 
-/* When the client stops waiting, by its Connect-Timeout-Ms; 0 when it does not say. */
+/* When the client stops waiting, by its Connect-Timeout-Ms or grpc-timeout; 0 when it does not say.
+ */
 static int64_t
 client_deadline(const HttpExchange *exchange)
 {
-    const char *text = http_request_header(&exchange->request, "Connect-Timeout-Ms");
+    const HttpRequest *request = &exchange->request;
+    const char *text = http_request_header(request, "Connect-Timeout-Ms");
     guint64 timeout_ms = 0;
-    if (text == NULL ||
-        !g_ascii_string_to_unsigned(text, 10, 0, CONNECT_TIMEOUT_MS_MAX, &timeout_ms, NULL))
-        return 0;
-    return exchange->start_us + (int64_t)timeout_ms * 1000;
+    int64_t timeout_us = grpc_timeout_us(http_request_header(request, "grpc-timeout"));
+    if (text != NULL &&
+        g_ascii_string_to_unsigned(text, 10, 0, CONNECT_TIMEOUT_MS_MAX, &timeout_ms, NULL))
+        timeout_us = (int64_t)timeout_ms * 1000;
+    return timeout_us >= 0 ? exchange->start_us + timeout_us : 0;
 }
 
 static bool
@@ -105,18 +110,28 @@ refuse_tenant(HttpExchange *exchange, GError *error)
     g_error_free(error);
 }
 
-/* Checks everything that the head of the request decides. */
-static void
+/* gRPC needs trailers, which HTTP/1.1 clients do not read. */
+static bool
+check_protocol(HttpExchange *exchange)
+{
+    if (exchange->request.version >= 2 || grpc_kind(&exchange->request) != GRPC_PLAIN)
+        return true;
+    refuse(exchange, http_response_error(MHD_HTTP_HTTP_VERSION_NOT_SUPPORTED, "unimplemented",
+                                         "gRPC needs HTTP/2: use it, or gRPC-Web or Connect"));
+    return false;
+}
+
+void
 receive_head(HttpExchange *exchange)
 {
     HttpServer *server = exchange->server;
     HttpRequest *request = &exchange->request;
     GError *error = NULL;
-    if (!exchange_read_head(exchange, &error)) {
+    if (!exchange_finish_head(exchange, &error)) {
         refuse_error(exchange, error);
         return;
     }
-    if (!find_route(exchange))
+    if (!find_route(exchange) || !check_protocol(exchange))
         return;
     const HttpRoute *route = request->route;
     if (strcmp(request->method, "HEAD") == 0)
@@ -165,11 +180,11 @@ reserve_body(HttpExchange *exchange, size_t size, GError **error)
     return true;
 }
 
-/* Takes a piece of the body. False closes the connection. */
-static bool
+bool
 receive_body(HttpExchange *exchange, const char *data, size_t size)
 {
     HttpServer *server = exchange->server;
+    exchange->progress_us = g_get_monotonic_time();
     if (g_atomic_int_get(&exchange->state) == EXCHANGE_DISCARDING) {
         exchange->received += size;
         return exchange->received <= (size_t)DISCARD_BYTES_MAX;
@@ -191,8 +206,8 @@ receive_body(HttpExchange *exchange, const char *data, size_t size)
     return true;
 }
 
-static void
-tell_done(HttpExchange *exchange)
+void
+receive_done(HttpExchange *exchange)
 {
     const HttpConfig *config = &exchange->server->config;
     if (config->on_done == NULL)
@@ -208,9 +223,8 @@ tell_done(HttpExchange *exchange)
     config->on_done(&done, config->app);
 }
 
-/* Hands the complete request to a worker; the connection sleeps until the reply. */
-static void
-dispatch(HttpExchange *exchange)
+void
+receive_end(HttpExchange *exchange)
 {
     HttpServer *server = exchange->server;
     exchange->request.body = exchange->body;
@@ -220,58 +234,7 @@ dispatch(HttpExchange *exchange)
     g_queue_push_tail_link(&server->suspended, &exchange->link);
     if (exchange->request.deadline_us != 0)
         server->n_deadlines++;
-    MHD_suspend_connection(exchange->connection);
     g_thread_pool_push(server->pools[exchange->request.route->scope], exchange_ref(exchange), NULL);
-}
-
-/* Whether the answer may go out before the body has arrived: then nothing of the body is read. */
-static bool
-answer_now(const HttpExchange *exchange)
-{
-    const char *expect = http_request_header(&exchange->request, "Expect");
-    return content_length(exchange) > DISCARD_BYTES_MAX || expect != NULL;
-}
-
-enum MHD_Result
-receive_request(void *data, struct MHD_Connection *connection, const char *url, const char *method,
-                const char *version, const char *upload_data, size_t *upload_data_size,
-                void **state)
-{
-    (void)version;
-    HttpServer *server = data;
-    HttpExchange *exchange = *state;
-    if (exchange == NULL) {
-        *state = exchange = exchange_new(server, connection, method, url);
-        g_atomic_int_inc(&server->in_flight);
-        receive_head(exchange);
-        if (exchange->response == NULL || !answer_now(exchange))
-            return MHD_YES;
-    } else if (*upload_data_size > 0) {
-        bool keep = receive_body(exchange, upload_data, *upload_data_size);
-        *upload_data_size = 0;
-        return keep ? MHD_YES : MHD_NO;
-    } else if (g_atomic_int_get(&exchange->state) == EXCHANGE_READING) {
-        dispatch(exchange);
-        return MHD_YES;
-    }
-    tell_done(exchange);
-    return exchange_send(exchange, g_atomic_int_get(&server->draining) != 0);
-}
-
-void
-receive_completed(void *data, struct MHD_Connection *connection, void **state,
-                  enum MHD_RequestTerminationCode why)
-{
-    (void)connection;
-    (void)why;
-    HttpServer *server = data;
-    HttpExchange *exchange = *state;
-    if (exchange == NULL)
-        return;
-    *state = NULL;
-    exchange->connection = NULL;
-    g_atomic_int_add(&server->in_flight, -1);
-    exchange_unref(exchange);
 }
 
 /* Decodes within an allowance that is charged beforehand and grows where the body needs more, so
@@ -305,15 +268,13 @@ decode_charged(HttpExchange *exchange, Encoding encoding, uint8_t **ret_data, si
     }
 }
 
-/* Replaces the body by its decoded form. */
+/* Replaces the body, or what of it the request shows, by its decoded form. */
 static bool
-decode_body(HttpExchange *exchange, GError **error)
+decode_body(HttpExchange *exchange, const char *coding, GError **error)
 {
     HttpRequest *request = &exchange->request;
     Encoding encoding;
-    if (request->route->raw_body || request->route->body == HTTP_BODY_NONE)
-        return true;
-    if (!encoding_parse(http_request_header(request, "Content-Encoding"), &encoding, error))
+    if (!encoding_parse(coding, &encoding, error))
         return false;
     if (encoding == ENCODING_IDENTITY)
         return true;
@@ -328,6 +289,32 @@ decode_body(HttpExchange *exchange, GError **error)
     return true;
 }
 
+/* Shows the one message of a gRPC request as the body. */
+static bool
+open_message(HttpExchange *exchange, GrpcKind kind, GError **error)
+{
+    HttpRequest *request = &exchange->request;
+    GrpcMessage message;
+    if (!grpc_read_message(kind, exchange->body, request->body_size, &message, error))
+        return false;
+    request->body = message.data;
+    request->body_size = message.size;
+    return !message.is_compressed ||
+           decode_body(exchange, http_request_header(request, "grpc-encoding"), error);
+}
+
+static bool
+prepare_body(HttpExchange *exchange, GError **error)
+{
+    const HttpRequest *request = &exchange->request;
+    GrpcKind kind = grpc_kind(request);
+    if (kind != GRPC_NONE)
+        return open_message(exchange, kind, error);
+    if (request->route->raw_body || request->route->body == HTTP_BODY_NONE)
+        return true;
+    return decode_body(exchange, http_request_header(request, "Content-Encoding"), error);
+}
+
 void
 receive_handle(void *data, void *user_data)
 {
@@ -339,7 +326,7 @@ receive_handle(void *data, void *user_data)
         exchange_unref(exchange); /* answered while it waited: its deadline passed */
         return;
     }
-    if (decode_body(exchange, &error)) {
+    if (prepare_body(exchange, &error)) {
         request->route->handler(request, server->config.app);
         return;
     }
@@ -348,4 +335,11 @@ receive_handle(void *data, void *user_data)
             ? http_response_error(MHD_HTTP_CONTENT_TOO_LARGE, "invalid_argument", error->message)
             : http_response_from_error(error);
     http_reply(request, response);
+}
+
+bool
+receive_can_answer_now(const HttpExchange *exchange)
+{
+    const char *expect = http_request_header(&exchange->request, "Expect");
+    return content_length(exchange) > DISCARD_BYTES_MAX || expect != NULL;
 }

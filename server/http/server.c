@@ -9,16 +9,21 @@
 #include <unistd.h>
 
 #include "lib/base/error.h"
+#include "server/http/accept.h"
 #include "server/http/encoding.h"
-#include "server/http/server_internal.h"
+#include "server/http/grpc.h"
+#include "server/http/http1.h"
+#include "server/http/http2.h"
+#include "server/http/receive.h"
 
-/* Bounds the header of a request; the body is read in pieces of about this size. */
-#define CONNECTION_MEMORY_BYTES (64 * 1024)
-#define LISTEN_BACKLOG          1024
+#define LISTEN_BACKLOG 1024
 /* Smaller bodies do not get smaller on the wire by compression. */
 #define COMPRESS_BYTES_MIN 1024
 /* How often a loop with deadlines or a drain looks at the clock. */
 #define TICK_MS 50
+/* The same with connections whose time may run out. */
+#define SLOW_TICK_MS   200
+#define EVENTS_AT_ONCE 64
 /* What a drain allows for writing the last answers. */
 #define DRAIN_FLUSH_US (1 * G_USEC_PER_SEC)
 
@@ -42,7 +47,7 @@ static void
 server_wake(HttpServer *server)
 {
     uint64_t one = 1;
-    ssize_t written = write(server->wake_fd, &one, sizeof(one));
+    ssize_t written = write(server->wake.fd, &one, sizeof(one));
     (void)written; /* a full counter wakes as well */
 }
 
@@ -69,6 +74,7 @@ http_reply(HttpRequest *request, HttpResponse *response)
 {
     HttpExchange *exchange = (HttpExchange *)request;
     HttpServer *server = exchange->server;
+    grpc_shape_response(request, response);
     compress_response(exchange, response);
     if (exchange_answer(exchange, EXCHANGE_HANDLING, response)) {
         g_async_queue_push(server->answered, exchange);
@@ -88,7 +94,10 @@ loop_resume(HttpServer *server, HttpExchange *exchange)
     g_queue_unlink(&server->suspended, &exchange->link);
     if (exchange->request.deadline_us != 0)
         server->n_deadlines--;
-    MHD_resume_connection(exchange->connection);
+    if (exchange->connection != NULL)
+        MHD_resume_connection(exchange->connection);
+    else
+        http2_answer(exchange);
 }
 
 static void
@@ -115,9 +124,10 @@ loop_answer_overdue(HttpServer *server, int64_t now_us, bool all)
             continue;
         HttpResponse *response =
             overdue ? http_response_error(MHD_HTTP_GATEWAY_TIMEOUT, "deadline_exceeded",
-                                          "the deadline of Connect-Timeout-Ms passed")
+                                          "the deadline of the request passed")
                     : http_response_error(MHD_HTTP_SERVICE_UNAVAILABLE, "unavailable",
                                           "the server is shutting down");
+        grpc_shape_response(&exchange->request, response);
         if (exchange_answer(exchange, EXCHANGE_HANDLING, response))
             loop_resume(server, exchange);
     }
@@ -132,36 +142,68 @@ loop_timeout(HttpServer *server)
     if (MHD_get_timeout(server->daemon, &timeout_ms) == MHD_YES)
         timeout = (int)MIN(timeout_ms, G_MAXINT);
     if (server->n_deadlines > 0 || g_atomic_int_get(&server->draining) != 0)
-        timeout = timeout < 0 ? TICK_MS : MIN(timeout, TICK_MS);
-    return timeout;
+        return timeout < 0 ? TICK_MS : MIN(timeout, TICK_MS);
+    bool ticks =
+        server->http2.length > 0 || server->greetings.length > 0 || server->is_accept_paused;
+    return ticks && (timeout < 0 || timeout > SLOW_TICK_MS) ? SLOW_TICK_MS : timeout;
+}
+
+static void
+loop_handle(HttpServer *server, const struct epoll_event *event)
+{
+    LoopSource *source = event->data.ptr;
+    uint64_t count;
+    switch (source->kind) {
+    case LOOP_WAKE: {
+        ssize_t got = read(source->fd, &count, sizeof(count));
+        (void)got;
+        break;
+    }
+    case LOOP_DAEMON: /* MHD_run looks */
+        break;
+    case LOOP_LISTENER:
+        accept_ready(server);
+        break;
+    case LOOP_GREETING:
+        accept_greeting(server, source);
+        break;
+    case LOOP_HTTP2:
+        http2_ready(server, source, event->events);
+        break;
+    }
 }
 
 static void
 loop_wait(HttpServer *server)
 {
-    struct epoll_event events[2];
+    struct epoll_event events[EVENTS_AT_ONCE];
     int n = epoll_wait(server->epoll_fd, events, G_N_ELEMENTS(events), loop_timeout(server));
-    for (int i = 0; i < n; i++) {
-        if (events[i].data.fd == server->wake_fd) {
-            uint64_t count;
-            ssize_t got = read(server->wake_fd, &count, sizeof(count));
-            (void)got;
-        }
-    }
+    for (int i = 0; i < n; i++)
+        loop_handle(server, &events[i]);
+}
+
+static void
+loop_tick(HttpServer *server)
+{
+    int64_t now_us = g_get_monotonic_time();
+    if (server->n_deadlines > 0)
+        loop_answer_overdue(server, now_us, false);
+    if (now_us - server->ticked_us < SLOW_TICK_MS * 1000)
+        return;
+    server->ticked_us = now_us;
+    accept_tick(server, now_us);
+    http2_tick(server, now_us);
 }
 
 /* One turn of a loop that drains; false when it is over. */
 static bool
 loop_drain(HttpServer *server)
 {
-    if (server->listen_fd >= 0) {
-        MHD_quiesce_daemon(server->daemon);
-        close(server->listen_fd);
-        server->listen_fd = -1;
-    }
-    if (g_atomic_int_get(&server->in_flight) == 0)
-        return false;
     int64_t now_us = g_get_monotonic_time();
+    accept_stop(server);
+    http2_drain(server);
+    if (g_atomic_int_get(&server->in_flight) == 0 && !http2_has_output(server))
+        return false;
     if (now_us < server->drain_until_us)
         return true;
     server->cut_off = true;
@@ -176,12 +218,12 @@ loop_run(void *data)
     for (;;) {
         loop_wait(server);
         loop_resume_answered(server);
-        if (server->n_deadlines > 0)
-            loop_answer_overdue(server, g_get_monotonic_time(), false);
+        loop_tick(server);
         MHD_run(server->daemon);
         if (g_atomic_int_get(&server->draining) != 0 && !loop_drain(server))
             break;
     }
+    http2_stop(server);
     MHD_stop_daemon(server->daemon);
     server->daemon = NULL;
     return NULL;
@@ -250,58 +292,36 @@ server_listen(HttpServer *server, GError **error)
     if (failed != 0)
         return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "cannot listen on %s: %s", text,
                          gai_strerror(failed));
-    server->listen_fd = listen_on(list);
+    server->listener.fd = listen_on(list);
     int why = errno;
     freeaddrinfo(list);
-    if (server->listen_fd < 0)
+    if (server->listener.fd < 0)
         return error_set(error, CRESSET_ERROR_UNAVAILABLE, "cannot listen on %s: %s", text,
                          g_strerror(why));
-    server->address = bound_address(server->listen_fd);
+    server->address = bound_address(server->listener.fd);
     return server->address != NULL ||
            error_set_errno(error, errno, "cannot read the address of the socket on %s", text);
 }
 
-static void G_GNUC_PRINTF(2, 0) daemon_log(void *data, const char *format, va_list arguments)
+static bool
+watch(HttpServer *server, LoopSource *source, GError **error)
 {
-    (void)data;
-    g_autofree char *text = g_strdup_vprintf(format, arguments);
-    g_debug("%s", g_strchomp(text));
-}
-
-static void
-count_connection(void *data, struct MHD_Connection *connection, void **state,
-                 enum MHD_ConnectionNotificationCode code)
-{
-    (void)connection;
-    (void)state;
-    HttpServer *server = data;
-    g_atomic_int_add(&server->connections, code == MHD_CONNECTION_NOTIFY_STARTED ? 1 : -1);
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = source};
+    return epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, source->fd, &event) == 0 ||
+           error_set_errno(error, errno, "epoll_ctl");
 }
 
 static bool
 server_start_daemon(HttpServer *server, GError **error)
 {
-    const HttpConfig *config = &server->config;
-    server->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-        receive_request, server, MHD_OPTION_EXTERNAL_LOGGER, daemon_log, NULL,
-        MHD_OPTION_LISTEN_SOCKET, server->listen_fd, MHD_OPTION_NOTIFY_COMPLETED, receive_completed,
-        server, MHD_OPTION_NOTIFY_CONNECTION, count_connection, server,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)config->connections_max,
-        MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)config->connections_per_ip_max,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)MAX(config->idle_timeout_ns / 1000000000, 1),
-        MHD_OPTION_END);
+    server->daemon = http1_start(server);
     if (server->daemon == NULL)
         return error_set(error, CRESSET_ERROR_INTERNAL, "cannot start the HTTP daemon");
     const union MHD_DaemonInfo *info =
         MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-    struct epoll_event daemon_event = {.events = EPOLLIN, .data.fd = info->epoll_fd};
-    struct epoll_event wake_event = {.events = EPOLLIN, .data.fd = server->wake_fd};
-    if (epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, info->epoll_fd, &daemon_event) != 0 ||
-        epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, server->wake_fd, &wake_event) != 0)
-        return error_set_errno(error, errno, "epoll_ctl");
-    return true;
+    server->daemon_events = (LoopSource){LOOP_DAEMON, info->epoll_fd};
+    return watch(server, &server->daemon_events, error) && watch(server, &server->wake, error) &&
+           watch(server, &server->listener, error);
 }
 
 HttpServer *
@@ -309,13 +329,16 @@ http_server_new(const HttpConfig *config, GError **error)
 {
     g_autoptr(HttpServer) server = g_new0(HttpServer, 1);
     server->config = *config;
-    server->listen_fd = -1;
+    server->listener = (LoopSource){LOOP_LISTENER, -1};
     server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    server->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    server->wake = (LoopSource){LOOP_WAKE, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    server->http2_per_ip = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     server->answered = g_async_queue_new();
     server->router = http_router_new(config->routes, config->n_routes);
     g_queue_init(&server->suspended);
-    if (server->epoll_fd < 0 || server->wake_fd < 0) {
+    g_queue_init(&server->greetings);
+    g_queue_init(&server->http2);
+    if (server->epoll_fd < 0 || server->wake.fd < 0) {
         error_set_errno(error, errno, "cannot create the event loop");
         return NULL;
     }
@@ -372,16 +395,15 @@ http_server_free(HttpServer *server)
     while ((exchange = g_async_queue_try_pop(server->answered)) != NULL)
         exchange_unref(exchange);
     g_async_queue_unref(server->answered);
-    if (server->daemon != NULL) {
-        MHD_stop_daemon(server->daemon); /* closes the listening socket, too */
-        server->listen_fd = -1;
-    }
-    const int fds[] = {server->listen_fd, server->epoll_fd, server->wake_fd};
+    if (server->daemon != NULL)
+        MHD_stop_daemon(server->daemon);
+    const int fds[] = {server->listener.fd, server->epoll_fd, server->wake.fd};
     for (size_t i = 0; i < G_N_ELEMENTS(fds); i++) {
         if (fds[i] >= 0)
             close(fds[i]);
     }
     http_router_free(server->router);
+    g_hash_table_unref(server->http2_per_ip);
     g_free(server->address);
     g_free(server);
 }
@@ -402,4 +424,16 @@ int64_t
 http_server_body_bytes(const HttpServer *server)
 {
     return (int64_t)__atomic_load_n(&server->body_bytes, __ATOMIC_SEQ_CST);
+}
+
+void
+server_count_refusal(HttpServer *server, HttpRefusal why)
+{
+    g_atomic_pointer_add(&server->refused[why], 1);
+}
+
+uint64_t
+http_server_refused(const HttpServer *server, HttpRefusal why)
+{
+    return (uint64_t)__atomic_load_n(&server->refused[why], __ATOMIC_SEQ_CST);
 }

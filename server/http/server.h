@@ -1,9 +1,10 @@
-/* The HTTP/1.1 server: one port, one event loop, worker threads, a static route table.
+/* The HTTP server: one port, one event loop, worker threads, a static route table. HTTP/1.1, and
+ * HTTP/2 in clear text with prior knowledge, told apart by their first bytes.
  *
  * libmicrohttpd runs in external epoll mode, driven by one loop thread of ours: its internal epoll
- * thread can stall when exactly 128 sockets are ready at once. A request is collected under its
- * route's cap, its connection suspended and a worker calls the handler; http_reply() wakes the loop
- * through an eventfd, which resumes the connection. Public, reading and writing routes have worker
+ * thread can stall when exactly 128 sockets are ready at once. nghttp2 runs on the same loop. A
+ * request is collected under its route's cap and a worker calls the handler; http_reply() wakes the
+ * loop through an eventfd, which sends the response. Public, reading and writing routes have worker
  * threads of their own. */
 #pragma once
 #include <glib.h>
@@ -60,5 +61,16 @@ void http_server_free(HttpServer *server);
 unsigned http_server_connections(const HttpServer *server);
 unsigned http_server_in_flight(const HttpServer *server);
 int64_t http_server_body_bytes(const HttpServer *server);
+
+/* Why clients were cut off. */
+typedef enum {
+    HTTP_REFUSED_RESETS,   /* streams reset faster than anyone needs to */
+    HTTP_REFUSED_FLOOD,    /* frames that ask for answers without end */
+    HTTP_REFUSED_HEADER,   /* a header without end */
+    HTTP_REFUSED_STALL,    /* no progress of a request or response */
+    HTTP_REFUSED_PROTOCOL, /* what is not HTTP/2 after its preface */
+} HttpRefusal;
+#define HTTP_REFUSALS 5
+uint64_t http_server_refused(const HttpServer *server, HttpRefusal why);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(HttpServer, http_server_free)

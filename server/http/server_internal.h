@@ -6,35 +6,41 @@
 #include "server/http/router.h"
 #include "server/http/server.h"
 
+/* What an event of the loop is about: behind epoll_event.data.ptr. */
+typedef enum { LOOP_WAKE, LOOP_DAEMON, LOOP_LISTENER, LOOP_GREETING, LOOP_HTTP2 } LoopKind;
+typedef struct {
+    LoopKind kind;
+    int fd;
+} LoopSource;
+
 struct HttpServer {
     HttpConfig config;
     HttpRouter *router;
-    struct MHD_Daemon *daemon;
-    int listen_fd, epoll_fd, wake_fd;
+    struct MHD_Daemon *daemon; /* HTTP/1.1 */
+    int epoll_fd;
+    LoopSource wake, daemon_events, listener; /* a listener of -1: closed */
+    bool is_accept_paused;
+    GQueue greetings;         /* connections not told apart yet, by their link; loop thread only */
+    GQueue http2;             /* connections of HTTP/2, by their link; loop thread only */
+    GHashTable *http2_per_ip; /* address -> number of them */
     char *address;
     GThread *loop;
     GThreadPool *pools[HTTP_SCOPES];
     GAsyncQueue *answered; /* HttpExchange to resume, one reference each */
     GQueue suspended;      /* HttpExchange by their link; loop thread only */
     unsigned n_deadlines;  /* suspended ones that have a deadline */
-    gint connections;
-    gint in_flight; /* requests begun and not over */
-    gint draining;  /* 0 serving, 1 draining */
+    int64_t ticked_us;
+    gint connections; /* of any kind */
+    gint in_flight;   /* requests begun and not over */
+    gint draining;    /* 0 serving, 1 draining */
     int64_t drain_until_us;
     bool cut_off;
-    gsize body_bytes; /* atomic */
+    gsize body_bytes;             /* atomic */
+    gsize refused[HTTP_REFUSALS]; /* atomic; by HttpRefusal */
 };
 
 /* Takes `size` bytes of the body memory that all requests share; false when it is used up. */
 bool server_charge(HttpServer *server, size_t size);
 void server_uncharge(HttpServer *server, size_t size);
-
-/* The callbacks of libmicrohttpd (server/http/receive.c). */
-enum MHD_Result receive_request(void *data, struct MHD_Connection *connection, const char *url,
-                                const char *method, const char *version, const char *upload_data,
-                                size_t *upload_data_size, void **state);
-void receive_completed(void *data, struct MHD_Connection *connection, void **state,
-                       enum MHD_RequestTerminationCode why);
-
-/* Runs on a worker thread: decodes the body and calls the handler. */
-void receive_handle(void *exchange, void *server);
+/* Counts what a client was cut off for. */
+void server_count_refusal(HttpServer *server, HttpRefusal why);

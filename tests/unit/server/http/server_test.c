@@ -1,4 +1,4 @@
-/* A real server on a free port, asked by libcurl. */
+/* A real server on a free port, asked by libcurl in HTTP/1.1 and in HTTP/2. */
 #include "server/http/server.h"
 
 #include <curl/curl.h>
@@ -17,6 +17,7 @@
 #define LOCKSTEP_CLIENTS 256
 #define LOCKSTEP_ROUNDS  20
 
+static long version;      /* CURL_HTTP_VERSION_… */
 static GAsyncQueue *held; /* requests that /hold keeps for the test to answer */
 
 static void
@@ -103,6 +104,7 @@ client_new(const HttpServer *server, const char *path, Answer *answer)
     answer->body = g_string_new(NULL);
     answer->headers = g_string_new(NULL);
     curl_easy_setopt(curl, CURLOPT_URL, url);
+    curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, version);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, append);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer->body);
     curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, append);
@@ -167,7 +169,7 @@ test_tenant_reaches_the_handler(void **state)
 {
     HttpServer *server = *state;
     Answer answer = ask(server, "/echo", "x", 1, "X-Scope-OrgID: team-a");
-    assert_non_null(strstr(answer.headers->str, "X-Tenant: team-a"));
+    assert_non_null(strcasestr(answer.headers->str, "X-Tenant: team-a"));
     expect(answer, 200, NULL);
     expect(ask(server, "/echo", "x", 1, "X-Scope-OrgID: a/b"), 401, "unauthenticated");
     expect(ask(server, "/echo", "x", 1, "X-Scope-OrgID: a|b"), 400, "exactly one");
@@ -219,11 +221,11 @@ test_large_answers_are_compressed(void **state)
     HttpServer *server = *state;
     g_autofree char *big = g_strnfill(50000, 'x');
     Answer answer = ask(server, "/echo", big, 50000, "Accept-Encoding: gzip");
-    assert_non_null(strstr(answer.headers->str, "Content-Encoding: gzip"));
+    assert_non_null(strcasestr(answer.headers->str, "Content-Encoding: gzip"));
     assert_true(answer.body->len < 1000);
     expect(answer, 200, NULL);
     answer = ask(server, "/echo", big, 50000, NULL);
-    assert_null(strstr(answer.headers->str, "Content-Encoding"));
+    assert_null(strcasestr(answer.headers->str, "Content-Encoding"));
     assert_int_equal(answer.body->len, 50000);
     expect(answer, 200, NULL);
 }
@@ -340,16 +342,22 @@ int
 main(void)
 {
     curl_global_init(CURL_GLOBAL_ALL);
-    const struct CMUnitTest tests[] = {
+    const struct CMUnitTest of_both[] = {
         cmocka_unit_test(test_routes_methods_and_bodies),
         cmocka_unit_test(test_tenant_reaches_the_handler),
         cmocka_unit_test(test_bodies_over_the_cap_name_the_knob),
         cmocka_unit_test(test_body_memory_is_bounded),
         cmocka_unit_test(test_large_answers_are_compressed),
         cmocka_unit_test(test_deadline_is_kept),
-        cmocka_unit_test(test_lockstep_clients_never_stall),
-        cmocka_unit_test(test_a_taken_port_is_one_clear_error),
         cmocka_unit_test(test_drain_finishes_or_cuts_off),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    const struct CMUnitTest of_http1[] = {
+        cmocka_unit_test(test_lockstep_clients_never_stall),
+        cmocka_unit_test(test_a_taken_port_is_one_clear_error),
+    };
+    version = CURL_HTTP_VERSION_1_1;
+    int failed = cmocka_run_group_tests_name("HTTP/1.1", of_both, setup, teardown);
+    failed += cmocka_run_group_tests_name("HTTP/1.1 only", of_http1, setup, teardown);
+    version = CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
+    return failed + cmocka_run_group_tests_name("HTTP/2", of_both, setup, teardown);
 }

@@ -1,0 +1,10 @@
+/* HTTP/1.1: libmicrohttpd in external epoll mode, given its sockets by the accept loop. Internal to
+ * server/http; loop thread only. */
+#pragma once
+#include "server/http/server_internal.h"
+
+/* NULL when it cannot start. */
+struct MHD_Daemon *http1_start(HttpServer *server);
+
+/* Takes over a socket whose first bytes are of HTTP/1. */
+void http1_add(HttpServer *server, int fd, const struct sockaddr *address, socklen_t address_size);

@@ -1,0 +1,229 @@
+#!/usr/bin/env python3
+"""HTTP/2 frame by frame against the real server: how it tells protocols apart, and what it does with
+clients that flood, stall or talk nonsense. Frames: RFC 9113; header fields: RFC 7541, all literal.
+"""
+import argparse
+import os
+import re
+import socket
+import struct
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "harness"))
+import cresset
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+DATA, HEADERS, RST, SETTINGS, PING, GOAWAY, CONTINUATION = 0, 1, 3, 4, 6, 7, 9
+END_STREAM, END_HEADERS = 1, 4
+CANCEL, ENHANCE_YOUR_CALM = 8, 11
+IDLE_S = 1
+WAIT_S = 20
+
+
+def frame(kind, flags, stream, payload=b""):
+    return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
+
+
+def literal(name, value):
+    def text(data):
+        out, length = bytearray(), len(data)
+        if length < 127:
+            out.append(length)
+        else:
+            out.append(127)
+            length -= 127
+            while length > 127:
+                out.append(length & 127 | 128)
+                length >>= 7
+            out.append(length)
+        return bytes(out) + data
+    return b"\0" + text(name.encode()) + text(value.encode())
+
+
+def fields(method="GET", path="/ready", **more):
+    pairs = [(":method", method), (":scheme", "http"), (":path", path), (":authority", "test")]
+    return b"".join(literal(*pair) for pair in pairs + [(k.replace("_", "-"), v) for k, v in more.items()])
+
+
+class Client:
+    def __init__(self, server, settings=b"", preface=PREFACE):
+        host, port = server.address.split(":")
+        self.socket = socket.create_connection((host, int(port)), timeout=WAIT_S)
+        self.buffer = b""
+        self.send(preface + frame(SETTINGS, 0, 0, settings))
+
+    def send(self, data):
+        """False when the server has closed."""
+        try:
+            self.socket.sendall(data)
+            return True
+        except OSError:
+            return False
+
+    def receive(self):
+        """The next frame: kind, flags, stream, payload; None when the server has closed."""
+        while True:
+            if len(self.buffer) >= 9:
+                length = int.from_bytes(self.buffer[:3], "big")
+                if len(self.buffer) >= 9 + length:
+                    kind, flags, stream = self.buffer[3], self.buffer[4], int.from_bytes(self.buffer[5:9], "big")
+                    payload, self.buffer = self.buffer[9:9 + length], self.buffer[9 + length:]
+                    return kind, flags, stream, payload
+            try:
+                more = self.socket.recv(65536)
+            except ConnectionResetError:
+                return None
+            if not more:
+                return None
+            self.buffer += more
+
+    def wait(self, wanted):
+        """Reads on until a frame of that kind; None when the server has closed before."""
+        while True:
+            got = self.receive()
+            if got is None or got[0] == wanted:
+                return got
+
+
+def refused(server):
+    connection = server.connect()
+    connection.request("GET", "/metrics")
+    text = connection.getresponse().read().decode()
+    return {reason: float(value) for reason, value in
+            re.findall(r'^cresset_http_refused\{reason="(\w+)"\} (\S+)$', text, re.M)}
+
+
+def expect(what, got, wanted):
+    if got != wanted:
+        sys.exit(f"{what}: got {got!r}, wanted {wanted!r}")
+
+
+def expect_counted(server, reason, before):
+    cresset.wait_for(lambda: refused(server)[reason] > before[reason], WAIT_S, f"a refusal counted as {reason}")
+
+
+def is_alive(server):
+    client = Client(server)
+    client.send(frame(HEADERS, END_HEADERS | END_STREAM, 1, fields()))
+    got = client.wait(DATA)
+    expect("the answer of a good client", got and got[3], b"ready\n")
+
+
+def check_preface(server):
+    client = Client(server, preface=PREFACE[:3])
+    expect("a frame behind a part of the preface", client.wait(DATA), None)
+    host, port = server.address.split(":")
+    raw = socket.create_connection((host, int(port)), timeout=WAIT_S)
+    whole = PREFACE + frame(SETTINGS, 0, 0) + frame(HEADERS, END_HEADERS | END_STREAM, 1, fields())
+    for part in (whole[:5], whole[5:20], whole[20:]):
+        raw.sendall(part)
+        time.sleep(0.05)  # so that they arrive apart
+    client = Client.__new__(Client)
+    client.socket, client.buffer = raw, b""
+    expect("an answer to a preface in pieces", client.wait(DATA)[3], b"ready\n")
+
+
+def check_rapid_reset(server):
+    before = refused(server)
+    client = Client(server)
+    for i in range(1, 4000, 2):
+        if not client.send(frame(HEADERS, END_HEADERS | END_STREAM, i, fields()) +
+                           frame(RST, 0, i, struct.pack(">I", CANCEL))):
+            break
+    got = client.wait(GOAWAY)
+    if got is not None:
+        expect("the reason", struct.unpack(">I", got[3][4:8])[0], ENHANCE_YOUR_CALM)
+    expect_counted(server, "resets", before)
+
+
+def check_header_bomb(server):
+    before = refused(server)
+    client = Client(server)
+    bomb = fields() + b"".join(literal(f"x-{i}", "v" * 4000) for i in range(30))
+    parts = [bomb[i:i + 16000] for i in range(0, len(bomb), 16000)]
+    client.send(frame(HEADERS, END_STREAM, 1, parts[0]))
+    for i, part in enumerate(parts[1:]):
+        client.send(frame(CONTINUATION, END_HEADERS if i == len(parts) - 2 else 0, 1, part))
+    got = client.receive()
+    while got is not None and got[0] not in (RST, GOAWAY):
+        got = client.receive()
+    after = refused(server)
+    if after["header"] + after["protocol"] <= before["header"] + before["protocol"]:
+        sys.exit(f"a header without end was not refused: {before} {after}")
+
+
+def check_ping_flood(server):
+    before = refused(server)
+    client = Client(server)
+    pings = frame(PING, 0, 0, b"12345678") * 1000
+    client.socket.settimeout(5)
+    for _ in range(2000):  # answers are never read
+        if not client.send(pings):
+            break
+    else:
+        sys.exit("two million pings were taken")
+    expect_counted(server, "flood", before)
+
+
+def check_nonsense(server):
+    before = refused(server)
+    client = Client(server)
+    client.send(frame(DATA, 0, 0, b"data of no stream") + b"\xff" * 100)
+    while client.receive() is not None:
+        continue
+    expect_counted(server, "protocol", before)
+
+
+def check_slow_body(server):
+    before = refused(server)
+    client = Client(server)
+    head = fields("POST", "/push.v1.PusherService/Push", content_type="application/proto", content_length="1000")
+    client.send(frame(HEADERS, END_HEADERS, 1, head) + frame(DATA, 0, 1, b"a"))
+    got = client.wait(RST)
+    expect("a body that does not come", got and struct.unpack(">I", got[3])[0], CANCEL)
+    expect_counted(server, "stall", before)
+
+
+def check_closed_window(server):
+    before = refused(server)
+    client = Client(server, settings=struct.pack(">HI", 4, 0))  # SETTINGS_INITIAL_WINDOW_SIZE
+    client.send(frame(HEADERS, END_HEADERS | END_STREAM, 1, fields(path="/metrics")))
+    got = client.wait(RST)
+    expect("a window that stays shut", got and struct.unpack(">I", got[3])[0], CANCEL)
+    expect_counted(server, "stall", before)
+
+
+def check_silence(server):
+    host, port = server.address.split(":")
+    raw = socket.create_connection((host, int(port)), timeout=WAIT_S)
+    expect("a connection that says nothing", raw.recv(1), b"")
+    client = Client(server)
+    while client.receive() is not None:  # ends: idle connections are closed
+        continue
+
+
+def check_drain(server):
+    client = Client(server)
+    client.send(frame(HEADERS, END_HEADERS | END_STREAM, 1, fields()))
+    expect("an answer before the end", client.wait(DATA)[3], b"ready\n")
+    expect("the exit status", server.stop(), 0)
+    expect("the word of the end", client.wait(GOAWAY)[0], GOAWAY)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bin", default="build/bin")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        server = cresset.Server(options.bin, folder, "--self-profile=false", "--http-idle-timeout", f"{IDLE_S}s")
+        for check in (check_preface, check_rapid_reset, check_header_bomb, check_ping_flood, check_nonsense,
+                      check_slow_body, check_closed_window, check_silence):
+            check(server)
+            is_alive(server)
+        check_drain(server)
+
+
+if __name__ == "__main__":
+    main()
