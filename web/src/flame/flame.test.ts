@@ -4,7 +4,7 @@ import { encodeColumns, encodeTree, type Node } from './encode';
 import { folded } from './folded';
 import { findFocus, focusKey, widestOf } from './focus';
 import { firstVisible, hitTest, layOut, neighbour, pathTo } from './layout';
-import { colourNames, coloursOf, packageOf } from './palette';
+import { colourNames, coloursOf, oklch, packageOf } from './palette';
 import { sandwich } from './sandwich';
 import { escapeRegExp, matchedValue, searchNames } from './search';
 import { sortedRows, totalsByName } from './table';
@@ -231,6 +231,10 @@ describe('palette', () => {
     ['main.handle', 'main'], ['std::vector<a::b>::push_back', 'std'], ['alloc::vec::Vec<T>::reserve', 'alloc'],
     ['do_syscall_64', ''], ['java.util.HashMap.put', 'java'], ['operator new(unsigned long)', ''], ['libz.so.1.2.13+0xab68', 'libz.so.1.2.13'], ['chromium+0x1f', 'chromium'],
   ])('%s belongs to %s', (name, group) => expect(packageOf(name)).toBe(group));
+  it.each([
+    ['#ffffff', 1, 0, 0], ['#000000', 0, 0, 0], ['#ff0000', 0.62796, 0.25768, 29.234], ['#00ff00', 0.86644, 0.29483, 142.495],
+    ['#0000ff', 0.45201, 0.31321, 264.052], ['#00ffff', 0.91, 0.4, 190], // beyond sRGB: clipped
+  ])('%s is oklch(%d %d %d)', (hex, lightness, chroma, hue) => expect(oklch(lightness, chroma, hue)).toBe(hex));
   it('has a fill for every name', () => {
     const fills = coloursOf('dark').fills;
     const [root, jit] = colourNames(['total', '[jit]']);

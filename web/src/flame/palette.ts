@@ -50,9 +50,28 @@ export interface Colours {
   background: string;
 }
 
+/** An OKLCH colour (CSS Color 4) as #rrggbb, clipped to sRGB: a canvas reads that at once, and `oklch()` anew for each frame. */
+export function oklch(lightness: number, chroma: number, hue: number): string {
+  const a = chroma * Math.cos((hue * Math.PI) / 180);
+  const b = chroma * Math.sin((hue * Math.PI) / 180);
+  const l = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3;
+  const m = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3;
+  const s = (lightness - 0.0894841775 * a - 1.291485548 * b) ** 3;
+  const linear = [
+    4.0767416621 * l - 3.3077115913 * m + 0.2309699292 * s,
+    -1.2684380046 * l + 2.6097574011 * m - 0.3413193965 * s,
+    -0.0041960863 * l - 0.7034186147 * m + 1.707614701 * s,
+  ];
+  const byte = (x: number) => {
+    const light = x <= 0.0031308 ? 12.92 * x : 1.055 * x ** (1 / 2.4) - 0.055;
+    return Math.round(255 * Math.min(1, Math.max(0, light))).toString(16).padStart(2, '0');
+  };
+  return `#${linear.map(byte).join('')}`;
+}
+
 export function coloursOf(theme: Theme): Colours {
   const dark = theme === 'dark';
-  const fill = (hue: number, chroma: number) => `oklch(${dark ? 0.72 : 0.82} ${chroma} ${hue})`;
+  const fill = (hue: number, chroma: number) => oklch(dark ? 0.72 : 0.82, chroma, hue);
   return {
     fills: [
       ...packageHues.map((hue) => fill(hue, dark ? 0.085 : 0.08)),

@@ -35,6 +35,11 @@ const arrows: Record<string, 'up' | 'down' | 'left' | 'right'> = {
 };
 const opposite = { up: 'down', down: 'up', left: 'left', right: 'right' } as const;
 
+function pixels(width: number, height: number) {
+  const ratio = window.devicePixelRatio || 1;
+  return { ratio, width: Math.round(width * ratio), height: Math.round(height * ratio) };
+}
+
 export class FlameView {
   private cursor = -1;
   private hovered = -1;
@@ -45,7 +50,7 @@ export class FlameView {
     private settings: Settings,
   ) {
     const { scroller } = elements;
-    this.observer = new ResizeObserver(this.paintSoon);
+    this.observer = new ResizeObserver(this.resized);
     this.observer.observe(scroller);
     scroller.addEventListener('scroll', this.paintSoon, { passive: true });
     this.begin();
@@ -96,6 +101,13 @@ export class FlameView {
     });
   };
 
+  /** The observer's first call tells a size that was painted already. */
+  private readonly resized = () => {
+    const { scroller, canvas } = this.elements;
+    const { width, height } = pixels(scroller.clientWidth, scroller.clientHeight);
+    if (canvas.width !== width || canvas.height !== height) this.paintSoon();
+  };
+
   /** Upside down, a graph lower than its box stands on the box's lower edge: by so many pixels. */
   private lift(): number {
     const { inverted, scene } = this.settings;
@@ -115,9 +127,7 @@ export class FlameView {
   paint() {
     const { canvas } = this.elements;
     const view = this.view();
-    const ratio = window.devicePixelRatio || 1;
-    const width = Math.round(view.width * ratio);
-    const height = Math.round(view.height * ratio);
+    const { ratio, width, height } = pixels(view.width, view.height);
     if (canvas.width !== width || canvas.height !== height) {
       canvas.width = width;
       canvas.height = height;
