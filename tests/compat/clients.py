@@ -1,0 +1,149 @@
+"""How a compatibility test gets its client: released packages at pinned versions.
+
+Each lies in a folder of its own below compat/ of the build folder and is fetched once, by the
+registry client of its language. What is absent (a toolchain, a registry) skips the test.
+"""
+import argparse
+import contextlib
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "harness"))
+import cresset
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+FETCH_S = 300
+
+
+def options(about):
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--bin", default="build/bin")
+    return parser.parse_args()
+
+
+@contextlib.contextmanager
+def server(options, *flags):
+    """A real server on an empty folder; it must stop with 0 unless the test has failed already."""
+    with tempfile.TemporaryDirectory() as folder:
+        running = cresset.Server(options.bin, folder, "--self-profile=false", *flags)
+        try:
+            yield running
+        except BaseException:
+            running.kill()
+            print(f"--- the end of the server's log ---\n{running.log()[-2000:]}", file=sys.stderr)
+            raise
+        if running.stop() != 0:
+            sys.exit("the server did not stop with 0")
+
+
+def skip(reason):
+    print(f"skipped: {reason}")
+    sys.exit(cresset.SKIPPED)
+
+
+def need(program, oldest, *version_command):
+    """The path of a program, whose version is at least `oldest`; else the test is skipped."""
+    path = os.environ.get(program.upper()) or shutil.which(program)
+    if path is None:
+        skip(f"no {program} on the PATH")
+    done = subprocess.run([path, *version_command], capture_output=True, text=True)
+    found = re.search(r"(\d+)\.(\d+)", done.stdout + done.stderr)
+    if not found or (int(found[1]), int(found[2])) < oldest:
+        skip(f"{program} of at least {oldest[0]}.{oldest[1]} is needed, {path} is {found and found[0]}")
+    return path
+
+
+class Folder:
+    """compat/NAME of the build folder; what is in it holds for one content of the files named."""
+
+    def __init__(self, options, name, *files):
+        self.path = os.path.join(os.path.dirname(os.path.abspath(options.bin)), "compat", name)
+        self.stamp = os.path.join(self.path, "fetched")
+        self.key = hashlib.sha256(b"\0".join(self._read(file) for file in files)).hexdigest()
+
+    @staticmethod
+    def _read(file):
+        with open(os.path.join(HERE, file), "rb") as data:
+            return data.read()
+
+    def is_ready(self):
+        return os.path.exists(self.stamp) and open(self.stamp).read() == self.key
+
+    def begin(self):
+        shutil.rmtree(self.path, ignore_errors=True)
+        os.makedirs(self.path)
+
+    def end(self):
+        with open(self.stamp, "w") as stamp:
+            stamp.write(self.key)
+
+    def run(self, what, command, **options):
+        """A step of fetching; one that fails skips the test: there is no registry and no cache."""
+        try:
+            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                  timeout=FETCH_S, **options)
+        except subprocess.TimeoutExpired:
+            skip(f"{what} took longer than {FETCH_S} s")
+        if done.returncode != 0:
+            skip(f"{what} failed, is there a package registry? {done.stdout[-2000:]}")
+
+
+def python(options, name):
+    """The interpreter of a virtual environment with what NAME/requirements.txt lists."""
+    folder = Folder(options, name, f"{name}/requirements.txt")
+    program = os.path.join(folder.path, "bin", "python")
+    if not folder.is_ready():
+        folder.begin()
+        folder.run("making a virtual environment", [sys.executable, "-m", "venv", folder.path])
+        folder.run("pip", [program, "-m", "pip", "install", "-q", "--only-binary=:all:", "-r",
+                           os.path.join(HERE, name, "requirements.txt")])
+        folder.end()
+    return program
+
+
+def node(options, name):
+    """(the program Node, a folder with the files of NAME and its packages)"""
+    program, npm = need("node", (20, 19), "--version"), need("npm", (9, 0), "--version")
+    lists = ["package.json", "package-lock.json"]
+    folder = Folder(options, name, *(f"{name}/{file}" for file in lists))
+    if not folder.is_ready():
+        folder.begin()
+        for file in lists:
+            shutil.copy(os.path.join(HERE, name, file), folder.path)
+        folder.run("npm ci", [npm, "ci", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund",
+                              "--loglevel=error"], cwd=folder.path)
+        folder.end()
+    for file in os.listdir(os.path.join(HERE, name)):
+        shutil.copy(os.path.join(HERE, name, file), folder.path)
+    return program, folder.path
+
+
+def go(options, name):
+    """The program that Go makes of the module NAME."""
+    compiler = need("go", (1, 25), "version")
+    folder = Folder(options, name, f"{name}/go.mod", f"{name}/go.sum")
+    source, program = os.path.join(HERE, name), os.path.join(folder.path, name)
+    if not folder.is_ready():
+        folder.begin()
+        folder.run("go mod download", [compiler, "mod", "download"], cwd=source)
+        folder.end()
+    # Go keeps what it has compiled: this is quick when nothing has changed.
+    subprocess.run([compiler, "build", "-mod=readonly", "-o", program, "."], cwd=source, check=True)
+    return program
+
+
+def maven(options, name):
+    """A folder with the jars of NAME/pom.xml."""
+    program = need("mvn", (3, 6), "--version")
+    folder = Folder(options, name, f"{name}/pom.xml")
+    if not folder.is_ready():
+        folder.begin()
+        folder.run("mvn", [program, "-q", "-B", "-f", os.path.join(HERE, name, "pom.xml"),
+                           "dependency:copy-dependencies", f"-DoutputDirectory={folder.path}"])
+        folder.end()
+    return folder.path

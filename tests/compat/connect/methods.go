@@ -1,0 +1,75 @@
+package main
+
+import "connectrpc.com/connect"
+
+const (
+	answers       = connect.Code(0)
+	unimplemented = connect.CodeUnimplemented // not offered: clients fall back
+	invalid       = connect.CodeInvalidArgument
+)
+
+// Every method and what is expected of it; a method that is not offered yet has unimplemented in
+// its lines. Push comes first: the queries look for what it stored.
+var methods = []method{
+	{"push.v1.PusherService/Push", answers, callPush},
+	{"push.v1.PusherService/Push without profiles", invalid, callPushNothing},
+	{"push.v1.PusherService/Push of garbage", invalid, callPushGarbage},
+
+	{"querier.v1.QuerierService/ProfileTypes", answers, callProfileTypes},
+	{"querier.v1.QuerierService/ProfileTypes of the health check", answers, callHealthCheck},
+	{"querier.v1.QuerierService/ProfileTypes of another tenant", answers, callOtherTenant},
+	{"querier.v1.QuerierService/LabelNames", answers, callLabelNames},
+	{"querier.v1.QuerierService/LabelValues", answers, callLabelValues},
+	{"querier.v1.QuerierService/LabelValues without a name", invalid, callLabelValuesWithoutName},
+	{"querier.v1.QuerierService/Series", answers, callSeries},
+	{"querier.v1.QuerierService/Series with a bad matcher", invalid, callSeriesBadMatcher},
+	{"querier.v1.QuerierService/SelectMergeStacktraces", answers, callStacktraces},
+	{"querier.v1.QuerierService/SelectMergeStacktraces of few nodes", answers, callStacktracesFewNodes},
+	{"querier.v1.QuerierService/SelectMergeStacktraces of a call site", answers, callStacktracesCallSite},
+	{"querier.v1.QuerierService/SelectMergeStacktraces as tree", answers, callStacktracesTree},
+	{"querier.v1.QuerierService/SelectMergeStacktraces as pprof", answers, callStacktracesPprof},
+	{"querier.v1.QuerierService/SelectMergeStacktraces as dot", unimplemented, callStacktracesDot},
+	{"querier.v1.QuerierService/SelectMergeStacktraces of spans", unimplemented, callStacktracesSpans},
+	{"querier.v1.QuerierService/SelectMergeStacktraces without data", answers, callStacktracesNothing},
+	{"querier.v1.QuerierService/SelectMergeStacktraces without a range", invalid, callStacktracesWithoutRange},
+	{"querier.v1.QuerierService/SelectMergeStacktraces of too many nodes", invalid, callStacktracesManyNodes},
+	{"querier.v1.QuerierService/SelectMergeStacktraces of a bad type", invalid, callStacktracesBadType},
+	{"querier.v1.QuerierService/SelectMergeSpanProfile", unimplemented, callSpanProfile},
+	{"querier.v1.QuerierService/SelectMergeProfile", answers, callMergeProfile},
+	{"querier.v1.QuerierService/SelectSeries", answers, callSelectSeries},
+	{"querier.v1.QuerierService/SelectSeries without a step", invalid, callSelectSeriesWithoutStep},
+	{"querier.v1.QuerierService/SelectHeatmap", unimplemented, callHeatmap},
+	{"querier.v1.QuerierService/Diff", unimplemented, callDiff},
+	{"querier.v1.QuerierService/GetProfileStats", answers, callProfileStats},
+	{"querier.v1.QuerierService/AnalyzeQuery", answers, callAnalyzeQuery},
+
+	{"settings.v1.SettingsService/Set", unimplemented, callSettingsSet},
+	{"settings.v1.SettingsService/Get", unimplemented, callSettingsGet},
+	{"settings.v1.SettingsService/Delete", unimplemented, callSettingsDelete},
+
+	{"settings.v1.RecordingRulesService/UpsertRecordingRule", unimplemented, callRuleUpsert},
+	{"settings.v1.RecordingRulesService/GetRecordingRule", unimplemented, callRuleGet},
+	{"settings.v1.RecordingRulesService/ListRecordingRules", unimplemented, callRuleList},
+	{"settings.v1.RecordingRulesService/DeleteRecordingRule", unimplemented, callRuleDelete},
+
+	{"adhocprofiles.v1.AdHocProfileService/Upload", unimplemented, callAdhocUpload},
+	{"adhocprofiles.v1.AdHocProfileService/List", unimplemented, callAdhocList},
+	{"adhocprofiles.v1.AdHocProfileService/Get", unimplemented, callAdhocGet},
+	{"adhocprofiles.v1.AdHocProfileService/Diff", unimplemented, callAdhocDiff},
+
+	// Without the credentials of a GitHub application.
+	{"vcs.v1.VCSService/GithubApp", unimplemented, callGithubApp},
+	{"vcs.v1.VCSService/GithubLogin", unimplemented, callGithubLogin},
+	{"vcs.v1.VCSService/GithubRefresh", unimplemented, callGithubRefresh},
+	{"vcs.v1.VCSService/GetFile", unimplemented, callGetFile},
+	{"vcs.v1.VCSService/GetCommit", unimplemented, callGetCommit},
+	{"vcs.v1.VCSService/GetCommits", unimplemented, callGetCommits},
+
+	{"capabilities.v1.FeatureFlagsService/GetFeatureFlags", unimplemented, callFeatureFlags},
+	{"version.v1.Version/Version", unimplemented, callVersion},
+
+	{"debuginfo.v1alpha1.DebuginfoService/ShouldInitiateUpload", unimplemented, callShouldUpload},
+	{"debuginfo.v1alpha1.DebuginfoService/UploadFinished", unimplemented, callUploadFinished},
+	{"debuginfo.v1alpha1.DebuginfoService/ListDebuginfo", unimplemented, callListDebuginfo},
+	{"debuginfo.v1alpha1.DebuginfoService/DeleteDebuginfo", unimplemented, callDeleteDebuginfo},
+}
