@@ -12,12 +12,18 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "harness"))
 import cresset
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FETCH_S = 300
+RUN_S = 60
+
+
+class Wrong(Exception):
+    """What a client stored is not what the server answers."""
 
 
 def options(about):
@@ -31,6 +37,7 @@ def server(options, *flags):
     """A real server on an empty folder; it must stop with 0 unless the test has failed already."""
     with tempfile.TemporaryDirectory() as folder:
         running = cresset.Server(options.bin, folder, "--self-profile=false", *flags)
+        running.url = f"http://{running.address}"
         try:
             yield running
         except BaseException:
@@ -39,6 +46,28 @@ def server(options, *flags):
             raise
         if running.stop() != 0:
             sys.exit("the server did not stop with 0")
+
+
+def run(command, quiet=True, until=None, **options):
+    """What a client's program writes. One that does not end with 0, or is not quiet, has failed.
+
+    Its input ends once until(what it has written) is true, or after RUN_S.
+    """
+    with tempfile.TemporaryFile() as out:
+        def text():
+            return os.pread(out.fileno(), 1 << 20, 0).decode()
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=out, stderr=subprocess.STDOUT, **options)
+        try:
+            end = time.monotonic() + RUN_S
+            while until and process.poll() is None and time.monotonic() < end and not until(text()):
+                time.sleep(0.1)
+            process.stdin.close()
+            status = process.wait(RUN_S)
+        finally:
+            process.kill()
+        if status != 0 or (quiet and text()):
+            raise Wrong(f"{command[0]} ended with {status}: {text()[-4000:]}")
+        return text()
 
 
 def skip(reason):

@@ -13,7 +13,7 @@ def main():
     options = clients.options(__doc__)
     program = clients.go(options, "connect")
     with clients.server(options) as server:
-        done = subprocess.run([program, f"http://{server.address}"], timeout=120)
+        done = subprocess.run([program, server.url], timeout=120)
     sys.exit(done.returncode)
 
 

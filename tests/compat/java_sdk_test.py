@@ -1,0 +1,69 @@
+#!/usr/bin/env python3
+"""The Java agent (io.pyroscope:agent): JFR with labels, multipart, to /ingest."""
+import os
+
+import clients
+from queries import Checks, Queries
+
+CPU = "process_cpu:cpu:nanoseconds:cpu:nanoseconds"
+SPAN = "00f067aa0ba902b7"
+# False until /ingest takes JFR: then this line changes.
+JFR_IS_SERVED = False
+
+
+def environment(server):
+    return {**os.environ, "PYROSCOPE_SERVER_ADDRESS": server.url, "PYROSCOPE_TENANT_ID": "java",
+            "PYROSCOPE_APPLICATION_NAME": "shop.java", "PYROSCOPE_LABELS": "region=east,host.name=node-1",
+            "PYROSCOPE_UPLOAD_INTERVAL": "1s", "PYROSCOPE_FORMAT": "jfr", "PYROSCOPE_PROFILER_EVENT": "itimer",
+            "PYROSCOPE_PROFILER_ALLOC": "128k", "PYROSCOPE_PROFILER_LOCK": "1ms", "PYROSCOPE_LOG_LEVEL": "warn"}
+
+
+def check(queries):
+    checks = Checks(queries)
+    checks.labels(service_name="shop.java", region="east", pyroscope_spy="javaspy")
+    checks.labels(**{"host.name": "node-1", "otel.scope.name": "com.grafana.pyroscope/java"})
+    checks.function(CPU, r"Shop\.findPrimes", 1e9)
+    checks.function(CPU, r"Shop\.handleCheckout", 5e8, '{controller="checkout"}', absent=[r"Shop\.handleSearch"])
+    checks.function(CPU, r"Shop\.handleSearch", 5e8, '{controller="search"}', absent=[r"Shop\.handleCheckout"])
+    checks.function("memory:alloc_in_new_tlab_bytes:bytes:space:bytes", r"Shop\.main", 1)
+    checks.function("memory:alloc_outside_tlab_bytes:bytes:space:bytes", r"Shop\.allocateBuffers", 8 << 20)
+    checks.function("mutex:contentions:count:mutex:count", r"Shop\.holdLock", 5)
+    checks.function("mutex:delay:nanoseconds:mutex:count", r"Shop\.holdLock", 1e8)
+    checks.span(CPU, SPAN, r"Shop\.handleCheckout", 5e8, absent=[r"Shop\.handleSearch"])
+    checks.end()
+
+
+def is_sent(queries):
+    """Whether the last window has arrived."""
+    totals = queries.totals(CPU, '{controller="search"}')
+    return totals.get("Shop.handleSearch", 0) >= 1e9
+
+
+def check_refused(text, queries):
+    """The agent tells its user why nothing arrives."""
+    if "422" not in text or "format jfr is not supported" not in text:
+        raise clients.Wrong(f"JFR is expected to be refused with its reason, the agent says: {text[-2000:]!r}")
+    if queries.types():
+        raise clients.Wrong("JFR is stored: change JFR_IS_SERVED")
+    print("JFR is refused, as expected")
+
+
+def main():
+    options = clients.options(__doc__)
+    java, compiler = clients.need("java", (11, 0), "-version"), clients.need("javac", (11, 0), "-version")
+    folder = clients.maven(options, "java_sdk")
+    agent = os.path.join(folder, "agent-2.9.2.jar")
+    clients.run([compiler, "-cp", agent, "-d", folder, os.path.join(clients.HERE, "java_sdk", "Shop.java")])
+    with clients.server(options, "--multitenancy", "required") as server:
+        command = [java, f"-javaagent:{agent}", "-cp", folder + ":" + agent, "Shop", "4"]
+        queries = Queries(server, "java")
+        if JFR_IS_SERVED:
+            clients.run(command, until=lambda text: is_sent(queries), env=environment(server))
+            check(queries)
+        else:
+            text = clients.run(command, quiet=False, until=lambda text: "422" in text, env=environment(server))
+            check_refused(text, queries)
+
+
+if __name__ == "__main__":
+    main()
