@@ -135,6 +135,21 @@ def python(options, name):
     return program
 
 
+def stubs(options, program, name):
+    """A folder with what grpcio-tools of the environment of `program` makes of our .proto files and of
+    those in NAME."""
+    ours, theirs = (os.path.join(HERE, folder) for folder in ("../../proto", name))
+    sources = [os.path.join(folder, file) for folder in (ours, theirs) for file in sorted(os.listdir(folder))
+               if file.endswith(".proto")]
+    folder = Folder(options, name + "_stubs", *sources)
+    if not folder.is_ready():
+        folder.begin()
+        command = [program, "-m", "grpc_tools.protoc", f"-I{ours}", f"-I{theirs}"]
+        subprocess.run([*command, f"--python_out={folder.path}", f"--grpc_python_out={folder.path}", *sources], check=True)
+        folder.end()
+    return folder.path
+
+
 def node(options, name):
     """(the program Node, a folder with the files of NAME and its packages)"""
     program, npm = need("node", (20, 19), "--version"), need("npm", (9, 0), "--version")
