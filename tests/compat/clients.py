@@ -122,15 +122,16 @@ class Folder:
             skip(f"{what} failed, is there a package registry? {done.stdout[-2000:]}")
 
 
-def python(options, name):
-    """The interpreter of a virtual environment with what NAME/requirements.txt lists."""
-    folder = Folder(options, name, f"{name}/requirements.txt")
+def python(options, name, requirements=None):
+    """The interpreter of a virtual environment with what a file lists: NAME/requirements.txt."""
+    requirements = requirements or f"{name}/requirements.txt"
+    folder = Folder(options, name, requirements)
     program = os.path.join(folder.path, "bin", "python")
     if not folder.is_ready():
         folder.begin()
         folder.run("making a virtual environment", [sys.executable, "-m", "venv", folder.path])
         folder.run("pip", [program, "-m", "pip", "install", "-q", "--only-binary=:all:", "-r",
-                           os.path.join(HERE, name, "requirements.txt")])
+                           os.path.join(HERE, requirements)])
         folder.end()
     return program
 
