@@ -103,7 +103,9 @@ name_hash(Translation *translation, uint32_t function)
     uint64_t *cached = &translation->name_hashes[function];
     if (*cached == 0) {
         const ProfileFunction *entry = &translation->profile->functions[function];
-        *cached = hash_string(translation, entry->name, translation->table->seed) | 1;
+        uint64_t hash = hash_string(translation, entry->name, translation->table->seed);
+        hash = hash_string(translation, entry->filename, hash ^ (uint64_t)entry->start_line);
+        *cached = hash_string(translation, entry->system_name, hash) | 1;
     }
     return *cached;
 }

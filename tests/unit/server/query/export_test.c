@@ -7,6 +7,7 @@
 
 #include "lib/base/error.h"
 #include "lib/pprof/decode.h"
+#include "lib/pprof/encode.h"
 #include "lib/pprof/gzip.h"
 #include "server/query/query.h"
 #include "tests/unit/server/query/query_fixture.h"
@@ -125,6 +126,50 @@ test_pprof(void **state)
     assert_true(g_error_matches(error, CRESSET_ERROR, CRESSET_ERROR_INVALID_ARGUMENT));
 }
 
+/* Pushes one sample of value 1 at one address, whose function is said to be in `file`. */
+static void
+push_function_in(const Fixture *fixture, const char *file, int64_t seconds)
+{
+    g_autoptr(PprofBuilder) builder = pprof_builder_new();
+    pprof_builder_sample_type(builder, "cpu", "nanoseconds");
+    pprof_builder_period(builder, "cpu", "nanoseconds", 100);
+    pprof_builder_time(builder, BASE_NS + seconds * SECOND_NS, SECOND_NS);
+    const PprofMapping mapping = {.start = 0x1000,
+                                  .limit = 0x9000,
+                                  .filename = pprof_builder_text(builder, "program"),
+                                  .has_functions = true};
+    uint32_t name = pprof_builder_text(builder, "assign");
+    const PprofFunction function = {name, name, pprof_builder_text(builder, file), 0};
+    const PprofLine line = {pprof_builder_function(builder, &function), 277};
+    const PprofLocation location = {pprof_builder_mapping(builder, &mapping), 0x2000, &line, 1,
+                                    false};
+    uint32_t id = pprof_builder_location(builder, &location);
+    const int64_t value = 1;
+    const PprofSample sample = {&id, 1, &value, NULL, 0};
+    pprof_builder_sample(builder, &sample);
+    g_autoptr(GByteArray) bytes = pprof_builder_finish(builder);
+    const Label labels[] = {{"__name__", "process_cpu"}, {"service_name", "shop"}};
+    fixture_push_bytes(fixture, labels, G_N_ELEMENTS(labels), bytes->data, bytes->len);
+}
+
+/* Go names the file that it saw first, so that profiles of one program differ in it. */
+static void
+test_one_address_with_two_files_keeps_both(void **state)
+{
+    Fixture *fixture = *state;
+    push_function_in(fixture, "faststr.go", 10);
+    push_function_in(fixture, "table.go", 20);
+    push_function_in(fixture, "table.go", 30);
+    Query query = fixture_query(fixture);
+    Decoded result = decode(query_pprof(&query, NULL));
+    g_autoptr(GHashTable) stacks = stacks_of(&result.profile, 0);
+    assert_int_equal(g_hash_table_size(stacks), 2);
+    const int64_t *of_table = g_hash_table_lookup(stacks, "assign(table.go:277);");
+    assert_non_null(of_table);
+    assert_int_equal(*of_table, 2);
+    decoded_clear(&result);
+}
+
 /* A real profile of a Go program comes back as it was, sample type by sample type. */
 static void
 test_real_go_profiles(void **state)
@@ -205,6 +250,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_pprof, fixture_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_one_address_with_two_files_keeps_both, fixture_set_up,
+                                        fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_real_go_profiles, fixture_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_several_sources, fixture_set_up, fixture_tear_down),
     };
