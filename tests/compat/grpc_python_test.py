@@ -7,7 +7,7 @@ import sys
 import clients
 
 # False until the server speaks gRPC: then this line changes.
-GRPC_IS_SERVED = False
+GRPC_IS_SERVED = True
 NOT_SERVED = 3  # as grpc_python/main.py
 
 

@@ -44,12 +44,12 @@ var protocols = []protocol{
 	{"connect-proto", true, false, nil},
 	{"connect-proto-gzip", true, false, []connect.ClientOption{connect.WithSendGzip()}},
 	{"connect-json", true, false, []connect.ClientOption{connect.WithProtoJSON()}},
-	{"connect-proto-h2c", false, true, nil},
-	{"connect-json-h2c", false, true, []connect.ClientOption{connect.WithProtoJSON()}},
-	{"grpc", false, true, []connect.ClientOption{connect.WithGRPC()}},
-	{"grpc-gzip", false, true, []connect.ClientOption{connect.WithGRPC(), connect.WithSendGzip()}},
-	{"grpc-web", false, false, []connect.ClientOption{connect.WithGRPCWeb()}},
-	{"grpc-web-h2c", false, true, []connect.ClientOption{connect.WithGRPCWeb()}},
+	{"connect-proto-h2c", true, true, nil},
+	{"connect-json-h2c", true, true, []connect.ClientOption{connect.WithProtoJSON()}},
+	{"grpc", true, true, []connect.ClientOption{connect.WithGRPC()}},
+	{"grpc-gzip", true, true, []connect.ClientOption{connect.WithGRPC(), connect.WithSendGzip()}},
+	{"grpc-web", true, false, []connect.ClientOption{connect.WithGRPCWeb()}},
+	{"grpc-web-h2c", true, true, []connect.ClientOption{connect.WithGRPCWeb()}},
 }
 
 // A method and how it is to end: 0, it answers and the answer is right, or the code of its error.
