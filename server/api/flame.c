@@ -6,8 +6,18 @@
 
 #define NO_INDEX UINT32_MAX
 
-/* Fields of querier.v1.FlameGraph and Level. */
-enum { FIELD_NAMES = 1, FIELD_LEVELS = 2, FIELD_TOTAL = 3, FIELD_MAX_SELF = 4, FIELD_VALUES = 1 };
+/* Fields of querier.v1.FlameGraph, FlameGraphDiff and Level. */
+enum {
+    FIELD_NAMES = 1,
+    FIELD_LEVELS = 2,
+    FIELD_TOTAL = 3,
+    FIELD_MAX_SELF = 4,
+    FIELD_LEFT_TICKS = 5,
+    FIELD_RIGHT_TICKS = 6,
+    FIELD_VALUES = 1,
+};
+
+enum { NODE_VALUES_MAX = 7 };
 
 static const char root_name[] = "total";
 
@@ -29,21 +39,34 @@ layout_levels(FlameLayout *layout)
         layout->order[next[tree->depth[i]]++] = i;
 }
 
-/* Places every node; pre-order visits the children of a node from left to right. */
+/* Places every node by the values of one side; pre-order visits the children of a node from left to
+ * right. */
+static int64_t *
+place(const Tree *tree, const int64_t *self, const int64_t *total, int64_t *self_max)
+{
+    int64_t *x = g_new0(int64_t, tree->n_nodes);
+    g_autofree int64_t *next = g_new0(int64_t, tree->n_nodes);
+    for (uint32_t i = 1; i < tree->n_nodes; i++) {
+        uint32_t parent = tree->parent[i];
+        x[i] = next[parent];
+        next[parent] += total[i];
+        next[i] = x[i] + self[i];
+        *self_max = MAX(*self_max, self[i]);
+    }
+    return x;
+}
+
 static void
 layout_positions(FlameLayout *layout)
 {
     const Tree *tree = layout->tree;
-    layout->x = g_new0(int64_t, tree->n_nodes);
-    g_autofree int64_t *next = g_new0(int64_t, tree->n_nodes);
-    for (uint32_t i = 1; i < tree->n_nodes; i++) {
-        uint32_t parent = tree->parent[i];
-        layout->x[i] = next[parent];
-        next[parent] += tree->total[i];
-        next[i] = layout->x[i] + tree->self[i];
-        layout->self_max = MAX(layout->self_max, tree->self[i]);
-    }
+    const TreeDiff *diff = layout->diff;
+    layout->x = place(tree, tree->self, tree->total, &layout->self_max);
     layout->total = tree->n_nodes > 0 ? tree->total[0] : 0;
+    if (diff == NULL)
+        return;
+    layout->right_x = place(tree, diff->right_self, diff->right_total, &layout->self_max);
+    layout->total += diff->right_total[0];
 }
 
 /* Numbers the names in use, the root's first. */
@@ -87,13 +110,31 @@ empty_tree(void)
     return &tree;
 }
 
-void
-flame_layout_init(FlameLayout *layout, const Tree *tree)
+static void
+lay_out(FlameLayout *layout, const Tree *tree, const TreeDiff *diff)
 {
-    *layout = (FlameLayout){.tree = tree != NULL && tree->n_nodes > 0 ? tree : empty_tree()};
+    *layout = (FlameLayout){.tree = tree, .diff = diff};
     layout_levels(layout);
     layout_positions(layout);
     layout_names(layout);
+}
+
+void
+flame_layout_init(FlameLayout *layout, const Tree *tree)
+{
+    lay_out(layout, tree != NULL && tree->n_nodes > 0 ? tree : empty_tree(), NULL);
+}
+
+void
+flame_layout_init_diff(FlameLayout *layout, const TreeDiff *diff)
+{
+    static int64_t zero[1];
+    static TreeDiff empty = {.right_self = zero, .right_total = zero};
+    if (diff == NULL) {
+        lay_out(layout, empty_tree(), &empty);
+        return;
+    }
+    lay_out(layout, diff->tree, diff);
 }
 
 void
@@ -102,6 +143,7 @@ flame_layout_clear(FlameLayout *layout)
     g_free(layout->level_start);
     g_free(layout->order);
     g_free(layout->x);
+    g_free(layout->right_x);
     g_free(layout->name_index);
     g_free(layout->name_ids);
     *layout = (FlameLayout){0};
@@ -119,26 +161,42 @@ flame_layout_name(const FlameLayout *layout, uint32_t index, uint32_t *ret_lengt
     return layout->tree->name_bytes + offset[0];
 }
 
-/* The four integers of a node; *end is where the one before it on the level ended. */
-static void
-node_values(const FlameLayout *layout, uint32_t node, int64_t *end, int64_t ret_values[4])
+/* Where the node before ended, on the left and on the right. */
+typedef struct {
+    int64_t left, right;
+} LevelEnd;
+
+/* The integers of a node; returns how many there are. */
+static unsigned
+node_values(const FlameLayout *layout, uint32_t node, LevelEnd *end,
+            int64_t ret_values[NODE_VALUES_MAX])
 {
     const Tree *tree = layout->tree;
-    ret_values[0] = layout->x[node] - *end;
-    ret_values[1] = tree->total[node];
-    ret_values[2] = node == 0 ? 0 : tree->self[node];
-    ret_values[3] = layout->name_index[node];
-    *end = layout->x[node] + tree->total[node];
+    const TreeDiff *diff = layout->diff;
+    unsigned n = 0;
+    ret_values[n++] = layout->x[node] - end->left;
+    ret_values[n++] = tree->total[node];
+    ret_values[n++] = node == 0 ? 0 : tree->self[node];
+    end->left = layout->x[node] + tree->total[node];
+    if (diff != NULL) {
+        ret_values[n++] = layout->right_x[node] - end->right;
+        ret_values[n++] = diff->right_total[node];
+        ret_values[n++] = node == 0 ? 0 : diff->right_self[node];
+        end->right = layout->right_x[node] + diff->right_total[node];
+    }
+    ret_values[n++] = layout->name_index[node];
+    return n;
 }
 
 static void
 write_level(const FlameLayout *layout, uint32_t level, bool quoted, JsonWriter *json)
 {
-    int64_t end = 0, values[4];
+    LevelEnd end = {0};
+    int64_t values[NODE_VALUES_MAX];
     jsonw_array_begin(json);
     for (uint32_t i = layout->level_start[level]; i < layout->level_start[level + 1]; i++) {
-        node_values(layout, layout->order[i], &end, values);
-        for (size_t k = 0; k < G_N_ELEMENTS(values); k++) {
+        unsigned n = node_values(layout, layout->order[i], &end, values);
+        for (unsigned k = 0; k < n; k++) {
             if (quoted)
                 jsonw_int_string(json, values[k]);
             else
@@ -159,6 +217,13 @@ write_count(JsonWriter *json, FlameJson form, const char *key, int64_t value)
         jsonw_int_string(json, value);
     else
         jsonw_int(json, value);
+}
+
+size_t
+flame_json_size(const FlameLayout *layout)
+{
+    const size_t bytes_per_node = layout->diff != NULL ? 49 : 28;
+    return 4096 + bytes_per_node * layout->tree->n_nodes;
 }
 
 void
@@ -187,17 +252,22 @@ flame_write_json(const FlameLayout *layout, FlameJson form, JsonWriter *json)
     jsonw_array_end(json);
     write_count(json, form, form == FLAME_PROTOJSON ? "total" : "numTicks", layout->total);
     write_count(json, form, "maxSelf", layout->self_max);
+    if (form == FLAME_PROTOJSON && layout->diff != NULL) {
+        write_count(json, form, "leftTicks", layout->tree->total[0]);
+        write_count(json, form, "rightTicks", layout->diff->right_total[0]);
+    }
     jsonw_object_end(json);
 }
 
 static void
 put_level(const FlameLayout *layout, uint32_t level, WireBuffer *scratch, WireBuffer *out)
 {
-    int64_t end = 0, values[4];
+    LevelEnd end = {0};
+    int64_t values[NODE_VALUES_MAX];
     scratch->size = 0;
     for (uint32_t i = layout->level_start[level]; i < layout->level_start[level + 1]; i++) {
-        node_values(layout, layout->order[i], &end, values);
-        for (size_t k = 0; k < G_N_ELEMENTS(values); k++)
+        unsigned n = node_values(layout, layout->order[i], &end, values);
+        for (unsigned k = 0; k < n; k++)
             wire_put_varint(scratch, (uint64_t)values[k]);
     }
     size_t inner = 1 + wire_varint_size(scratch->size) + scratch->size;
@@ -224,6 +294,10 @@ flame_encode_proto(const FlameLayout *layout, uint32_t field)
     g_free(scratch.data);
     wire_put_uint(&out, FIELD_TOTAL, (uint64_t)layout->total);
     wire_put_uint(&out, FIELD_MAX_SELF, (uint64_t)layout->self_max);
+    if (layout->diff != NULL) {
+        wire_put_uint(&out, FIELD_LEFT_TICKS, (uint64_t)layout->tree->total[0]);
+        wire_put_uint(&out, FIELD_RIGHT_TICKS, (uint64_t)layout->diff->right_total[0]);
+    }
     size_t body = out.size - head_max;
     uint8_t head[2 * WIRE_VARINT_MAX];
     uint8_t *head_end = wire_store_varint(head, WIRE_TAG(field, WIRE_BYTES));

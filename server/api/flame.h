@@ -2,28 +2,35 @@
  *
  * A node takes four integers on its level: x as the distance from the end of the node before it on
  * the same level, total, self and name. Level 0 is the virtual root, called "total". The first
- * child of a node starts at the node's x plus its self value, the others follow back to back. */
+ * child of a node starts at the node's x plus its self value, the others follow back to back. In a
+ * flame graph of two sides it takes seven: x, total and self of the left, then of the right, and
+ * the name. */
 #pragma once
 #include <glib.h>
 #include <stdint.h>
 
 #include "lib/base/jsonw.h"
+#include "server/query/diff.h"
 #include "server/query/tree.h"
 
 /* The levels of a tree, laid out once for whichever encoding follows. */
 typedef struct {
-    const Tree *tree;
+    const Tree *tree;     /* of two sides: the left */
+    const TreeDiff *diff; /* NULL: one side */
     uint32_t n_levels, n_names;
-    uint32_t *level_start; /* n_levels + 1, into order */
-    uint32_t *order;       /* nodes by level, left to right */
-    int64_t *x;            /* per node: absolute start */
-    uint32_t *name_index;  /* per node: index among the names that are written */
-    uint32_t *name_ids;    /* n_names: the tree's name behind an index; [0] is the root's */
-    int64_t total, self_max;
+    uint32_t *level_start;   /* n_levels + 1, into order */
+    uint32_t *order;         /* nodes by level, left to right */
+    int64_t *x;              /* per node: absolute start */
+    int64_t *right_x;        /* the same of the right side, or NULL */
+    uint32_t *name_index;    /* per node: index among the names that are written */
+    uint32_t *name_ids;      /* n_names: the tree's name behind an index; [0] is the root's */
+    int64_t total, self_max; /* of both sides: their sum, the largest of either */
 } FlameLayout;
 
 /* Borrows `tree`, or stands for the empty flame graph when it is NULL. */
 void flame_layout_init(FlameLayout *layout, const Tree *tree);
+/* Borrows `diff`, or stands for the empty one when it is NULL. */
+void flame_layout_init_diff(FlameLayout *layout, const TreeDiff *diff);
 void flame_layout_clear(FlameLayout *layout);
 
 /* The text of name `index`; not NUL-terminated. */
@@ -34,9 +41,12 @@ typedef enum {
     FLAME_FLAMEBEARER, /* {"names":…,"levels":[[0,…]],"numTicks":6,"maxSelf":3} */
 } FlameJson;
 
+/* About the size of that, to begin a buffer with. */
+size_t flame_json_size(const FlameLayout *layout);
 void flame_write_json(const FlameLayout *layout, FlameJson form, JsonWriter *json);
 
-/* The querier.v1.FlameGraph message as field `field` of the message around it. */
+/* The querier.v1.FlameGraph message (of two sides FlameGraphDiff) as field `field` of the message
+ * around it. */
 GBytes *flame_encode_proto(const FlameLayout *layout, uint32_t field);
 
 /* The tree format of Pyroscope: pre-order, the last child first; per node name, self value and

@@ -1,4 +1,5 @@
 /* Every path of the server in one table. */
+#include "server/api/diff.h"
 #include "server/api/flamegraph.h"
 #include "server/api/legacy_ingest.h"
 #include "server/api/metadata.h"
@@ -6,6 +7,7 @@
 #include "server/api/push.h"
 #include "server/api/render.h"
 #include "server/api/select.h"
+#include "server/api/select_series.h"
 #include "server/api/web.h"
 
 #define RPC_READ(path, method)                                                                     \
@@ -36,6 +38,7 @@ static const HttpRoute routes[] = {
     RPC_READ(QUERIER "SelectSeries", rpc_select_series),
     RPC_READ(QUERIER "SelectMergeStacktraces", rpc_select_merge_stacktraces),
     RPC_READ(QUERIER "SelectMergeProfile", rpc_select_merge_profile),
+    RPC_READ(QUERIER "Diff", rpc_diff),
     RPC_READ(QUERIER "GetProfileStats", rpc_profile_stats),
     RPC_READ(QUERIER "AnalyzeQuery", rpc_analyze_query),
     GET("/pyroscope/render", HTTP_READ, render_handle),

@@ -1,5 +1,5 @@
-/* querier.v1: SelectSeries, SelectMergeStacktraces, SelectMergeProfile. */
+/* querier.v1: SelectMergeStacktraces, SelectMergeProfile. */
 #pragma once
 #include "server/api/connect.h"
 
-extern const RpcMethod rpc_select_series, rpc_select_merge_stacktraces, rpc_select_merge_profile;
+extern const RpcMethod rpc_select_merge_stacktraces, rpc_select_merge_profile;

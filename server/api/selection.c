@@ -1,5 +1,6 @@
 #include "server/api/selection.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/error.h"
@@ -7,6 +8,8 @@
 #define PROFILE_TYPE_PARTS 5
 /* How much of a wrong text its error repeats. */
 #define QUOTE_BYTES_MAX 200
+
+enum { PROFILE_IDS_MAX = 65536, PROFILE_ID_BYTES = 16 };
 
 /* Checks the number of parts and cuts off ":delta". */
 static char *
@@ -45,6 +48,64 @@ parse_selectors(const SelectionInput *input, GError **error)
     return matcher_set_parse_all((const char *const *)all->pdata, error);
 }
 
+/* Reads 32 hexadecimal digits, with or without the dashes of a UUID. */
+static bool
+parse_profile_id(const char *text, uint8_t *id)
+{
+    size_t n_digits = 0, length = strlen(text);
+    if (length == 36 ? !g_uuid_string_is_valid(text) : length != 32)
+        return false;
+    for (; *text != '\0'; text++) {
+        int digit = g_ascii_xdigit_value(*text);
+        if (*text == '-' && length == 36)
+            continue;
+        if (digit < 0)
+            return false;
+        id[n_digits / 2] = (uint8_t)(id[n_digits / 2] << 4 | digit);
+        n_digits++;
+    }
+    return n_digits == 32;
+}
+
+static int
+compare_ids(const void *a, const void *b)
+{
+    return memcmp(a, b, PROFILE_ID_BYTES);
+}
+
+static bool
+parse_profile_ids(Selection *selection, const SelectionInput *input, GError **error)
+{
+    size_t n = input->n_profile_ids;
+    if (n > PROFILE_IDS_MAX)
+        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                         "profile_id_selector has %zu ids, at most %d are allowed", n,
+                         PROFILE_IDS_MAX);
+    if (n == 0)
+        return true;
+    selection->profile_ids = g_malloc0(n * PROFILE_ID_BYTES);
+    for (size_t i = 0; i < n; i++) {
+        const char *text = input->profile_ids[i];
+        if (parse_profile_id(text, selection->profile_ids + i * PROFILE_ID_BYTES))
+            continue;
+        g_autofree char *quoted = g_utf8_make_valid(text, (gssize)strnlen(text, QUOTE_BYTES_MAX));
+        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                         "profile_id_selector: '%s' is not a UUID", quoted);
+    }
+    qsort(selection->profile_ids, n, PROFILE_ID_BYTES, compare_ids);
+    return true;
+}
+
+/* Refuses what this server cannot select by, rather than ignoring it. */
+static bool
+refuse_selectors(const SelectionInput *input, GError **error)
+{
+    if (input->n_trace_ids == 0 && input->n_span_ids == 0)
+        return true;
+    return error_set(error, CRESSET_ERROR_UNIMPLEMENTED, "%s is not supported",
+                     input->n_trace_ids > 0 ? "trace_id_selector" : "span_selector");
+}
+
 TimeRangeResult
 selection_init(Selection *selection, const Api *api, const char *tenant,
                const SelectionInput *input, GError **error)
@@ -56,7 +117,8 @@ selection_init(Selection *selection, const Api *api, const char *tenant,
             return TIME_RANGE_BAD;
     }
     selection->matchers = parse_selectors(input, error);
-    if (selection->matchers == NULL)
+    if (selection->matchers == NULL || !parse_profile_ids(selection, input, error) ||
+        !refuse_selectors(input, error))
         return TIME_RANGE_BAD;
     TenantLimits limits;
     tenant_overrides_get(api->overrides, tenant, &limits);
@@ -71,6 +133,8 @@ selection_init(Selection *selection, const Api *api, const char *tenant,
         .end_ns = range.end_ns,
         .matchers = selection->matchers,
         .profile_type = selection->profile_type,
+        .profile_ids = selection->profile_ids,
+        .n_profile_ids = input->n_profile_ids,
         .call_site = selection->call_site,
         .ret_partial = &selection->partial,
     };
@@ -83,6 +147,7 @@ selection_clear(Selection *selection)
     g_free(selection->profile_type);
     matcher_set_free(selection->matchers);
     g_strfreev(selection->call_site);
+    g_free(selection->profile_ids);
     *selection = (Selection){0};
 }
 
@@ -118,4 +183,26 @@ selection_tree(const Query *query, int64_t max_nodes, bool *ret_truncated, GErro
     if (ret_truncated != NULL)
         *ret_truncated = !fits;
     return fits ? g_steal_pointer(&whole) : tree_truncate(whole, max_nodes);
+}
+
+TreeDiff *
+selection_diff(const Query *left, const Query *right, int64_t max_nodes, bool *ret_truncated,
+               GError **error)
+{
+    const Query *queries[] = {left, right};
+    Tree *trees[2] = {NULL, NULL};
+    bool is_ok = true;
+    for (size_t i = 0; i < 2 && is_ok; i++) {
+        if (queries[i] != NULL)
+            is_ok = (trees[i] = query_tree(queries[i], error)) != NULL;
+    }
+    g_autoptr(TreeDiff) whole = is_ok ? tree_diff_new(trees[0], trees[1]) : NULL;
+    tree_free(trees[0]);
+    tree_free(trees[1]);
+    if (whole == NULL)
+        return NULL;
+    bool fits = (int64_t)whole->tree->n_nodes - 1 <= max_nodes;
+    if (ret_truncated != NULL)
+        *ret_truncated = !fits;
+    return fits ? g_steal_pointer(&whole) : tree_diff_truncate(whole, max_nodes);
 }

@@ -2,6 +2,7 @@
 #pragma once
 #include "server/api/api.h"
 #include "server/api/time_range.h"
+#include "server/query/diff.h"
 #include "server/query/query.h"
 
 typedef struct {
@@ -10,7 +11,9 @@ typedef struct {
     const char *const *selectors; /* further ones, or NULL; `n_selectors` of them */
     size_t n_selectors;
     int64_t start_ms, end_ms;
-    GStrv call_site; /* taken; root first, or NULL */
+    GStrv call_site;                /* taken; root first, or NULL */
+    const char *const *profile_ids; /* UUIDs of stored profiles; none selects all */
+    size_t n_profile_ids, n_trace_ids, n_span_ids;
 } SelectionInput;
 
 typedef struct {
@@ -18,6 +21,7 @@ typedef struct {
     char *profile_type;
     MatcherSet *matchers;
     GStrv call_site;
+    uint8_t *profile_ids;
     bool partial;
 } Selection;
 
@@ -37,5 +41,9 @@ bool selection_max_nodes(const Api *api, const char *tenant, bool given, int64_t
 /* The merged stacks with at most about `max_nodes` nodes; *ret_truncated (may be NULL) says whether
  * some were folded into "other". */
 Tree *selection_tree(const Query *query, int64_t max_nodes, bool *ret_truncated, GError **error);
+
+/* The merged stacks of two queries side by side; a query that is NULL has no data. */
+TreeDiff *selection_diff(const Query *left, const Query *right, int64_t max_nodes,
+                         bool *ret_truncated, GError **error);
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Selection, selection_clear)

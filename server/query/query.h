@@ -17,7 +17,7 @@ typedef struct {
     int64_t start_ns, end_ns;   /* both inclusive */
     const MatcherSet *matchers; /* NULL matches everything */
     const char *profile_type; /* five-part id (a sixth part "delta" is ignored), or NULL for all */
-    const uint8_t *profile_ids; /* 16 bytes each: only these stored profiles; NULL for all */
+    const uint8_t *profile_ids; /* 16 bytes each, sorted: only these stored profiles; NULL is all */
     size_t n_profile_ids;
     GStrv call_site;   /* root first, NULL for no filter (StackTraceSelector) */
     bool *ret_partial; /* set when a block had to be left out; may be NULL */

@@ -1,5 +1,6 @@
 #include "server/query/select.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/error.h"
@@ -56,16 +57,17 @@ match_series(const Job *job, const StoreDataset *dataset)
     return matches;
 }
 
+static int
+compare_ids(const void *a, const void *b)
+{
+    return memcmp(a, b, 16);
+}
+
 static bool
 has_id(const Query *query, const uint8_t *id)
 {
-    if (query->profile_ids == NULL)
-        return true;
-    for (size_t i = 0; i < query->n_profile_ids; i++) {
-        if (memcmp(query->profile_ids + 16 * i, id, 16) == 0)
-            return true;
-    }
-    return false;
+    return query->profile_ids == NULL ||
+           bsearch(id, query->profile_ids, query->n_profile_ids, 16, compare_ids) != NULL;
 }
 
 static bool

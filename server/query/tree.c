@@ -231,7 +231,7 @@ sort_children(const TreeBuilder *builder, uint32_t **ret_start)
     return children;
 }
 
-static Tree *
+Tree *
 tree_new(uint32_t n_nodes)
 {
     Tree *tree = g_new0(Tree, 1);
@@ -318,19 +318,17 @@ compare_values(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The smallest of the `max_nodes` largest totals, 0 when all nodes fit. */
-static int64_t
-find_threshold(const Tree *tree, int64_t max_nodes)
+int64_t
+tree_threshold(const int64_t *totals, size_t n, int64_t max_nodes)
 {
-    if (max_nodes < 1 || tree->n_nodes - 1 <= max_nodes)
+    if (max_nodes < 1 || n <= (size_t)max_nodes)
         return 0;
-    size_t n = (size_t)max_nodes;
-    g_autofree int64_t *heap = g_new(int64_t, n);
-    memcpy(heap, tree->total + 1, n * sizeof *heap);
-    qsort(heap, n, sizeof *heap, compare_values); /* a sorted array is a heap */
-    for (size_t i = n + 1; i < tree->n_nodes; i++) {
-        if (tree->total[i] > heap[0])
-            heap_replace(heap, n, tree->total[i]);
+    size_t n_heap = (size_t)max_nodes;
+    g_autofree int64_t *heap = g_memdup2(totals, n_heap * sizeof *heap);
+    qsort(heap, n_heap, sizeof *heap, compare_values); /* a sorted array is a heap */
+    for (size_t i = n_heap; i < n; i++) {
+        if (totals[i] > heap[0])
+            heap_replace(heap, n_heap, totals[i]);
     }
     return heap[0];
 }
@@ -393,8 +391,8 @@ copy_node(Truncation *job, uint32_t node)
     g_array_append_val(job->open, open);
 }
 
-static bool
-is_other(const Tree *tree, uint32_t node)
+bool
+tree_node_is_other(const Tree *tree, uint32_t node)
 {
     uint32_t length;
     const char *name = tree_node_name(tree, node, &length);
@@ -408,7 +406,8 @@ run_truncation(Truncation *job, int64_t threshold, bool folds_other)
     for (uint32_t i = 0; i < from->n_nodes;) {
         uint32_t depth = from->depth[i];
         close_nodes(job, depth);
-        if (i == 0 || (from->total[i] >= threshold && !(folds_other && is_other(from, i)))) {
+        if (i == 0 ||
+            (from->total[i] >= threshold && !(folds_other && tree_node_is_other(from, i)))) {
             copy_node(job, i++);
             continue;
         }
@@ -437,7 +436,7 @@ take_names(Truncation *job)
 Tree *
 tree_truncate(const Tree *tree, int64_t max_nodes)
 {
-    int64_t threshold = find_threshold(tree, max_nodes);
+    int64_t threshold = tree_threshold(tree->total + 1, tree->n_nodes - 1, max_nodes);
     /* Every node may get an "other" of its own in place of what it loses: never more nodes. */
     Truncation job = {.from = tree, .to = tree_new(tree->n_nodes)};
     job.to->n_nodes = 0;

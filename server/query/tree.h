@@ -5,6 +5,7 @@
  * root, its own parent, at depth 0. Names are ids into a table of distinct names; name 0 is "". */
 #pragma once
 #include <glib.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,8 @@ typedef struct Tree {
 } Tree;
 
 void tree_free(Tree *tree);
+/* A zeroed tree of `n_nodes` nodes without a name table: for what makes trees of trees. */
+Tree *tree_new(uint32_t n_nodes);
 
 /* The name of a node; not NUL-terminated. */
 static inline const char *
@@ -48,6 +51,10 @@ Tree *tree_builder_finish(TreeBuilder *builder);
  * "other" behind their siblings, so that totals are kept at every level. Nodes with exactly the
  * threshold stay. max_nodes < 1 copies everything. */
 Tree *tree_truncate(const Tree *tree, int64_t max_nodes);
+/* The threshold of that rule for `n` totals; 0 when all of them fit. */
+int64_t tree_threshold(const int64_t *totals, size_t n, int64_t max_nodes);
+/* Whether the node is called "other". */
+bool tree_node_is_other(const Tree *tree, uint32_t node);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Tree, tree_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(TreeBuilder, tree_builder_free)

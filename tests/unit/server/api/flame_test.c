@@ -38,6 +38,46 @@ test_json_of_the_worked_example(void **state)
                                 "[0,4,1,1,0,2,2,3],[1,3,3,2]],\"numTicks\":6,\"maxSelf\":3}");
 }
 
+/* The example's tree against a;b = 1. */
+static void
+test_two_sides(void **state)
+{
+    (void)state;
+    Tree tree = fixture_tree();
+    g_autoptr(TreeBuilder) builder = tree_builder_new();
+    uint32_t a = tree_builder_child(builder, 0, "a", 1);
+    tree_builder_add(builder, tree_builder_child(builder, a, "b", 1), 1);
+    g_autoptr(Tree) right = tree_builder_finish(builder);
+    g_autoptr(TreeDiff) diff = tree_diff_new(&tree, right);
+    g_auto(FlameLayout) layout = {0};
+    flame_layout_init_diff(&layout, diff);
+    JsonWriter json;
+    jsonw_init(&json, 0);
+    flame_write_json(&layout, FLAME_PROTOJSON, &json);
+    g_autoptr(GBytes) bytes = jsonw_finish(&json);
+    g_autofree char *text = g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
+    assert_string_equal(
+        text, "{\"names\":[\"total\",\"a\",\"b\",\"c\"],\"levels\":["
+              "{\"values\":[\"0\",\"6\",\"0\",\"0\",\"1\",\"0\",\"0\"]},"
+              "{\"values\":[\"0\",\"4\",\"1\",\"0\",\"1\",\"0\",\"1\","
+              "\"0\",\"2\",\"2\",\"0\",\"0\",\"0\",\"3\"]},"
+              "{\"values\":[\"1\",\"3\",\"3\",\"0\",\"1\",\"1\",\"2\"]}],"
+              "\"total\":\"7\",\"maxSelf\":\"3\",\"leftTicks\":\"6\",\"rightTicks\":\"1\"}");
+
+    g_autoptr(GBytes) binary = flame_encode_proto(&layout, 1);
+    size_t size;
+    const uint8_t *data = g_bytes_get_data(binary, &size);
+    Querier__V1__DiffResponse *message = querier__v1__diff_response__unpack(NULL, size, data);
+    assert_non_null(message);
+    static const int64_t level2[] = {1, 3, 3, 0, 1, 1, 2};
+    assert_int_equal(message->flamegraph->levels[2]->n_values, 7);
+    assert_memory_equal(message->flamegraph->levels[2]->values, level2, sizeof(level2));
+    assert_int_equal(message->flamegraph->total, 7);
+    assert_int_equal(message->flamegraph->leftticks, 6);
+    assert_int_equal(message->flamegraph->rightticks, 1);
+    querier__v1__diff_response__free_unpacked(message, NULL);
+}
+
 static void
 test_no_data_is_the_root_alone(void **state)
 {
@@ -118,6 +158,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_json_of_the_worked_example),
+        cmocka_unit_test(test_two_sides),
         cmocka_unit_test(test_no_data_is_the_root_alone),
         cmocka_unit_test(test_binary_is_the_message),
         cmocka_unit_test(test_tree_bytes_write_the_last_child_first),

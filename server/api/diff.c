@@ -1,0 +1,66 @@
+#include "server/api/diff.h"
+
+#include <querier.pb-c.h>
+
+#include "lib/base/error.h"
+#include "server/api/flame.h"
+#include "server/api/stacktraces.h"
+
+enum { FIELD_FLAMEGRAPH = 1 };
+
+static GBytes *
+encode(Codec codec, const TreeDiff *diff)
+{
+    g_auto(FlameLayout) layout = {0};
+    flame_layout_init_diff(&layout, diff);
+    if (codec == CODEC_PROTO)
+        return flame_encode_proto(&layout, FIELD_FLAMEGRAPH);
+    JsonWriter json;
+    jsonw_init(&json, flame_json_size(&layout));
+    jsonw_object_begin(&json);
+    jsonw_key(&json, "flamegraph");
+    flame_write_json(&layout, FLAME_PROTOJSON, &json);
+    jsonw_object_end(&json);
+    return jsonw_finish(&json);
+}
+
+/* Selects one side. *ret_query is NULL when its range holds nothing. */
+static bool
+select_side(const RpcCall *call, const char *name,
+            const Querier__V1__SelectMergeStacktracesRequest *request, Selection *selection,
+            int64_t *max_nodes, const Query **ret_query, GError **error)
+{
+    static const Querier__V1__SelectMergeStacktracesRequest empty =
+        QUERIER__V1__SELECT_MERGE_STACKTRACES_REQUEST__INIT;
+    int64_t wanted = 0;
+    TimeRangeResult result =
+        stacktraces_select(call, request != NULL ? request : &empty, selection, &wanted, error);
+    if (result == TIME_RANGE_BAD) {
+        g_prefix_error(error, "%s: ", name);
+        return false;
+    }
+    *max_nodes = MAX(*max_nodes, wanted);
+    *ret_query = result == TIME_RANGE_OK ? &selection->query : NULL;
+    return true;
+}
+
+static void
+call_diff(RpcCall *call)
+{
+    const Querier__V1__DiffRequest *request = (const void *)call->message;
+    g_autoptr(GError) error = NULL;
+    g_auto(Selection) left = {0};
+    g_auto(Selection) right = {0};
+    const Query *left_query = NULL, *right_query = NULL;
+    int64_t max_nodes = 0;
+    g_autoptr(TreeDiff) diff = NULL;
+    if (select_side(call, "left", request->left, &left, &max_nodes, &left_query, &error) &&
+        select_side(call, "right", request->right, &right, &max_nodes, &right_query, &error))
+        diff = selection_diff(left_query, right_query, max_nodes, NULL, &error);
+    if (diff != NULL)
+        rpc_reply_bytes(call, encode(call->codec, diff));
+    else
+        rpc_fail(call, error);
+}
+
+const RpcMethod rpc_diff = {.request = &querier__v1__diff_request__descriptor, .call = call_diff};

@@ -1,0 +1,48 @@
+#include "server/api/stacktraces.h"
+
+#include "lib/base/error.h"
+
+GStrv
+stacktraces_call_site(const Types__V1__StackTraceSelector *selector)
+{
+    if (selector == NULL || selector->n_call_site == 0)
+        return NULL;
+    GStrv names = g_new0(char *, selector->n_call_site + 1);
+    for (size_t i = 0; i < selector->n_call_site; i++)
+        names[i] = g_strdup(selector->call_site[i]->name);
+    return names;
+}
+
+static bool
+check(const RpcCall *call, const Querier__V1__SelectMergeStacktracesRequest *request,
+      int64_t *ret_max_nodes, GError **error)
+{
+    if (request->async != NULL &&
+        request->async->type == QUERIER__V1__ASYNC_QUERY_TYPE__ASYNC_QUERY_TYPE_FORCE)
+        return error_set(error, CRESSET_ERROR_UNIMPLEMENTED, "async queries are not supported");
+    bool given = request->max_nodes_presence_case ==
+                 QUERIER__V1__SELECT_MERGE_STACKTRACES_REQUEST__MAX_NODES_PRESENCE_MAX_NODES;
+    return selection_max_nodes(call->api, call->http->tenant, given, request->max_nodes,
+                               ret_max_nodes, error);
+}
+
+TimeRangeResult
+stacktraces_select(const RpcCall *call, const Querier__V1__SelectMergeStacktracesRequest *request,
+                   Selection *ret_selection, int64_t *ret_max_nodes, GError **error)
+{
+    *ret_selection = (Selection){0};
+    if (!check(call, request, ret_max_nodes, error))
+        return TIME_RANGE_BAD;
+    const SelectionInput input = {
+        .profile_type = request->profile_typeid,
+        .selector = request->label_selector,
+        .start_ms = request->start,
+        .end_ms = request->end,
+        .call_site = stacktraces_call_site(request->stack_trace_selector),
+        .profile_ids = (const char *const *)request->profile_id_selector,
+        .n_profile_ids = request->n_profile_id_selector,
+        .n_trace_ids = request->n_trace_id_selector,
+        .n_span_ids = request->n_span_selector,
+    };
+    return selection_init(ret_selection, call->api, call->http->tenant, &input, error);
+}

@@ -1,0 +1,15 @@
+/* What the querier.v1 methods that merge stacks make of their requests. */
+#pragma once
+#include <querier.pb-c.h>
+
+#include "server/api/connect.h"
+#include "server/api/selection.h"
+
+/* The call site of a selector, the root first; NULL without one. Free with g_strfreev. */
+GStrv stacktraces_call_site(const Types__V1__StackTraceSelector *selector);
+
+/* Checks a request and turns it into a selection, which the caller clears in any case, and the
+ * number of nodes to send. What is asked for and not offered is UNIMPLEMENTED. */
+TimeRangeResult
+stacktraces_select(const RpcCall *call, const Querier__V1__SelectMergeStacktracesRequest *request,
+                   Selection *ret_selection, int64_t *ret_max_nodes, GError **error);

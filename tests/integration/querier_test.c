@@ -1,0 +1,143 @@
+/* The methods of querier.v1 beyond the basic ones, of a real server. */
+#include <jansson.h>
+#include <querier.pb-c.h>
+#include <string.h>
+
+#include "tests/harness/check.h"
+#include "tests/harness/server.h"
+#include "tests/harness/temp_dir.h"
+#include "tests/integration/profiles.h"
+
+#define QUERIER "/querier.v1.QuerierService/"
+#define SECOND  INT64_C(1000000000)
+#define CPU     "\"profileTypeID\":\"" PROFILE_CPU_TYPE "\""
+
+typedef struct {
+    TempDir *dir;
+    TestServer *server;
+    int64_t now_ns;
+} Fixture;
+
+static const ProfileStack old_stacks[] = {{"a;b", 3}, {"a", 1}, {"c", 2}};
+static const ProfileStack new_stacks[] = {{"a;b", 1}};
+
+static void
+push(const Fixture *fixture, const char *tenant, const char *service, const ProfileStack *stacks,
+     size_t n)
+{
+    g_autoptr(GBytes) profile = profile_of(stacks, n, fixture->now_ns - 30 * SECOND);
+    const ProfileSeries series = {.service = service, .profile = profile};
+    g_autoptr(GBytes) body = push_request_of(&series, 1);
+    g_auto(HttpClientReply) reply = test_server_call(fixture->server, "/push.v1.PusherService/Push",
+                                                     tenant, "application/proto", body);
+    assert_int_equal(reply.status, 200);
+}
+
+static int
+setup(void **state)
+{
+    Fixture *fixture = g_new0(Fixture, 1);
+    fixture->dir = temp_dir_new();
+    static const char *const options[] = {"--self-profile=false", NULL};
+    fixture->server = test_server_start(temp_dir_path(fixture->dir), options);
+    fixture->now_ns = g_get_real_time() * 1000;
+    push(fixture, "a", "old", old_stacks, G_N_ELEMENTS(old_stacks));
+    push(fixture, "a", "new", new_stacks, G_N_ELEMENTS(new_stacks));
+    *state = fixture;
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    Fixture *fixture = *state;
+    test_server_stop(fixture->server);
+    test_server_free(fixture->server);
+    temp_dir_free(fixture->dir);
+    g_free(fixture);
+    return 0;
+}
+
+/* The members start and end: the ten minutes before now and one behind. */
+static char *
+range_of(const Fixture *fixture)
+{
+    int64_t now_ms = fixture->now_ns / 1000000;
+    return g_strdup_printf("\"start\":%" G_GINT64_FORMAT ",\"end\":%" G_GINT64_FORMAT,
+                           now_ms - 600000, now_ms + 60000);
+}
+
+/* Calls a method with a JSON body; fails unless the answer has `status` and holds `part`. */
+static void
+expect(const Fixture *fixture, const char *tenant, const char *method, const char *body, int status,
+       const char *part)
+{
+    g_autofree char *path = g_strconcat(QUERIER, method, NULL), *text = NULL;
+    int got = test_server_json(fixture->server, path, tenant, body, &text);
+    if (got != status)
+        fail_msg("%s %s: %d %s", method, body, got, text);
+    assert_contains(text, part);
+}
+
+/* One side of a diff. */
+static char *
+side_of(const Fixture *fixture, const char *selector)
+{
+    g_autofree char *range = range_of(fixture);
+    return g_strdup_printf("{" CPU ",\"labelSelector\":\"%s\",%s}", selector, range);
+}
+
+static void
+test_diff(void **state)
+{
+    Fixture *fixture = *state;
+    g_autofree char *left = side_of(fixture, "{service_name=\\\"old\\\"}");
+    g_autofree char *right = side_of(fixture, "{service_name=\\\"new\\\"}");
+    g_autofree char *body = g_strdup_printf("{\"left\":%s,\"right\":%s}", left, right);
+    expect(fixture, "a", "Diff", body, 200,
+           "{\"flamegraph\":{\"names\":[\"total\",\"a\",\"b\",\"c\"],\"levels\":["
+           "{\"values\":[\"0\",\"6\",\"0\",\"0\",\"1\",\"0\",\"0\"]},"
+           "{\"values\":[\"0\",\"4\",\"1\",\"0\",\"1\",\"0\",\"1\",\"0\",\"2\",\"2\",\"0\",\"0\","
+           "\"0\",\"3\"]},{\"values\":[\"1\",\"3\",\"3\",\"0\",\"1\",\"1\",\"2\"]}],"
+           "\"total\":\"7\",\"maxSelf\":\"3\",\"leftTicks\":\"6\",\"rightTicks\":\"1\"}}");
+    expect(fixture, "another", "Diff", body, 200,
+           "{\"flamegraph\":{\"names\":[\"total\"],\"levels\":[{\"values\":[\"0\",\"0\",\"0\","
+           "\"0\",\"0\",\"0\",\"0\"]}]}}");
+}
+
+static void
+test_diff_names_the_side_that_is_wrong(void **state)
+{
+    Fixture *fixture = *state;
+    g_autofree char *good = side_of(fixture, "{}"), *bad = side_of(fixture, "{");
+    g_autofree char *body = g_strdup_printf("{\"left\":%s,\"right\":%s}", good, bad);
+    expect(fixture, "a", "Diff", body, 400, "right: label selector: position 2");
+    g_autofree char *half = g_strdup_printf("{\"right\":%s}", good);
+    expect(fixture, "a", "Diff", half, 400, "left: profile type ''");
+}
+
+static void
+test_profile_ids(void **state)
+{
+    Fixture *fixture = *state;
+    g_autofree char *range = range_of(fixture);
+    g_autofree char *none = g_strdup_printf(
+        "{" CPU ",%s,\"profileIdSelector\":[\"00000000-0000-4000-8000-000000000000\"]}", range);
+    expect(fixture, "a", "SelectMergeStacktraces", none, 200, "{\"names\":[\"total\"]");
+    g_autofree char *bad =
+        g_strdup_printf("{" CPU ",%s,\"profileIdSelector\":[\"no-uuid\"]}", range);
+    expect(fixture, "a", "SelectMergeStacktraces", bad, 400,
+           "profile_id_selector: 'no-uuid' is not a UUID");
+    expect(fixture, "a", "SelectMergeProfile", bad, 400, "is not a UUID");
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_diff),
+        cmocka_unit_test(test_diff_names_the_side_that_is_wrong),
+        cmocka_unit_test(test_profile_ids),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
