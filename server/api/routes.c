@@ -37,6 +37,7 @@ static const HttpRoute routes[] = {
     RPC_READ(QUERIER "Series", rpc_series),
     RPC_READ(QUERIER "SelectSeries", rpc_select_series),
     RPC_READ(QUERIER "SelectMergeStacktraces", rpc_select_merge_stacktraces),
+    RPC_READ(QUERIER "SelectMergeSpanProfile", rpc_select_merge_span_profile),
     RPC_READ(QUERIER "SelectMergeProfile", rpc_select_merge_profile),
     RPC_READ(QUERIER "Diff", rpc_diff),
     RPC_READ(QUERIER "GetProfileStats", rpc_profile_stats),

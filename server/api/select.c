@@ -126,9 +126,8 @@ answer_stacktraces(RpcCall *call, const Querier__V1__SelectMergeStacktracesReque
 }
 
 static void
-call_select_merge_stacktraces(RpcCall *call)
+reply_stacktraces(RpcCall *call, const Querier__V1__SelectMergeStacktracesRequest *request)
 {
-    const Querier__V1__SelectMergeStacktracesRequest *request = (const void *)call->message;
     g_autoptr(GError) error = NULL;
     g_auto(Selection) selection = {0};
     GBytes *body = NULL;
@@ -147,6 +146,43 @@ call_select_merge_stacktraces(RpcCall *call)
         rpc_reply_bytes(call, body);
     else
         rpc_fail(call, error);
+}
+
+static void
+call_select_merge_stacktraces(RpcCall *call)
+{
+    reply_stacktraces(call, (const void *)call->message);
+}
+
+/* The older way to ask for the stacks of spans; flamegraph and tree are the same fields of its
+ * response. */
+static void
+call_select_merge_span_profile(RpcCall *call)
+{
+    const Querier__V1__SelectMergeSpanProfileRequest *from = (const void *)call->message;
+    if (from->n_span_selector == 0) {
+        g_autoptr(GError) error = NULL;
+        error_set(&error, CRESSET_ERROR_INVALID_ARGUMENT, "span_selector is required");
+        rpc_fail(call, error);
+        return;
+    }
+    Querier__V1__SelectMergeStacktracesRequest request =
+        QUERIER__V1__SELECT_MERGE_STACKTRACES_REQUEST__INIT;
+    request.profile_typeid = from->profile_typeid;
+    request.label_selector = from->label_selector;
+    request.start = from->start;
+    request.end = from->end;
+    request.span_selector = from->span_selector;
+    request.n_span_selector = from->n_span_selector;
+    if (from->format == QUERIER__V1__PROFILE_FORMAT__PROFILE_FORMAT_TREE)
+        request.format = from->format;
+    if (from->max_nodes_presence_case ==
+        QUERIER__V1__SELECT_MERGE_SPAN_PROFILE_REQUEST__MAX_NODES_PRESENCE_MAX_NODES) {
+        request.max_nodes_presence_case =
+            QUERIER__V1__SELECT_MERGE_STACKTRACES_REQUEST__MAX_NODES_PRESENCE_MAX_NODES;
+        request.max_nodes = from->max_nodes;
+    }
+    reply_stacktraces(call, &request);
 }
 
 /* Profiles: the answer is the pprof itself, without a message around it. It is complete whatever
@@ -185,6 +221,7 @@ call_select_merge_profile(RpcCall *call)
         .call_site = stacktraces_call_site(request->stack_trace_selector),
         .profile_ids = (const char *const *)request->profile_id_selector,
         .n_profile_ids = request->n_profile_id_selector,
+        .trace_ids = (const char *const *)request->trace_id_selector,
         .n_trace_ids = request->n_trace_id_selector,
     };
     switch (selection_init(&selection, call->api, call->http->tenant, &input, &error)) {
@@ -207,6 +244,9 @@ call_select_merge_profile(RpcCall *call)
 const RpcMethod rpc_select_merge_stacktraces = {
     .request = &querier__v1__select_merge_stacktraces_request__descriptor,
     .call = call_select_merge_stacktraces};
+const RpcMethod rpc_select_merge_span_profile = {
+    .request = &querier__v1__select_merge_span_profile_request__descriptor,
+    .call = call_select_merge_span_profile};
 const RpcMethod rpc_select_merge_profile = {
     .request = &querier__v1__select_merge_profile_request__descriptor,
     .call = call_select_merge_profile};

@@ -9,7 +9,7 @@
 /* How much of a wrong text its error repeats. */
 #define QUOTE_BYTES_MAX 200
 
-enum { PROFILE_IDS_MAX = 65536, PROFILE_ID_BYTES = 16 };
+enum { IDS_MAX = 65536, PROFILE_ID_BYTES = 16 };
 
 /* Checks the number of parts and cuts off ":delta". */
 static char *
@@ -77,10 +77,9 @@ static bool
 parse_profile_ids(Selection *selection, const SelectionInput *input, GError **error)
 {
     size_t n = input->n_profile_ids;
-    if (n > PROFILE_IDS_MAX)
+    if (n > IDS_MAX)
         return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
-                         "profile_id_selector has %zu ids, at most %d are allowed", n,
-                         PROFILE_IDS_MAX);
+                         "profile_id_selector has %zu ids, at most %d are allowed", n, IDS_MAX);
     if (n == 0)
         return true;
     selection->profile_ids = g_malloc0(n * PROFILE_ID_BYTES);
@@ -96,14 +95,61 @@ parse_profile_ids(Selection *selection, const SelectionInput *input, GError **er
     return true;
 }
 
-/* Refuses what this server cannot select by, rather than ignoring it. */
+/* Reads hexadecimal digits as words of 16 each; false for anything else. */
 static bool
-refuse_selectors(const SelectionInput *input, GError **error)
+parse_words(const char *text, uint64_t *words, size_t n_words)
 {
-    if (input->n_trace_ids == 0 && input->n_span_ids == 0)
-        return true;
-    return error_set(error, CRESSET_ERROR_UNIMPLEMENTED, "%s is not supported",
-                     input->n_trace_ids > 0 ? "trace_id_selector" : "span_selector");
+    if (strlen(text) != 16 * n_words || strspn(text, "0123456789abcdefABCDEF") != 16 * n_words)
+        return false;
+    for (size_t i = 0; i < 16 * n_words; i++)
+        words[i / 16] = words[i / 16] << 4 | (uint64_t)g_ascii_xdigit_value(text[i]);
+    return true;
+}
+
+static int
+compare_spans(const void *a, const void *b, void *by_trace)
+{
+    return query_span_compare(a, b, by_trace != NULL);
+}
+
+static bool
+parse_span(const char *text, bool by_trace, StoreSpan *ret_span)
+{
+    uint64_t words[2] = {0};
+    if (!parse_words(text, words, by_trace ? 2 : 1))
+        return false;
+    *ret_span = by_trace ? (StoreSpan){.trace_high = words[0], .trace_low = words[1]}
+                         : (StoreSpan){.span = words[0]};
+    return true;
+}
+
+static bool
+parse_spans(Selection *selection, const SelectionInput *input, GError **error)
+{
+    bool by_trace = input->n_trace_ids > 0;
+    size_t n = by_trace ? input->n_trace_ids : input->n_span_ids;
+    const char *const *texts = by_trace ? input->trace_ids : input->span_ids;
+    const char *name = by_trace ? "trace_id_selector" : "span_selector";
+    if (by_trace && input->n_span_ids > 0)
+        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                         "span_selector and trace_id_selector exclude each other");
+    if (n > IDS_MAX)
+        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                         "%s has %zu ids, at most %d are allowed", name, n, IDS_MAX);
+    selection->spans = n > 0 ? g_new0(StoreSpan, n) : NULL;
+    for (size_t i = 0; i < n; i++) {
+        if (parse_span(texts[i], by_trace, &selection->spans[i]))
+            continue;
+        g_autofree char *quoted =
+            g_utf8_make_valid(texts[i], (gssize)strnlen(texts[i], QUOTE_BYTES_MAX));
+        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                         "%s: '%s' is not an id of %d hexadecimal digits", name, quoted,
+                         by_trace ? 32 : 16);
+    }
+    if (n > 0)
+        g_qsort_with_data(selection->spans, (gint)n, sizeof *selection->spans, compare_spans,
+                          GINT_TO_POINTER(by_trace));
+    return true;
 }
 
 TimeRangeResult
@@ -118,7 +164,7 @@ selection_init(Selection *selection, const Api *api, const char *tenant,
     }
     selection->matchers = parse_selectors(input, error);
     if (selection->matchers == NULL || !parse_profile_ids(selection, input, error) ||
-        !refuse_selectors(input, error))
+        !parse_spans(selection, input, error))
         return TIME_RANGE_BAD;
     TenantLimits limits;
     tenant_overrides_get(api->overrides, tenant, &limits);
@@ -135,6 +181,9 @@ selection_init(Selection *selection, const Api *api, const char *tenant,
         .profile_type = selection->profile_type,
         .profile_ids = selection->profile_ids,
         .n_profile_ids = input->n_profile_ids,
+        .spans = selection->spans,
+        .n_spans = MAX(input->n_trace_ids, input->n_span_ids),
+        .by_trace = input->n_trace_ids > 0,
         .call_site = selection->call_site,
         .ret_partial = &selection->partial,
     };
@@ -148,6 +197,7 @@ selection_clear(Selection *selection)
     matcher_set_free(selection->matchers);
     g_strfreev(selection->call_site);
     g_free(selection->profile_ids);
+    g_free(selection->spans);
     *selection = (Selection){0};
 }
 

@@ -13,6 +13,8 @@ typedef struct {
     int64_t start_ms, end_ms;
     GStrv call_site;                /* taken; root first, or NULL */
     const char *const *profile_ids; /* UUIDs of stored profiles; none selects all */
+    const char *const *trace_ids;   /* 32 hexadecimal digits each; none selects all samples */
+    const char *const *span_ids;    /* 16; not together with trace_ids */
     size_t n_profile_ids, n_trace_ids, n_span_ids;
 } SelectionInput;
 
@@ -22,6 +24,7 @@ typedef struct {
     MatcherSet *matchers;
     GStrv call_site;
     uint8_t *profile_ids;
+    StoreSpan *spans;
     bool partial;
 } Selection;
 

@@ -41,6 +41,8 @@ stacktraces_select(const RpcCall *call, const Querier__V1__SelectMergeStacktrace
         .call_site = stacktraces_call_site(request->stack_trace_selector),
         .profile_ids = (const char *const *)request->profile_id_selector,
         .n_profile_ids = request->n_profile_id_selector,
+        .trace_ids = (const char *const *)request->trace_id_selector,
+        .span_ids = (const char *const *)request->span_selector,
         .n_trace_ids = request->n_trace_id_selector,
         .n_span_ids = request->n_span_selector,
     };

@@ -25,7 +25,7 @@ typedef struct {
     GArray *labels; /* Label: the series' own and the sample labels */
 } Group;
 
-typedef enum { KEY_UNKNOWN = 0, KEY_KEPT, KEY_DROPPED } KeyState;
+typedef enum { KEY_UNKNOWN = 0, KEY_KEPT, KEY_DROPPED, KEY_SPAN, KEY_TRACE } KeyState;
 
 typedef struct {
     PrepareContext *context;
@@ -36,6 +36,7 @@ typedef struct {
     GArray *pairs;  /* Pair, of all groups, and at the end those of the sample in work */
     uint32_t *sample_group;
     uint8_t *key_state;   /* KeyState per string */
+    StoreSpan *spans;     /* per sample; NULL when none has one */
     uint32_t plain_group; /* of samples without labels, or NO_GROUP */
     GError **error;
 } Split;
@@ -62,35 +63,84 @@ string_is(const ProfileString *string, const char *text)
     return string->length == strlen(text) && memcmp(string->data, text, string->length) == 0;
 }
 
-/* Whether sample labels with this key become series labels: not the ids of spans and traces, nor
- * what the series or the server says itself. */
-static bool
-is_kept_key(Split *split, uint32_t key)
+/* What becomes of sample labels with this key. Most become series labels; spans and traces
+ * ("profile_id" is an older name of the span's id) stay with the sample; what the series or the
+ * server says itself is dropped. */
+static KeyState
+key_state(Split *split, uint32_t key)
 {
+    uint8_t *state = &split->key_state[key];
+    if (*state != KEY_UNKNOWN)
+        return *state;
     const ProfileString *text = &split->profile->strings[key];
-    if (split->key_state[key] != KEY_UNKNOWN)
-        return split->key_state[key] == KEY_KEPT;
     g_autofree char *name = g_strndup(text->data, text->length);
     const Label *own = (const Label *)split->own_labels->data;
-    bool is_kept = text->length > 0 && !string_is(text, "span_id") &&
-                   !string_is(text, "profile_id") && !string_is(text, "trace_id") &&
-                   !string_is(text, "__delta__") && !string_is(text, "__session_id__") &&
-                   !series_labels_is_own(name) &&
-                   series_labels_get(own, split->own_labels->len, name) == NULL;
-    split->key_state[key] = is_kept ? KEY_KEPT : KEY_DROPPED;
-    return is_kept;
+    if (string_is(text, "span_id") || string_is(text, "profile_id"))
+        *state = KEY_SPAN;
+    else if (string_is(text, "trace_id"))
+        *state = KEY_TRACE;
+    else if (text->length == 0 || string_is(text, "__delta__") ||
+             string_is(text, "__session_id__") || series_labels_is_own(name) ||
+             series_labels_get(own, split->own_labels->len, name) != NULL)
+        *state = KEY_DROPPED;
+    else
+        *state = KEY_KEPT;
+    return *state;
+}
+
+/* Reads hexadecimal digits as big-endian words of 16; false for anything else. */
+static bool
+parse_hex(const ProfileString *text, uint64_t *words, uint32_t n_words)
+{
+    if (text->length != 16 * n_words)
+        return false;
+    for (uint32_t i = 0; i < text->length; i++) {
+        int digit = g_ascii_xdigit_value(text->data[i]);
+        if (digit < 0)
+            return false;
+        words[i / 16] = words[i / 16] << 4 | (uint64_t)digit;
+    }
+    return true;
+}
+
+/* Keeps the id of a span or trace with its sample; one that is not an id is ignored, and so are
+ * those of a profile for which there is no memory. */
+static void
+take_id(Split *split, uint32_t sample, KeyState state, uint32_t string)
+{
+    const ProfileString *text = &split->profile->strings[string];
+    uint64_t words[2] = {0};
+    if (!parse_hex(text, words, state == KEY_TRACE ? 2 : 1))
+        return;
+    if (split->spans == NULL)
+        split->spans = arena_alloc_array(split->context->arena, split->profile->n_samples,
+                                         sizeof *split->spans);
+    if (split->spans == NULL)
+        return;
+    StoreSpan *span = &split->spans[sample];
+    if (state == KEY_SPAN) {
+        span->span = words[0];
+    } else {
+        span->trace_high = words[0];
+        span->trace_low = words[1];
+    }
 }
 
 /* Appends the kept string labels of a sample to `pairs`, sorted by key; the first of a key wins. */
 static uint32_t
-collect_pairs(Split *split, const ProfileSample *sample)
+collect_pairs(Split *split, uint32_t at_sample)
 {
+    const ProfileSample *sample = &split->profile->samples[at_sample];
     GArray *pairs = split->pairs;
     uint32_t first = pairs->len;
     for (uint32_t i = 0; i < sample->n_labels; i++) {
         const ProfileLabel *label = &split->profile->labels[sample->first_label + i];
-        if (label->str == 0 || split->profile->strings[label->str].length == 0 ||
-            !is_kept_key(split, label->key))
+        if (label->str == 0 || split->profile->strings[label->str].length == 0)
+            continue;
+        KeyState state = key_state(split, label->key);
+        if (state == KEY_SPAN || state == KEY_TRACE)
+            take_id(split, at_sample, state, label->str);
+        if (state != KEY_KEPT)
             continue;
         uint32_t at = pairs->len;
         while (at > first && g_array_index(pairs, Pair, at - 1).key > label->key)
@@ -128,9 +178,9 @@ add_group(Split *split, uint32_t n_pairs, uint64_t hash)
 
 /* Finds the group of a sample by its labels, or adds it. `index` maps hashes to group + 1. */
 static IngestReason
-find_group(Split *split, GHashTable *index, const ProfileSample *sample, uint32_t *ret_group)
+find_group(Split *split, GHashTable *index, uint32_t sample, uint32_t *ret_group)
 {
-    if (sample->n_labels == 0 && split->plain_group != NO_GROUP) {
+    if (split->profile->samples[sample].n_labels == 0 && split->plain_group != NO_GROUP) {
         *ret_group = split->plain_group;
         return REASON_NONE;
     }
@@ -181,7 +231,7 @@ group_samples(Split *split)
     for (uint32_t i = 0; i < profile->n_samples; i++) {
         uint32_t group = NO_GROUP;
         if (counts(profile, i)) {
-            IngestReason reason = find_group(split, index, &profile->samples[i], &group);
+            IngestReason reason = find_group(split, index, i, &group);
             if (reason != REASON_NONE)
                 return reason;
             g_array_index(split->groups, Group, group).n_samples++;
@@ -242,13 +292,17 @@ add_row(Split *split, const Group *group, const uint32_t *samples, uint32_t type
     Arena *arena = split->context->arena;
     uint32_t *kept = arena_alloc_array(arena, group->n_samples, sizeof *kept);
     int64_t *values = arena_alloc_array(arena, group->n_samples, sizeof *values);
-    if (kept == NULL || values == NULL)
+    StoreSpan *spans =
+        split->spans != NULL ? arena_alloc_array(arena, group->n_samples, sizeof *spans) : NULL;
+    if (kept == NULL || values == NULL || (spans == NULL && split->spans != NULL))
         return false;
     uint32_t n = 0;
     for (uint32_t i = 0; i < group->n_samples; i++) {
         int64_t value = profile->values[(size_t)samples[i] * profile->n_sample_types + type];
         kept[n] = samples[i];
         values[n] = value;
+        if (spans != NULL)
+            spans[n] = split->spans[samples[i]];
         n += value != 0;
     }
     if (n == 0)
@@ -263,6 +317,7 @@ add_row(Split *split, const Group *group, const uint32_t *samples, uint32_t type
         .profile = profile,
         .samples = kept,
         .values = values,
+        .spans = spans,
         .n_samples = n,
         .time_ns = profile->time_ns,
         .duration_ns = profile->duration_ns,

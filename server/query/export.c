@@ -138,7 +138,8 @@ export_dataset(const Selection *selection, void *data, GError **error)
     Export *export = data;
     const StoreDataset *dataset = selection->dataset;
     g_autofree int64_t *totals = g_new0(int64_t, (size_t)dataset->symbols->n_nodes + 1);
-    if (!store_dataset_accumulate(dataset, selection->rows, selection->n_rows, totals, error))
+    if (!select_accumulate(export->query, dataset, selection->rows, selection->n_rows, totals,
+                           error))
         return false;
     for (uint32_t i = 0; i < selection->n_rows; i++) {
         int64_t period = dataset->rows[selection->rows[i]].period;
@@ -175,7 +176,7 @@ query_pprof(const Query *query, GError **error)
     g_autoptr(PprofBuilder) builder = pprof_builder_new();
     pprof_builder_sample_type(builder, type.parts[1], type.parts[2]);
     Export export = {.query = query, .builder = builder};
-    if (!select_visit(query, query->start_ns, query->end_ns, STORE_WITH_SAMPLES, export_dataset,
+    if (!select_visit(query, query->start_ns, query->end_ns, select_detail(query), export_dataset,
                       &export, error))
         return NULL;
     pprof_builder_period(builder, type.parts[3], type.parts[4],

@@ -6,17 +6,17 @@
 
 typedef struct {
     TreeBuilder *builder;
-    const char *const *call_site;
+    const Query *query;
 } Merge;
 
 /* The values of the selected rows by function node: accumulated by location node, then folded. */
 static int64_t *
-fold(const Selection *selection, GError **error)
+fold(const Query *query, const Selection *selection, GError **error)
 {
     const SymbolView *symbols = selection->dataset->symbols;
     g_autofree int64_t *totals = g_new0(int64_t, (size_t)symbols->n_nodes + 1);
-    if (!store_dataset_accumulate(selection->dataset, selection->rows, selection->n_rows, totals,
-                                  error))
+    if (!select_accumulate(query, selection->dataset, selection->rows, selection->n_rows, totals,
+                           error))
         return NULL;
     int64_t *folded = g_new0(int64_t, (size_t)symbols->n_function_nodes + 1);
     for (uint32_t i = 0; i < symbols->n_nodes; i++) {
@@ -63,10 +63,11 @@ merge_dataset(const Selection *selection, void *data, GError **error)
 {
     Merge *merge = data;
     const SymbolView *symbols = selection->dataset->symbols;
-    g_autofree int64_t *values = fold(selection, error);
+    g_autofree int64_t *values = fold(merge->query, selection, error);
     if (values == NULL)
         return false;
-    g_autofree uint8_t *marks = call_site_mark(symbols, merge->call_site);
+    g_autofree uint8_t *marks =
+        call_site_mark(symbols, (const char *const *)merge->query->call_site);
     for (uint32_t i = 0; marks != NULL && i < symbols->n_function_nodes; i++) {
         if (!marks[i])
             values[i] = 0;
@@ -79,8 +80,8 @@ Tree *
 query_tree(const Query *query, GError **error)
 {
     g_autoptr(TreeBuilder) builder = tree_builder_new();
-    Merge merge = {builder, (const char *const *)query->call_site};
-    if (!select_visit(query, query->start_ns, query->end_ns, STORE_WITH_SAMPLES, merge_dataset,
+    Merge merge = {builder, query};
+    if (!select_visit(query, query->start_ns, query->end_ns, select_detail(query), merge_dataset,
                       &merge, error))
         return NULL;
     return tree_builder_finish(builder);

@@ -19,9 +19,15 @@ typedef struct {
     const char *profile_type; /* five-part id (a sixth part "delta" is ignored), or NULL for all */
     const uint8_t *profile_ids; /* 16 bytes each, sorted: only these stored profiles; NULL is all */
     size_t n_profile_ids;
+    const StoreSpan *spans; /* only samples of these, sorted (query_span_compare); NULL is all */
+    size_t n_spans;
+    bool by_trace;     /* the spans stand for traces: their own ids do not count */
     GStrv call_site;   /* root first, NULL for no filter (StackTraceSelector) */
     bool *ret_partial; /* set when a block had to be left out; may be NULL */
 } Query;
+
+/* The order of Query.spans: by span, or by trace. */
+int query_span_compare(const StoreSpan *a, const StoreSpan *b, bool by_trace);
 
 /* Sorted, unique; free with g_strfreev. */
 GStrv query_profile_types(const Query *query, GError **error);

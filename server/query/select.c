@@ -108,3 +108,68 @@ select_visit(const Query *query, int64_t start_ns, int64_t end_ns, StoreDetail d
         return false;
     return query->matchers == NULL || matcher_set_check(query->matchers, error);
 }
+
+/* ---- Samples. ---- */
+
+StoreDetail
+select_detail(const Query *query)
+{
+    return query->spans != NULL ? STORE_WITH_SPANS : STORE_WITH_SAMPLES;
+}
+
+int
+query_span_compare(const StoreSpan *a, const StoreSpan *b, bool by_trace)
+{
+    if (!by_trace)
+        return (a->span > b->span) - (a->span < b->span);
+    if (a->trace_high != b->trace_high)
+        return a->trace_high < b->trace_high ? -1 : 1;
+    return (a->trace_low > b->trace_low) - (a->trace_low < b->trace_low);
+}
+
+static bool
+has_span(const Query *query, const StoreSpan *span)
+{
+    size_t first = 0, end = query->n_spans;
+    while (first < end) {
+        size_t middle = first + (end - first) / 2;
+        int order = query_span_compare(span, &query->spans[middle], query->by_trace);
+        if (order == 0)
+            return true;
+        if (order < 0)
+            end = middle;
+        else
+            first = middle + 1;
+    }
+    return false;
+}
+
+static bool
+accumulate_spans(const Query *query, const StoreDataset *dataset, uint32_t row, GArray *samples,
+                 int64_t *totals, GError **error)
+{
+    g_array_set_size(samples, 0);
+    if (!store_dataset_spans(dataset, row, samples, error))
+        return false;
+    for (guint i = 0; i < samples->len; i++) {
+        const StoreSpanSample *sample = &g_array_index(samples, StoreSpanSample, i);
+        uint64_t *total = (uint64_t *)&totals[sample->node];
+        if (has_span(query, &sample->span))
+            *total += (uint64_t)sample->value;
+    }
+    return true;
+}
+
+bool
+select_accumulate(const Query *query, const StoreDataset *dataset, const uint32_t *rows, uint32_t n,
+                  int64_t *totals, GError **error)
+{
+    if (query->spans == NULL)
+        return store_dataset_accumulate(dataset, rows, n, totals, error);
+    g_autoptr(GArray) samples = g_array_new(FALSE, FALSE, sizeof(StoreSpanSample));
+    for (uint32_t i = 0; i < n; i++) {
+        if (!accumulate_spans(query, dataset, rows[i], samples, totals, error))
+            return false;
+    }
+    return true;
+}

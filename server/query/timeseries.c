@@ -118,7 +118,7 @@ end_of_run(const Job *job, const Selection *selection, uint32_t i)
     return i;
 }
 
-/* The same, with the values of the stacks below the call site only. */
+/* The same, with the values of the stacks below the call site and of the spans only. */
 static bool
 add_filtered(const Selection *selection, void *data, GError **error)
 {
@@ -130,11 +130,11 @@ add_filtered(const Selection *selection, void *data, GError **error)
     for (uint32_t i = 0, end; i < selection->n_rows; i = end) {
         end = end_of_run(job, selection, i);
         memset(totals, 0, symbols->n_nodes * sizeof *totals);
-        if (!store_dataset_accumulate(dataset, selection->rows + i, end - i, totals, error))
+        if (!select_accumulate(job->query, dataset, selection->rows + i, end - i, totals, error))
             return false;
         uint64_t sum = 0;
         for (uint32_t node = 0; node < symbols->n_nodes; node++) {
-            if (marks[symbols->function_of_node[node]])
+            if (marks == NULL || marks[symbols->function_of_node[node]])
                 sum += (uint64_t)totals[node];
         }
         if (sum == 0)
@@ -225,12 +225,13 @@ query_time_series(const Query *query, const char *const *group_by, int64_t step_
     g_autoptr(GHashTable) groups =
         g_hash_table_new_full(hash_labels, equal_labels, NULL, free_group);
     Job job = {query, group_by, step_ns, groups};
-    bool is_filtered = query->call_site != NULL && query->call_site[0] != NULL;
+    bool is_filtered =
+        query->spans != NULL || (query->call_site != NULL && query->call_site[0] != NULL);
     int64_t span = query->end_ns - query->start_ns;
     int64_t first = 0, last = query->start_ns + span / step_ns * step_ns;
     if (__builtin_sub_overflow(query->start_ns, step_ns - 1, &first))
         first = INT64_MIN;
-    if (!select_visit(query, first, last, is_filtered ? STORE_WITH_SAMPLES : STORE_WITH_ROWS,
+    if (!select_visit(query, first, last, is_filtered ? select_detail(query) : STORE_WITH_ROWS,
                       is_filtered ? add_filtered : add_totals, &job, error))
         return NULL;
     GPtrArray *result = g_ptr_array_new_with_free_func(free_series);

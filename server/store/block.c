@@ -238,15 +238,26 @@ decompress(const uint8_t *stored, size_t stored_size, size_t raw_size)
     return scan_left(&scan) == 0 ? g_steal_pointer(&raw) : NULL;
 }
 
+static const BlockEntry *
+find_entry(const Block *block, BlockSectionType type, uint32_t dataset)
+{
+    BlockEntry key = {.type = (uint16_t)type, .dataset = dataset};
+    return block->n_entries == 0 ? NULL
+                                 : bsearch(&key, block->entries, block->n_entries,
+                                           sizeof(BlockEntry), compare_entries);
+}
+
+bool
+block_has_section(Block *block, BlockSectionType type, uint32_t dataset)
+{
+    return find_entry(block, type, dataset) != NULL;
+}
+
 bool
 block_section_read(Block *block, BlockSectionType type, uint32_t dataset, BlockSection *ret_section,
                    GError **error)
 {
-    BlockEntry key = {.type = (uint16_t)type, .dataset = dataset};
-    const BlockEntry *entry =
-        block->n_entries == 0
-            ? NULL
-            : bsearch(&key, block->entries, block->n_entries, sizeof(BlockEntry), compare_entries);
+    const BlockEntry *entry = find_entry(block, type, dataset);
     if (entry == NULL)
         return error_set(error, CRESSET_ERROR_DATA_LOSS, "block %s: dataset %u has no section %u",
                          block->path, dataset, type);
@@ -280,8 +291,13 @@ skip_dataset(const StoreDataset *dataset, void *data, GError **error)
         return error_set(error, CRESSET_ERROR_DATA_LOSS, "a dataset without a root");
     g_autofree int64_t *totals = g_new0(int64_t, dataset->symbols->n_nodes);
     g_autofree uint32_t *rows = g_new(uint32_t, (size_t)dataset->n_rows + 1);
-    for (uint32_t i = 0; i < dataset->n_rows; i++)
+    g_autoptr(GArray) spans = g_array_new(FALSE, FALSE, sizeof(StoreSpanSample));
+    for (uint32_t i = 0; i < dataset->n_rows; i++) {
         rows[i] = i;
+        g_array_set_size(spans, 0);
+        if (!store_dataset_spans(dataset, i, spans, error))
+            return false;
+    }
     return store_dataset_accumulate(dataset, rows, dataset->n_rows, totals, error);
 }
 
@@ -314,7 +330,7 @@ block_verify(Block *block, GError **error)
         return broken(block, error, "bytes between the sections are not zero");
     for (uint32_t i = 0; i < block->info->datasets->len; i++) {
         bool is_stopped, is_broken;
-        if (!block_visit(block, i, STORE_WITH_SAMPLES, skip_dataset, NULL, &is_stopped, &is_broken,
+        if (!block_visit(block, i, STORE_WITH_SPANS, skip_dataset, NULL, &is_stopped, &is_broken,
                          error))
             return false;
     }

@@ -35,6 +35,7 @@ typedef struct {
     uint8_t *owned; /* NULL when the data is the mapped file */
 } BlockSection;
 
+bool block_has_section(Block *block, BlockSectionType type, uint32_t dataset);
 bool block_section_read(Block *block, BlockSectionType type, uint32_t dataset,
                         BlockSection *ret_section, GError **error);
 void block_section_clear(BlockSection *section);

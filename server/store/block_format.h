@@ -26,7 +26,8 @@
  * flags LOCATIONS      v count, v lines; columns v lines of each, v mapping, v address, v folded, v
  * name (of those without lines); columns v function, v line of the lines; sorted by name NODES
  * columns v location (from the first one with the node's name), v parent (from the first node that
- * ends in the parent's function node) */
+ * ends in the parent's function node) SPANS        only where rows have spans: column v size of
+ * each row's span run (span_run.h), then the runs */
 #pragma once
 #include <stdint.h>
 
@@ -55,6 +56,7 @@ typedef enum {
     BLOCK_LOCATIONS = 11,
     BLOCK_NODES = 12,
     BLOCK_GROUPS = 13,
+    BLOCK_SPANS = 14,
 } BlockSectionType;
 
 typedef enum { BLOCK_RAW = 0, BLOCK_ZSTD = 1 } BlockCodec;

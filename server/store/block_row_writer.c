@@ -8,6 +8,7 @@
 #include "server/store/label_wire.h"
 #include "server/store/pfor.h"
 #include "server/store/sample_run.h"
+#include "server/store/span_run.h"
 
 void
 block_put_series(Wire *out, const HeadView *view, const BlockOrder *order)
@@ -72,6 +73,29 @@ block_put_row_ids(Wire *out, const HeadView *view, const BlockOrder *order)
 {
     for (uint32_t i = 0; i < view->n_rows; i++)
         wire_put(out, view->rows[order->rows.old[i]].id, 16);
+}
+
+bool
+block_put_spans(Wire *out, const HeadView *view, const BlockOrder *order, GError **error)
+{
+    g_autoptr(GArray) samples = g_array_new(FALSE, FALSE, sizeof(StoreSpanSample));
+    Wire runs = {0};
+    bool is_ok = true;
+    for (uint32_t i = 0; i < view->n_rows && is_ok; i++) {
+        const HeadRow *row = &view->rows[order->rows.old[i]];
+        size_t before = runs.size;
+        g_array_set_size(samples, 0);
+        is_ok = span_run_get(row->spans, row->spans_size, order->nodes.n, samples);
+        StoreSpanSample *sample = (StoreSpanSample *)(void *)samples->data;
+        for (guint k = 0; k < samples->len && is_ok; k++)
+            sample[k].node = order->nodes.new[sample[k].node];
+        if (is_ok)
+            span_run_put(&runs, sample, samples->len);
+        wire_put_varint(out, runs.size - before);
+    }
+    wire_put(out, runs.data, runs.size);
+    wire_clear(&runs);
+    return is_ok || error_set(error, CRESSET_ERROR_DATA_LOSS, "log: the spans of a row are broken");
 }
 
 /* The samples of one group: decoded, renumbered, sorted by node within each row. */

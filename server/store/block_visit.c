@@ -14,7 +14,9 @@ typedef struct {
     StoreSeries *series;
     StoreRowView *rows;
     uint64_t *first_sample; /* per row, and the end */
-    BlockSection ids, samples, directory;
+    BlockSection ids, samples, directory, spans;
+    uint64_t *span_end; /* per row: where its span run ends in the section; NULL without spans */
+    const uint8_t *span_runs;
     const BlockGroup *groups; /* the directory */
     uint32_t n_groups;
     BlockSymbols *symbols;
@@ -137,6 +139,40 @@ load_samples(Opened *opened, Block *block, uint32_t dataset, GError **error)
     return true;
 }
 
+/* One size per row, then the runs. */
+static bool
+load_spans(Opened *opened, Block *block, uint32_t dataset, GError **error)
+{
+    if (!block_has_section(block, BLOCK_SPANS, dataset))
+        return true;
+    if (!block_section_read(block, BLOCK_SPANS, dataset, &opened->spans, error))
+        return false;
+    Scan scan = scan_of(opened->spans.data, opened->spans.size);
+    opened->span_end = g_new(uint64_t, (size_t)opened->n_rows + 1);
+    uint64_t end = 0;
+    for (uint32_t i = 0; i < opened->n_rows; i++) {
+        end += scan_varint32(&scan);
+        opened->span_end[i] = end;
+    }
+    opened->span_runs = scan.at;
+    return (!scan.bad && scan_left(&scan) == end) || not_valid(BLOCK_SPANS, dataset, error);
+}
+
+static bool
+find_spans(const DatasetSource *source, uint32_t row, const uint8_t **ret_run, size_t *ret_size)
+{
+    const Opened *opened = (const Opened *)source;
+    *ret_size = 0;
+    if (row >= opened->n_rows)
+        return false;
+    if (opened->span_end == NULL)
+        return true;
+    uint64_t start = row > 0 ? opened->span_end[row - 1] : 0;
+    *ret_run = opened->span_runs + start;
+    *ret_size = opened->span_end[row] - start;
+    return true;
+}
+
 /* Adds the samples `from` up to `to` of a group. */
 static bool
 accumulate_range(const Opened *opened, const BlockGroup *group, uint64_t from, uint64_t to,
@@ -190,9 +226,11 @@ close_dataset(Opened *opened)
     g_free(opened->series);
     g_free(opened->rows);
     g_free(opened->first_sample);
+    g_free(opened->span_end);
     block_section_clear(&opened->ids);
     block_section_clear(&opened->samples);
     block_section_clear(&opened->directory);
+    block_section_clear(&opened->spans);
     block_symbols_unref(opened->symbols);
 }
 
@@ -215,10 +253,11 @@ open_dataset(Opened *opened, Block *block, uint32_t number, StoreDetail detail, 
 {
     if (!load_series(opened, block, number, error) || !load_rows(opened, block, number, error))
         return false;
-    if (detail != STORE_WITH_SAMPLES)
+    if (detail == STORE_WITH_ROWS)
         return true;
     opened->symbols = load_symbols(block, number, error);
-    return opened->symbols != NULL && load_samples(opened, block, number, error);
+    return opened->symbols != NULL && load_samples(opened, block, number, error) &&
+           (detail < STORE_WITH_SPANS || load_spans(opened, block, number, error));
 }
 
 bool
@@ -226,7 +265,7 @@ block_visit(Block *block, uint32_t number, StoreDetail detail, StoreVisit visit,
             bool *ret_stop, bool *ret_broken, GError **error)
 {
     const BlockInfo *info = block_info(block);
-    Opened opened = {.public = {accumulate}};
+    Opened opened = {.public = {accumulate, find_spans}};
     *ret_stop = false;
     *ret_broken = number >= info->datasets->len;
     if (*ret_broken)

@@ -132,6 +132,17 @@ write_samples(const Target *target, const BlockOrder *order, GError **error)
     return flush(target, BLOCK_GROUPS, BLOCK_RAW, error);
 }
 
+/* Left out when no row has spans. */
+static bool
+write_spans(const Target *target, const BlockOrder *order, GError **error)
+{
+    bool has_spans = false;
+    for (uint32_t i = 0; i < target->view->n_rows && !has_spans; i++)
+        has_spans = target->view->rows[i].spans_size > 0;
+    return !has_spans || (block_put_spans(target->raw, target->view, order, error) &&
+                          flush(target, BLOCK_SPANS, BLOCK_ZSTD, error));
+}
+
 /* What a flame graph reads stands first and together. */
 static bool
 write_dataset(const Target *target, const BlockOrder *order, GError **error)
@@ -143,6 +154,7 @@ write_dataset(const Target *target, const BlockOrder *order, GError **error)
            write_rows(target, order, BLOCK_ROWS, block_put_rows, error) &&
            write_samples(target, order, error) &&
            write_rows(target, order, BLOCK_ROW_IDS, block_put_row_ids, error) &&
+           write_spans(target, order, error) &&
            write_symbols(target, order, BLOCK_FUNCTIONS, block_put_functions, error) &&
            write_symbols(target, order, BLOCK_MAPPINGS, block_put_mappings, error) &&
            write_symbols(target, order, BLOCK_LOCATIONS, block_put_locations, error) &&

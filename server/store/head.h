@@ -15,7 +15,8 @@
 typedef struct {
     int64_t time_ns, duration_ns, period, total;
     const uint8_t *samples; /* a sample run */
-    uint32_t samples_size, n_samples, series;
+    const uint8_t *spans;   /* a span run */
+    uint32_t samples_size, spans_size, n_samples, series;
     uint8_t id[16];
 } HeadRow;
 

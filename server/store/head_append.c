@@ -3,6 +3,7 @@
 #include "lib/base/error.h"
 #include "server/store/head_private.h"
 #include "server/store/label_wire.h"
+#include "server/store/span_run.h"
 #include "server/store/translate.h"
 
 /* Rows that are encoded but not yet part of the head, so that a failure leaves none behind. */
@@ -68,6 +69,27 @@ encode_samples(Head *head, Translation *translation, const StoreRow *from, HeadR
     return true;
 }
 
+/* Behind encode_samples: the nodes are known. */
+static void
+encode_spans(Head *head, const Translation *translation, const StoreRow *from, HeadRow *row)
+{
+    if (from->spans == NULL)
+        return;
+    g_autofree StoreSpanSample *samples = g_new(StoreSpanSample, (size_t)from->n_samples + 1);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < from->n_samples; i++) {
+        const StoreSpan *span = &from->spans[i];
+        if (span->span != 0 || span->trace_high != 0 || span->trace_low != 0)
+            samples[n++] =
+                (StoreSpanSample){*span, translation->nodes[from->samples[i]], from->values[i]};
+    }
+    Wire run = {0};
+    span_run_put(&run, samples, n);
+    row->spans = head_keep_bytes(head, run.data, run.size);
+    row->spans_size = (uint32_t)run.size;
+    wire_clear(&run);
+}
+
 static bool
 stage_rows(Head *head, const char *tenant, const StoreRow *rows, size_t n_rows, StagedRow *staged,
            GError **error)
@@ -89,6 +111,8 @@ stage_rows(Head *head, const char *tenant, const StoreRow *rows, size_t n_rows, 
                          .series = series_of(head, dataset, from->labels)};
         memcpy(row->id, from->id, sizeof row->id);
         is_ok = encode_samples(head, &translation, from, row, error);
+        if (is_ok)
+            encode_spans(head, &translation, from, row);
     }
     translation_clear(&translation);
     return is_ok;
@@ -131,13 +155,35 @@ write_dataset(Head *head, Wire *frame, HeadDataset *dataset)
     dataset->framed_rows = dataset->rows.n;
 }
 
+/* The span runs of the frame's rows, which are behind `first_rows` of each dataset. */
+static void
+write_spans(const GPtrArray *touched, const uint32_t *first_rows, Wire *frame)
+{
+    for (unsigned i = 0; i < touched->len; i++) {
+        const HeadDataset *dataset = touched->pdata[i];
+        for (uint32_t k = first_rows[i]; k < dataset->rows.n; k++) {
+            const HeadRow *row = (const HeadRow *)dataset->rows.data + k;
+            if (row->spans_size == 0)
+                continue;
+            wire_put_varint(frame, dataset->number);
+            wire_put_varint(frame, k);
+            wire_put_varint(frame, row->spans_size);
+            wire_put(frame, row->spans, row->spans_size);
+        }
+    }
+}
+
 static void
 write_frame(Head *head, const char *tenant, GPtrArray *touched, Wire *frame)
 {
+    g_autofree uint32_t *first_rows = g_new(uint32_t, (size_t)touched->len + 1);
     wire_put_text(frame, tenant);
     wire_put_varint(frame, touched->len);
-    for (unsigned i = 0; i < touched->len; i++)
+    for (unsigned i = 0; i < touched->len; i++) {
+        first_rows[i] = ((HeadDataset *)touched->pdata[i])->framed_rows;
         write_dataset(head, frame, touched->pdata[i]);
+    }
+    write_spans(touched, first_rows, frame);
     g_mutex_lock(&head->guard.lock);
     for (unsigned i = 0; i < touched->len; i++) {
         HeadDataset *dataset = touched->pdata[i];

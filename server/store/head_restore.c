@@ -2,6 +2,7 @@
 
 #include "server/store/head_private.h"
 #include "server/store/label_wire.h"
+#include "server/store/span_run.h"
 
 static bool
 restore_series(Head *head, HeadDataset *dataset, Scan *scan)
@@ -62,6 +63,37 @@ restore_dataset(Head *head, const char *tenant, Scan *scan)
     return is_ok ? dataset : NULL;
 }
 
+/* Gives one of the rows that the frame brought, and that nobody sees yet, its span run. */
+static bool
+restore_span(Head *head, const char *tenant, Scan *scan, GArray *scratch)
+{
+    uint32_t number = scan_varint32(scan), at = scan_varint32(scan);
+    uint32_t size = scan_varint32(scan);
+    const uint8_t *run = scan_bytes(scan, size);
+    if (run == NULL || number >= head->datasets->len)
+        return false;
+    HeadDataset *dataset = head->datasets->pdata[number];
+    g_array_set_size(scratch, 0);
+    if (strcmp(dataset->tenant, tenant) != 0 || at < dataset->n_rows || at >= dataset->rows.n ||
+        !span_run_get(run, size, symbol_table_counts(&dataset->symbols).n_nodes, scratch))
+        return false;
+    HeadRow *row = (HeadRow *)dataset->rows.data + at;
+    row->spans = head_keep_bytes(head, run, size);
+    row->spans_size = size;
+    return true;
+}
+
+static bool
+restore_spans(Head *head, const char *tenant, Scan *scan)
+{
+    g_autoptr(GArray) scratch = g_array_new(FALSE, FALSE, sizeof(StoreSpanSample));
+    while (scan_left(scan) > 0) {
+        if (!restore_span(head, tenant, scan, scratch))
+            return false;
+    }
+    return true;
+}
+
 bool
 head_restore(Head *head, const uint8_t *payload, size_t size)
 {
@@ -77,7 +109,7 @@ head_restore(Head *head, const uint8_t *payload, size_t size)
             return false;
         g_ptr_array_add(restored, dataset);
     }
-    if (scan_left(&scan) != 0)
+    if (!restore_spans(head, tenant, &scan))
         return false;
     g_mutex_lock(&head->guard.lock);
     for (unsigned i = 0; i < restored->len; i++)

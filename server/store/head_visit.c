@@ -22,6 +22,15 @@ accumulate(const DatasetSource *source, const uint32_t *rows, uint32_t n, int64_
     return true;
 }
 
+static bool
+find_spans(const DatasetSource *source, uint32_t row, const uint8_t **ret_run, size_t *ret_size)
+{
+    const HeadSource *head = (const HeadSource *)source;
+    *ret_run = head->rows[head->order[row]].spans;
+    *ret_size = head->rows[head->order[row]].spans_size;
+    return true;
+}
+
 static int
 compare_times(const void *a, const void *b, void *data)
 {
@@ -70,11 +79,11 @@ visit_view(const HeadView *view, StoreDetail detail, StoreVisit visit, void *dat
         rows[i] = (StoreRowView){row->time_ns, row->duration_ns, row->period, row->total,
                                  row->series,  row->n_samples,   row->id};
     }
-    HeadSource source = {{accumulate}, view->rows, order};
+    HeadSource source = {{accumulate, find_spans}, view->rows, order};
     StoreDataset dataset = {
         .tenant = view->dataset->tenant,
         .service = view->dataset->service,
-        .symbols = detail == STORE_WITH_SAMPLES ? &view->symbols : NULL,
+        .symbols = detail >= STORE_WITH_SAMPLES ? &view->symbols : NULL,
         .series = series,
         .n_series = view->n_series,
         .rows = rows,

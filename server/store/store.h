@@ -29,12 +29,19 @@ const char *store_notice(const Store *store);
 /* Seals nothing, loses nothing: waits for the appends under way and closes. */
 void store_close(Store *store);
 
+/* The span, of a trace, that a sample was taken in; all zero is none. The ids are big-endian
+ * numbers (https://www.w3.org/TR/trace-context/#traceparent-header). */
+typedef struct {
+    uint64_t trace_high, trace_low, span;
+} StoreSpan;
+
 /* One series row to append. Borrowed until store_append returns; nothing is kept. */
 typedef struct {
     const Labels *labels;    /* with service_name, __name__ and __profile_type__ */
     const Profile *profile;  /* whose tables the samples refer to */
     const uint32_t *samples; /* positions in profile->samples */
     const int64_t *values;   /* n_samples values, none of them 0 */
+    const StoreSpan *spans;  /* n_samples of them, or NULL when no sample has one */
     uint32_t n_samples;
     int64_t time_ns, duration_ns, period;
     uint8_t id[16]; /* UUID of the stored profile */
@@ -64,7 +71,7 @@ typedef struct {
 
 typedef struct StoreDataset {
     const char *tenant, *service;
-    const SymbolView *symbols; /* NULL unless STORE_WITH_SAMPLES was asked for */
+    const SymbolView *symbols; /* NULL with STORE_WITH_ROWS */
     const StoreSeries *series;
     uint32_t n_series;
     const StoreRowView *rows; /* sorted by series, then time */
@@ -72,7 +79,11 @@ typedef struct StoreDataset {
     const void *source; /* the store's own */
 } StoreDataset;
 
-typedef enum { STORE_WITH_ROWS = 0, STORE_WITH_SAMPLES = 1 } StoreDetail;
+typedef enum {
+    STORE_WITH_ROWS = 0,
+    STORE_WITH_SAMPLES = 1, /* symbols, and what store_dataset_accumulate needs */
+    STORE_WITH_SPANS = 2,   /* and what store_dataset_spans needs */
+} StoreDetail;
 
 /* Return false to stop. */
 typedef bool (*StoreVisit)(const StoreDataset *dataset, void *data, GError **error);
@@ -89,6 +100,18 @@ store_visit(Store *store, const char *tenant, const char *service, int64_t start
  * by node of the location trie (symbols->n_nodes of them). The hot loop of every flame graph. */
 bool store_dataset_accumulate(const StoreDataset *dataset, const uint32_t *rows, uint32_t n,
                               int64_t *totals, GError **error);
+
+/* A part of a row's samples: what one span took in one stack. */
+typedef struct {
+    StoreSpan span;
+    uint32_t node;
+    int64_t value;
+} StoreSpanSample;
+
+/* Appends what the spans of one row took (StoreSpanSample) to `samples`, ordered by trace, span and
+ * node; samples outside of spans are left out. */
+bool
+store_dataset_spans(const StoreDataset *dataset, uint32_t row, GArray *samples, GError **error);
 
 /* Tenants that have data, sorted; free with g_strfreev. */
 GStrv store_tenants(Store *store);

@@ -3,6 +3,7 @@
 
 #include "lib/base/error.h"
 #include "server/store/source.h"
+#include "server/store/span_run.h"
 #include "server/store/store_private.h"
 
 static void
@@ -131,6 +132,17 @@ store_dataset_accumulate(const StoreDataset *dataset, const uint32_t *rows, uint
 {
     const DatasetSource *source = dataset->source;
     return source->accumulate(source, rows, n, totals, dataset->symbols->n_nodes, error);
+}
+
+bool
+store_dataset_spans(const StoreDataset *dataset, uint32_t row, GArray *samples, GError **error)
+{
+    const DatasetSource *source = dataset->source;
+    const uint8_t *run = NULL;
+    size_t size = 0;
+    return (source->spans(source, row, &run, &size) &&
+            span_run_get(run, size, dataset->symbols->n_nodes, samples)) ||
+           error_set(error, CRESSET_ERROR_DATA_LOSS, "store: the spans of a row are broken");
 }
 
 static int

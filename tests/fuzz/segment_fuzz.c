@@ -16,8 +16,10 @@ read_rows(const StoreDataset *dataset, void *data, GError **error)
 {
     (void)data;
     g_autofree int64_t *totals = g_new0(int64_t, dataset->symbols->n_nodes);
+    g_autoptr(GArray) spans = g_array_new(FALSE, FALSE, sizeof(StoreSpanSample));
     for (uint32_t i = 0; i < dataset->n_rows; i++) {
-        if (!store_dataset_accumulate(dataset, &i, 1, totals, error))
+        if (!store_dataset_accumulate(dataset, &i, 1, totals, error) ||
+            !store_dataset_spans(dataset, i, spans, error))
             break;
     }
     g_clear_error(error);
@@ -32,7 +34,7 @@ recover(const uint8_t *bytes, size_t size)
     SegmentScan scan;
     bool is_stopped;
     segment_scan(copy, size, restore, head, &scan);
-    head_visit(head, NULL, NULL, INT64_MIN, INT64_MAX, STORE_WITH_SAMPLES, read_rows, NULL,
+    head_visit(head, NULL, NULL, INT64_MIN, INT64_MAX, STORE_WITH_SPANS, read_rows, NULL,
                &is_stopped, NULL);
 }
 

@@ -1,6 +1,7 @@
 #include "tests/integration/profiles.h"
 
 #include <push.pb-c.h>
+#include <string.h>
 
 #include "lib/pprof/encode.h"
 
@@ -23,13 +24,20 @@ profile_of(const ProfileStack *stacks, size_t n, int64_t time_ns)
     pprof_builder_period(builder, "cpu", "nanoseconds", 10000000);
     pprof_builder_time(builder, time_ns, 15 * INT64_C(1000000000));
     for (size_t i = 0; i < n; i++) {
-        g_auto(GStrv) frames = g_strsplit(stacks[i].stack, ";", FRAMES_MAX);
+        const char *stack = stacks[i].stack, *at = strchr(stack, '@');
+        g_auto(GStrv) frames = g_strsplit(at != NULL ? at + 1 : stack, ";", FRAMES_MAX);
         uint32_t locations[FRAMES_MAX];
         guint depth = g_strv_length(frames);
         for (guint k = 0; k < depth; k++)
             locations[k] = location_of(builder, frames[depth - 1 - k]);
-        const PprofSample sample = {
-            .locations = locations, .n_locations = depth, .values = &stacks[i].value};
+        g_autofree char *span_id = at != NULL ? g_strndup(stack, (gsize)(at - stack)) : NULL;
+        const PprofLabel span = {.key = pprof_builder_text(builder, "span_id"),
+                                 .str = pprof_builder_text(builder, span_id)};
+        const PprofSample sample = {.locations = locations,
+                                    .n_locations = depth,
+                                    .values = &stacks[i].value,
+                                    .labels = &span,
+                                    .n_labels = at != NULL ? 1 : 0};
         pprof_builder_sample(builder, &sample);
     }
     return g_byte_array_free_to_bytes(pprof_builder_finish(builder));

@@ -5,7 +5,8 @@
 
 #include "server/store/labels.h"
 
-/* One stack, root first with ';' between the frames, and its CPU nanoseconds. */
+/* One stack, root first with ';' between the frames, and its CPU nanoseconds. "SPAN@a;b" was taken
+ * in the span with this id. */
 typedef struct {
     const char *stack;
     int64_t value;

@@ -19,6 +19,8 @@ typedef struct {
 } Fixture;
 
 static const ProfileStack old_stacks[] = {{"a;b", 3}, {"a", 1}, {"c", 2}};
+static const ProfileStack span_stacks[] = {
+    {"00000000000000aa@a;b", 30}, {"00000000000000bb@c", 40}, {"c", 5}};
 static const ProfileStack new_stacks[] = {{"a;b", 1}};
 
 static void
@@ -43,6 +45,7 @@ setup(void **state)
     fixture->now_ns = g_get_real_time() * 1000;
     push(fixture, "a", "old", old_stacks, G_N_ELEMENTS(old_stacks));
     push(fixture, "a", "new", new_stacks, G_N_ELEMENTS(new_stacks));
+    push(fixture, "spans", "traced", span_stacks, G_N_ELEMENTS(span_stacks));
     *state = fixture;
     return 0;
 }
@@ -131,6 +134,31 @@ test_profile_ids(void **state)
     expect(fixture, "a", "SelectMergeProfile", bad, 400, "is not a UUID");
 }
 
+static void
+test_spans(void **state)
+{
+    Fixture *fixture = *state;
+    g_autofree char *range = range_of(fixture);
+    g_autofree char *span =
+        g_strdup_printf("{" CPU ",%s,\"spanSelector\":[\"00000000000000bb\"]}", range);
+    const char *graph = "{\"flamegraph\":{\"names\":[\"total\",\"c\"],\"levels\":[{\"values\":["
+                        "\"0\",\"40\",\"0\",\"0\"]},{\"values\":[\"0\",\"40\",\"40\",\"1\"]}]";
+    expect(fixture, "spans", "SelectMergeStacktraces", span, 200, graph);
+    expect(fixture, "spans", "SelectMergeSpanProfile", span, 200, graph);
+    expect(fixture, "a", "SelectMergeSpanProfile", span, 200, "{\"names\":[\"total\"]");
+
+    g_autofree char *bad = g_strdup_printf("{" CPU ",%s,\"spanSelector\":[\"bb\"]}", range);
+    expect(fixture, "spans", "SelectMergeSpanProfile", bad, 400,
+           "span_selector: 'bb' is not an id of 16 hexadecimal digits");
+    g_autofree char *none = g_strdup_printf("{" CPU ",%s}", range);
+    expect(fixture, "spans", "SelectMergeSpanProfile", none, 400, "span_selector is required");
+    g_autofree char *both =
+        g_strdup_printf("{" CPU ",%s,\"spanSelector\":[\"00000000000000bb\"],\"traceIdSelector\":["
+                        "\"000000000000000000000000000000bb\"]}",
+                        range);
+    expect(fixture, "spans", "SelectMergeStacktraces", both, 400, "exclude each other");
+}
+
 int
 main(void)
 {
@@ -138,6 +166,7 @@ main(void)
         cmocka_unit_test(test_diff),
         cmocka_unit_test(test_diff_names_the_side_that_is_wrong),
         cmocka_unit_test(test_profile_ids),
+        cmocka_unit_test(test_spans),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -198,6 +198,31 @@ test_string_labels_become_series(void **state)
 }
 
 static void
+test_spans_stay_with_their_samples(void **state)
+{
+    Fixture *fixture = *state;
+    fixture->limits.symbol_length_max = 64;
+    pprof_builder_sample_type(fixture->builder, "samples", "count");
+    pprof_builder_sample_type(fixture->builder, "cpu", "nanoseconds");
+    add_sample(fixture->builder, "a", (int64_t[]){1, 10}, "span_id=0011223344556677");
+    add_sample(fixture->builder, "b", (int64_t[]){0, 20}, NULL);
+    add_sample(fixture->builder, "c", (int64_t[]){4, 40},
+               "trace_id=8899aabbccddeeff0123456789ABCDEF");
+    add_sample(fixture->builder, "d", (int64_t[]){8, 80}, "span_id=001122334455667x");
+    add_sample(fixture->builder, "e", (int64_t[]){16, 160}, "profile_id=ff");
+    assert_int_equal(prepare(fixture, LABELS, 2), REASON_NONE);
+    assert_int_equal(fixture->prepared.n_rows, 2);
+    const StoreRow *counts = &fixture->prepared.rows[0], *times = &fixture->prepared.rows[1];
+    assert_int_equal(counts->n_samples, 4);
+    assert_true(counts->spans[0].span == UINT64_C(0x0011223344556677));
+    assert_true(counts->spans[1].trace_high == UINT64_C(0x8899aabbccddeeff));
+    assert_true(counts->spans[1].trace_low == UINT64_C(0x0123456789abcdef));
+    assert_true(counts->spans[2].span == 0 && counts->spans[3].span == 0);
+    assert_true(times->spans[0].span == counts->spans[0].span && times->spans[1].span == 0);
+    assert_true(times->spans[2].trace_low == counts->spans[1].trace_low);
+}
+
+static void
 test_names_are_rewritten(void **state)
 {
     Fixture *fixture = *state;
@@ -400,6 +425,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_one_row_per_sample_type, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_samples_that_do_not_count, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_string_labels_become_series, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_spans_stay_with_their_samples, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_names_are_rewritten, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_deep_stacks_and_long_names_are_cut, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_window, set_up, tear_down),

@@ -107,11 +107,13 @@ fixture_push_bytes(const Fixture *fixture, const Label *labels, size_t n, const 
         fail_msg("%s", outcome.error->message);
 }
 
-/* Adds "root;frame;leaf" = value. A frame "a+b" is one location: b, with a inlined into it. */
+/* Adds "root;frame;leaf" = value. A frame "a+b" is one location: b, with a inlined into it. A stack
+ * "7@a;b" was taken in the span 7 of the trace 70. */
 static void
 add_stack(PprofBuilder *builder, const char *stack, int64_t value)
 {
-    g_auto(GStrv) frames = g_strsplit(stack, ";", -1);
+    const char *at = strchr(stack, '@');
+    g_auto(GStrv) frames = g_strsplit(at != NULL ? at + 1 : stack, ";", -1);
     uint32_t ids[32], n = g_strv_length(frames);
     for (uint32_t i = 0; i < n; i++) {
         g_auto(GStrv) names = g_strsplit(frames[i], "+", -1);
@@ -128,6 +130,18 @@ add_stack(PprofBuilder *builder, const char *stack, int64_t value)
         ids[n - 1 - i] = pprof_builder_location(builder, &location);
     }
     PprofSample sample = {.locations = ids, .n_locations = n, .values = &value};
+    PprofLabel labels[2];
+    if (at != NULL) {
+        gint64 span = g_ascii_strtoll(stack, NULL, 10);
+        g_autofree char *span_id = g_strdup_printf("%016" G_GINT64_MODIFIER "x", span);
+        g_autofree char *trace_id = g_strdup_printf("%032" G_GINT64_MODIFIER "x", 10 * span);
+        labels[0] = (PprofLabel){.key = pprof_builder_text(builder, "span_id"),
+                                 .str = pprof_builder_text(builder, span_id)};
+        labels[1] = (PprofLabel){.key = pprof_builder_text(builder, "trace_id"),
+                                 .str = pprof_builder_text(builder, trace_id)};
+        sample.labels = labels;
+        sample.n_labels = 2;
+    }
     pprof_builder_sample(builder, &sample);
 }
 

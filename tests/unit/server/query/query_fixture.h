@@ -32,7 +32,8 @@ void fixture_close(Fixture *fixture);
 void fixture_push_bytes(const Fixture *fixture, const Label *labels, size_t n, const uint8_t *data,
                         size_t size);
 /* Pushes one CPU profile of `service` at BASE_NS + seconds. `stacks` is "root;leaf=3 other=4"; a
- * frame "a+b" is one location: b, with a inlined into it. */
+ * frame "a+b" is one location: b, with a inlined into it; "7@root;leaf=3" belongs to the span 7 of
+ * the trace 70. */
 void fixture_push(const Fixture *fixture, const char *service, const char *pod, int64_t seconds,
                   const char *stacks);
 /* Four profiles: 42 at 10 s, 100 at 12 s, 3 at 20 s. */

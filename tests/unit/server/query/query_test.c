@@ -114,6 +114,35 @@ test_call_site(void **state)
     assert_int_equal(tree->total[0], 145);
 }
 
+static void
+test_spans(void **state)
+{
+    Fixture *fixture = *state;
+    fixture_push(fixture, "shop", "p1", 10, "7@main;work=3 8@main;work=4 main;work=9 7@init=1");
+    fixture_push(fixture, "pay", "p2", 11, "7@main=20 main=50");
+    for (unsigned i = 0; i < 2; i++) {
+        Query query = fixture_query(fixture);
+        static const StoreSpan seven[] = {{.span = 7}}, both[] = {{.span = 7}, {.span = 8}};
+        static const StoreSpan trace[] = {{.trace_low = 80}};
+        query.spans = seven;
+        query.n_spans = 1;
+        assert_tree(&query, " 24 0\n init 1 1\n main 23 20\n  work 3 3\n");
+        query.spans = both;
+        query.n_spans = 2;
+        assert_tree(&query, " 28 0\n init 1 1\n main 27 20\n  work 7 7\n");
+        query.spans = trace;
+        query.n_spans = 1;
+        query.by_trace = true;
+        assert_tree(&query, " 4 0\n main 4 0\n  work 4 4\n");
+        g_auto(GStrv) init = g_strsplit("init", ";", -1);
+        query.call_site = init;
+        assert_tree(&query, " 0 0\n");
+        /* The same again from blocks. */
+        fixture_close(fixture);
+        fixture_open(fixture, 1);
+    }
+}
+
 static bool
 take_first_id(const StoreDataset *dataset, void *data, GError **error)
 {
@@ -295,6 +324,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_trees, fixture_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_range_is_closed, fixture_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_call_site, fixture_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_spans, fixture_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_chosen_profiles, fixture_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_after_a_restart, fixture_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_metadata, fixture_set_up, fixture_tear_down),

@@ -88,8 +88,8 @@ fixture_profile_new(GRand *random, const FixtureShape *shape)
     Profile *profile = &made->profile;
     make_functions(profile, shape);
     make_locations(profile, shape);
-    profile->n_samples = shape->n_samples;
     profile->samples = g_new0(ProfileSample, shape->n_samples + 1);
+    profile->n_samples = shape->n_samples;
     profile->stack_locations = g_new0(uint32_t, shape->n_samples * shape->max_depth + 1);
     made->stack_hash = g_new0(uint64_t, shape->n_samples + 1);
     for (uint32_t i = 0; i < shape->n_samples; i++) {
@@ -212,6 +212,26 @@ random_value(GRand *random, unsigned type)
     return type == 1 ? value * 10000000 : value;
 }
 
+static uint64_t
+span_hash(const StoreSpan *span)
+{
+    return XXH3_64bits(span, sizeof *span) | 1;
+}
+
+/* One row in three has spans, some of them with traces, shared by its samples. */
+static StoreSpan *
+random_spans(GRand *random, uint32_t n)
+{
+    if (g_rand_int_range(random, 0, 3) != 0)
+        return NULL;
+    StoreSpan *spans = g_new0(StoreSpan, (size_t)n + 1);
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t which = (uint64_t)g_rand_int_range(random, 0, 8); /* 0 is none */
+        spans[i] = (StoreSpan){which % 2 << 63, which % 3, which << 60 | which};
+    }
+    return spans;
+}
+
 static ModelRow *
 fill_row(Model *model, GRand *random, const FixtureProfile *profile, const ModelAppend *append,
          unsigned type, StoreRow *row, const uint32_t *positions, int64_t *values)
@@ -226,8 +246,13 @@ fill_row(Model *model, GRand *random, const FixtureProfile *profile, const Model
                       .duration_ns = 10000000000 + type,
                       .period = 10000000};
     memcpy(row->id, (uint32_t[]){model->next_id++, type, 7, g_rand_int(random)}, 16);
+    row->spans = random_spans(random, row->n_samples);
     for (uint32_t i = 0; i < row->n_samples; i++) {
         values[i] = random_value(random, type);
+        const StoreSpan *span = row->spans != NULL ? &row->spans[i] : NULL;
+        if (span != NULL && span->span != 0)
+            wanted->span_fingerprint +=
+                (uint64_t)values[i] * (profile->stack_hash[i] ^ span_hash(span));
         wanted->total += values[i];
         wanted->fingerprint += (uint64_t)values[i] * profile->stack_hash[i];
     }
@@ -267,6 +292,7 @@ model_append(Model *model, Store *store, GRand *random, const FixtureProfile *pr
     }
     for (unsigned type = 0; type < append->n_types; type++) {
         labels_unref((Labels *)(uintptr_t)rows[type].labels);
+        g_free((void *)(uintptr_t)rows[type].spans);
         g_free(values[type]);
     }
     return is_ok;
@@ -317,6 +343,26 @@ compare_row(Check *check, const StoreDataset *dataset, uint32_t at, uint64_t fin
         check->wrong = g_strdup_printf("row %s has other samples", id);
 }
 
+/* The same sum as the model's. */
+static bool
+check_spans(Check *check, const StoreDataset *dataset, uint32_t at, const uint64_t *hashes,
+            GError **error)
+{
+    g_autoptr(GArray) samples = g_array_new(FALSE, FALSE, sizeof(StoreSpanSample));
+    if (!store_dataset_spans(dataset, at, samples, error))
+        return false;
+    uint64_t fingerprint = 0;
+    for (guint i = 0; i < samples->len; i++) {
+        const StoreSpanSample *sample = &g_array_index(samples, StoreSpanSample, i);
+        fingerprint += (uint64_t)sample->value * (hashes[sample->node] ^ span_hash(&sample->span));
+    }
+    g_autofree char *id = id_text(dataset->rows[at].id);
+    const ModelRow *wanted = g_hash_table_lookup(check->model->rows, id);
+    if (wanted->span_fingerprint != fingerprint)
+        check->wrong = g_strdup_printf("row %s has other spans", id);
+    return true;
+}
+
 static bool
 check_dataset(const StoreDataset *dataset, void *data, GError **error)
 {
@@ -335,6 +381,8 @@ check_dataset(const StoreDataset *dataset, void *data, GError **error)
         for (uint32_t node = 0; node < dataset->symbols->n_nodes; node++)
             fingerprint += (uint64_t)totals[node] * hashes[node];
         compare_row(check, dataset, i, fingerprint);
+        if (check->wrong == NULL && !check_spans(check, dataset, i, hashes, error))
+            return false;
     }
     return check->wrong == NULL;
 }
@@ -344,7 +392,7 @@ visit_all(Check *check, Store *store, const char *tenant, StoreVisit visit)
 {
     g_autoptr(GError) error = NULL;
     bool is_partial = false;
-    if (!store_visit(store, tenant, NULL, INT64_MIN, INT64_MAX, STORE_WITH_SAMPLES, visit, check,
+    if (!store_visit(store, tenant, NULL, INT64_MIN, INT64_MAX, STORE_WITH_SPANS, visit, check,
                      &is_partial, &error))
         return g_strdup_printf("visit failed: %s", error->message);
     if (is_partial && check->wrong == NULL)

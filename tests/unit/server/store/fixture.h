@@ -26,7 +26,8 @@ void fixture_profile_free(FixtureProfile *profile);
 typedef struct {
     char *tenant, *labels;
     int64_t time_ns, duration_ns, period, total;
-    uint64_t fingerprint; /* sum of value × stack hash */
+    uint64_t fingerprint;      /* sum of value × stack hash */
+    uint64_t span_fingerprint; /* sum of value × (stack hash ^ span hash) */
     bool is_acked;
     unsigned n_seen;
 } ModelRow;
