@@ -158,7 +158,7 @@ def profile_without_data(g):
     expect(not reply.fields or tree_of(reply) == {("total",): (0, 0)}, "the flame graph is", reply.fields)
 
 
-@call(served=False)
+@call()
 def span_profile(g):
     """From a trace: no sample has this span."""
     message = text(1, CPU) + text(2, "{}") + text(3, SPAN) + number(4, g.start) + number(5, g.end)
@@ -178,7 +178,7 @@ def refused(g, *more, selector="{}"):
     expect(False, "it is not refused")
 
 
-@call(served=False)
+@call()
 def invalid_trace(g):
     refused(g, text(10, "xyz"))
 

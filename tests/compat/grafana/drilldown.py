@@ -110,14 +110,14 @@ def diff_request(g):
     return {"left": both[0], "right": both[1]}
 
 
-@call(served=False)
+@call()
 def diff(g):
     graph = g.browser(QUERIER + "Diff", diff_request(g))["flamegraph"]
     diff_is_right(graph, [[int(value) for value in level["values"]] for level in graph["levels"]])
     expect((graph["leftTicks"], graph["rightTicks"]) == (str(SHOP_TOTAL // 2),) * 2, "ticks", graph)
 
 
-@call(served=False)
+@call()
 def diff_of_functions(g):
     """A format of newer versions, which fall back when the answer has no `functions`."""
     reply = g.browser(QUERIER + "Diff", {**diff_request(g), "format": "PROFILE_FORMAT_FUNCTIONS", "maxNodes": 100})
