@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 
 #include "lib/base/log.h"
+#include "lib/symbolize/worker.h"
 #include "server/server.h"
 
 #define EXIT_BAD_OPTION 2
@@ -61,6 +62,8 @@ serve(const ServerOptions *options)
 int
 main(int argc, char **argv)
 {
+    if (argc == 2 && strcmp(argv[1], WORKER_ARGUMENT) == 0)
+        return worker_main(WORKER_FD);
     ServerOptions options = {0};
     g_autoptr(GError) error = NULL;
     int status = EXIT_SUCCESS;

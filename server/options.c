@@ -48,6 +48,11 @@ static const OptionRow rows[] = {
     OPTION("shutdown-timeout", OPTION_DURATION, "10s", 0, 3.6e12, "DURATION", shutdown_timeout_ns,
            "How long requests under way may take once the server was asked to stop."),
 
+    OPTION("debuginfo-file-bytes", OPTION_BYTES, "1GiB", 4096, 1e15, "BYTES", debug_file_bytes,
+           "Size of one uploaded debug file."),
+    OPTION("debuginfo-tenant-bytes", OPTION_BYTES, "20GiB", 0, 1e15, "BYTES", debug_tenant_bytes,
+           "Size of all debug files of one tenant; 0 is no limit."),
+
     OPTION("self-profile", OPTION_BOOL, "true", 0, 0, NULL, self_profile,
            "Profile the server itself, as service cresset-server of tenant anonymous."),
     OPTION("log-level", OPTION_STRING, "info", 0, 0, "LEVEL", log_level,

@@ -14,6 +14,7 @@ typedef struct {
     TenantLimits limits; /* of every tenant that has no others */
     int64_t connections_max, connections_per_ip_max, idle_timeout_ns, body_memory_bytes;
     int64_t shutdown_timeout_ns;
+    int64_t debug_file_bytes, debug_tenant_bytes;
     bool self_profile;
 } ServerOptions;
 

@@ -2,6 +2,8 @@
 
 #include "lib/base/error.h"
 #include "server/api/api.h"
+#include "server/debuginfo/debug_files.h"
+#include "server/debuginfo/resolver.h"
 #include "server/http/server.h"
 #include "server/ingest/ingest.h"
 #include "server/self/self_profile.h"
@@ -22,6 +24,9 @@ struct Server {
     Api *api;
     HttpServer *http;
     SelfProfile *self; /* NULL: switched off */
+    DebugFiles *debug_files;
+    DebugResolver *debug_resolver;
+    QueryResolver resolver; /* the former, for queries */
 };
 
 /* Both files keep their last good content when a new one is not good. */
@@ -76,10 +81,37 @@ on_self_profile(const uint8_t *pprof, size_t size, void *data)
 }
 
 static void
-write_self_metrics(GString *out, void *data)
+write_more_metrics(GString *out, void *data)
 {
     Server *server = data;
-    self_profile_write_metrics(server->self, out);
+    debug_resolver_write_metrics(server->debug_resolver, out);
+    if (server->self != NULL)
+        self_profile_write_metrics(server->self, out);
+}
+
+static GPtrArray *
+resolve_addresses(void *data, const QueryMapping *mapping, const uint64_t *addresses, size_t n)
+{
+    const DebugMapping of = {.tenant = mapping->tenant,
+                             .build_id = mapping->build_id,
+                             .filename = mapping->filename,
+                             .start = mapping->start,
+                             .limit = mapping->limit,
+                             .offset = mapping->offset};
+    return debug_resolver_names(data, &of, addresses, n);
+}
+
+/* Debug files lie beside the store. */
+static void
+open_debug_files(Server *server)
+{
+    g_autofree char *dir = g_build_filename(server->options->data_dir, "debug-info", NULL);
+    const DebugFilesConfig config = {.dir = dir,
+                                     .file_bytes_max = server->options->debug_file_bytes,
+                                     .tenant_bytes_max = server->options->debug_tenant_bytes};
+    server->debug_files = debug_files_new(&config);
+    server->debug_resolver = debug_resolver_new(server->debug_files, &(DebugResolverConfig){0});
+    server->resolver = (QueryResolver){resolve_addresses, server->debug_resolver};
 }
 
 /* A server that cannot profile itself serves all the same. */
@@ -91,12 +123,8 @@ start_self_profile(Server *server)
     g_autoptr(GError) error = NULL;
     SelfProfileOptions options = {.func = on_self_profile, .data = server};
     server->self = self_profile_start(&options, &error);
-    if (server->self == NULL) {
+    if (server->self == NULL)
         g_warning("the server does not profile itself: %s", error->message);
-        return;
-    }
-    server->api->write_metrics_data = server;
-    server->api->write_metrics = write_self_metrics;
 }
 
 static bool
@@ -128,9 +156,13 @@ server_open(Server *server, GError **error)
         return false;
     if (store_notice(server->store) != NULL)
         g_warning("store: %s", store_notice(server->store));
+    open_debug_files(server);
     server->ingest = ingest_new(server->store, server->overrides);
     server->api = api_new(server->store, server->ingest, server->overrides);
     server->api->auth = server->auth;
+    server->api->resolver = &server->resolver;
+    server->api->write_metrics_data = server;
+    server->api->write_metrics = write_more_metrics;
     HttpConfig http = http_config(options, server->api, mode);
     server->http = http_server_new(&http, error);
     if (server->http == NULL)
@@ -169,6 +201,8 @@ server_stop(Server *server)
     ingest_free(server->ingest);
     http_server_free(server->http);
     api_free(server->api);
+    debug_resolver_free(server->debug_resolver);
+    debug_files_free(server->debug_files);
     tenant_auth_free(server->auth);
     tenant_overrides_free(server->overrides);
     g_free(server);

@@ -15,7 +15,7 @@ enum {
 
 struct Symbolizer {
     SymbolizeChild child;
-    SymbolCache *cache;
+    LineCache *cache;
     GHashTable *strikes;           /* file id (uint64_t) → count */
     GPtrArray *missing, *repeated; /* SymbolQuery, borrowed during one call */
     GArray *addresses;             /* uint64_t of one request */
@@ -31,7 +31,7 @@ symbolizer_new(const SymbolizerConfig *config)
                                   .deadline_ms = config->deadline_ms};
     symbolize_child_init(&symbolizer->child, &child);
     symbolizer->cache =
-        symbol_cache_new(config->cache_bytes > 0 ? config->cache_bytes : CACHE_BYTES_DEFAULT);
+        line_cache_new(config->cache_bytes > 0 ? config->cache_bytes : CACHE_BYTES_DEFAULT);
     symbolizer->strikes = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
     symbolizer->missing = g_ptr_array_new();
     symbolizer->repeated = g_ptr_array_new();
@@ -45,7 +45,7 @@ symbolizer_free(Symbolizer *symbolizer)
     if (symbolizer == NULL)
         return;
     symbolize_child_clear(&symbolizer->child);
-    symbol_cache_free(symbolizer->cache);
+    line_cache_free(symbolizer->cache);
     g_hash_table_unref(symbolizer->strikes);
     g_ptr_array_unref(symbolizer->missing);
     g_ptr_array_unref(symbolizer->repeated);
@@ -94,9 +94,9 @@ take_string(Symbolizer *symbolizer, const MessageReply *reply, uint32_t offset)
     const char *text = reply->strings + offset;
     size_t length = strlen(text);
     if (G_LIKELY(g_utf8_validate(text, (gssize)length, NULL)))
-        return symbol_cache_string(symbolizer->cache, text, length);
+        return line_cache_string(symbolizer->cache, text, length);
     g_autofree char *valid = g_utf8_make_valid(text, (gssize)length);
-    return symbol_cache_string(symbolizer->cache, valid, strlen(valid));
+    return line_cache_string(symbolizer->cache, valid, strlen(valid));
 }
 
 static void
@@ -105,18 +105,17 @@ take_reply(Symbolizer *symbolizer, const MessageReply *reply, SymbolQuery **quer
     const MessageLine *lines = reply->lines;
     for (uint32_t i = 0; i < reply->n_addresses; i++) {
         SymbolQuery *query = queries[i];
-        query->lines =
-            (CachedLines){symbol_cache_position(symbolizer->cache), reply->line_counts[i]};
+        query->lines = (CachedLines){line_cache_position(symbolizer->cache), reply->line_counts[i]};
         for (uint32_t k = 0; k < reply->line_counts[i]; k++, lines++) {
             CachedLine line = {take_string(symbolizer, reply, lines->name),
                                take_string(symbolizer, reply, lines->system_name),
                                take_string(symbolizer, reply, lines->file), lines->line,
                                lines->start_line};
-            symbol_cache_append(symbolizer->cache, &line);
+            line_cache_append(symbolizer->cache, &line);
         }
         /* JIT code moves: the map is read again each time. */
         if (query->kind != FRAME_ANON)
-            symbol_cache_add(symbolizer->cache, query_file(query), query->address, query->lines);
+            line_cache_add(symbolizer->cache, query_file(query), query->address, query->lines);
     }
 }
 
@@ -201,15 +200,14 @@ resolve_group(Symbolizer *symbolizer, SymbolQuery **group, guint n)
     ask_in_portions(symbolizer, group, n_different);
     for (guint i = 0; i < symbolizer->repeated->len; i++) {
         SymbolQuery *query = symbolizer->repeated->pdata[i];
-        (void)symbol_cache_find(symbolizer->cache, query_file(query), query->address,
-                                &query->lines);
+        (void)line_cache_find(symbolizer->cache, query_file(query), query->address, &query->lines);
     }
 }
 
 void
 symbolizer_begin(Symbolizer *symbolizer)
 {
-    symbol_cache_begin(symbolizer->cache);
+    line_cache_begin(symbolizer->cache);
 }
 
 void
@@ -223,7 +221,7 @@ symbolizer_resolve(Symbolizer *symbolizer, SymbolQuery *queries, size_t n)
         if (query->kind == FRAME_FILE && query->executable == NULL)
             continue;
         if (query->kind == FRAME_ANON ||
-            !symbol_cache_find(symbolizer->cache, query_file(query), query->address, &query->lines))
+            !line_cache_find(symbolizer->cache, query_file(query), query->address, &query->lines))
             g_ptr_array_add(missing, query);
     }
     symbolizer->hits += n - missing->len;
@@ -235,19 +233,19 @@ symbolizer_resolve(Symbolizer *symbolizer, SymbolQuery *queries, size_t n)
                 break;
         resolve_group(symbolizer, group, end - first);
     }
-    symbolizer->cache_bytes = symbol_cache_bytes(symbolizer->cache);
+    symbolizer->cache_bytes = line_cache_bytes(symbolizer->cache);
 }
 
 const CachedLine *
 symbolizer_line(const Symbolizer *symbolizer, CachedLines lines, uint32_t i)
 {
-    return symbol_cache_lines(symbolizer->cache) + lines.first + i;
+    return line_cache_lines(symbolizer->cache) + lines.first + i;
 }
 
 const char *
 symbolizer_text(const Symbolizer *symbolizer, uint32_t string, size_t *ret_length)
 {
-    return symbol_cache_text(symbolizer->cache, string, ret_length);
+    return line_cache_text(symbolizer->cache, string, ret_length);
 }
 
 void

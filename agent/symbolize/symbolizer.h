@@ -7,7 +7,7 @@
 
 #include "agent/process/executable.h"
 #include "agent/sample/sample.h"
-#include "lib/symbolize/cache.h"
+#include "lib/symbolize/line_cache.h"
 
 typedef struct Symbolizer Symbolizer;
 

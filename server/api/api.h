@@ -11,6 +11,7 @@
 #include "lib/base/metrics.h"
 #include "server/http/server.h"
 #include "server/ingest/ingest.h"
+#include "server/query/query.h"
 #include "server/store/store.h"
 #include "server/tenant/auth.h"
 #include "server/tenant/limits.h"
@@ -19,8 +20,9 @@ typedef struct Api {
     Store *store;
     Ingest *ingest;
     TenantOverrides *overrides;
-    TenantAuth *auth; /* or NULL */
-    HttpServer *http; /* set once it exists; for its gauges */
+    TenantAuth *auth;              /* or NULL */
+    const QueryResolver *resolver; /* or NULL */
+    HttpServer *http;              /* set once it exists; for its gauges */
     Metrics *metrics;
     void (*write_metrics)(GString *out, void *data); /* further ones, or NULL */
     void *write_metrics_data;

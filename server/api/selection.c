@@ -174,6 +174,7 @@ selection_init(Selection *selection, const Api *api, const char *tenant,
                            limits.query_length_ns, &range, error);
     selection->query = (Query){
         .store = api->store,
+        .resolver = api->resolver,
         .tenant = tenant,
         .start_ns = range.start_ns,
         .end_ns = range.end_ns,

@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "lib/symbol/elf_file.h"
-#include "lib/symbolize/cache.h"
 #include "lib/symbolize/child.h"
+#include "lib/symbolize/line_cache.h"
 
 enum {
     CACHE_BYTES_DEFAULT = 32 * 1024 * 1024,
@@ -25,7 +25,7 @@ struct DebugResolver {
     DebugFiles *files;
     GMutex lock; /* of everything below */
     SymbolizeChild child;
-    SymbolCache *cache;
+    LineCache *cache;
     GHashTable *known; /* tenant, inode and time of change -> KnownFile */
     uint64_t next_id;
     uint64_t hits, misses, failures;
@@ -41,7 +41,7 @@ debug_resolver_new(DebugFiles *files, const DebugResolverConfig *config)
     g_mutex_init(&resolver->lock);
     symbolize_child_init(&resolver->child, &child);
     resolver->cache =
-        symbol_cache_new(config->cache_bytes > 0 ? config->cache_bytes : CACHE_BYTES_DEFAULT);
+        line_cache_new(config->cache_bytes > 0 ? config->cache_bytes : CACHE_BYTES_DEFAULT);
     resolver->known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     resolver->next_id = 1;
     return resolver;
@@ -53,7 +53,7 @@ debug_resolver_free(DebugResolver *resolver)
     if (resolver == NULL)
         return;
     symbolize_child_clear(&resolver->child);
-    symbol_cache_free(resolver->cache);
+    line_cache_free(resolver->cache);
     g_hash_table_unref(resolver->known);
     g_mutex_clear(&resolver->lock);
     g_free(resolver);
@@ -101,15 +101,15 @@ take_reply(DebugResolver *resolver, uint64_t file, const MessageRequest *request
 {
     const MessageLine *line = reply->lines;
     for (uint32_t i = 0; i < reply->n_addresses; i++) {
-        CachedLines lines = {symbol_cache_position(resolver->cache), reply->line_counts[i]};
+        CachedLines lines = {line_cache_position(resolver->cache), reply->line_counts[i]};
         for (uint32_t k = 0; k < lines.n; k++, line++) {
             const char *name = reply->strings + line->name;
             g_autofree char *valid = g_utf8_make_valid(name, -1);
             const CachedLine cached = {
-                .name = symbol_cache_string(resolver->cache, valid, strlen(valid))};
-            symbol_cache_append(resolver->cache, &cached);
+                .name = line_cache_string(resolver->cache, valid, strlen(valid))};
+            line_cache_append(resolver->cache, &cached);
         }
-        symbol_cache_add(resolver->cache, file, request->addresses[i], lines);
+        line_cache_add(resolver->cache, file, request->addresses[i], lines);
     }
 }
 
@@ -145,9 +145,9 @@ cached_names(const DebugResolver *resolver, CachedLines lines)
 {
     GStrv names = g_new0(char *, (gsize)lines.n + 1);
     for (uint32_t i = 0; i < lines.n; i++) {
-        const CachedLine *line = symbol_cache_lines(resolver->cache) + lines.first + i;
+        const CachedLine *line = line_cache_lines(resolver->cache) + lines.first + i;
         size_t length;
-        const char *text = symbol_cache_text(resolver->cache, line->name, &length);
+        const char *text = line_cache_text(resolver->cache, line->name, &length);
         names[i] = g_strndup(text, length);
     }
     return names;
@@ -163,7 +163,7 @@ look_up(DebugResolver *resolver, uint64_t file, const GArray *addresses, GPtrArr
         uint64_t address = g_array_index(addresses, uint64_t, i);
         if (names->pdata[i] != NULL)
             continue;
-        if (!symbol_cache_find(resolver->cache, file, address, &lines)) {
+        if (!line_cache_find(resolver->cache, file, address, &lines)) {
             if (missing != NULL)
                 g_array_append_val(missing, address);
         } else if (lines.n > 0) {
@@ -179,7 +179,7 @@ resolve(DebugResolver *resolver, const DebugMapping *mapping, int fd, const GArr
     g_autoptr(GArray) missing = g_array_new(FALSE, FALSE, sizeof(uint64_t));
     g_mutex_lock(&resolver->lock);
     KnownFile *file = known_file(resolver, mapping->tenant, fd);
-    symbol_cache_begin(resolver->cache);
+    line_cache_begin(resolver->cache);
     look_up(resolver, file->id, addresses, names, missing);
     resolver->hits += addresses->len - missing->len;
     resolver->misses += missing->len;
@@ -231,7 +231,7 @@ debug_resolver_write_metrics(DebugResolver *resolver, GString *out)
          resolver->misses},
         {"failures_total", "counter", "Requests that the symbolizer process did not answer.",
          resolver->failures},
-        {"cache_bytes", "gauge", "Memory of the cache.", symbol_cache_bytes(resolver->cache)},
+        {"cache_bytes", "gauge", "Memory of the cache.", line_cache_bytes(resolver->cache)},
     };
     g_mutex_unlock(&resolver->lock);
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)

@@ -1,4 +1,7 @@
+#include <string.h>
+
 #include "server/query/call_site.h"
+#include "server/query/location_names.h"
 #include "server/query/query.h"
 #include "server/query/select.h"
 
@@ -9,15 +12,22 @@ typedef struct {
     const Query *query;
 } Merge;
 
-/* The values of the selected rows by function node: accumulated by location node, then folded. */
+/* The values of the selected rows by location node. */
 static int64_t *
-fold(const Query *query, const Selection *selection, GError **error)
+accumulate(const Query *query, const Selection *selection, GError **error)
 {
-    const SymbolView *symbols = selection->dataset->symbols;
-    g_autofree int64_t *totals = g_new0(int64_t, (size_t)symbols->n_nodes + 1);
+    uint32_t n = selection->dataset->symbols->n_nodes;
+    g_autofree int64_t *totals = g_new0(int64_t, (size_t)n + 1);
     if (!select_accumulate(query, selection->dataset, selection->rows, selection->n_rows, totals,
                            error))
         return NULL;
+    return g_steal_pointer(&totals);
+}
+
+/* The same by function node. */
+static int64_t *
+fold(const SymbolView *symbols, const int64_t *totals)
+{
     int64_t *folded = g_new0(int64_t, (size_t)symbols->n_function_nodes + 1);
     for (uint32_t i = 0; i < symbols->n_nodes; i++) {
         if (totals[i] != 0) {
@@ -58,20 +68,76 @@ add_nodes(TreeBuilder *builder, const SymbolView *symbols, const int64_t *values
     tree_builder_add(builder, 0, values[0]);
 }
 
+/* The child of `node` that the lines of a location lead to, by the stored names. */
+static uint32_t
+stored_child(TreeBuilder *builder, const SymbolView *symbols, uint32_t node, uint32_t id)
+{
+    const SymbolLocation *location = &symbols->locations[id];
+    uint32_t length;
+    if (location->n_lines == 0) {
+        const char *name = symbol_string(symbols, location->first_line, &length);
+        return tree_builder_child(builder, node, name, length);
+    }
+    for (uint32_t i = location->n_lines; i-- > 0;) {
+        uint32_t function = symbols->lines[location->first_line + i].function;
+        const char *name = symbol_string(symbols, symbols->functions[function].name, &length);
+        node = tree_builder_child(builder, node, name, length);
+    }
+    return node;
+}
+
+static uint32_t
+named_child(TreeBuilder *builder, uint32_t node, const char *const *names)
+{
+    for (guint i = g_strv_length((GStrv)names); i-- > 0;)
+        node = tree_builder_child(builder, node, names[i], strlen(names[i]));
+    return node;
+}
+
+/* Adds the stacks location by location: some have other names than they were stored with. */
+static void
+add_locations(TreeBuilder *builder, const SymbolView *symbols, const int64_t *totals,
+              GHashTable *names)
+{
+    g_autofree uint32_t *node_id = g_new0(uint32_t, (size_t)symbols->n_nodes + 1);
+    g_autofree uint8_t *is_needed = g_malloc0((size_t)symbols->n_nodes + 1);
+    for (uint32_t i = symbols->n_nodes; i-- > 1;) {
+        is_needed[i] |= totals[i] != 0;
+        is_needed[symbols->node_parent[i]] |= is_needed[i];
+    }
+    for (uint32_t i = 1; i < symbols->n_nodes; i++) {
+        if (!is_needed[i])
+            continue;
+        uint32_t id = symbols->node_location[i], above = node_id[symbols->node_parent[i]];
+        const char *const *known = g_hash_table_lookup(names, GUINT_TO_POINTER(id));
+        node_id[i] = known != NULL ? named_child(builder, above, known)
+                                   : stored_child(builder, symbols, above, id);
+        if (totals[i] != 0)
+            tree_builder_add(builder, node_id[i], totals[i]);
+    }
+    tree_builder_add(builder, 0, totals[0]);
+}
+
 static bool
 merge_dataset(const Selection *selection, void *data, GError **error)
 {
     Merge *merge = data;
     const SymbolView *symbols = selection->dataset->symbols;
-    g_autofree int64_t *values = fold(merge->query, selection, error);
-    if (values == NULL)
+    g_autofree int64_t *totals = accumulate(merge->query, selection, error);
+    if (totals == NULL)
         return false;
     g_autofree uint8_t *marks =
         call_site_mark(symbols, (const char *const *)merge->query->call_site);
-    for (uint32_t i = 0; marks != NULL && i < symbols->n_function_nodes; i++) {
-        if (!marks[i])
-            values[i] = 0;
+    for (uint32_t i = 0; marks != NULL && i < symbols->n_nodes; i++) {
+        if (!marks[symbols->function_of_node[i]])
+            totals[i] = 0;
     }
+    g_autoptr(GHashTable) names = location_names(merge->query, symbols, totals);
+    if (names != NULL) {
+        add_locations(merge->builder, symbols, totals, names);
+        return true;
+    }
+    g_autofree int64_t *values = fold(symbols, totals);
     add_nodes(merge->builder, symbols, values);
     return true;
 }

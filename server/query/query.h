@@ -11,6 +11,21 @@
 #include "server/query/tree.h"
 #include "server/store/store.h"
 
+/* Where addresses lie: a mapping as its profile said, with a build id. */
+typedef struct {
+    const char *tenant, *build_id, *filename;
+    uint64_t start, limit, offset;
+} QueryMapping;
+
+/* Who resolves addresses that were stored without lines. */
+typedef struct {
+    /* For each address the function names (GStrv), the innermost inlined first, or NULL; the array
+     * frees them. NULL: none is known. */
+    GPtrArray *(*resolve)(void *data, const QueryMapping *mapping, const uint64_t *addresses,
+                          size_t n);
+    void *data;
+} QueryResolver;
+
 typedef struct {
     Store *store;
     const char *tenant;
@@ -21,9 +36,10 @@ typedef struct {
     size_t n_profile_ids;
     const StoreSpan *spans; /* only samples of these, sorted (query_span_compare); NULL is all */
     size_t n_spans;
-    bool by_trace;     /* the spans stand for traces: their own ids do not count */
-    GStrv call_site;   /* root first, NULL for no filter (StackTraceSelector) */
-    bool *ret_partial; /* set when a block had to be left out; may be NULL */
+    bool by_trace;                 /* the spans stand for traces: their own ids do not count */
+    GStrv call_site;               /* root first, NULL for no filter (StackTraceSelector) */
+    const QueryResolver *resolver; /* NULL: the stored names stand */
+    bool *ret_partial;             /* set when a block had to be left out; may be NULL */
 } Query;
 
 /* The order of Query.spans: by span, or by trace. */

@@ -1,4 +1,4 @@
-#include "lib/symbolize/cache.h"
+#include "lib/symbolize/line_cache.h"
 
 #include <xxhash.h>
 
@@ -14,7 +14,7 @@ typedef struct {
     PprofTable strings;
 } Generation;
 
-struct SymbolCache {
+struct LineCache {
     Generation young, old;
     size_t bytes_max;
 };
@@ -45,10 +45,10 @@ generation_bytes(const Generation *generation)
            generation->strings.n_slots * sizeof(uint32_t);
 }
 
-SymbolCache *
-symbol_cache_new(size_t bytes_max)
+LineCache *
+line_cache_new(size_t bytes_max)
 {
-    SymbolCache *cache = g_new0(SymbolCache, 1);
+    LineCache *cache = g_new0(LineCache, 1);
     cache->bytes_max = bytes_max;
     generation_init(&cache->young);
     generation_init(&cache->old);
@@ -56,7 +56,7 @@ symbol_cache_new(size_t bytes_max)
 }
 
 void
-symbol_cache_free(SymbolCache *cache)
+line_cache_free(LineCache *cache)
 {
     if (cache == NULL)
         return;
@@ -66,7 +66,7 @@ symbol_cache_free(SymbolCache *cache)
 }
 
 void
-symbol_cache_begin(SymbolCache *cache)
+line_cache_begin(LineCache *cache)
 {
     if (generation_bytes(&cache->young) <= cache->bytes_max / 2)
         return;
@@ -106,7 +106,7 @@ generation_grow(Generation *generation)
 }
 
 void
-symbol_cache_add(SymbolCache *cache, uint64_t file, uint64_t address, CachedLines lines)
+line_cache_add(LineCache *cache, uint64_t file, uint64_t address, CachedLines lines)
 {
     Generation *young = &cache->young;
     if (young->n_used >= young->n_slots / 4 * 3)
@@ -117,7 +117,7 @@ symbol_cache_add(SymbolCache *cache, uint64_t file, uint64_t address, CachedLine
 }
 
 static uint32_t
-move_string(SymbolCache *cache, uint32_t string)
+move_string(LineCache *cache, uint32_t string)
 {
     size_t length;
     const uint8_t *text = pprof_table_get(&cache->old.strings, string, &length);
@@ -125,7 +125,7 @@ move_string(SymbolCache *cache, uint32_t string)
 }
 
 static CachedLines
-move_lines(SymbolCache *cache, CachedLines from)
+move_lines(LineCache *cache, CachedLines from)
 {
     CachedLines to = {cache->young.lines->len, from.n};
     for (uint32_t i = 0; i < from.n; i++) {
@@ -139,7 +139,7 @@ move_lines(SymbolCache *cache, CachedLines from)
 }
 
 bool
-symbol_cache_find(SymbolCache *cache, uint64_t file, uint64_t address, CachedLines *ret_lines)
+line_cache_find(LineCache *cache, uint64_t file, uint64_t address, CachedLines *ret_lines)
 {
     const Slot *slot = NULL;
     if (cache->young.n_slots > 0)
@@ -154,42 +154,42 @@ symbol_cache_find(SymbolCache *cache, uint64_t file, uint64_t address, CachedLin
     if (slot->lines.first == UINT32_MAX)
         return false;
     *ret_lines = move_lines(cache, slot->lines);
-    symbol_cache_add(cache, file, address, *ret_lines);
+    line_cache_add(cache, file, address, *ret_lines);
     return true;
 }
 
 uint32_t
-symbol_cache_string(SymbolCache *cache, const char *text, size_t length)
+line_cache_string(LineCache *cache, const char *text, size_t length)
 {
     return pprof_table_intern(&cache->young.strings, text, length);
 }
 
 void
-symbol_cache_append(SymbolCache *cache, const CachedLine *line)
+line_cache_append(LineCache *cache, const CachedLine *line)
 {
     g_array_append_val(cache->young.lines, *line);
 }
 
 uint32_t
-symbol_cache_position(const SymbolCache *cache)
+line_cache_position(const LineCache *cache)
 {
     return cache->young.lines->len;
 }
 
 const CachedLine *
-symbol_cache_lines(const SymbolCache *cache)
+line_cache_lines(const LineCache *cache)
 {
     return (const CachedLine *)(const void *)cache->young.lines->data;
 }
 
 const char *
-symbol_cache_text(const SymbolCache *cache, uint32_t string, size_t *ret_length)
+line_cache_text(const LineCache *cache, uint32_t string, size_t *ret_length)
 {
     return (const char *)pprof_table_get(&cache->young.strings, string, ret_length);
 }
 
 size_t
-symbol_cache_bytes(const SymbolCache *cache)
+line_cache_bytes(const LineCache *cache)
 {
     return generation_bytes(&cache->young) + generation_bytes(&cache->old);
 }
