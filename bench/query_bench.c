@@ -219,8 +219,8 @@ static void
 run_series(const Query *query)
 {
     const char *const group_by[] = {"pod", NULL};
-    g_autoptr(GPtrArray) series =
-        query_time_series(query, group_by, ROUND_S * SECOND_NS, QUERY_SUM, 0, NULL);
+    const QueryTimeSeriesOptions options = {.group_by = group_by, .step_ns = ROUND_S * SECOND_NS};
+    g_autoptr(GPtrArray) series = query_time_series(query, &options, NULL);
     if (series->len != PODS)
         g_error("%u series", series->len);
 }

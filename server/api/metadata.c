@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/base/error.h"
+#include "server/api/exemplar.h"
 #include "server/api/selection.h"
 
 #define MS_PER_HOUR INT64_C(3600000)
@@ -175,11 +176,12 @@ call_series(RpcCall *call)
     g_auto(Selection) selection = {0};
     if (!begin(call, &selection, &input, &response.base))
         return;
-    const char **names = rpc_alloc_pointers(call, request->n_label_names + 1);
-    for (size_t i = 0; i < request->n_label_names; i++)
-        names[i] = request->label_names[i];
     g_autoptr(GError) error = NULL;
-    g_autoptr(GPtrArray) sets = query_series(&selection.query, names, &error);
+    g_autoptr(GPtrArray) sets = NULL;
+    const char *const *names;
+    if (exemplar_group_by(call, "label_names", request->label_names, request->n_label_names, &names,
+                          &error))
+        sets = query_series(&selection.query, names, &error);
     if (sets == NULL) {
         rpc_fail(call, error);
         return;

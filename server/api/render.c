@@ -132,8 +132,9 @@ run_queries(Render *render, const Query *query, GError **error)
     int64_t step_ns = render->step_s * NS_PER_SECOND;
     series.start_ns = render->snap_start_s * NS_PER_SECOND + step_ns;
     series.end_ns = render->snap_start_s * NS_PER_SECOND + render->n_samples * step_ns;
-    render->series =
-        query_time_series(&series, render->group_by, step_ns, render->aggregation, 0, error);
+    const QueryTimeSeriesOptions options = {
+        .group_by = render->group_by, .step_ns = step_ns, .aggregation = render->aggregation};
+    render->series = query_time_series(&series, &options, error);
     return render->series != NULL && check_groups(render, error);
 }
 

@@ -7,6 +7,7 @@
 #include "server/api/push.h"
 #include "server/api/render.h"
 #include "server/api/select.h"
+#include "server/api/select_heatmap.h"
 #include "server/api/select_series.h"
 #include "server/api/web.h"
 
@@ -39,6 +40,7 @@ static const HttpRoute routes[] = {
     RPC_READ(QUERIER "SelectMergeStacktraces", rpc_select_merge_stacktraces),
     RPC_READ(QUERIER "SelectMergeSpanProfile", rpc_select_merge_span_profile),
     RPC_READ(QUERIER "SelectMergeProfile", rpc_select_merge_profile),
+    RPC_READ(QUERIER "SelectHeatmap", rpc_select_heatmap),
     RPC_READ(QUERIER "Diff", rpc_diff),
     RPC_READ(QUERIER "GetProfileStats", rpc_profile_stats),
     RPC_READ(QUERIER "AnalyzeQuery", rpc_analyze_query),

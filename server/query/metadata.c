@@ -118,32 +118,18 @@ compare_label_sets(const void *a, const void *b)
     return labels_compare(*(const Labels *const *)a, *(const Labels *const *)b);
 }
 
-/* The labels of the set that are among `names`. */
-static Labels *
-restrict_labels(const Labels *labels, const char *const *names)
-{
-    if (names == NULL || names[0] == NULL)
-        return labels_ref(labels);
-    g_autofree Label *kept = g_new(Label, (size_t)labels->n_labels + 1);
-    size_t n = 0;
-    for (uint32_t i = 0; i < labels->n_labels; i++) {
-        if (g_strv_contains(names, labels->labels[i].name))
-            kept[n++] = labels->labels[i];
-    }
-    return labels_new(kept, n);
-}
-
 static bool
 collect_sets(const Selection *selection, void *data, GError **error)
 {
     (void)error;
     Sets *sets = data;
+    bool has_names = sets->names != NULL && sets->names[0] != NULL;
     for (uint32_t i = 0; i < selection->n_rows; i++) {
         if (!is_new_series(selection, i))
             continue;
         uint32_t series = selection->dataset->rows[selection->rows[i]].series;
-        g_autoptr(Labels) labels =
-            restrict_labels(selection->dataset->series[series].labels, sets->names);
+        const Labels *all = selection->dataset->series[series].labels;
+        g_autoptr(Labels) labels = has_names ? select_labels(all, sets->names) : labels_ref(all);
         if (labels->n_labels > 0 && !g_hash_table_contains(sets->found, labels))
             g_hash_table_add(sets->found, g_steal_pointer(&labels));
     }

@@ -54,26 +54,47 @@ GStrv query_label_values(const Query *query, const char *name, GError **error);
  * the array frees them. */
 GPtrArray *query_series(const Query *query, const char *const *names, GError **error);
 
+/* One stored profile, or what one span took in it, that stands for others. */
+typedef struct {
+    int64_t time_ns, value;
+    uint8_t id[16];
+    StoreSpan span;
+    Labels *labels; /* of its series */
+} QueryExemplar;
+
+void query_exemplar_free(QueryExemplar *exemplar);
+
 typedef struct {
     int64_t time_ms; /* right edge of the bucket */
     double value;
+    const QueryExemplar *exemplar; /* the profile with the largest value, or NULL */
 } QueryPoint;
 
 typedef struct {
     Labels *labels; /* of group_by only */
     GArray *points; /* QueryPoint, ascending, empty buckets omitted */
     double total;
+    GPtrArray *exemplars; /* owns those of the points */
 } QueryTimeSeries;
 
 typedef enum { QUERY_SUM, QUERY_AVERAGE } QueryAggregation;
 
+typedef struct {
+    const char *const *group_by; /* NULL or empty: one series without labels */
+    int64_t step_ns;
+    QueryAggregation aggregation;
+    size_t limit; /* 0 keeps all series */
+    bool with_exemplars;
+} QueryTimeSeriesOptions;
+
 /* Values are sums of sample values, or their average over the profiles in a bucket.
- * One series per distinct set of `group_by` values (NULL or empty: one series without labels).
+ * One series per distinct set of `group_by` values.
  * A bucket at t covers (t - step, t]; buckets are start, start + step, … <= end, and data is read
  * from start - step. Labels that a series does not have are not in its set. Ordered by total,
- * largest first, ties by labels; `limit` 0 keeps all. The array frees its QueryTimeSeries. */
-GPtrArray *query_time_series(const Query *query, const char *const *group_by, int64_t step_ns,
-                             QueryAggregation aggregation, size_t limit, GError **error);
+ * largest first, ties by labels. The array frees its QueryTimeSeries. Filtering stacks costs a pass
+ * over all of them per series and step: RESOURCE_EXHAUSTED when that becomes too much. */
+GPtrArray *
+query_time_series(const Query *query, const QueryTimeSeriesOptions *options, GError **error);
 
 /* The merged stacks of every matching row, by function name. */
 Tree *query_tree(const Query *query, GError **error);

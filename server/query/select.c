@@ -109,6 +109,18 @@ select_visit(const Query *query, int64_t start_ns, int64_t end_ns, StoreDetail d
     return query->matchers == NULL || matcher_set_check(query->matchers, error);
 }
 
+Labels *
+select_labels(const Labels *labels, const char *const *names)
+{
+    g_autofree Label *kept = g_new(Label, (size_t)labels->n_labels + 1);
+    size_t n = 0;
+    for (uint32_t i = 0; names != NULL && i < labels->n_labels; i++) {
+        if (g_strv_contains(names, labels->labels[i].name))
+            kept[n++] = labels->labels[i];
+    }
+    return labels_new(kept, n);
+}
+
 /* ---- Samples. ---- */
 
 StoreDetail

@@ -17,6 +17,9 @@ typedef bool (*SelectVisit)(const Selection *selection, void *data, GError **err
 bool select_visit(const Query *query, int64_t start_ns, int64_t end_ns, StoreDetail detail,
                   SelectVisit visit, void *data, GError **error);
 
+/* The labels among `names` (NULL is none); a new reference. */
+Labels *select_labels(const Labels *labels, const char *const *names);
+
 /* Adds the sample values of `n` of the selected rows to `totals`, by location node: of all samples,
  * or of the spans that the query is about. Needs the detail that select_detail gives. */
 bool select_accumulate(const Query *query, const StoreDataset *dataset, const uint32_t *rows,

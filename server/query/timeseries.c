@@ -6,10 +6,14 @@
 #include "server/query/query.h"
 #include "server/query/select.h"
 
+/* Nodes that filters may pass over in one query: some seconds. */
+#define FILTER_NODES_MAX (UINT64_C(4) << 30)
+
 typedef struct {
     int64_t bucket;
     int64_t sum;
     uint64_t n_profiles;
+    QueryExemplar *exemplar; /* or NULL */
 } Bucket;
 
 typedef struct {
@@ -19,9 +23,9 @@ typedef struct {
 
 typedef struct {
     const Query *query;
-    const char *const *group_by;
-    int64_t step_ns;
-    GHashTable *groups; /* Labels to Group */
+    const QueryTimeSeriesOptions *options;
+    GHashTable *groups;    /* Labels to Group */
+    uint64_t filter_nodes; /* passed over so far */
 } Job;
 
 static guint
@@ -36,6 +40,21 @@ equal_labels(gconstpointer a, gconstpointer b)
     return labels_compare(a, b) == 0;
 }
 
+void
+query_exemplar_free(QueryExemplar *exemplar)
+{
+    if (exemplar == NULL)
+        return;
+    labels_unref(exemplar->labels);
+    g_free(exemplar);
+}
+
+static void
+clear_bucket(void *bucket)
+{
+    query_exemplar_free(((Bucket *)bucket)->exemplar);
+}
+
 static void
 free_group(void *data)
 {
@@ -48,19 +67,13 @@ free_group(void *data)
 static Group *
 find_group(Job *job, const Labels *series)
 {
-    size_t n_names = job->group_by != NULL ? g_strv_length((GStrv)(uintptr_t)job->group_by) : 0,
-           n = 0;
-    g_autofree Label *kept = g_new(Label, n_names + 1);
-    for (uint32_t i = 0; i < series->n_labels && n < n_names; i++) {
-        if (g_strv_contains(job->group_by, series->labels[i].name))
-            kept[n++] = series->labels[i];
-    }
-    g_autoptr(Labels) labels = labels_new(kept, n);
+    g_autoptr(Labels) labels = select_labels(series, job->options->group_by);
     Group *group = g_hash_table_lookup(job->groups, labels);
     if (group == NULL) {
         group = g_new0(Group, 1);
         group->labels = g_steal_pointer(&labels);
         group->buckets = g_array_new(FALSE, FALSE, sizeof(Bucket));
+        g_array_set_clear_func(group->buckets, clear_bucket);
         g_hash_table_insert(job->groups, group->labels, group);
     }
     return group;
@@ -71,20 +84,40 @@ static int64_t
 bucket_of(const Job *job, int64_t time_ns)
 {
     int64_t since = time_ns - job->query->start_ns;
-    return since <= 0 ? 0 : (since - 1) / job->step_ns + 1;
+    return since <= 0 ? 0 : (since - 1) / job->options->step_ns + 1;
+}
+
+/* The bucket of a time: the last one, or a new one behind it. */
+static Bucket *
+find_bucket(GArray *buckets, int64_t bucket)
+{
+    Bucket *last = buckets->len > 0 ? &g_array_index(buckets, Bucket, buckets->len - 1) : NULL;
+    if (last != NULL && last->bucket == bucket)
+        return last;
+    Bucket added = {.bucket = bucket};
+    g_array_append_val(buckets, added);
+    return &g_array_index(buckets, Bucket, buckets->len - 1);
 }
 
 static void
-add_value(GArray *buckets, int64_t bucket, int64_t value, uint64_t n_profiles)
+add_value(Bucket *bucket, int64_t value, uint64_t n_profiles)
 {
-    Bucket *last = buckets->len > 0 ? &g_array_index(buckets, Bucket, buckets->len - 1) : NULL;
-    if (last != NULL && last->bucket == bucket) {
-        last->sum = (int64_t)((uint64_t)last->sum + (uint64_t)value);
-        last->n_profiles += n_profiles;
+    bucket->sum = (int64_t)((uint64_t)bucket->sum + (uint64_t)value);
+    bucket->n_profiles += n_profiles;
+}
+
+/* Makes the row the bucket's exemplar when its value is the largest so far. */
+static void
+offer_exemplar(Bucket *bucket, const StoreDataset *dataset, const StoreRowView *row, int64_t value)
+{
+    if (bucket->exemplar != NULL && value <= bucket->exemplar->value)
         return;
-    }
-    Bucket added = {bucket, value, n_profiles};
-    g_array_append_val(buckets, added);
+    query_exemplar_free(bucket->exemplar);
+    QueryExemplar *exemplar = bucket->exemplar = g_new0(QueryExemplar, 1);
+    exemplar->time_ns = row->time_ns;
+    exemplar->value = value;
+    exemplar->labels = labels_ref(dataset->series[row->series].labels);
+    memcpy(exemplar->id, row->id, sizeof exemplar->id);
 }
 
 /* Rows come sorted by series and time, so that the rows of a bucket stand together. */
@@ -99,23 +132,38 @@ add_totals(const Selection *selection, void *data, GError **error)
         const StoreRowView *row = &dataset->rows[selection->rows[i]];
         if (i == 0 || dataset->rows[selection->rows[i - 1]].series != row->series)
             group = find_group(job, dataset->series[row->series].labels);
-        add_value(group->buckets, bucket_of(job, row->time_ns), row->total, 1);
+        Bucket *bucket = find_bucket(group->buckets, bucket_of(job, row->time_ns));
+        add_value(bucket, row->total, 1);
+        if (job->options->with_exemplars)
+            offer_exemplar(bucket, dataset, row, row->total);
     }
     return true;
 }
 
-/* Where the run of rows of the same series and bucket ends that starts at `i`. */
+/* Where the run of rows of the same series and bucket ends that starts at `i`; for exemplars every
+ * row is a run of its own. */
 static uint32_t
 end_of_run(const Job *job, const Selection *selection, uint32_t i)
 {
     const StoreRowView *rows = selection->dataset->rows, *first = &rows[selection->rows[i]];
     int64_t bucket = bucket_of(job, first->time_ns);
-    for (i++; i < selection->n_rows; i++) {
+    for (i++; i < selection->n_rows && !job->options->with_exemplars; i++) {
         const StoreRowView *row = &rows[selection->rows[i]];
         if (row->series != first->series || bucket_of(job, row->time_ns) != bucket)
             break;
     }
     return i;
+}
+
+/* Counts one pass over the nodes of a dataset. */
+static bool
+count_pass(Job *job, const SymbolView *symbols, GError **error)
+{
+    job->filter_nodes += symbols->n_nodes;
+    return job->filter_nodes <= FILTER_NODES_MAX ||
+           error_set(error, CRESSET_ERROR_RESOURCE_EXHAUSTED,
+                     "filtering stacks for so many points takes too long: choose a larger step or "
+                     "fewer series");
 }
 
 /* The same, with the values of the stacks below the call site and of the spans only. */
@@ -130,7 +178,8 @@ add_filtered(const Selection *selection, void *data, GError **error)
     for (uint32_t i = 0, end; i < selection->n_rows; i = end) {
         end = end_of_run(job, selection, i);
         memset(totals, 0, symbols->n_nodes * sizeof *totals);
-        if (!select_accumulate(job->query, dataset, selection->rows + i, end - i, totals, error))
+        if (!count_pass(job, symbols, error) ||
+            !select_accumulate(job->query, dataset, selection->rows + i, end - i, totals, error))
             return false;
         uint64_t sum = 0;
         for (uint32_t node = 0; node < symbols->n_nodes; node++) {
@@ -141,7 +190,10 @@ add_filtered(const Selection *selection, void *data, GError **error)
             continue;
         const StoreRowView *row = &dataset->rows[selection->rows[i]];
         Group *group = find_group(job, dataset->series[row->series].labels);
-        add_value(group->buckets, bucket_of(job, row->time_ns), (int64_t)sum, end - i);
+        Bucket *bucket = find_bucket(group->buckets, bucket_of(job, row->time_ns));
+        add_value(bucket, (int64_t)sum, end - i);
+        if (job->options->with_exemplars)
+            offer_exemplar(bucket, dataset, row, (int64_t)sum);
     }
     return true;
 }
@@ -154,6 +206,7 @@ free_series(void *data)
     QueryTimeSeries *series = data;
     labels_unref(series->labels);
     g_array_unref(series->points);
+    g_ptr_array_unref(series->exemplars);
     g_free(series);
 }
 
@@ -164,42 +217,60 @@ compare_buckets(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Sorts the buckets and adds up the equal ones, which came from different series. */
+/* Adds one bucket to another of the same time, which keeps the larger exemplar. */
 static void
-join_buckets(GArray *buckets)
+join_bucket(Bucket *bucket, Bucket *other)
 {
-    g_array_sort(buckets, compare_buckets);
-    guint n = 0;
-    for (guint i = 0; i < buckets->len; i++) {
-        Bucket from = g_array_index(buckets, Bucket, i);
-        Bucket *last = n > 0 ? &g_array_index(buckets, Bucket, n - 1) : NULL;
-        if (last != NULL && last->bucket == from.bucket) {
-            last->sum = (int64_t)((uint64_t)last->sum + (uint64_t)from.sum);
-            last->n_profiles += from.n_profiles;
-        } else {
-            g_array_index(buckets, Bucket, n++) = from;
-        }
+    add_value(bucket, other->sum, other->n_profiles);
+    if (other->exemplar != NULL && other->exemplar->value > bucket->exemplar->value) {
+        QueryExemplar *smaller = bucket->exemplar;
+        bucket->exemplar = other->exemplar;
+        other->exemplar = smaller;
     }
-    g_array_set_size(buckets, n);
+}
+
+static QueryPoint
+make_point(const Job *job, const Bucket *bucket)
+{
+    QueryPoint point = {
+        .time_ms = (job->query->start_ns + bucket->bucket * job->options->step_ns) / 1000000,
+        .value = (double)bucket->sum,
+        .exemplar = bucket->exemplar,
+    };
+    if (job->options->aggregation == QUERY_AVERAGE)
+        point.value /= (double)bucket->n_profiles;
+    return point;
+}
+
+static void
+free_exemplar(void *exemplar)
+{
+    query_exemplar_free(exemplar);
 }
 
 static QueryTimeSeries *
-make_series(const Job *job, Group *group, QueryAggregation aggregation)
+make_series(const Job *job, Group *group)
 {
-    join_buckets(group->buckets);
+    GArray *buckets = group->buckets;
     QueryTimeSeries *series = g_new0(QueryTimeSeries, 1);
     series->labels = labels_ref(group->labels);
-    series->points = g_array_sized_new(FALSE, FALSE, sizeof(QueryPoint), group->buckets->len);
-    for (guint i = 0; i < group->buckets->len; i++) {
-        const Bucket *bucket = &g_array_index(group->buckets, Bucket, i);
-        QueryPoint point = {
-            .time_ms = (job->query->start_ns + bucket->bucket * job->step_ns) / 1000000,
-            .value = (double)bucket->sum,
-        };
-        if (aggregation == QUERY_AVERAGE)
-            point.value /= (double)bucket->n_profiles;
-        series->total += point.value;
+    series->points = g_array_new(FALSE, FALSE, sizeof(QueryPoint));
+    series->exemplars = g_ptr_array_new_with_free_func(free_exemplar);
+    /* Equal buckets come from different series. */
+    g_array_sort(buckets, compare_buckets);
+    for (guint i = 0; i < buckets->len;) {
+        Bucket *bucket = &g_array_index(buckets, Bucket, i);
+        for (i++; i < buckets->len; i++) {
+            Bucket *next = &g_array_index(buckets, Bucket, i);
+            if (next->bucket != bucket->bucket)
+                break;
+            join_bucket(bucket, next);
+        }
+        QueryPoint point = make_point(job, bucket);
         g_array_append_val(series->points, point);
+        series->total += point.value;
+        if (bucket->exemplar != NULL)
+            g_ptr_array_add(series->exemplars, g_steal_pointer(&bucket->exemplar));
     }
     return series;
 }
@@ -214,9 +285,9 @@ compare_series(const void *a, const void *b)
 }
 
 GPtrArray *
-query_time_series(const Query *query, const char *const *group_by, int64_t step_ns,
-                  QueryAggregation aggregation, size_t limit, GError **error)
+query_time_series(const Query *query, const QueryTimeSeriesOptions *options, GError **error)
 {
+    int64_t step_ns = options->step_ns;
     if (step_ns <= 0 || query->end_ns < query->start_ns) {
         error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "%s",
                   step_ns <= 0 ? "step must be positive" : "the range ends before it starts");
@@ -224,7 +295,7 @@ query_time_series(const Query *query, const char *const *group_by, int64_t step_
     }
     g_autoptr(GHashTable) groups =
         g_hash_table_new_full(hash_labels, equal_labels, NULL, free_group);
-    Job job = {query, group_by, step_ns, groups};
+    Job job = {.query = query, .options = options, .groups = groups};
     bool is_filtered =
         query->spans != NULL || (query->call_site != NULL && query->call_site[0] != NULL);
     int64_t span = query->end_ns - query->start_ns;
@@ -239,9 +310,9 @@ query_time_series(const Query *query, const char *const *group_by, int64_t step_
     void *group;
     g_hash_table_iter_init(&iter, groups);
     while (g_hash_table_iter_next(&iter, NULL, &group))
-        g_ptr_array_add(result, make_series(&job, group, aggregation));
+        g_ptr_array_add(result, make_series(&job, group));
     g_ptr_array_sort(result, compare_series);
-    if (limit > 0 && result->len > limit)
-        g_ptr_array_set_size(result, (gint)limit);
+    if (options->limit > 0 && result->len > options->limit)
+        g_ptr_array_set_size(result, (gint)options->limit);
     return result;
 }

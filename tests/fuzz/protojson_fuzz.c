@@ -20,6 +20,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         &querier__v1__select_series_request__descriptor,
         &push__v1__push_request__descriptor,
         &google__v1__profile__descriptor,
+        &querier__v1__diff_request__descriptor,
+        &querier__v1__select_heatmap_request__descriptor,
+        &querier__v1__select_merge_span_profile_request__descriptor,
     };
     if (size == 0)
         return 0;

@@ -159,6 +159,76 @@ test_spans(void **state)
     expect(fixture, "spans", "SelectMergeStacktraces", both, 400, "exclude each other");
 }
 
+/* Asks and parses the answer of a 200. */
+static json_t *
+ask(const Fixture *fixture, const char *tenant, const char *method, const char *body)
+{
+    g_autofree char *path = g_strconcat(QUERIER, method, NULL), *text = NULL;
+    int status = test_server_json(fixture->server, path, tenant, body, &text);
+    if (status != 200)
+        fail_msg("%s %s: %d %s", method, body, status, text);
+    json_t *json = json_loads(text, 0, NULL);
+    assert_non_null(json);
+    return json;
+}
+
+/* A point's exemplar names a profile that can be fetched alone. */
+static void
+test_exemplars(void **state)
+{
+    Fixture *fixture = *state;
+    g_autofree char *range = range_of(fixture);
+    g_autofree char *body = g_strdup_printf(
+        "{" CPU ",%s,\"step\":15,\"exemplarType\":\"EXEMPLAR_TYPE_INDIVIDUAL\"}", range);
+    json_t *answer = ask(fixture, "a", "SelectSeries", body), *exemplar;
+    json_t *series = json_array_get(json_object_get(answer, "series"), 0);
+    json_t *point = json_array_get(json_object_get(series, "points"), 0);
+    exemplar = json_array_get(json_object_get(point, "exemplars"), 0);
+    assert_int_equal(json_number_value(json_object_get(point, "value")), 7);
+    assert_string_equal(json_string_value(json_object_get(exemplar, "value")), "6");
+    g_autofree char *one =
+        g_strdup_printf("{" CPU ",%s,\"profileIdSelector\":[\"%s\"]}", range,
+                        json_string_value(json_object_get(exemplar, "profileId")));
+    expect(fixture, "a", "SelectMergeStacktraces", one, 200, "\"total\":\"6\"");
+    expect(fixture, "spans", "SelectMergeStacktraces", one, 200, "{\"names\":[\"total\"],");
+    json_decref(answer);
+    g_autofree char *span =
+        g_strdup_printf("{" CPU ",%s,\"step\":15,\"exemplarType\":\"EXEMPLAR_TYPE_SPAN\"}", range);
+    expect(fixture, "a", "SelectSeries", span, 501, "unimplemented");
+}
+
+static void
+test_heatmap(void **state)
+{
+    Fixture *fixture = *state;
+    g_autofree char *range = range_of(fixture);
+    g_autofree char *body = g_strdup_printf(
+        "{" CPU ",%s,\"step\":60,\"queryType\":\"HEATMAP_QUERY_TYPE_SPAN\",\"exemplarType\":"
+        "\"EXEMPLAR_TYPE_SPAN\",\"groupBy\":[\"service_name\"]}",
+        range);
+    json_t *answer = ask(fixture, "spans", "SelectHeatmap", body);
+    json_t *series = json_array_get(json_object_get(answer, "series"), 0);
+    json_t *slots = json_object_get(series, "slots"), *slot = json_array_get(slots, 0);
+    assert_int_equal(json_array_size(slots), 1);
+    json_t *counts = json_object_get(slot, "counts");
+    assert_int_equal(json_array_size(counts), 20);
+    assert_int_equal(json_integer_value(json_array_get(counts, 0)), 1);
+    assert_int_equal(json_integer_value(json_array_get(counts, 19)), 1);
+    assert_int_equal(json_array_size(json_object_get(slot, "yMin")), 20);
+    json_t *exemplar = json_array_get(json_object_get(slot, "exemplars"), 1);
+    assert_string_equal(json_string_value(json_object_get(exemplar, "spanId")), "00000000000000bb");
+    json_decref(answer);
+    expect(fixture, "a", "SelectHeatmap", body, 200, "{}");
+
+    g_autofree char *none = g_strdup_printf("{" CPU ",%s,\"step\":60}", range);
+    expect(fixture, "a", "SelectHeatmap", none, 400, "query_type must be");
+    g_autofree char *mixed = g_strdup_printf(
+        "{" CPU ",%s,\"step\":60,\"queryType\":1,\"exemplarType\":\"EXEMPLAR_TYPE_SPAN\"}", range);
+    expect(fixture, "a", "SelectHeatmap", mixed, 400, "exemplar_type must be");
+    g_autofree char *fine = g_strdup_printf("{" CPU ",%s,\"step\":0,\"queryType\":1}", range);
+    expect(fixture, "a", "SelectHeatmap", fine, 400, "step must be >= 1ms");
+}
+
 int
 main(void)
 {
@@ -167,6 +237,8 @@ main(void)
         cmocka_unit_test(test_diff_names_the_side_that_is_wrong),
         cmocka_unit_test(test_profile_ids),
         cmocka_unit_test(test_spans),
+        cmocka_unit_test(test_exemplars),
+        cmocka_unit_test(test_heatmap),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

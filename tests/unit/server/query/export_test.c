@@ -217,7 +217,7 @@ static double
 series_total(const Query *query)
 {
     g_autoptr(GPtrArray) series =
-        query_time_series(query, NULL, 1000 * SECOND_NS, QUERY_SUM, 0, NULL);
+        query_time_series(query, &(QueryTimeSeriesOptions){.step_ns = 1000 * SECOND_NS}, NULL);
     return series->len == 1 ? ((QueryTimeSeries *)series->pdata[0])->total : -1;
 }
 

@@ -167,6 +167,31 @@ fixture_push(const Fixture *fixture, const char *service, const char *pod, int64
 }
 
 void
+fixture_push_rows(const Fixture *fixture, int64_t seconds, unsigned n)
+{
+    g_autoptr(PprofBuilder) builder = pprof_builder_new();
+    pprof_builder_sample_type(builder, "cpu", "nanoseconds");
+    pprof_builder_period(builder, "cpu", "nanoseconds", 100);
+    pprof_builder_time(builder, BASE_NS + seconds * SECOND_NS, SECOND_NS);
+    PprofFunction function = {.name = pprof_builder_text(builder, "a")};
+    PprofLine line = {pprof_builder_function(builder, &function), 1};
+    PprofLocation location = {.lines = &line, .n_lines = 1};
+    uint32_t id = pprof_builder_location(builder, &location);
+    for (unsigned i = 0; i < n; i++) {
+        g_autofree char *thread = g_strdup_printf("t%u", i);
+        int64_t value = i + 1;
+        PprofLabel label = {.key = pprof_builder_text(builder, "thread"),
+                            .str = pprof_builder_text(builder, thread)};
+        PprofSample sample = {
+            .locations = &id, .n_locations = 1, .values = &value, .labels = &label, .n_labels = 1};
+        pprof_builder_sample(builder, &sample);
+    }
+    g_autoptr(GByteArray) bytes = pprof_builder_finish(builder);
+    const Label labels[] = {{"__name__", "process_cpu"}, {"service_name", "many"}};
+    fixture_push_bytes(fixture, labels, G_N_ELEMENTS(labels), bytes->data, bytes->len);
+}
+
+void
 fixture_push_example(const Fixture *fixture)
 {
     fixture_push(fixture, "shop", "p1", 10, "main;work;sort=30 main;idle=5");

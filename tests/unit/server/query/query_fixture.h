@@ -36,6 +36,10 @@ void fixture_push_bytes(const Fixture *fixture, const Label *labels, size_t n, c
  * the trace 70. */
 void fixture_push(const Fixture *fixture, const char *service, const char *pod, int64_t seconds,
                   const char *stacks);
+/* Pushes one profile at BASE_NS + seconds that becomes `n` rows (up to FIXTURE_ROWS_MAX) of as many
+ * series, which differ in the label "thread". */
+enum { FIXTURE_ROWS_MAX = 16000 };
+void fixture_push_rows(const Fixture *fixture, int64_t seconds, unsigned n);
 /* Four profiles: 42 at 10 s, 100 at 12 s, 3 at 20 s. */
 void fixture_push_example(const Fixture *fixture);
 

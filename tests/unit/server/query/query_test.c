@@ -242,8 +242,11 @@ assert_time_series(const Query *query, const char *group, int64_t step_s,
                    QueryAggregation aggregation, size_t limit, const char *expected)
 {
     const char *const group_by[] = {group, NULL};
-    g_autoptr(GPtrArray) all =
-        query_time_series(query, group_by, step_s * SECOND_NS, aggregation, limit, NULL);
+    const QueryTimeSeriesOptions options = {.group_by = group_by,
+                                            .step_ns = step_s * SECOND_NS,
+                                            .aggregation = aggregation,
+                                            .limit = limit};
+    g_autoptr(GPtrArray) all = query_time_series(query, &options, NULL);
     assert_non_null(all);
     g_autoptr(GString) out = g_string_new(NULL);
     for (guint i = 0; i < all->len; i++) {
@@ -284,6 +287,40 @@ test_time_series(void **state)
     assert_time_series(&query, NULL, 10, QUERY_SUM, 0, "42: 10=42\n");
     query.end_ns = BASE_NS + 20 * SECOND_NS - 1;
     assert_time_series(&query, NULL, 10, QUERY_SUM, 0, "42: 10=42\n");
+}
+
+/* The largest profile of each bucket, over all series of a group. */
+static void
+test_exemplars(void **state)
+{
+    Fixture *fixture = *state;
+    fixture_push_example(fixture);
+    fixture_push(fixture, "shop", "p4", 11, "main;work;sort=36");
+    g_auto(GStrv) work = g_strsplit("main;work", ";", -1);
+    /* Of 35, 7 (10 s), 36 (11 s) and of what is below main;work: 30, 7, 36. */
+    for (unsigned filtered = 0; filtered < 2; filtered++) {
+        g_autoptr(MatcherSet) matchers = matcher_set_parse("{service_name=\"shop\"}", NULL);
+        Query query = fixture_query(fixture);
+        query.matchers = matchers;
+        query.call_site = filtered ? work : NULL;
+        const char *const group_by[] = {"zone", NULL};
+        const QueryTimeSeriesOptions options = {
+            .group_by = group_by, .step_ns = 15 * SECOND_NS, .with_exemplars = true};
+        g_autoptr(GPtrArray) all = query_time_series(&query, &options, NULL);
+        assert_int_equal(all->len, 1);
+        const QueryTimeSeries *series = all->pdata[0];
+        assert_int_equal(series->points->len, 2);
+        const QueryPoint *points = &g_array_index(series->points, QueryPoint, 0);
+        assert_int_equal(points[0].value, filtered ? 73 : 78);
+        assert_int_equal(points[0].exemplar->value, 36);
+        assert_true(points[0].exemplar->time_ns == BASE_NS + 11 * SECOND_NS);
+        assert_string_equal(labels_get(points[0].exemplar->labels, "pod"), "p4");
+        assert_int_equal(points[1].exemplar->value, filtered ? 2 : 3);
+        query.profile_ids = points[0].exemplar->id;
+        query.n_profile_ids = 1;
+        g_autoptr(Tree) tree = query_tree(&query, NULL);
+        assert_int_equal(tree->total[0], 36);
+    }
 }
 
 static void
@@ -330,6 +367,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_metadata, fixture_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_series, fixture_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_time_series, fixture_set_up, fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_exemplars, fixture_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_time_series_below_a_call_site, fixture_set_up,
                                         fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_wrong_profile_types, fixture_set_up,
