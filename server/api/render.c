@@ -86,8 +86,6 @@ parse_request(const HttpRequest *request, const Api *api, Render *render, GError
         !selection_max_nodes(api, request->tenant, true, parse_max_nodes(request),
                              &render->max_nodes, error))
         return false;
-    if (g_strcmp0(http_request_param(request, "format"), "dot") == 0)
-        return error_set(error, CRESSET_ERROR_UNIMPLEMENTED, "format dot is not supported");
     render->start_ns = time_text_parse(http_request_param(request, "from"), now_ns);
     render->end_ns = time_text_parse(http_request_param(request, "until"), now_ns);
     render->group_by = g_new0(const char *, request->n_params + 1);

@@ -107,6 +107,23 @@ empty_pprof(void)
 }
 
 static GBytes *
+encode_dot(RpcCall *call, const Querier__V1__SelectMergeStacktracesRequest *request,
+           const Query *query, int64_t max_nodes, GError **error)
+{
+    Querier__V1__SelectMergeStacktracesResponse response =
+        QUERIER__V1__SELECT_MERGE_STACKTRACES_RESPONSE__INIT;
+    if (request->max_nodes_presence_case !=
+            QUERIER__V1__SELECT_MERGE_STACKTRACES_REQUEST__MAX_NODES_PRESENCE_MAX_NODES ||
+        request->max_nodes == 0)
+        max_nodes = DOT_MERGE_NODES;
+    g_autoptr(GString) dot = selection_dot(query, max_nodes, error);
+    if (dot == NULL)
+        return NULL;
+    response.dot = dot->str;
+    return codec_encode(call->codec, &response.base);
+}
+
+static GBytes *
 answer_stacktraces(RpcCall *call, const Querier__V1__SelectMergeStacktracesRequest *request,
                    const Query *query, int64_t max_nodes, GError **error)
 {
@@ -118,8 +135,7 @@ answer_stacktraces(RpcCall *call, const Querier__V1__SelectMergeStacktracesReque
         return pprof != NULL ? wrap_pprof(call->codec, pprof, error) : NULL;
     }
     case QUERIER__V1__PROFILE_FORMAT__PROFILE_FORMAT_DOT:
-        error_set(error, CRESSET_ERROR_UNIMPLEMENTED, "format DOT is not supported");
-        return NULL;
+        return encode_dot(call, request, query, max_nodes, error);
     default:
         return encode_stacktraces(call, query, max_nodes, false, error);
     }
@@ -213,17 +229,17 @@ call_select_merge_profile(RpcCall *call)
         rpc_fail(call, error);
         return;
     }
-    const SelectionInput input = {
+    SelectionInput input = {
         .profile_type = request->profile_typeid,
         .selector = request->label_selector,
         .start_ms = request->start,
         .end_ms = request->end,
-        .call_site = stacktraces_call_site(request->stack_trace_selector),
         .profile_ids = (const char *const *)request->profile_id_selector,
         .n_profile_ids = request->n_profile_id_selector,
         .trace_ids = (const char *const *)request->trace_id_selector,
         .n_trace_ids = request->n_trace_id_selector,
     };
+    stacktraces_fill(&input, request->stack_trace_selector);
     switch (selection_init(&selection, call->api, call->http->tenant, &input, &error)) {
     case TIME_RANGE_OK:
         pprof = query_pprof(&selection.query, &error);

@@ -85,12 +85,11 @@ call_select_series(RpcCall *call)
         rpc_fail(call, error);
         return;
     }
-    const SelectionInput input = {.profile_type = request->profile_typeid,
-                                  .selector = request->label_selector,
-                                  .start_ms = request->start,
-                                  .end_ms = request->end,
-                                  .call_site =
-                                      stacktraces_call_site(request->stack_trace_selector)};
+    SelectionInput input = {.profile_type = request->profile_typeid,
+                            .selector = request->label_selector,
+                            .start_ms = request->start,
+                            .end_ms = request->end};
+    stacktraces_fill(&input, request->stack_trace_selector);
     switch (selection_init(&selection, call->api, call->http->tenant, &input, &error)) {
     case TIME_RANGE_OK:
         list = query_time_series(&selection.query, &options, &error);

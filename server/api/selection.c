@@ -180,6 +180,8 @@ selection_init(Selection *selection, const Api *api, const char *tenant,
         .end_ns = range.end_ns,
         .matchers = selection->matchers,
         .profile_type = selection->profile_type,
+        .keep_locations = input->keep_locations,
+        .aggregate_callees = input->aggregate_callees,
         .profile_ids = selection->profile_ids,
         .n_profile_ids = input->n_profile_ids,
         .spans = selection->spans,
@@ -234,6 +236,16 @@ selection_tree(const Query *query, int64_t max_nodes, bool *ret_truncated, GErro
     if (ret_truncated != NULL)
         *ret_truncated = !fits;
     return fits ? g_steal_pointer(&whole) : tree_truncate(whole, max_nodes);
+}
+
+GString *
+selection_dot(const Query *query, int64_t max_nodes, GError **error)
+{
+    if (query == NULL)
+        return g_string_new(NULL);
+    g_autoptr(Tree) tree = selection_tree(query, max_nodes, NULL, error);
+    g_autofree char *unit = profile_type_part(query->profile_type, 2);
+    return tree != NULL ? tree_dot(tree, query->profile_type, unit, DOT_DRAW_NODES) : NULL;
 }
 
 TreeDiff *

@@ -3,6 +3,7 @@
 #include "server/api/api.h"
 #include "server/api/time_range.h"
 #include "server/query/diff.h"
+#include "server/query/dot.h"
 #include "server/query/query.h"
 
 typedef struct {
@@ -11,7 +12,9 @@ typedef struct {
     const char *const *selectors; /* further ones, or NULL; `n_selectors` of them */
     size_t n_selectors;
     int64_t start_ms, end_ms;
-    GStrv call_site;                /* taken; root first, or NULL */
+    GStrv call_site;         /* taken; root first, or NULL */
+    uint32_t keep_locations; /* of Query, as the next one */
+    bool aggregate_callees;
     const char *const *profile_ids; /* UUIDs of stored profiles; none selects all */
     const char *const *trace_ids;   /* 32 hexadecimal digits each; none selects all samples */
     const char *const *span_ids;    /* 16; not together with trace_ids */
@@ -44,6 +47,10 @@ bool selection_max_nodes(const Api *api, const char *tenant, bool given, int64_t
 /* The merged stacks with at most about `max_nodes` nodes; *ret_truncated (may be NULL) says whether
  * some were folded into "other". */
 Tree *selection_tree(const Query *query, int64_t max_nodes, bool *ret_truncated, GError **error);
+
+/* The call graph of the merged stacks, made of at most about `max_nodes` nodes; empty for a query
+ * that is NULL. */
+GString *selection_dot(const Query *query, int64_t max_nodes, GError **error);
 
 /* The merged stacks of two queries side by side; a query that is NULL has no data. */
 TreeDiff *selection_diff(const Query *left, const Query *right, int64_t max_nodes,

@@ -2,15 +2,19 @@
 
 #include "lib/base/error.h"
 
-GStrv
-stacktraces_call_site(const Types__V1__StackTraceSelector *selector)
+void
+stacktraces_fill(SelectionInput *input, const Types__V1__StackTraceSelector *selector)
 {
-    if (selector == NULL || selector->n_call_site == 0)
-        return NULL;
-    GStrv names = g_new0(char *, selector->n_call_site + 1);
+    if (selector == NULL)
+        return;
+    if (selector->n_call_site > 0)
+        input->call_site = g_new0(char *, selector->n_call_site + 1);
     for (size_t i = 0; i < selector->n_call_site; i++)
-        names[i] = g_strdup(selector->call_site[i]->name);
-    return names;
+        input->call_site[i] = g_strdup(selector->call_site[i]->name);
+    if (selector->go_pgo != NULL) {
+        input->keep_locations = selector->go_pgo->keep_locations;
+        input->aggregate_callees = selector->go_pgo->aggregate_callees;
+    }
 }
 
 static bool
@@ -33,12 +37,11 @@ stacktraces_select(const RpcCall *call, const Querier__V1__SelectMergeStacktrace
     *ret_selection = (Selection){0};
     if (!check(call, request, ret_max_nodes, error))
         return TIME_RANGE_BAD;
-    const SelectionInput input = {
+    SelectionInput input = {
         .profile_type = request->profile_typeid,
         .selector = request->label_selector,
         .start_ms = request->start,
         .end_ms = request->end,
-        .call_site = stacktraces_call_site(request->stack_trace_selector),
         .profile_ids = (const char *const *)request->profile_id_selector,
         .n_profile_ids = request->n_profile_id_selector,
         .trace_ids = (const char *const *)request->trace_id_selector,
@@ -46,5 +49,6 @@ stacktraces_select(const RpcCall *call, const Querier__V1__SelectMergeStacktrace
         .n_trace_ids = request->n_trace_id_selector,
         .n_span_ids = request->n_span_selector,
     };
+    stacktraces_fill(&input, request->stack_trace_selector);
     return selection_init(ret_selection, call->api, call->http->tenant, &input, error);
 }

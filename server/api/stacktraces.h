@@ -5,8 +5,8 @@
 #include "server/api/connect.h"
 #include "server/api/selection.h"
 
-/* The call site of a selector, the root first; NULL without one. Free with g_strfreev. */
-GStrv stacktraces_call_site(const Types__V1__StackTraceSelector *selector);
+/* Fills in what a selector of stacks says; NULL says nothing. */
+void stacktraces_fill(SelectionInput *input, const Types__V1__StackTraceSelector *selector);
 
 /* Checks a request and turns it into a selection, which the caller clears in any case, and the
  * number of nodes to send. What is asked for and not offered is UNIMPLEMENTED. */

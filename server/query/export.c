@@ -17,6 +17,7 @@ typedef struct {
     const SymbolView *symbols;
     PprofBuilder *builder;
     uint32_t *strings, *functions, *mappings, *locations; /* id + 1, 0 is not yet */
+    uint32_t *leaves;      /* the same for locations without the line of the innermost function */
     GArray *lines, *stack; /* PprofLine, uint32_t: of the one in work */
 } Translation;
 
@@ -71,16 +72,17 @@ translate_mapping(Translation *translation, uint32_t id)
 }
 
 static uint32_t
-translate_location(Translation *translation, uint32_t id)
+translate_location(Translation *translation, uint32_t id, bool without_line)
 {
-    uint32_t *cached = &translation->locations[id];
+    uint32_t *cached = without_line ? &translation->leaves[id] : &translation->locations[id];
     if (*cached != 0)
         return *cached;
     const SymbolLocation *from = &translation->symbols->locations[id];
     g_array_set_size(translation->lines, 0);
     for (uint32_t i = 0; i < from->n_lines; i++) {
         const SymbolLine *line = &translation->symbols->lines[from->first_line + i];
-        PprofLine translated = {translate_function(translation, line->function), line->line};
+        PprofLine translated = {translate_function(translation, line->function),
+                                without_line && i == 0 ? 0 : line->line};
         g_array_append_val(translation->lines, translated);
     }
     PprofLocation location = {
@@ -94,27 +96,30 @@ translate_location(Translation *translation, uint32_t id)
 }
 
 static void
-add_stack(Translation *translation, uint32_t node, int64_t value)
+add_stack(const Query *query, Translation *translation, uint32_t node, int64_t value)
 {
-    g_array_set_size(translation->stack, 0);
+    GArray *stack = translation->stack;
+    g_array_set_size(stack, 0);
     for (; node != 0; node = translation->symbols->node_parent[node]) {
-        uint32_t location =
-            translate_location(translation, translation->symbols->node_location[node]);
-        g_array_append_val(translation->stack, location);
+        if (query->keep_locations > 0 && stack->len == query->keep_locations)
+            break;
+        bool without_line = query->aggregate_callees && stack->len == 0;
+        uint32_t location = translate_location(
+            translation, translation->symbols->node_location[node], without_line);
+        g_array_append_val(stack, location);
     }
-    PprofSample sample = {.locations = (const uint32_t *)translation->stack->data,
-                          .n_locations = translation->stack->len,
-                          .values = &value};
+    PprofSample sample = {
+        .locations = (const uint32_t *)stack->data, .n_locations = stack->len, .values = &value};
     pprof_builder_sample(translation->builder, &sample);
 }
 
-static void
-add_stacks(const Export *export, const SymbolView *symbols, const int64_t *totals)
+static bool
+add_stacks(const Export *export, const SymbolView *symbols, const int64_t *totals, GError **error)
 {
     g_autofree uint8_t *marks =
         call_site_mark(symbols, (const char *const *)export->query->call_site);
     size_t n_ids = (size_t)symbols->n_strings + symbols->n_functions + symbols->n_mappings +
-                   symbols->n_locations;
+                   2 * (size_t)symbols->n_locations;
     g_autofree uint32_t *ids = g_new0(uint32_t, n_ids + 1);
     g_autoptr(GArray) lines = g_array_new(FALSE, FALSE, sizeof(PprofLine));
     g_autoptr(GArray) stack = g_array_new(FALSE, FALSE, sizeof(uint32_t));
@@ -126,10 +131,17 @@ add_stacks(const Export *export, const SymbolView *symbols, const int64_t *total
     translation.functions = translation.strings + symbols->n_strings;
     translation.mappings = translation.functions + symbols->n_functions;
     translation.locations = translation.mappings + symbols->n_mappings;
+    translation.leaves = translation.locations + symbols->n_locations;
     for (uint32_t i = 0; i < symbols->n_nodes; i++) {
         if (totals[i] != 0 && (marks == NULL || marks[symbols->function_of_node[i]]))
-            add_stack(&translation, i, totals[i]);
+            add_stack(export->query, &translation, i, totals[i]);
+        if (pprof_builder_size(export->builder) > QUERY_PPROF_BYTES_MAX)
+            return error_set(error, CRESSET_ERROR_RESOURCE_EXHAUSTED,
+                             "the merged profile is larger than %d bytes: select a shorter range "
+                             "or fewer series",
+                             QUERY_PPROF_BYTES_MAX);
     }
+    return true;
 }
 
 static bool
@@ -148,8 +160,7 @@ export_dataset(const Selection *selection, void *data, GError **error)
         else if (period != export->period)
             export->period = -1;
     }
-    add_stacks(export, dataset->symbols, totals);
-    return true;
+    return add_stacks(export, dataset->symbols, totals, error);
 }
 
 /* The period that the profiles say when they agree; else what Pyroscope says for the type. */

@@ -36,8 +36,12 @@ typedef struct {
     size_t n_profile_ids;
     const StoreSpan *spans; /* only samples of these, sorted (query_span_compare); NULL is all */
     size_t n_spans;
-    bool by_trace;                 /* the spans stand for traces: their own ids do not count */
-    GStrv call_site;               /* root first, NULL for no filter (StackTraceSelector) */
+    bool by_trace;   /* the spans stand for traces: their own ids do not count */
+    GStrv call_site; /* root first, NULL for no filter (StackTraceSelector) */
+    /* For pprof only (GoPGO of the Pyroscope API): the leaf-most frames to keep, 0 keeps all, and
+     * whether samples in one function are added up whatever the line. */
+    uint32_t keep_locations;
+    bool aggregate_callees;
     const QueryResolver *resolver; /* NULL: the stored names stand */
     bool *ret_partial;             /* set when a block had to be left out; may be NULL */
 } Query;
@@ -100,5 +104,7 @@ query_time_series(const Query *query, const QueryTimeSeriesOptions *options, GEr
 Tree *query_tree(const Query *query, GError **error);
 
 /* The merged stacks as one uncompressed pprof of one sample type, with mappings, lines and the
- * addresses of what has no lines; needs a profile type. Its time is the end of the range. */
+ * addresses of what has no lines; needs a profile type. Its time is the end of the range.
+ * RESOURCE_EXHAUSTED when it becomes larger than QUERY_PPROF_BYTES_MAX. */
+enum { QUERY_PPROF_BYTES_MAX = 256 * 1024 * 1024 };
 GBytes *query_pprof(const Query *query, GError **error);

@@ -229,6 +229,28 @@ test_heatmap(void **state)
     expect(fixture, "a", "SelectHeatmap", fine, 400, "step must be >= 1ms");
 }
 
+static void
+test_dot_and_pgo(void **state)
+{
+    Fixture *fixture = *state;
+    g_autofree char *range = range_of(fixture);
+    g_autofree char *dot = g_strdup_printf("{" CPU ",%s,\"format\":\"PROFILE_FORMAT_DOT\"}", range);
+    expect(fixture, "a", "SelectMergeStacktraces", dot, 200, "{\"dot\":\"digraph ");
+    expect(fixture, "a", "SelectMergeStacktraces", dot, 200, "[label=\\\"a\\\\n1 ns (14.29%)");
+    expect(fixture, "another", "SelectMergeStacktraces", dot, 200, "{}");
+    g_autofree char *pgo =
+        g_strdup_printf("{" CPU ",%s,\"stackTraceSelector\":{\"goPgo\":{\"keepLocations\":1,"
+                        "\"aggregateCallees\":true}}}",
+                        range);
+    json_t *answer = ask(fixture, "a", "SelectMergeProfile", pgo);
+    json_t *samples = json_object_get(answer, "sample"), *sample;
+    assert_int_equal(json_array_size(samples), 3);
+    size_t i;
+    json_array_foreach(samples, i, sample)
+        assert_int_equal(json_array_size(json_object_get(sample, "locationId")), 1);
+    json_decref(answer);
+}
+
 int
 main(void)
 {
@@ -239,6 +261,7 @@ main(void)
         cmocka_unit_test(test_spans),
         cmocka_unit_test(test_exemplars),
         cmocka_unit_test(test_heatmap),
+        cmocka_unit_test(test_dot_and_pgo),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

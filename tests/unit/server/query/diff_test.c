@@ -7,31 +7,13 @@
 
 #include <cmocka.h>
 
-/* A tree of "a;b=3 c=2"; NULL is no tree. */
-static Tree *
-tree_of(const char *stacks)
-{
-    if (stacks == NULL)
-        return NULL;
-    g_autoptr(TreeBuilder) builder = tree_builder_new();
-    g_auto(GStrv) parts = g_strsplit(stacks, " ", -1);
-    for (size_t i = 0; parts[i] != NULL && *parts[i] != '\0'; i++) {
-        char *equals = strrchr(parts[i], '=');
-        *equals = '\0';
-        g_auto(GStrv) frames = g_strsplit(parts[i], ";", -1);
-        uint32_t node = 0;
-        for (size_t k = 0; frames[k] != NULL; k++)
-            node = tree_builder_child(builder, node, frames[k], strlen(frames[k]));
-        tree_builder_add(builder, node, g_ascii_strtoll(equals + 1, NULL, 10));
-    }
-    return tree_builder_finish(builder);
-}
+#include "tests/unit/server/query/stacks.h"
 
 static TreeDiff *
 diff_of(const char *left, const char *right)
 {
-    g_autoptr(Tree) left_tree = tree_of(left);
-    g_autoptr(Tree) right_tree = tree_of(right);
+    g_autoptr(Tree) left_tree = tree_of_stacks(left);
+    g_autoptr(Tree) right_tree = tree_of_stacks(right);
     return tree_diff_new(left_tree, right_tree);
 }
 
@@ -182,8 +164,8 @@ test_random_trees(void **state)
     g_autoptr(GRand) random = g_rand_new_with_seed(7);
     for (int i = 0; i < 300; i++) {
         g_autofree char *left_text = random_stacks(random), *right_text = random_stacks(random);
-        g_autoptr(Tree) left = tree_of(left_text);
-        g_autoptr(Tree) right = tree_of(right_text);
+        g_autoptr(Tree) left = tree_of_stacks(left_text);
+        g_autoptr(Tree) right = tree_of_stacks(right_text);
         g_autoptr(TreeDiff) diff = tree_diff_new(left, right);
         g_autoptr(GHashTable) lefts = totals_of(diff->tree, diff->tree->total);
         g_autoptr(GHashTable) rights = totals_of(diff->tree, diff->right_total);

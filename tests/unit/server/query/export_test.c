@@ -170,6 +170,31 @@ test_one_address_with_two_files_keeps_both(void **state)
     decoded_clear(&result);
 }
 
+/* For profile-guided optimisation: the frames next to the leaf, whatever the line in it. */
+static void
+test_trimmed_for_pgo(void **state)
+{
+    Fixture *fixture = *state;
+    fixture_push(fixture, "shop", "p1", 10, "main;work;sort=30 init;work;sort=5 main=1");
+    Query query = fixture_query(fixture);
+    query.keep_locations = 2;
+    Decoded two = decode(query_pprof(&query, NULL));
+    assert_int_equal(two.profile.n_samples, 2);
+    for (uint32_t i = 0; i < 2; i++)
+        assert_int_equal(two.profile.samples[i].n_locations, two.profile.values[i] == 35 ? 2 : 1);
+    assert_int_equal(two.profile.values[0] + two.profile.values[1], 36);
+    assert_true(two.profile.lines[0].line > 0);
+    decoded_clear(&two);
+    query.aggregate_callees = true;
+    Decoded flat = decode(query_pprof(&query, NULL));
+    for (uint32_t i = 0; i < flat.profile.n_samples; i++) {
+        const ProfileSample *sample = &flat.profile.samples[i];
+        uint32_t leaf = flat.profile.stack_locations[sample->first_location];
+        assert_int_equal(flat.profile.lines[flat.profile.locations[leaf].first_line].line, 0);
+    }
+    decoded_clear(&flat);
+}
+
 /* A real profile of a Go program comes back as it was, sample type by sample type. */
 static void
 test_real_go_profiles(void **state)
@@ -252,6 +277,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_pprof, fixture_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_one_address_with_two_files_keeps_both, fixture_set_up,
                                         fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_trimmed_for_pgo, fixture_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_real_go_profiles, fixture_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_several_sources, fixture_set_up, fixture_tear_down),
     };
