@@ -119,7 +119,7 @@ def metrics_with_exemplars(g):
             expect(exemplar.text(2) and exemplar.number(4) == SHOP_TOTAL / 2, "exemplar", exemplar.fields)
 
 
-@call(served=False)
+@call()
 def heat_map(g):
     """With the toggle profilesHeatmap."""
     message = text(1, CPU) + text(2, "{}") + number(3, g.start) + number(4, g.end) + double(5, 56.25)
