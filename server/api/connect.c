@@ -135,6 +135,15 @@ check_headers(const HttpRequest *request, GError **error)
 }
 
 static bool
+check_tenant(const HttpRequest *request, const RpcMethod *method, GError **error)
+{
+    if (!method->one_tenant || strchr(request->tenant, '|') == NULL)
+        return true;
+    return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                     "multiple org IDs present: this method needs exactly one tenant");
+}
+
+static bool
 call_decode(RpcCall *call, const RpcMethod *method, GError **error)
 {
     if (method->raw_proto && call->codec == CODEC_PROTO)
@@ -160,7 +169,8 @@ rpc_handle(HttpRequest *request, void *data)
     call->scratch = g_ptr_array_new_with_free_func(g_free);
     call->arena = arena_new(ARENA_BYTES_MIN + ARENA_BODY_FACTOR * request->body_size);
     g_autoptr(GError) error = NULL;
-    if (!check_headers(request, &error) || !call_decode(call, method, &error))
+    if (!check_headers(request, &error) || !check_tenant(request, method, &error) ||
+        !call_decode(call, method, &error))
         rpc_fail(call, error);
     else
         method->call(call);

@@ -14,7 +14,8 @@ typedef struct RpcCall RpcCall;
 /* A method: what a route's `detail` points to. */
 typedef struct {
     const ProtobufCMessageDescriptor *request;
-    bool raw_proto; /* a binary request is not decoded: the method reads http->body itself */
+    bool raw_proto;  /* a binary request is not decoded: the method reads http->body itself */
+    bool one_tenant; /* of reads: several tenants are refused */
     void (*call)(RpcCall *call);
 } RpcMethod;
 

@@ -227,6 +227,7 @@ const RpcMethod rpc_label_values = {.request = &types__v1__label_values_request_
 const RpcMethod rpc_series = {.request = &querier__v1__series_request__descriptor,
                               .call = call_series};
 const RpcMethod rpc_profile_stats = {.request = &types__v1__get_profile_stats_request__descriptor,
+                                     .one_tenant = true,
                                      .call = call_profile_stats};
 const RpcMethod rpc_analyze_query = {.request = &querier__v1__analyze_query_request__descriptor,
                                      .call = call_analyze_query};

@@ -83,13 +83,14 @@ names_free(gpointer names)
 }
 
 static void
-resolve(const Query *query, const SymbolView *symbols, uint32_t mapping, const Wanted *wanted,
+resolve(const Query *query, const StoreDataset *dataset, uint32_t mapping, const Wanted *wanted,
         GHashTable *names)
 {
+    const SymbolView *symbols = dataset->symbols;
     const SymbolMapping *from = &symbols->mappings[mapping - 1];
     g_autofree char *build_id = text_of(symbols, from->build_id);
     g_autofree char *filename = text_of(symbols, from->filename);
-    const QueryMapping of = {.tenant = query->tenant,
+    const QueryMapping of = {.tenant = dataset->tenant,
                              .build_id = build_id,
                              .filename = filename,
                              .start = from->start,
@@ -106,8 +107,9 @@ resolve(const Query *query, const SymbolView *symbols, uint32_t mapping, const W
 }
 
 GHashTable *
-location_names(const Query *query, const SymbolView *symbols, const int64_t *totals)
+location_names(const Query *query, const StoreDataset *dataset, const int64_t *totals)
 {
+    const SymbolView *symbols = dataset->symbols;
     if (query->resolver == NULL)
         return NULL;
     g_autoptr(GHashTable) by_mapping = collect(symbols, totals);
@@ -116,6 +118,6 @@ location_names(const Query *query, const SymbolView *symbols, const int64_t *tot
     gpointer mapping, wanted;
     g_hash_table_iter_init(&iter, by_mapping);
     while (g_hash_table_iter_next(&iter, &mapping, &wanted))
-        resolve(query, symbols, GPOINTER_TO_UINT(mapping), wanted, names);
+        resolve(query, dataset, GPOINTER_TO_UINT(mapping), wanted, names);
     return g_hash_table_size(names) > 0 ? g_steal_pointer(&names) : NULL;
 }

@@ -8,4 +8,4 @@
 
 /* Location id -> GStrv of names, the innermost inlined first, for those of the locations with a
  * value in `totals` (per node) that can be resolved. NULL: none, the stored names stand. */
-GHashTable *location_names(const Query *query, const SymbolView *symbols, const int64_t *totals);
+GHashTable *location_names(const Query *query, const StoreDataset *dataset, const int64_t *totals);

@@ -132,7 +132,7 @@ merge_dataset(const Selection *selection, void *data, GError **error)
         if (!marks[symbols->function_of_node[i]])
             totals[i] = 0;
     }
-    g_autoptr(GHashTable) names = location_names(merge->query, symbols, totals);
+    g_autoptr(GHashTable) names = location_names(merge->query, selection->dataset, totals);
     if (names != NULL) {
         add_locations(merge->builder, symbols, totals, names);
         return true;

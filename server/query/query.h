@@ -1,7 +1,8 @@
 /* Queries over the store: what the API layer renders.
  *
- * Every call takes one tenant, a closed time range in nanoseconds and selectors; results are plain
- * structs owned by the caller. Errors are INVALID_ARGUMENT for a bad selector or profile type. */
+ * Every call takes one tenant or several, a closed time range in nanoseconds and selectors; results
+ * are plain structs owned by the caller. Errors are INVALID_ARGUMENT for a bad selector or profile
+ * type. */
 #pragma once
 #include <glib.h>
 #include <stdbool.h>
@@ -26,9 +27,12 @@ typedef struct {
     void *data;
 } QueryResolver;
 
+/* What a series of several tenants has beside its own labels. */
+#define QUERY_TENANT_LABEL "__tenant_id__"
+
 typedef struct {
     Store *store;
-    const char *tenant;
+    const char *tenant;         /* or several, joined by '|' */
     int64_t start_ns, end_ns;   /* both inclusive */
     const MatcherSet *matchers; /* NULL matches everything */
     const char *profile_type; /* five-part id (a sixth part "delta" is ignored), or NULL for all */

@@ -9,6 +9,7 @@ typedef struct {
     const Query *query;
     int64_t start_ns, end_ns;
     const char *profile_type;
+    bool is_federated; /* several tenants: a label says which one a series is of */
     SelectVisit visit;
     void *data;
 } Job;
@@ -71,9 +72,8 @@ has_id(const Query *query, const uint8_t *id)
 }
 
 static bool
-visit_dataset(const StoreDataset *dataset, void *data, GError **error)
+visit_matching(const Job *job, const StoreDataset *dataset, GError **error)
 {
-    const Job *job = data;
     g_autofree uint8_t *matches = match_series(job, dataset);
     if (job->query->matchers != NULL && !matcher_set_check(job->query->matchers, error))
         return false;
@@ -89,6 +89,44 @@ visit_dataset(const StoreDataset *dataset, void *data, GError **error)
     return n == 0 || job->visit(&selection, job->data, error);
 }
 
+static Labels *
+with_tenant(const Labels *labels, const char *tenant)
+{
+    g_autofree Label *pairs = g_new(Label, (size_t)labels->n_labels + 1);
+    size_t n = 0;
+    for (uint32_t i = 0; i < labels->n_labels; i++) {
+        if (strcmp(labels->labels[i].name, QUERY_TENANT_LABEL) != 0)
+            pairs[n++] = labels->labels[i];
+    }
+    pairs[n++] = (Label){QUERY_TENANT_LABEL, tenant};
+    return labels_new(pairs, n);
+}
+
+/* Visits the dataset as if its series had been stored with their tenant as a label. */
+static bool
+visit_labelled(const Job *job, const StoreDataset *dataset, GError **error)
+{
+    StoreDataset labelled = *dataset;
+    g_autofree StoreSeries *series = g_new(StoreSeries, (size_t)dataset->n_series + 1);
+    for (uint32_t i = 0; i < dataset->n_series; i++) {
+        series[i] = dataset->series[i];
+        series[i].labels = with_tenant(dataset->series[i].labels, dataset->tenant);
+    }
+    labelled.series = series;
+    bool ok = visit_matching(job, &labelled, error);
+    for (uint32_t i = 0; i < dataset->n_series; i++)
+        labels_unref((Labels *)series[i].labels);
+    return ok;
+}
+
+static bool
+visit_dataset(const StoreDataset *dataset, void *data, GError **error)
+{
+    const Job *job = data;
+    return job->is_federated ? visit_labelled(job, dataset, error)
+                             : visit_matching(job, dataset, error);
+}
+
 bool
 select_visit(const Query *query, int64_t start_ns, int64_t end_ns, StoreDetail detail,
              SelectVisit visit, void *data, GError **error)
@@ -100,12 +138,16 @@ select_visit(const Query *query, int64_t start_ns, int64_t end_ns, StoreDetail d
                .start_ns = start_ns,
                .end_ns = end_ns,
                .profile_type = type.id,
+               .is_federated = strchr(query->tenant, '|') != NULL,
                .visit = visit,
                .data = data};
     const char *service = query->matchers != NULL ? matcher_set_service(query->matchers) : NULL;
-    if (!store_visit(query->store, query->tenant, service, start_ns, end_ns, detail, visit_dataset,
-                     &job, query->ret_partial, error))
-        return false;
+    g_auto(GStrv) tenants = g_strsplit(query->tenant, "|", -1);
+    for (size_t i = 0; tenants[i] != NULL; i++) {
+        if (!store_visit(query->store, tenants[i], service, start_ns, end_ns, detail, visit_dataset,
+                         &job, query->ret_partial, error))
+            return false;
+    }
     return query->matchers == NULL || matcher_set_check(query->matchers, error);
 }
 

@@ -1,5 +1,6 @@
 #include "server/tenant/tenant.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "include/cresset/limits.h"
@@ -40,6 +41,36 @@ tenant_validate(const char *id, GError **error)
     return true;
 }
 
+static int
+compare_ids(const void *left, const void *right)
+{
+    return strcmp(*(char *const *)left, *(char *const *)right);
+}
+
+/* The ids of a read, sorted, each once, joined by '|'. */
+static char *
+resolve_several(const char *header, bool writing, GError **error)
+{
+    g_auto(GStrv) ids = g_strsplit(header, "|", TENANTS_OF_READ_MAX + 1);
+    guint n = g_strv_length(ids);
+    g_autoptr(GString) joined = g_string_new(NULL);
+    if (writing || n > TENANTS_OF_READ_MAX) {
+        error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                  writing ? "multiple org IDs present: a write needs exactly one tenant"
+                          : "multiple org IDs present: a read takes at most %d tenants",
+                  TENANTS_OF_READ_MAX);
+        return NULL;
+    }
+    qsort(ids, n, sizeof *ids, compare_ids);
+    for (guint i = 0; i < n; i++) {
+        if (!tenant_validate(ids[i], error))
+            return NULL;
+        if (i == 0 || strcmp(ids[i], ids[i - 1]) != 0)
+            g_string_append_printf(joined, "%s%s", joined->len > 0 ? "|" : "", ids[i]);
+    }
+    return g_string_free(g_steal_pointer(&joined), FALSE);
+}
+
 char *
 tenant_resolve(TenantMode mode, const char *header, bool writing, GError **error)
 {
@@ -50,15 +81,7 @@ tenant_resolve(TenantMode mode, const char *header, bool writing, GError **error
         error_set(error, CRESSET_ERROR_UNAUTHENTICATED, "no org id");
         return NULL;
     }
-    if (strchr(header, '|') != NULL) {
-        if (writing)
-            error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
-                      "multiple org IDs present: a write needs exactly one tenant");
-        else
-            error_set(error, CRESSET_ERROR_UNIMPLEMENTED,
-                      "reading several tenants at once is not supported: " TENANT_HEADER
-                      " must name one tenant");
-        return NULL;
-    }
+    if (strchr(header, '|') != NULL)
+        return resolve_several(header, writing, error);
     return tenant_validate(header, error) ? g_strdup(header) : NULL;
 }

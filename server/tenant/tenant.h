@@ -9,6 +9,8 @@
 
 #define TENANT_HEADER    "X-Scope-OrgID"
 #define TENANT_ANONYMOUS "anonymous"
+/* Each is a pass over the store. */
+#define TENANTS_OF_READ_MAX 64
 
 typedef enum {
     TENANT_OFF,      /* the header is ignored: everything is tenant "anonymous" */
@@ -23,6 +25,7 @@ bool tenant_mode_parse(const char *text, TenantMode *ret_mode, GError **error);
 bool tenant_validate(const char *id, GError **error);
 
 /* The tenant for a request with `header` (NULL when absent), to be freed by the caller.
- * UNAUTHENTICATED when it is missing or not valid. Several ids joined by '|' are INVALID_ARGUMENT
- * when `writing` (a write needs exactly one) and UNIMPLEMENTED otherwise. */
+ * UNAUTHENTICATED when it is missing or not valid. Reads may name several ids, joined by '|': they
+ * come back sorted, each once. More than TENANTS_OF_READ_MAX of them, or several of a write
+ * (`writing`), are INVALID_ARGUMENT. */
 char *tenant_resolve(TenantMode mode, const char *header, bool writing, GError **error);

@@ -101,6 +101,31 @@ def check_tokens(server):
     expect("without a token", json.loads(call(server, "/api/v1/tenants", None, {})[1])["tenants"], [])
 
 
+def select_series(server, headers, selector, group_by):
+    now = int(time.time() * 1000)
+    body = json.dumps({"profileTypeID": cresset.CPU_TYPE, "labelSelector": selector, "start": now - 3600_000,
+                       "end": now + 60_000, "step": 15, "groupBy": group_by})
+    status, text, _ = call(server, QUERY + "SelectSeries", body, headers)
+    expect("SelectSeries", status, 200)
+    return {tuple((label["name"], label["value"]) for label in series.get("labels", [])):
+            sum(point["value"] for point in series["points"]) for series in json.loads(text)["series"]}
+
+
+def check_federation(server):
+    both = bearer("secret-all", "b|a")
+    expect("services of both", services(server, both)[1], ["of-a", "of-a2", "of-b"])
+    by_tenant = select_series(server, both, "{}", ["__tenant_id__"])
+    expect("values by tenant", by_tenant, {(("__tenant_id__", "a"),): 20_000_000, (("__tenant_id__", "b"),): 10_000_000})
+    only_b = select_series(server, both, '{__tenant_id__="b"}', ["service_name"])
+    expect("values of one of them", only_b, {(("service_name", "of-b"),): 10_000_000})
+    alone = select_series(server, bearer("secret-all", "a"), "{}", ["__tenant_id__"])
+    expect("one tenant has no label of it", alone, {(): 20_000_000})
+    expect("both by a token for one", services(server, bearer("secret-a", "a|b"))[0], 403)
+    expect("a write to both", push(server, both)[0], 400)
+    status, text, _ = call(server, QUERY + "GetProfileStats", "{}", both)
+    expect("what needs one tenant", (status, "exactly one tenant" in text), (400, True))
+
+
 def check_token_reload(server, path):
     replace(path, tokens([("fresh", "fresh", ["a"], ["read"])]))
     cresset.wait_for(lambda: services(server, bearer("fresh", "a"))[0] == 200, RELOAD_S, "a new token")
@@ -145,6 +170,7 @@ def main():
         server = cresset.Server(options.bin, folder, "--tokens-file", path, "--multitenancy", "required",
                                 "--self-profile=false")
         check_tokens(server)
+        check_federation(server)
         check_token_reload(server, path)
         expect("exit status", server.stop(), 0)
     with tempfile.TemporaryDirectory() as folder:

@@ -57,7 +57,14 @@ test_federation_is_refused_clearly(void **state)
 {
     (void)state;
     expect_tenant(TENANT_OPTIONAL, "a|b", true, NULL, CRESSET_ERROR_INVALID_ARGUMENT);
-    expect_tenant(TENANT_OPTIONAL, "a|b", false, NULL, CRESSET_ERROR_UNIMPLEMENTED);
+    expect_tenant(TENANT_OPTIONAL, "b|a|b", false, "a|b", 0);
+    expect_tenant(TENANT_OPTIONAL, "a|a", false, "a", 0);
+    expect_tenant(TENANT_OPTIONAL, "a||b", false, NULL, CRESSET_ERROR_UNAUTHENTICATED);
+    expect_tenant(TENANT_OPTIONAL, "a|b/c", false, NULL, CRESSET_ERROR_UNAUTHENTICATED);
+    g_autoptr(GString) many = g_string_new("t0");
+    for (int i = 1; i <= TENANTS_OF_READ_MAX; i++)
+        g_string_append_printf(many, "|t%d", i);
+    expect_tenant(TENANT_OPTIONAL, many->str, false, NULL, CRESSET_ERROR_INVALID_ARGUMENT);
 }
 
 static void
