@@ -1,40 +1,9 @@
 #include "server/api/flamegraph.h"
 
-#include <string.h>
-
-#include "lib/base/error.h"
 #include "server/api/columns.h"
-#include "server/api/selection.h"
+#include "server/api/params.h"
 
 #define MEDIA_TYPE "application/vnd.cresset.flamegraph"
-
-/* A parameter that must be a whole number; absent is `otherwise`. */
-static bool
-number_param(const HttpRequest *request, const char *name, int64_t otherwise, int64_t *ret_value,
-             GError **error)
-{
-    const char *text = http_request_param(request, name);
-    gint64 value = otherwise;
-    if (text != NULL && !g_ascii_string_to_signed(text, 10, G_MININT64, G_MAXINT64, &value, NULL))
-        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
-                         "parameter %s must be a whole number: got '%s'", name, text);
-    *ret_value = value;
-    return true;
-}
-
-static GStrv
-call_site_params(const HttpRequest *request)
-{
-    g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
-    bool any = false;
-    for (size_t i = 0; i < request->n_params; i++) {
-        if (strcmp(request->params[i].name, "call_site") == 0) {
-            g_strv_builder_add(builder, request->params[i].value);
-            any = true;
-        }
-    }
-    return any ? g_strv_builder_end(builder) : NULL;
-}
 
 static GBytes *
 encode(const Tree *tree, bool truncated, const Selection *selection, const SelectionInput *input)
@@ -56,19 +25,11 @@ encode(const Tree *tree, bool truncated, const Selection *selection, const Selec
 static GBytes *
 run(const HttpRequest *request, const Api *api, GError **error)
 {
-    int64_t wanted, max_nodes;
-    SelectionInput input = {.profile_type = http_request_param(request, "profile_type"),
-                            .selector = http_request_param(request, "selector")};
-    if (input.profile_type == NULL) {
-        error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "parameter profile_type is required");
+    SelectionInput input = {0};
+    int64_t max_nodes;
+    if (!params_read_nodes(request, api, &max_nodes, error) ||
+        !params_read_selection(request, &input, error))
         return NULL;
-    }
-    if (!number_param(request, "from", 0, &input.start_ms, error) ||
-        !number_param(request, "until", 0, &input.end_ms, error) ||
-        !number_param(request, "max_nodes", 0, &wanted, error) ||
-        !selection_max_nodes(api, request->tenant, true, wanted, &max_nodes, error))
-        return NULL;
-    input.call_site = call_site_params(request);
     g_auto(Selection) selection = {0};
     switch (selection_init(&selection, api, request->tenant, &input, error)) {
     case TIME_RANGE_OK: {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/base/error.h"
+#include "server/api/export.h"
 #include "server/api/flame.h"
 #include "server/api/selection.h"
 
@@ -56,21 +57,22 @@ render_timeline_step(int64_t length_s)
     return 31536000;
 }
 
-/* Splits "<profile type>{selector}". */
-static bool
-parse_query(const char *query, Render *render, GError **error)
+bool
+render_split_query(const HttpRequest *request, const char *param, char **ret_profile_type,
+                   char **ret_selector, GError **error)
 {
+    const char *query = http_request_param(request, param);
     if (query == NULL || query[0] == '\0')
-        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "query is required");
+        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "%s is required", param);
     const char *brace = strchr(query, '{');
     size_t length = brace != NULL ? (size_t)(brace - query) : strlen(query);
-    render->profile_type = g_strstrip(g_strndup(query, length));
-    render->selector = g_strdup(brace != NULL ? brace : "{}");
+    *ret_profile_type = g_strstrip(g_strndup(query, length));
+    *ret_selector = g_strdup(brace != NULL ? brace : "{}");
     return true;
 }
 
-static int64_t
-parse_max_nodes(const HttpRequest *request)
+int64_t
+render_wanted_nodes(const HttpRequest *request)
 {
     const char *text = http_request_param(request, "maxNodes");
     if (text == NULL)
@@ -82,8 +84,8 @@ static bool
 parse_request(const HttpRequest *request, const Api *api, Render *render, GError **error)
 {
     int64_t now_ns = api_now_ns();
-    if (!parse_query(http_request_param(request, "query"), render, error) ||
-        !selection_max_nodes(api, request->tenant, true, parse_max_nodes(request),
+    if (!render_split_query(request, "query", &render->profile_type, &render->selector, error) ||
+        !selection_max_nodes(api, request->tenant, true, render_wanted_nodes(request),
                              &render->max_nodes, error))
         return false;
     render->start_ns = time_text_parse(http_request_param(request, "from"), now_ns);
@@ -185,18 +187,18 @@ write_groups(const Render *render, JsonWriter *json)
     jsonw_object_end(json);
 }
 
-static void
-write_metadata(const Render *render, JsonWriter *json)
+void
+render_write_metadata(const char *profile_type, const char *format, JsonWriter *json)
 {
-    g_autofree char *type = profile_type_part(render->profile_type, 1);
-    g_autofree char *unit = profile_type_part(render->profile_type, 2);
+    g_autofree char *type = profile_type_part(profile_type, 1);
+    g_autofree char *unit = profile_type_part(profile_type, 2);
     static const char *const objects[] = {"inuse_objects", "alloc_objects", "goroutine", "samples",
                                           NULL};
     bool cpu = strcmp(type, "cpu") == 0;
     const char *units = cpu ? "samples" : g_strv_contains(objects, type) ? "objects" : unit;
     jsonw_object_begin(json);
     jsonw_key(json, "format");
-    jsonw_string(json, "single");
+    jsonw_string(json, format);
     jsonw_key(json, "spyName");
     jsonw_string(json, "");
     jsonw_key(json, "sampleRate");
@@ -221,7 +223,7 @@ write_document(const Render *render)
     jsonw_key(&json, "flamebearer");
     flame_write_json(&layout, FLAME_FLAMEBEARER, &json);
     jsonw_key(&json, "metadata");
-    write_metadata(render, &json);
+    render_write_metadata(render->profile_type, "single", &json);
     jsonw_key(&json, "timeline");
     bool single = render->series != NULL && render->series->len == 1;
     write_timeline(render, single ? g_ptr_array_index(render->series, 0) : NULL, &json);
@@ -233,31 +235,36 @@ write_document(const Render *render)
     return jsonw_finish(&json);
 }
 
-/* Parses, selects and queries. */
-static bool
-render_run(const HttpRequest *request, const Api *api, Render *render, GError **error)
+/* Parses, selects and queries; the whole answer, or NULL. */
+static HttpResponse *
+render_run(const HttpRequest *request, const Api *api, GError **error)
 {
-    if (!parse_request(request, api, render, error))
-        return false;
+    g_auto(Render) render = {0};
+    if (!parse_request(request, api, &render, error))
+        return NULL;
     g_auto(Selection) selection = {0};
-    const SelectionInput input = {.profile_type = render->profile_type,
-                                  .selector = render->selector,
-                                  .start_ms = render->start_ns / 1000000,
-                                  .end_ms = render->end_ns / 1000000};
+    const SelectionInput input = {.profile_type = render.profile_type,
+                                  .selector = render.selector,
+                                  .start_ms = render.start_ns / 1000000,
+                                  .end_ms = render.end_ns / 1000000};
     TimeRangeResult result = selection_init(&selection, api, request->tenant, &input, error);
     if (result == TIME_RANGE_BAD)
-        return false;
-    place_timeline(render);
-    return result == TIME_RANGE_EMPTY || run_queries(render, &selection.query, error);
+        return NULL;
+    const Query *query = result == TIME_RANGE_OK ? &selection.query : NULL;
+    const char *format = http_request_param(request, "format");
+    if (export_is_format(format))
+        return export_response(format, query,
+                               render_wanted_nodes(request) > 0 ? render.max_nodes : 0, error);
+    place_timeline(&render);
+    if (query != NULL && !run_queries(&render, query, error))
+        return NULL;
+    return http_response_new(200, "application/json", write_document(&render));
 }
 
 void
 render_handle(HttpRequest *request, void *api)
 {
-    g_auto(Render) render = {0};
     g_autoptr(GError) error = NULL;
-    if (render_run(request, api, &render, &error))
-        http_reply(request, http_response_new(200, "application/json", write_document(&render)));
-    else
-        http_reply(request, http_response_from_error(error));
+    HttpResponse *response = render_run(request, api, &error);
+    http_reply(request, response != NULL ? response : http_response_from_error(error));
 }

@@ -1,5 +1,7 @@
-/* GET /pyroscope/render: flame graph, metadata and timeline in one JSON document. */
+/* GET /pyroscope/render: flame graph, metadata and timeline in one JSON document, or one of the
+ * formats of export.h. */
 #pragma once
+#include "lib/base/jsonw.h"
 #include "server/api/api.h"
 
 void render_handle(HttpRequest *request, void *api);
@@ -7,3 +9,11 @@ void render_handle(HttpRequest *request, void *api);
 /* The step of a timeline over `length_s` seconds: a fifteen-hundredth of it, at least 15 s, rounded
  * to a number that people read. */
 int64_t render_timeline_step(int64_t length_s);
+
+/* Splits "<profile type>{selector}", the value of a required parameter. */
+bool render_split_query(const HttpRequest *request, const char *param, char **ret_profile_type,
+                        char **ret_selector, GError **error);
+/* maxNodes or max-nodes; 0 when there is none. */
+int64_t render_wanted_nodes(const HttpRequest *request);
+/* The metadata object; `format` is "single" or "double". */
+void render_write_metadata(const char *profile_type, const char *format, JsonWriter *json);

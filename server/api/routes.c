@@ -1,11 +1,14 @@
 /* Every path of the server in one table. */
 #include "server/api/diff.h"
+#include "server/api/export.h"
 #include "server/api/flamegraph.h"
+#include "server/api/label_list.h"
 #include "server/api/legacy_ingest.h"
 #include "server/api/metadata.h"
 #include "server/api/operations.h"
 #include "server/api/push.h"
 #include "server/api/render.h"
+#include "server/api/render_diff.h"
 #include "server/api/select.h"
 #include "server/api/select_heatmap.h"
 #include "server/api/select_series.h"
@@ -45,9 +48,13 @@ static const HttpRoute routes[] = {
     RPC_READ(QUERIER "GetProfileStats", rpc_profile_stats),
     RPC_READ(QUERIER "AnalyzeQuery", rpc_analyze_query),
     GET("/pyroscope/render", HTTP_READ, render_handle),
+    GET("/pyroscope/render-diff", HTTP_READ, render_diff_handle),
+    GET("/pyroscope/label-names", HTTP_READ, label_names_handle),
+    GET("/pyroscope/label-values", HTTP_READ, label_values_handle),
 
     GET("/api/v1/tenants", HTTP_PUBLIC, operations_handle_tenants),
     GET("/api/v1/flamegraph", HTTP_READ, flamegraph_handle),
+    GET("/api/v1/export", HTTP_READ, export_handle),
     GET("/ready", HTTP_PUBLIC, operations_handle_ready),
     GET("/healthz", HTTP_PUBLIC, operations_handle_ready),
     GET("/metrics", HTTP_PUBLIC, operations_handle_metrics),

@@ -1,0 +1,55 @@
+#include "server/api/params.h"
+
+#include <string.h>
+
+#include "lib/base/error.h"
+
+bool
+params_read_number(const HttpRequest *request, const char *name, int64_t otherwise,
+                   int64_t *ret_value, GError **error)
+{
+    const char *text = http_request_param(request, name);
+    gint64 value = otherwise;
+    if (text != NULL && !g_ascii_string_to_signed(text, 10, G_MININT64, G_MAXINT64, &value, NULL))
+        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                         "parameter %s must be a whole number: got '%s'", name, text);
+    *ret_value = value;
+    return true;
+}
+
+static GStrv
+read_call_site(const HttpRequest *request)
+{
+    g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
+    bool any = false;
+    for (size_t i = 0; i < request->n_params; i++) {
+        if (strcmp(request->params[i].name, "call_site") == 0) {
+            g_strv_builder_add(builder, request->params[i].value);
+            any = true;
+        }
+    }
+    return any ? g_strv_builder_end(builder) : NULL;
+}
+
+bool
+params_read_selection(const HttpRequest *request, SelectionInput *ret_input, GError **error)
+{
+    *ret_input = (SelectionInput){.profile_type = http_request_param(request, "profile_type"),
+                                  .selector = http_request_param(request, "selector")};
+    if (ret_input->profile_type == NULL)
+        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                         "parameter profile_type is required");
+    if (!params_read_number(request, "from", 0, &ret_input->start_ms, error) ||
+        !params_read_number(request, "until", 0, &ret_input->end_ms, error))
+        return false;
+    ret_input->call_site = read_call_site(request);
+    return true;
+}
+
+bool
+params_read_nodes(const HttpRequest *request, const Api *api, int64_t *ret_nodes, GError **error)
+{
+    int64_t wanted;
+    return params_read_number(request, "max_nodes", 0, &wanted, error) &&
+           selection_max_nodes(api, request->tenant, true, wanted, ret_nodes, error);
+}
