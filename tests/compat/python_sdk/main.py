@@ -1,4 +1,5 @@
 """Profiles itself with the Python SDK: main.py http://127.0.0.1:4040 TENANT SECONDS, of CPU time"""
+import inspect
 import sys
 import threading
 import time
@@ -32,9 +33,11 @@ def keep_buffers():
 
 def main():
     url, tenant, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
-    pyroscope.configure(application_name="shop.python", server_address=url, tenant_id=tenant, upload_interval=1,
-                        tags={"region": "east", "host.name": "node-1"}, oncpu=True, gil_only=True,
-                        report_thread_name=True, mem_enabled=True, enable_logging=False)
+    newer = {"upload_interval": 1, "mem_enabled": True}
+    known = inspect.signature(pyroscope.configure).parameters
+    pyroscope.configure(application_name="shop.python", server_address=url, tenant_id=tenant,
+                        tags={"region": "east", "host.name": "node-1"}, oncpu=True, gil_only=True, report_thread_name=True,
+                        **{name: value for name, value in newer.items() if name in known})
     kept = keep_buffers()
     threads = [threading.Thread(target=work, name=f"worker-{tags['controller']}", args=(tags, handle, seconds))
                for tags, handle in [({"controller": "checkout", "span_id": "00f067aa0ba902b7"}, handle_checkout),
