@@ -6,9 +6,6 @@ import time
 import clients
 import cresset
 
-# False until the server answers queries for spans: then this line changes.
-SPANS_ARE_SERVED = True
-
 
 class Queries:
     """Queries of the last hour of one tenant."""
@@ -90,12 +87,7 @@ class Checks:
     def span(self, profile_type, span_id, function, at_least, absent=()):
         """The same for the samples of one span; the span is no label of the series."""
         self.that(not {"span_id", "profile_id"} & set(self.queries.label_names()), "the span is a label of the series")
-        try:
-            totals = self.queries.totals(profile_type, spanSelector=[span_id])
-        except cresset.Failed as error:
-            self.that(error.status == 501 and not SPANS_ARE_SERVED, f"a query for a span: {error}")
-            return
-        self.that(SPANS_ARE_SERVED, "queries for spans are served: change SPANS_ARE_SERVED")
+        totals = self.queries.totals(profile_type, spanSelector=[span_id])
         self._has("span " + span_id, totals, function, at_least, absent)
 
     def end(self):

@@ -30,6 +30,8 @@ var methods = []method{
 	{"querier.v1.QuerierService/SelectMergeStacktraces as pprof", answers, callStacktracesPprof},
 	{"querier.v1.QuerierService/SelectMergeStacktraces as dot", answers, callStacktracesDot},
 	{"querier.v1.QuerierService/SelectMergeStacktraces of spans", answers, callStacktracesSpans},
+	{"querier.v1.QuerierService/SelectMergeStacktraces of a trace", answers, callStacktracesTrace},
+	{"querier.v1.QuerierService/SelectMergeStacktraces of a bad span", invalid, callStacktracesBadSpan},
 	{"querier.v1.QuerierService/SelectMergeStacktraces without data", answers, callStacktracesNothing},
 	{"querier.v1.QuerierService/SelectMergeStacktraces without a range", invalid, callStacktracesWithoutRange},
 	{"querier.v1.QuerierService/SelectMergeStacktraces of too many nodes", invalid, callStacktracesManyNodes},

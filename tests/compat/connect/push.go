@@ -15,6 +15,7 @@ const (
 	cpuType = "process_cpu:cpu:nanoseconds:cpu:nanoseconds"
 	shop    = `{service_name="shop"}`
 	spanID  = "00f067aa0ba902b7"
+	traceID = "4bf92f3577b34da6a3ce929d0e0e4736"
 )
 
 // A profile that was pushed: its values in nanoseconds, by the leaf of each stack.
@@ -24,7 +25,7 @@ type stored struct {
 	selfs  map[string]int64
 }
 
-// stacks are the stacks of every profile, the leaf first; that of query carries a span.
+// stacks are the stacks of every profile, the leaf first; that of query carries a span and a trace.
 var stacks = map[string][]string{"main": {"main"}, "parse": {"parse", "handle", "main"}, "query": {"query", "handle", "main"}}
 
 func (s *session) selfs() map[string]int64 {
@@ -52,7 +53,7 @@ func (s *session) total() int64 { return s.totalOf("") }
 
 func pprof(profile stored) []byte {
 	p := &googlev1.Profile{
-		StringTable: []string{"", "cpu", "nanoseconds", "shop.go", "span_id", spanID},
+		StringTable: []string{"", "cpu", "nanoseconds", "shop.go", "span_id", spanID, "trace_id", traceID},
 		SampleType:  []*googlev1.ValueType{{Type: 1, Unit: 2}}, PeriodType: &googlev1.ValueType{Type: 1, Unit: 2}, Period: 1e7,
 		TimeNanos: profile.time.UnixNano(), DurationNanos: 1e10, Mapping: []*googlev1.Mapping{{Id: 1, HasFunctions: true}},
 	}
@@ -70,7 +71,7 @@ func pprof(profile stored) []byte {
 			sample.LocationId = append(sample.LocationId, ids[name])
 		}
 		if leaf == "query" {
-			sample.Label = []*googlev1.Label{{Key: 4, Str: 5}}
+			sample.Label = []*googlev1.Label{{Key: 4, Str: 5}, {Key: 6, Str: 7}}
 		}
 		p.Sample = append(p.Sample, sample)
 	}

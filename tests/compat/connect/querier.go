@@ -292,6 +292,18 @@ func callStacktracesSpans(s *session) error {
 	return s.stacktracesAre(q, s.selfs()["query"], map[string]int64{"query": s.selfs()["query"]})
 }
 
+func callStacktracesTrace(s *session) error {
+	q := s.stacktraces()
+	q.TraceIdSelector = []string{traceID}
+	return s.stacktracesAre(q, s.selfs()["query"], map[string]int64{"query": s.selfs()["query"]})
+}
+
+func callStacktracesBadSpan(s *session) error {
+	q := s.stacktraces()
+	q.SpanSelector = []string{"no span"}
+	return s.stacktracesAre(q, 0, nil)
+}
+
 func callSpanProfile(s *session) error {
 	r, err := s.querier.SelectMergeSpanProfile(s.ctx, request(&querierv1.SelectMergeSpanProfileRequest{
 		ProfileTypeID: cpuType, LabelSelector: shop, SpanSelector: []string{spanID}, Start: s.start, End: s.end,
