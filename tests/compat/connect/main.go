@@ -86,8 +86,8 @@ type session struct {
 	version  versionv1connect.VersionClient
 	debug    debuginfov1alpha1connect.DebuginfoServiceClient
 
-	adhocID, ruleID string
-	buildID         string
+	exemplarID, adhocID, ruleID string
+	buildID                     string
 }
 
 func newSession(url string, p protocol) *session {

@@ -356,6 +356,34 @@ func callSelectSeries(s *session) error {
 	return differ("series", got, fmt.Sprint("region=west ", s.totalOf("west"), " region=east ", s.totalOf("east"), " "))
 }
 
+// callSelectSeriesExemplars looks for the first profile of the west, which is the exemplar of its point.
+func callSelectSeriesExemplars(s *session) error {
+	r, err := s.querier.SelectSeries(s.ctx, request(&querierv1.SelectSeriesRequest{
+		ProfileTypeID: cpuType, LabelSelector: `{region="west"}`, Start: s.start, End: s.end, Step: 15,
+		ExemplarType: typesv1.ExemplarType_EXEMPLAR_TYPE_INDIVIDUAL,
+	}))
+	if err != nil {
+		return err
+	}
+	for _, series := range r.Msg.Series {
+		for _, point := range series.Points {
+			for _, exemplar := range point.Exemplars {
+				if exemplar.Timestamp == s.profiles[0].time.UnixMilli() {
+					s.exemplarID = exemplar.ProfileId
+					return differ("value", exemplar.Value, int64(6e8))
+				}
+			}
+		}
+	}
+	return fmt.Errorf("no exemplar in %v", r.Msg.Series)
+}
+
+func callStacktracesExemplar(s *session) error {
+	q := s.stacktraces()
+	q.ProfileIdSelector = []string{s.exemplarID}
+	return s.stacktracesAre(q, 6e8, s.profiles[0].selfs)
+}
+
 func callSelectSeriesWithoutStep(s *session) error {
 	_, err := s.querier.SelectSeries(s.ctx, request(&querierv1.SelectSeriesRequest{
 		ProfileTypeID: cpuType, LabelSelector: shop, Start: s.start, End: s.end,
@@ -388,6 +416,29 @@ func callHeatmap(s *session) error {
 		return errors.New("there are no exemplars")
 	}
 	return differ("the number of profiles", count, len(s.profiles))
+}
+
+func callHeatmapSpans(s *session) error {
+	r, err := s.querier.SelectHeatmap(s.ctx, request(&querierv1.SelectHeatmapRequest{
+		ProfileTypeID: cpuType, LabelSelector: shop, Start: s.start, End: s.end, Step: 60,
+		QueryType:    querierv1.HeatmapQueryType_HEATMAP_QUERY_TYPE_SPAN,
+		ExemplarType: typesv1.ExemplarType_EXEMPLAR_TYPE_SPAN,
+	}))
+	if err != nil {
+		return err
+	}
+	spans := map[string]bool{}
+	for _, series := range r.Msg.Series {
+		for _, slot := range series.Slots {
+			for _, exemplar := range slot.Exemplars {
+				spans[exemplar.SpanId+" "+exemplar.TraceId] = true
+			}
+		}
+	}
+	if len(spans) != 1 || !spans[spanID+" "+traceID] {
+		return fmt.Errorf("the spans and traces of the exemplars are %v", spans)
+	}
+	return nil
 }
 
 func callDiff(s *session) error {

@@ -114,9 +114,10 @@ def metrics_with_exemplars(g):
     """With the toggle profilesExemplars; an exemplar is (time, profile id, value)."""
     series = select_series(g, '{service_name="shop"}', number(10, 2))
     expect(sum_of(series[0]) == SHOP_TOTAL, "the sum is", sum_of(series[0]))
-    for point in series[0].messages(2):
-        for exemplar in point.messages(4):
-            expect(exemplar.text(2) and exemplar.number(4) == SHOP_TOTAL / 2, "exemplar", exemplar.fields)
+    exemplars = [exemplar for point in series[0].messages(2) for exemplar in point.messages(4)]
+    expect([one.number(4) for one in exemplars] == [SHOP_TOTAL / 2] * 2, "exemplars", [one.fields for one in exemplars])
+    tree = tree_of(stacktraces(g, "{}", text(8, exemplars[0].text(2))))
+    expect(tree == shop_tree(1), "the flame graph of an exemplar is", tree)
 
 
 @call()
