@@ -73,7 +73,7 @@ def render_json(g):
            "the time line is", line)
 
 
-@call(served=False)
+@call()
 def render_dot(g):
     path = render(g, "/pyroscope/render", query=SHOP_QUERY, format="dot", **{
         "from": g.start, "until": g.end, "max-nodes": 100})
@@ -93,7 +93,7 @@ def sides(g):
     return (g.start, middle), (middle, g.end)
 
 
-@call(served=False, status=404)
+@call()
 def render_diff(g):
     (left_from, left_until), (right_from, right_until) = sides(g)
     path = render(g, "/pyroscope/render-diff", leftQuery=SHOP_QUERY, leftFrom=left_from, leftUntil=left_until,
