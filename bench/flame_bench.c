@@ -95,6 +95,7 @@ measure(const char *name, Encode encode, const Tree *tree)
     g_autoptr(GBytes) packed = encoding_gzip(bytes);
     double gzip_s = (double)(g_get_monotonic_time() - before) / G_USEC_PER_SEC;
     row(name, "encode", best_s * 1e9 / tree->n_nodes, "ns/node");
+    row(name, "encode rate", (double)g_bytes_get_size(bytes) / best_s / 1e6, "MB/s");
     row(name, "size", (double)g_bytes_get_size(bytes) / tree->n_nodes, "bytes/node");
     row(name, "gzip", gzip_s * 1000, "ms");
     row(name, "gzip size",

@@ -188,8 +188,10 @@ format_digits(char *end, uint64_t value)
 static void
 jsonw_integer(JsonWriter *json, uint64_t magnitude, bool negative, bool quoted)
 {
-    char text[INTEGER_DIGITS_MAX + 4];
-    char *end = text + sizeof(text), *start = end;
+    /* What is copied is as long as the longest: a copy of known length takes no call. */
+    enum { LENGTH_MAX = INTEGER_DIGITS_MAX + 4 };
+    char text[2 * LENGTH_MAX] = {0};
+    char *end = text + LENGTH_MAX, *start = end;
     if (quoted)
         *--start = '"';
     start = format_digits(start, magnitude);
@@ -200,7 +202,8 @@ jsonw_integer(JsonWriter *json, uint64_t magnitude, bool negative, bool quoted)
     if (json->comma)
         *--start = ',';
     json->comma = true;
-    jsonw_raw(json, start, (size_t)(end - start));
+    memcpy(jsonw_reserve(json, LENGTH_MAX), start, LENGTH_MAX);
+    json->size += (size_t)(end - start);
 }
 
 static uint64_t

@@ -17,57 +17,9 @@ enum {
     FIELD_VALUES = 1,
 };
 
-enum { NODE_VALUES_MAX = 7 };
+enum { SIDE_VALUES = 3, NODE_VALUES_MAX = 2 * SIDE_VALUES + 1 };
 
 static const char root_name[] = "total";
-
-/* Sorts the nodes by depth, keeping their order. */
-static void
-layout_levels(FlameLayout *layout)
-{
-    const Tree *tree = layout->tree;
-    for (uint32_t i = 0; i < tree->n_nodes; i++)
-        layout->n_levels = MAX(layout->n_levels, tree->depth[i] + 1);
-    layout->level_start = g_new0(uint32_t, layout->n_levels + 1);
-    layout->order = g_new(uint32_t, tree->n_nodes);
-    for (uint32_t i = 0; i < tree->n_nodes; i++)
-        layout->level_start[tree->depth[i] + 1]++;
-    for (uint32_t level = 0; level < layout->n_levels; level++)
-        layout->level_start[level + 1] += layout->level_start[level];
-    g_autofree uint32_t *next = g_memdup2(layout->level_start, layout->n_levels * sizeof(uint32_t));
-    for (uint32_t i = 0; i < tree->n_nodes; i++)
-        layout->order[next[tree->depth[i]]++] = i;
-}
-
-/* Places every node by the values of one side; pre-order visits the children of a node from left to
- * right. */
-static int64_t *
-place(const Tree *tree, const int64_t *self, const int64_t *total, int64_t *self_max)
-{
-    int64_t *x = g_new0(int64_t, tree->n_nodes);
-    g_autofree int64_t *next = g_new0(int64_t, tree->n_nodes);
-    for (uint32_t i = 1; i < tree->n_nodes; i++) {
-        uint32_t parent = tree->parent[i];
-        x[i] = next[parent];
-        next[parent] += total[i];
-        next[i] = x[i] + self[i];
-        *self_max = MAX(*self_max, self[i]);
-    }
-    return x;
-}
-
-static void
-layout_positions(FlameLayout *layout)
-{
-    const Tree *tree = layout->tree;
-    const TreeDiff *diff = layout->diff;
-    layout->x = place(tree, tree->self, tree->total, &layout->self_max);
-    layout->total = tree->n_nodes > 0 ? tree->total[0] : 0;
-    if (diff == NULL)
-        return;
-    layout->right_x = place(tree, diff->right_self, diff->right_total, &layout->self_max);
-    layout->total += diff->right_total[0];
-}
 
 /* Numbers the names in use, the root's first. */
 static void
@@ -114,8 +66,7 @@ static void
 lay_out(FlameLayout *layout, const Tree *tree, const TreeDiff *diff)
 {
     *layout = (FlameLayout){.tree = tree, .diff = diff};
-    layout_levels(layout);
-    layout_positions(layout);
+    layout->total = tree->total[0] + (diff != NULL ? diff->right_total[0] : 0);
     layout_names(layout);
 }
 
@@ -140,10 +91,6 @@ flame_layout_init_diff(FlameLayout *layout, const TreeDiff *diff)
 void
 flame_layout_clear(FlameLayout *layout)
 {
-    g_free(layout->level_start);
-    g_free(layout->order);
-    g_free(layout->x);
-    g_free(layout->right_x);
     g_free(layout->name_index);
     g_free(layout->name_ids);
     *layout = (FlameLayout){0};
@@ -161,47 +108,101 @@ flame_layout_name(const FlameLayout *layout, uint32_t index, uint32_t *ret_lengt
     return layout->tree->name_bytes + offset[0];
 }
 
-/* Where the node before ended, on the left and on the right. */
+/* The nodes by level, left to right, as the integers that are written. */
 typedef struct {
-    int64_t left, right;
-} LevelEnd;
+    uint32_t n;
+    uint32_t *start;   /* n + 1, in nodes */
+    unsigned n_values; /* of a node: SIDE_VALUES for each side and the name */
+    int64_t *values;
+    int64_t self_max; /* the largest of any side */
+} Levels;
 
-/* The integers of a node; returns how many there are. */
-static unsigned
-node_values(const FlameLayout *layout, uint32_t node, LevelEnd *end,
-            int64_t ret_values[NODE_VALUES_MAX])
+static void
+levels_clear(Levels *levels)
+{
+    g_free(levels->start);
+    g_free(levels->values);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Levels, levels_clear)
+
+static void
+count_levels(Levels *levels, const Tree *tree)
+{
+    for (uint32_t i = 0; i < tree->n_nodes; i++)
+        levels->n = MAX(levels->n, tree->depth[i] + 1);
+    levels->start = g_new0(uint32_t, levels->n + 1);
+    for (uint32_t i = 0; i < tree->n_nodes; i++)
+        levels->start[tree->depth[i] + 1]++;
+    for (uint32_t level = 0; level < levels->n; level++)
+        levels->start[level + 1] += levels->start[level];
+}
+
+/* Of one side on one level, while the nodes are gone through. */
+typedef struct {
+    int64_t child_x; /* where the next child of the last node begins */
+    int64_t end;     /* where the last node ended */
+} Cursor;
+
+/* Writes x, total and self of a node; its parent's cursor stands before its own. */
+static void
+place(Cursor *own, uint32_t depth, int64_t self, int64_t total, int64_t *self_max, int64_t *values)
+{
+    int64_t x = 0;
+    if (depth > 0) {
+        x = own[-1].child_x;
+        own[-1].child_x += total;
+        *self_max = MAX(*self_max, self);
+    }
+    values[0] = x - own->end;
+    values[1] = total;
+    values[2] = depth > 0 ? self : 0;
+    own->child_x = x + (depth > 0 ? self : 0);
+    own->end = x + total;
+}
+
+/* One pass in pre-order, in which every level is written from its start to its end: all that is
+ * read and written lies in a row. */
+static void
+levels_init(Levels *levels, const FlameLayout *layout)
 {
     const Tree *tree = layout->tree;
     const TreeDiff *diff = layout->diff;
-    unsigned n = 0;
-    ret_values[n++] = layout->x[node] - end->left;
-    ret_values[n++] = tree->total[node];
-    ret_values[n++] = node == 0 ? 0 : tree->self[node];
-    end->left = layout->x[node] + tree->total[node];
-    if (diff != NULL) {
-        ret_values[n++] = layout->right_x[node] - end->right;
-        ret_values[n++] = diff->right_total[node];
-        ret_values[n++] = node == 0 ? 0 : diff->right_self[node];
-        end->right = layout->right_x[node] + diff->right_total[node];
+    *levels = (Levels){.n_values = (diff != NULL ? 2 : 1) * SIDE_VALUES + 1};
+    count_levels(levels, tree);
+    levels->values = g_new(int64_t, (size_t)tree->n_nodes * levels->n_values);
+    g_autofree uint32_t *next = g_memdup2(levels->start, levels->n * sizeof(uint32_t));
+    g_autofree Cursor *left = g_new0(Cursor, levels->n), *right = g_new0(Cursor, levels->n);
+    for (uint32_t i = 0; i < tree->n_nodes; i++) {
+        uint32_t depth = tree->depth[i];
+        int64_t *values = levels->values + (size_t)next[depth]++ * levels->n_values;
+        place(&left[depth], depth, tree->self[i], tree->total[i], &levels->self_max, values);
+        if (diff != NULL)
+            place(&right[depth], depth, diff->right_self[i], diff->right_total[i],
+                  &levels->self_max, values + SIDE_VALUES);
+        values[levels->n_values - 1] = layout->name_index[i];
     }
-    ret_values[n++] = layout->name_index[node];
-    return n;
+}
+
+/* The integers of a level, in a row. */
+static const int64_t *
+level_values(const Levels *levels, uint32_t level, size_t *ret_n)
+{
+    *ret_n = (size_t)(levels->start[level + 1] - levels->start[level]) * levels->n_values;
+    return levels->values + (size_t)levels->start[level] * levels->n_values;
 }
 
 static void
-write_level(const FlameLayout *layout, uint32_t level, bool quoted, JsonWriter *json)
+write_level(const Levels *levels, uint32_t level, bool quoted, JsonWriter *json)
 {
-    LevelEnd end = {0};
-    int64_t values[NODE_VALUES_MAX];
+    size_t n;
+    const int64_t *values = level_values(levels, level, &n);
     jsonw_array_begin(json);
-    for (uint32_t i = layout->level_start[level]; i < layout->level_start[level + 1]; i++) {
-        unsigned n = node_values(layout, layout->order[i], &end, values);
-        for (unsigned k = 0; k < n; k++) {
-            if (quoted)
-                jsonw_int_string(json, values[k]);
-            else
-                jsonw_int(json, values[k]);
-        }
+    for (size_t i = 0; i < n; i++) {
+        if (quoted)
+            jsonw_int_string(json, values[i]);
+        else
+            jsonw_int(json, values[i]);
     }
     jsonw_array_end(json);
 }
@@ -229,6 +230,8 @@ flame_json_size(const FlameLayout *layout)
 void
 flame_write_json(const FlameLayout *layout, FlameJson form, JsonWriter *json)
 {
+    g_auto(Levels) levels;
+    levels_init(&levels, layout);
     jsonw_object_begin(json);
     jsonw_key(json, "names");
     jsonw_array_begin(json);
@@ -240,18 +243,18 @@ flame_write_json(const FlameLayout *layout, FlameJson form, JsonWriter *json)
     jsonw_array_end(json);
     jsonw_key(json, "levels");
     jsonw_array_begin(json);
-    for (uint32_t level = 0; level < layout->n_levels; level++) {
+    for (uint32_t level = 0; level < levels.n; level++) {
         if (form == FLAME_PROTOJSON) {
             jsonw_object_begin(json);
             jsonw_key(json, "values");
         }
-        write_level(layout, level, form == FLAME_PROTOJSON, json);
+        write_level(&levels, level, form == FLAME_PROTOJSON, json);
         if (form == FLAME_PROTOJSON)
             jsonw_object_end(json);
     }
     jsonw_array_end(json);
     write_count(json, form, form == FLAME_PROTOJSON ? "total" : "numTicks", layout->total);
-    write_count(json, form, "maxSelf", layout->self_max);
+    write_count(json, form, "maxSelf", levels.self_max);
     if (form == FLAME_PROTOJSON && layout->diff != NULL) {
         write_count(json, form, "leftTicks", layout->tree->total[0]);
         write_count(json, form, "rightTicks", layout->diff->right_total[0]);
@@ -260,16 +263,13 @@ flame_write_json(const FlameLayout *layout, FlameJson form, JsonWriter *json)
 }
 
 static void
-put_level(const FlameLayout *layout, uint32_t level, WireBuffer *scratch, WireBuffer *out)
+put_level(const Levels *levels, uint32_t level, WireBuffer *scratch, WireBuffer *out)
 {
-    LevelEnd end = {0};
-    int64_t values[NODE_VALUES_MAX];
+    size_t n;
+    const int64_t *values = level_values(levels, level, &n);
     scratch->size = 0;
-    for (uint32_t i = layout->level_start[level]; i < layout->level_start[level + 1]; i++) {
-        unsigned n = node_values(layout, layout->order[i], &end, values);
-        for (unsigned k = 0; k < n; k++)
-            wire_put_varint(scratch, (uint64_t)values[k]);
-    }
+    for (size_t i = 0; i < n; i++)
+        wire_put_varint(scratch, (uint64_t)values[i]);
     size_t inner = 1 + wire_varint_size(scratch->size) + scratch->size;
     wire_put_varint(out, WIRE_TAG(FIELD_LEVELS, WIRE_BYTES));
     wire_put_varint(out, inner);
@@ -279,6 +279,8 @@ put_level(const FlameLayout *layout, uint32_t level, WireBuffer *scratch, WireBu
 GBytes *
 flame_encode_proto(const FlameLayout *layout, uint32_t field)
 {
+    g_auto(Levels) levels;
+    levels_init(&levels, layout);
     /* The outer tag and length are written last, into room left in front. */
     const size_t head_max = 2 * WIRE_VARINT_MAX;
     WireBuffer out = {0}, scratch = {0};
@@ -289,11 +291,11 @@ flame_encode_proto(const FlameLayout *layout, uint32_t field)
         const char *name = flame_layout_name(layout, i, &length);
         wire_put_bytes(&out, FIELD_NAMES, name, length);
     }
-    for (uint32_t level = 0; level < layout->n_levels; level++)
-        put_level(layout, level, &scratch, &out);
+    for (uint32_t level = 0; level < levels.n; level++)
+        put_level(&levels, level, &scratch, &out);
     g_free(scratch.data);
     wire_put_uint(&out, FIELD_TOTAL, (uint64_t)layout->total);
-    wire_put_uint(&out, FIELD_MAX_SELF, (uint64_t)layout->self_max);
+    wire_put_uint(&out, FIELD_MAX_SELF, (uint64_t)levels.self_max);
     if (layout->diff != NULL) {
         wire_put_uint(&out, FIELD_LEFT_TICKS, (uint64_t)layout->tree->total[0]);
         wire_put_uint(&out, FIELD_RIGHT_TICKS, (uint64_t)layout->diff->right_total[0]);

@@ -13,18 +13,14 @@
 #include "server/query/diff.h"
 #include "server/query/tree.h"
 
-/* The levels of a tree, laid out once for whichever encoding follows. */
+/* A tree with what every encoding needs. */
 typedef struct {
     const Tree *tree;     /* of two sides: the left */
     const TreeDiff *diff; /* NULL: one side */
-    uint32_t n_levels, n_names;
-    uint32_t *level_start;   /* n_levels + 1, into order */
-    uint32_t *order;         /* nodes by level, left to right */
-    int64_t *x;              /* per node: absolute start */
-    int64_t *right_x;        /* the same of the right side, or NULL */
-    uint32_t *name_index;    /* per node: index among the names that are written */
-    uint32_t *name_ids;      /* n_names: the tree's name behind an index; [0] is the root's */
-    int64_t total, self_max; /* of both sides: their sum, the largest of either */
+    uint32_t n_names;
+    uint32_t *name_index; /* per node: index among the names that are written */
+    uint32_t *name_ids;   /* n_names: the tree's name behind an index; [0] is the root's */
+    int64_t total;        /* of both sides */
 } FlameLayout;
 
 /* Borrows `tree`, or stands for the empty flame graph when it is NULL. */
