@@ -20,7 +20,7 @@ meta_json(const FlameLayout *layout, const ColumnsMeta *meta)
     jsonw_init(&json, 256);
     jsonw_object_begin(&json);
     jsonw_key(&json, "total");
-    jsonw_int_string(&json, layout->total);
+    jsonw_int_string(&json, layout->tree->total[0]);
     jsonw_key(&json, "unit");
     jsonw_string(&json, meta->unit);
     jsonw_key(&json, "profile_type");
@@ -29,6 +29,14 @@ meta_json(const FlameLayout *layout, const ColumnsMeta *meta)
     jsonw_int(&json, meta->start_ms);
     jsonw_key(&json, "end_ms");
     jsonw_int(&json, meta->end_ms);
+    if (layout->diff != NULL) {
+        jsonw_key(&json, "right_total");
+        jsonw_int_string(&json, layout->diff->right_total[0]);
+        jsonw_key(&json, "right_start_ms");
+        jsonw_int(&json, meta->right_start_ms);
+        jsonw_key(&json, "right_end_ms");
+        jsonw_int(&json, meta->right_end_ms);
+    }
     jsonw_key(&json, "truncated");
     jsonw_bool(&json, meta->truncated);
     jsonw_key(&json, "partial");
@@ -68,7 +76,8 @@ names_size(const FlameLayout *layout)
     return size;
 }
 
-static void
+/* Returns the position behind the bytes. */
+static size_t
 put_names(const FlameLayout *layout, uint8_t *data, size_t at)
 {
     uint32_t *offset = (uint32_t *)(void *)(data + at);
@@ -80,6 +89,18 @@ put_names(const FlameLayout *layout, uint8_t *data, size_t at)
         memcpy(bytes + offset[i], name, length);
         offset[i + 1] = offset[i] + length;
     }
+    return (size_t)(bytes - data) + offset[layout->n_names];
+}
+
+static void
+put_right(const FlameLayout *layout, uint8_t *data, size_t at)
+{
+    size_t n = layout->tree->n_nodes;
+    double *value = (double *)(void *)(data + at), *self = value + n;
+    for (size_t i = 0; i < n; i++) {
+        value[i] = (double)layout->diff->right_total[i];
+        self[i] = (double)layout->diff->right_self[i];
+    }
 }
 
 GBytes *
@@ -89,14 +110,22 @@ columns_encode(const FlameLayout *layout, const ColumnsMeta *meta)
     size_t meta_size, n = layout->tree->n_nodes, name_bytes = names_size(layout);
     const void *meta_data = g_bytes_get_data(json, &meta_size);
     size_t nodes_at = HEADER_BYTES + align8(meta_size);
-    size_t size = nodes_at + 2 * n * sizeof(double) + 2 * align8(n * sizeof(uint32_t)) +
-                  align8(((size_t)layout->n_names + 1) * sizeof(uint32_t)) + name_bytes;
+    size_t names_end = nodes_at + 2 * n * sizeof(double) + 2 * align8(n * sizeof(uint32_t)) +
+                       align8(((size_t)layout->n_names + 1) * sizeof(uint32_t)) + name_bytes;
+    size_t size = layout->diff == NULL ? names_end : align8(names_end) + 2 * n * sizeof(double);
     uint8_t *data = g_malloc0(size);
-    const uint32_t header[] = {COLUMNS_VERSION, (uint32_t)n, layout->n_names, (uint32_t)meta_size,
-                               (uint32_t)name_bytes};
+    const uint32_t header[] = {COLUMNS_VERSION,
+                               (uint32_t)n,
+                               layout->n_names,
+                               (uint32_t)meta_size,
+                               (uint32_t)name_bytes,
+                               layout->diff != NULL ? 2 : 1,
+                               0};
     memcpy(data, "CRFG", 4);
     memcpy(data + 4, header, sizeof(header));
     memcpy(data + HEADER_BYTES, meta_data, meta_size);
-    put_names(layout, data, put_nodes(layout, data, nodes_at));
+    size_t end = put_names(layout, data, put_nodes(layout, data, nodes_at));
+    if (layout->diff != NULL)
+        put_right(layout, data, align8(end));
     return g_bytes_new_take(data, size);
 }

@@ -47,6 +47,20 @@ params_read_selection(const HttpRequest *request, SelectionInput *ret_input, GEr
 }
 
 bool
+params_read_right(const HttpRequest *request, const SelectionInput *left, SelectionInput *ret_right,
+                  GError **error)
+{
+    const char *selector = http_request_param(request, "right_selector");
+    *ret_right = (SelectionInput){.profile_type = left->profile_type,
+                                  .selector = selector != NULL ? selector : left->selector};
+    if (!params_read_number(request, "right_from", left->start_ms, &ret_right->start_ms, error) ||
+        !params_read_number(request, "right_until", left->end_ms, &ret_right->end_ms, error))
+        return false;
+    ret_right->call_site = read_call_site(request);
+    return true;
+}
+
+bool
 params_read_nodes(const HttpRequest *request, const Api *api, int64_t *ret_nodes, GError **error)
 {
     int64_t wanted;

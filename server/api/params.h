@@ -9,6 +9,10 @@ bool params_read_number(const HttpRequest *request, const char *name, int64_t ot
                         int64_t *ret_value, GError **error);
 /* What is selected; texts are borrowed. */
 bool params_read_selection(const HttpRequest *request, SelectionInput *ret_input, GError **error);
+/* The other side of a comparison: right_selector, right_from and right_until, each by default what
+ * `left` has, with the same profile type and call site. */
+bool params_read_right(const HttpRequest *request, const SelectionInput *left,
+                       SelectionInput *ret_right, GError **error);
 /* The number of nodes to send. */
 bool
 params_read_nodes(const HttpRequest *request, const Api *api, int64_t *ret_nodes, GError **error);

@@ -2,6 +2,7 @@
 #include "server/api/diff.h"
 #include "server/api/export.h"
 #include "server/api/flamegraph.h"
+#include "server/api/functions.h"
 #include "server/api/label_list.h"
 #include "server/api/legacy_ingest.h"
 #include "server/api/metadata.h"
@@ -12,6 +13,7 @@
 #include "server/api/select.h"
 #include "server/api/select_heatmap.h"
 #include "server/api/select_series.h"
+#include "server/api/series.h"
 #include "server/api/web.h"
 
 #define RPC_READ(path, method)                                                                     \
@@ -54,6 +56,9 @@ static const HttpRoute routes[] = {
 
     GET("/api/v1/tenants", HTTP_PUBLIC, operations_handle_tenants),
     GET("/api/v1/flamegraph", HTTP_READ, flamegraph_handle),
+    GET("/api/v1/flamegraph/diff", HTTP_READ, flamegraph_handle_diff),
+    GET("/api/v1/functions", HTTP_READ, functions_handle),
+    GET("/api/v1/series", HTTP_READ, series_handle),
     GET("/api/v1/export", HTTP_READ, export_handle),
     GET("/ready", HTTP_PUBLIC, operations_handle_ready),
     GET("/healthz", HTTP_PUBLIC, operations_handle_ready),

@@ -228,14 +228,8 @@ selection_max_nodes(const Api *api, const char *tenant, bool given, int64_t want
 Tree *
 selection_tree(const Query *query, int64_t max_nodes, bool *ret_truncated, GError **error)
 {
-    g_autoptr(Tree) whole = query_tree(query, error);
-    if (whole == NULL)
-        return NULL;
-    /* The rule counts the root as no node. */
-    bool fits = (int64_t)whole->n_nodes - 1 <= max_nodes;
-    if (ret_truncated != NULL)
-        *ret_truncated = !fits;
-    return fits ? g_steal_pointer(&whole) : tree_truncate(whole, max_nodes);
+    Tree *whole = query_tree(query, error);
+    return whole != NULL ? tree_fit(whole, max_nodes, ret_truncated) : NULL;
 }
 
 GString *

@@ -450,3 +450,17 @@ tree_truncate(const Tree *tree, int64_t max_nodes)
     g_free(job.new_name);
     return job.to;
 }
+
+Tree *
+tree_fit(Tree *tree, int64_t max_nodes, bool *ret_truncated)
+{
+    /* The rule counts the root as no node. */
+    bool fits = (int64_t)tree->n_nodes - 1 <= max_nodes;
+    if (ret_truncated != NULL)
+        *ret_truncated = !fits;
+    if (fits)
+        return tree;
+    Tree *copy = tree_truncate(tree, max_nodes);
+    tree_free(tree);
+    return copy;
+}

@@ -51,6 +51,9 @@ Tree *tree_builder_finish(TreeBuilder *builder);
  * "other" behind their siblings, so that totals are kept at every level. Nodes with exactly the
  * threshold stay. max_nodes < 1 copies everything. */
 Tree *tree_truncate(const Tree *tree, int64_t max_nodes);
+/* Takes `tree` and gives it back, or its copy of at most about `max_nodes` nodes; *ret_truncated
+ * (may be NULL) says which. */
+Tree *tree_fit(Tree *tree, int64_t max_nodes, bool *ret_truncated);
 /* The threshold of that rule for `n` totals; 0 when all of them fit. */
 int64_t tree_threshold(const int64_t *totals, size_t n, int64_t max_nodes);
 /* Whether the node is called "other". */

@@ -161,6 +161,102 @@ test_our_own_export(void **state)
     expect(*state, "/api/v1/export?format=pprof", 400, "parameter profile_type is required");
 }
 
+/* A path under /api/v1 over the last ten minutes. */
+static char *
+own_path(const char *path)
+{
+    int64_t now_ms = g_get_real_time() / 1000;
+    return g_strdup_printf("%s&profile_type=" PROFILE_CPU_TYPE "&from=%" G_GINT64_FORMAT
+                           "&until=%" G_GINT64_FORMAT,
+                           path, now_ms - 600000, now_ms);
+}
+
+static void
+expect_own(const Fixture *fixture, const char *path, int status, const char *text)
+{
+    g_autofree char *whole = own_path(path);
+    expect(fixture, whole, status, text);
+}
+
+static void
+test_functions(void **state)
+{
+    Fixture *fixture = *state;
+    expect_own(
+        fixture, "/api/v1/functions?", 200,
+        "{\"unit\":\"nanoseconds\",\"total\":7,\"matched\":3,\"partial\":false,\"functions\":["
+        "{\"name\":\"a\",\"self\":1,\"total\":5},{\"name\":\"b\",\"self\":4,\"total\":4},"
+        "{\"name\":\"c\",\"self\":2,\"total\":2}]}");
+    expect_own(
+        fixture, "/api/v1/functions?regex=%5E%5Bbc%5D%24&sort=self&limit=1", 200,
+        "{\"unit\":\"nanoseconds\",\"total\":7,\"matched\":2,\"partial\":false,\"functions\":["
+        "{\"name\":\"b\",\"self\":4,\"total\":4}]}");
+    expect_own(fixture, "/api/v1/functions?regex=a)(b", 400, "parameter regex: ");
+    expect_own(fixture, "/api/v1/functions?regex=(%3F%3Da)", 400, "parameter regex: ");
+    expect_own(fixture, "/api/v1/functions?sort=name", 400, "parameter sort must be");
+    expect_own(fixture, "/api/v1/functions?limit=0", 400, "parameter limit must be");
+}
+
+static void
+test_series(void **state)
+{
+    Fixture *fixture = *state;
+    g_autofree char *path =
+        own_path("/api/v1/series?call_site=a&call_site=b&group_by=service_name&step=600&limit=1");
+    g_autofree char *text = get(fixture, path, 200);
+    json_t *json = json_loads(text, 0, NULL), *list = json_object_get(json, "series");
+    assert_int_equal(json_array_size(list), 1);
+    json_t *series = json_array_get(list, 0);
+    assert_string_equal(
+        json_string_value(json_object_get(json_object_get(series, "labels"), "service_name")),
+        "old");
+    assert_int_equal(json_number_value(json_object_get(series, "total")), 3);
+    json_decref(json);
+    expect_own(fixture, "/api/v1/series?step=0", 400, "parameter step must be");
+    expect_own(fixture, "/api/v1/series?aggregation=max", 400, "parameter aggregation must be");
+    expect_own(fixture, "/api/v1/series?limit=5000", 400, "parameter limit must be");
+}
+
+/* The number of nodes and the meta of columns. */
+static json_t *
+get_columns(const Fixture *fixture, const char *path, uint32_t *ret_nodes)
+{
+    g_autofree char *whole = own_path(path);
+    g_auto(HttpClientReply) reply = test_server_call(fixture->server, whole, "a", NULL, NULL);
+    assert_int_equal(reply.status, 200);
+    const char *data = g_bytes_get_data(reply.body, NULL);
+    uint32_t meta_size;
+    memcpy(ret_nodes, data + 8, sizeof *ret_nodes);
+    memcpy(&meta_size, data + 16, sizeof meta_size);
+    return json_loadb(data + 32, meta_size, 0, NULL);
+}
+
+static void
+test_columns_of_diff_and_sandwich(void **state)
+{
+    Fixture *fixture = *state;
+    uint32_t n_nodes;
+    json_t *meta = get_columns(fixture,
+                               "/api/v1/flamegraph/diff?selector=%7Bservice_name%3D%22old%22%7D"
+                               "&right_selector=%7Bservice_name%3D%22new%22%7D",
+                               &n_nodes);
+    assert_int_equal(n_nodes, 4);
+    assert_string_equal(json_string_value(json_object_get(meta, "total")), "6");
+    assert_string_equal(json_string_value(json_object_get(meta, "right_total")), "1");
+    json_decref(meta);
+    meta = get_columns(fixture, "/api/v1/flamegraph?callers_of=b", &n_nodes);
+    assert_int_equal(n_nodes, 3);
+    assert_string_equal(json_string_value(json_object_get(meta, "total")), "4");
+    json_decref(meta);
+    meta = get_columns(fixture, "/api/v1/flamegraph?callees_of=a", &n_nodes);
+    assert_int_equal(n_nodes, 3);
+    assert_string_equal(json_string_value(json_object_get(meta, "total")), "5");
+    json_decref(meta);
+    expect_own(fixture, "/api/v1/flamegraph?callees_of=a&callers_of=b", 400, "exclude each other");
+    expect_own(fixture, "/api/v1/flamegraph/diff?right_from=x", 400, "parameter right_from");
+    expect_own(fixture, "/api/v1/flamegraph/diff?right_selector=%7B", 400, "right: label selector");
+}
+
 static void
 test_lists(void **state)
 {
@@ -181,9 +277,15 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_render_diff),     cmocka_unit_test(test_render_diff_refuses),
-        cmocka_unit_test(test_exports_of_text), cmocka_unit_test(test_export_of_pprof),
-        cmocka_unit_test(test_our_own_export),  cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_render_diff),
+        cmocka_unit_test(test_render_diff_refuses),
+        cmocka_unit_test(test_exports_of_text),
+        cmocka_unit_test(test_export_of_pprof),
+        cmocka_unit_test(test_our_own_export),
+        cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_functions),
+        cmocka_unit_test(test_series),
+        cmocka_unit_test(test_columns_of_diff_and_sandwich),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -58,6 +58,38 @@ test_sections_stand_where_the_header_says(void **state)
 }
 
 static void
+test_two_sides(void **state)
+{
+    (void)state;
+    static const double right_value[] = {3, 2, 1, 1, 0}, right_self[] = {0, 1, 1, 1, 0};
+    static const double left_value[] = {6, 4, 3, 0, 2};
+    Tree tree = fixture_tree();
+    g_autoptr(TreeBuilder) builder = tree_builder_new();
+    uint32_t a = tree_builder_child(builder, 0, "a", 1);
+    tree_builder_add(builder, a, 1);
+    tree_builder_add(builder, tree_builder_child(builder, a, "b", 1), 1);
+    tree_builder_add(builder, tree_builder_child(builder, 0, "b", 1), 1);
+    g_autoptr(Tree) right = tree_builder_finish(builder);
+    g_autoptr(TreeDiff) diff = tree_diff_new(&tree, right);
+    g_auto(FlameLayout) layout = {0};
+    flame_layout_init_diff(&layout, diff);
+    g_autoptr(GBytes) bytes = columns_encode(&layout, &meta);
+    const char *data = g_bytes_get_data(bytes, NULL);
+    uint32_t header[7];
+    memcpy(header, data + 4, sizeof(header));
+    assert_int_equal(header[1], 5);
+    assert_int_equal(header[5], 2);
+    assert_memory_equal(data + 32 + align8(header[3]), left_value, sizeof(left_value));
+    size_t size = g_bytes_get_size(bytes);
+    assert_memory_equal(data + size - 80, right_value, sizeof(right_value));
+    assert_memory_equal(data + size - 40, right_self, sizeof(right_self));
+    assert_int_equal(size % 8, 0);
+    g_autofree char *text = g_strndup(data + 32, header[3]);
+    assert_non_null(strstr(text, "\"total\":\"6\""));
+    assert_non_null(strstr(text, "\"right_total\":\"3\""));
+}
+
+static void
 test_meta_is_json(void **state)
 {
     (void)state;
@@ -80,6 +112,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sections_stand_where_the_header_says),
+        cmocka_unit_test(test_two_sides),
         cmocka_unit_test(test_meta_is_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
