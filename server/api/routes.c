@@ -1,4 +1,5 @@
 /* Every path of the server in one table. */
+#include "server/api/capabilities.h"
 #include "server/api/diff.h"
 #include "server/api/export.h"
 #include "server/api/flamegraph.h"
@@ -8,17 +9,27 @@
 #include "server/api/metadata.h"
 #include "server/api/operations.h"
 #include "server/api/push.h"
+#include "server/api/recording_rules.h"
 #include "server/api/render.h"
 #include "server/api/render_diff.h"
 #include "server/api/select.h"
 #include "server/api/select_heatmap.h"
 #include "server/api/select_series.h"
 #include "server/api/series.h"
+#include "server/api/settings.h"
 #include "server/api/web.h"
 
 #define RPC_READ(path, method)                                                                     \
     {                                                                                              \
         "POST", path, HTTP_READ, HTTP_BODY_QUERY, false, rpc_handle, &method                       \
+    }
+#define RPC_WRITE(path, method)                                                                    \
+    {                                                                                              \
+        "POST", path, HTTP_WRITE, HTTP_BODY_QUERY, false, rpc_handle, &method                      \
+    }
+#define RPC_PUBLIC(path, method)                                                                   \
+    {                                                                                              \
+        "POST", path, HTTP_PUBLIC, HTTP_BODY_QUERY, false, rpc_handle, &method                     \
     }
 #define RPC_UNKNOWN(path)                                                                          \
     {                                                                                              \
@@ -29,7 +40,9 @@
         "GET", path, scope, HTTP_BODY_NONE, false, handler, NULL                                   \
     }
 
-#define QUERIER "/querier.v1.QuerierService/"
+#define QUERIER  "/querier.v1.QuerierService/"
+#define SETTINGS "/settings.v1.SettingsService/"
+#define RULES    "/settings.v1.RecordingRulesService/"
 
 static const HttpRoute routes[] = {
     {"POST", "/push.v1.PusherService/Push", HTTP_WRITE, HTTP_BODY_PUSH, false, rpc_handle,
@@ -49,6 +62,15 @@ static const HttpRoute routes[] = {
     RPC_READ(QUERIER "Diff", rpc_diff),
     RPC_READ(QUERIER "GetProfileStats", rpc_profile_stats),
     RPC_READ(QUERIER "AnalyzeQuery", rpc_analyze_query),
+    RPC_READ(SETTINGS "Get", rpc_settings_get),
+    RPC_WRITE(SETTINGS "Set", rpc_settings_set),
+    RPC_WRITE(SETTINGS "Delete", rpc_settings_delete),
+    RPC_READ(RULES "GetRecordingRule", rpc_recording_rule_get),
+    RPC_READ(RULES "ListRecordingRules", rpc_recording_rules_list),
+    RPC_WRITE(RULES "UpsertRecordingRule", rpc_recording_rule_upsert),
+    RPC_WRITE(RULES "DeleteRecordingRule", rpc_recording_rule_delete),
+    RPC_PUBLIC("/version.v1.Version/Version", rpc_version),
+    RPC_PUBLIC("/capabilities.v1.FeatureFlagsService/GetFeatureFlags", rpc_feature_flags),
     GET("/pyroscope/render", HTTP_READ, render_handle),
     GET("/pyroscope/render-diff", HTTP_READ, render_diff_handle),
     GET("/pyroscope/label-names", HTTP_READ, label_names_handle),
@@ -70,7 +92,7 @@ static const HttpRoute routes[] = {
     RPC_UNKNOWN("/querier.v1.*"),
     RPC_UNKNOWN("/settings.v1.*"),
     RPC_UNKNOWN("/adhocprofiles.v1.*"),
-    RPC_UNKNOWN("/vcs.v1.*"),
+    {"POST", "/vcs.v1.*", HTTP_PUBLIC, HTTP_BODY_QUERY, false, vcs_handle, NULL},
     RPC_UNKNOWN("/capabilities.v1.*"),
     RPC_UNKNOWN("/version.v1.*"),
     RPC_UNKNOWN("/debuginfo.v1alpha1.*"),

@@ -338,3 +338,18 @@ matcher_set_service(const MatcherSet *set)
     }
     return NULL;
 }
+
+unsigned
+matcher_set_equal_value(const MatcherSet *set, const char *name, char **ret_value)
+{
+    unsigned n = 0;
+    for (guint i = 0; i < set->matchers->len; i++) {
+        const Matcher *matcher = &g_array_index(set->matchers, Matcher, i);
+        if (matcher->kind != MATCH_EQUAL || strcmp(matcher->name, name) != 0)
+            continue;
+        g_free(*ret_value);
+        *ret_value = g_strdup(matcher->value);
+        n++;
+    }
+    return n;
+}

@@ -32,4 +32,7 @@ bool matcher_set_check(const MatcherSet *set, GError **error);
  * store_visit can prune by. */
 const char *matcher_set_service(const MatcherSet *set);
 
+/* How many matchers say name="…"; *ret_value (freed by the caller) is the value of the last. */
+unsigned matcher_set_equal_value(const MatcherSet *set, const char *name, char **ret_value);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MatcherSet, matcher_set_free)

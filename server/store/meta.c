@@ -1,22 +1,16 @@
 #include "server/store/meta.h"
 
-#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "lib/base/error.h"
+#include "server/store/meta_private.h"
 #include "server/store/meta_sql.h"
-
-struct Meta {
-    sqlite3 *writer, *reader;
-    GMutex write_lock, read_lock;
-    int wal_pages; /* after the last commit */
-};
 
 enum { CHECKPOINT_PAGES = 1000, STATE_GOOD = 0, STATE_BAD = 9 };
 
-static bool
-failed(sqlite3 *db, const char *what, GError **error)
+bool
+meta_failed(sqlite3 *db, const char *what, GError **error)
 {
     bool is_full = sqlite3_errcode(db) == SQLITE_FULL;
     return error_set(error, is_full ? CRESSET_ERROR_RESOURCE_EXHAUSTED : CRESSET_ERROR_INTERNAL,
@@ -26,7 +20,7 @@ failed(sqlite3 *db, const char *what, GError **error)
 static bool
 run(sqlite3 *db, const char *sql, GError **error)
 {
-    return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK || failed(db, sql, error);
+    return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK || meta_failed(db, sql, error);
 }
 
 static int
@@ -56,7 +50,7 @@ open_writer(Meta *meta, const char *path, GError **error)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX;
     if (sqlite3_open_v2(path, &meta->writer, flags, NULL) != SQLITE_OK)
-        return failed(meta->writer, path, error);
+        return meta_failed(meta->writer, path, error);
     if (!is_sound(meta->writer))
         return error_set(error, CRESSET_ERROR_DATA_LOSS, "metastore: %s is damaged", path);
     sqlite3_wal_hook(meta->writer, on_commit, meta);
@@ -92,7 +86,7 @@ meta_open(const char *path, bool *ret_is_new, GError **error)
     }
     int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_FULLMUTEX;
     if (sqlite3_open_v2(path, &meta->reader, flags, NULL) != SQLITE_OK) {
-        failed(meta->reader, path, error);
+        meta_failed(meta->reader, path, error);
         return NULL;
     }
     if (!run(meta->reader, META_SQL_READER, error))
@@ -112,17 +106,17 @@ meta_close(Meta *meta)
     g_free(meta);
 }
 
-static sqlite3_stmt *
-prepare(sqlite3 *db, const char *sql, GError **error)
+sqlite3_stmt *
+meta_prepare(sqlite3 *db, const char *sql, GError **error)
 {
     sqlite3_stmt *statement = NULL;
     if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) != SQLITE_OK)
-        failed(db, sql, error);
+        meta_failed(db, sql, error);
     return statement;
 }
 
-static void
-bind_text(sqlite3_stmt *statement, int at, const char *text)
+void
+meta_bind_text(sqlite3_stmt *statement, int at, const char *text)
 {
     sqlite3_bind_text(statement, at, text, -1, SQLITE_TRANSIENT);
 }
@@ -135,10 +129,10 @@ bind_bytes(sqlite3_stmt *statement, int at, GBytes *bytes)
     sqlite3_bind_blob64(statement, at, data, size, SQLITE_TRANSIENT);
 }
 
-static bool
-step_to_end(sqlite3 *db, sqlite3_stmt *statement, const char *what, GError **error)
+bool
+meta_step_to_end(sqlite3 *db, sqlite3_stmt *statement, const char *what, GError **error)
 {
-    bool is_ok = sqlite3_step(statement) == SQLITE_DONE || failed(db, what, error);
+    bool is_ok = sqlite3_step(statement) == SQLITE_DONE || meta_failed(db, what, error);
     sqlite3_reset(statement);
     return is_ok;
 }
@@ -146,20 +140,20 @@ step_to_end(sqlite3 *db, sqlite3_stmt *statement, const char *what, GError **err
 static bool
 insert_datasets(sqlite3 *db, const MetaBlock *block, GError **error)
 {
-    sqlite3_stmt *statement = prepare(db, META_SQL_INSERT_DATASET, error);
+    sqlite3_stmt *statement = meta_prepare(db, META_SQL_INSERT_DATASET, error);
     bool is_ok = statement != NULL;
     for (unsigned i = 0; is_ok && i < block->info->datasets->len; i++) {
         const BlockDatasetInfo *dataset = block->info->datasets->pdata[i];
         g_autofree char *types = g_strjoinv("\n", dataset->types);
-        bind_text(statement, 1, block->id.text);
+        meta_bind_text(statement, 1, block->id.text);
         sqlite3_bind_int64(statement, 2, dataset->number);
-        bind_text(statement, 3, block->info->tenant);
-        bind_text(statement, 4, dataset->service);
-        bind_text(statement, 5, types);
+        meta_bind_text(statement, 3, block->info->tenant);
+        meta_bind_text(statement, 4, dataset->service);
+        meta_bind_text(statement, 5, types);
         sqlite3_bind_int64(statement, 6, dataset->first_ns);
         sqlite3_bind_int64(statement, 7, dataset->last_ns);
         bind_bytes(statement, 8, dataset->toc);
-        is_ok = step_to_end(db, statement, "add dataset", error);
+        is_ok = meta_step_to_end(db, statement, "add dataset", error);
     }
     sqlite3_finalize(statement);
     return is_ok;
@@ -169,27 +163,27 @@ static bool
 insert_block(sqlite3 *db, const MetaBlock *block, GError **error)
 {
     const BlockInfo *info = block->info;
-    sqlite3_stmt *statement = prepare(db, META_SQL_INSERT_BLOCK, error);
+    sqlite3_stmt *statement = meta_prepare(db, META_SQL_INSERT_BLOCK, error);
     if (statement == NULL)
         return false;
-    bind_text(statement, 1, info->tenant);
+    meta_bind_text(statement, 1, info->tenant);
     sqlite3_bind_int64(statement, 2, info->first_ns / (86400 * G_GINT64_CONSTANT(1000000000)));
-    bind_text(statement, 3, block->id.text);
+    meta_bind_text(statement, 3, block->id.text);
     sqlite3_bind_int64(statement, 4, info->first_ns);
     sqlite3_bind_int64(statement, 5, info->last_ns);
     sqlite3_bind_int64(statement, 6, (int64_t)info->size);
     sqlite3_bind_int64(statement, 7, (int64_t)info->n_rows);
     sqlite3_bind_int64(statement, 8, (int64_t)info->n_samples);
-    bind_text(statement, 9, info->segment);
+    meta_bind_text(statement, 9, info->segment);
     sqlite3_bind_int64(statement, 10, g_get_real_time() * 1000);
-    bool is_ok = step_to_end(db, statement, "add block", error);
+    bool is_ok = meta_step_to_end(db, statement, "add block", error);
     sqlite3_finalize(statement);
     return is_ok && insert_datasets(db, block, error);
 }
 
 /* Ends the transaction begun by the caller, and checkpoints now and then. */
-static bool
-finish_write(Meta *meta, bool is_ok, GError **error)
+bool
+meta_finish_write(Meta *meta, bool is_ok, GError **error)
 {
     is_ok = is_ok && run(meta->writer, "COMMIT", error);
     if (!is_ok) {
@@ -201,8 +195,8 @@ finish_write(Meta *meta, bool is_ok, GError **error)
     return is_ok;
 }
 
-static bool
-begin_write(Meta *meta, GError **error)
+bool
+meta_begin_write(Meta *meta, GError **error)
 {
     g_mutex_lock(&meta->write_lock);
     return run(meta->writer, "BEGIN IMMEDIATE", error);
@@ -211,25 +205,25 @@ begin_write(Meta *meta, GError **error)
 bool
 meta_add(Meta *meta, const MetaBlock *blocks, size_t n, GError **error)
 {
-    bool is_ok = begin_write(meta, error);
+    bool is_ok = meta_begin_write(meta, error);
     for (size_t i = 0; i < n && is_ok; i++)
         is_ok = insert_block(meta->writer, &blocks[i], error);
-    return finish_write(meta, is_ok, error);
+    return meta_finish_write(meta, is_ok, error);
 }
 
 /* One statement with one text parameter, as a transaction. */
 static bool
 write_one(Meta *meta, const char *const *statements, const char *text, GError **error)
 {
-    bool is_ok = begin_write(meta, error);
+    bool is_ok = meta_begin_write(meta, error);
     for (; is_ok && *statements != NULL; statements++) {
-        sqlite3_stmt *statement = prepare(meta->writer, *statements, error);
+        sqlite3_stmt *statement = meta_prepare(meta->writer, *statements, error);
         if (statement != NULL)
-            bind_text(statement, 1, text);
-        is_ok = statement != NULL && step_to_end(meta->writer, statement, *statements, error);
+            meta_bind_text(statement, 1, text);
+        is_ok = statement != NULL && meta_step_to_end(meta->writer, statement, *statements, error);
         sqlite3_finalize(statement);
     }
-    return finish_write(meta, is_ok, error);
+    return meta_finish_write(meta, is_ok, error);
 }
 
 bool
@@ -254,10 +248,11 @@ column_ulid(sqlite3_stmt *statement, int at)
 }
 
 /* Ends a read: whether the last step said so. */
-static bool
-finish_read(Meta *meta, sqlite3_stmt *statement, int result, const char *what, GError **error)
+bool
+meta_finish_read(Meta *meta, sqlite3_stmt *statement, int result, const char *what, GError **error)
 {
-    bool is_ok = statement != NULL && (result == SQLITE_DONE || failed(meta->reader, what, error));
+    bool is_ok =
+        statement != NULL && (result == SQLITE_DONE || meta_failed(meta->reader, what, error));
     sqlite3_finalize(statement);
     g_mutex_unlock(&meta->read_lock);
     return is_ok;
@@ -270,14 +265,14 @@ meta_find(Meta *meta, const char *tenant, const char *service, int64_t start_ns,
     g_autoptr(GArray) found = g_array_new(FALSE, FALSE, sizeof(MetaDataset));
     g_mutex_lock(&meta->read_lock);
     sqlite3_stmt *statement =
-        prepare(meta->reader, service != NULL ? META_SQL_FIND_SERVICE : META_SQL_FIND, error);
+        meta_prepare(meta->reader, service != NULL ? META_SQL_FIND_SERVICE : META_SQL_FIND, error);
     int result = SQLITE_ERROR;
     if (statement != NULL) {
-        bind_text(statement, 1, tenant);
+        meta_bind_text(statement, 1, tenant);
         sqlite3_bind_int64(statement, 2, start_ns);
         sqlite3_bind_int64(statement, 3, end_ns);
         if (service != NULL)
-            bind_text(statement, 4, service);
+            meta_bind_text(statement, 4, service);
         while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
             MetaDataset dataset = {
                 .block = column_ulid(statement, 0),
@@ -288,7 +283,8 @@ meta_find(Meta *meta, const char *tenant, const char *service, int64_t start_ns,
             g_array_append_val(found, dataset);
         }
     }
-    return finish_read(meta, statement, result, "find", error) ? g_steal_pointer(&found) : NULL;
+    return meta_finish_read(meta, statement, result, "find", error) ? g_steal_pointer(&found)
+                                                                    : NULL;
 }
 
 GArray *
@@ -296,7 +292,7 @@ meta_list(Meta *meta, GError **error)
 {
     g_autoptr(GArray) entries = g_array_new(FALSE, FALSE, sizeof(MetaEntry));
     g_mutex_lock(&meta->read_lock);
-    sqlite3_stmt *statement = prepare(meta->reader, META_SQL_LIST, error);
+    sqlite3_stmt *statement = meta_prepare(meta->reader, META_SQL_LIST, error);
     int result = SQLITE_ERROR;
     while (statement != NULL && (result = sqlite3_step(statement)) == SQLITE_ROW) {
         MetaEntry entry = {
@@ -306,46 +302,47 @@ meta_list(Meta *meta, GError **error)
         };
         g_array_append_val(entries, entry);
     }
-    return finish_read(meta, statement, result, "list", error) ? g_steal_pointer(&entries) : NULL;
+    return meta_finish_read(meta, statement, result, "list", error) ? g_steal_pointer(&entries)
+                                                                    : NULL;
 }
 
 bool
 meta_tenants(Meta *meta, GHashTable *tenants, GError **error)
 {
     g_mutex_lock(&meta->read_lock);
-    sqlite3_stmt *statement = prepare(meta->reader, META_SQL_TENANTS, error);
+    sqlite3_stmt *statement = meta_prepare(meta->reader, META_SQL_TENANTS, error);
     int result = SQLITE_ERROR;
     while (statement != NULL && (result = sqlite3_step(statement)) == SQLITE_ROW)
         g_hash_table_add(tenants, g_strdup((const char *)sqlite3_column_text(statement, 0)));
-    return finish_read(meta, statement, result, "tenants", error);
+    return meta_finish_read(meta, statement, result, "tenants", error);
 }
 
 bool
 meta_time_range(Meta *meta, const char *tenant, int64_t *first_ns, int64_t *last_ns, GError **error)
 {
     g_mutex_lock(&meta->read_lock);
-    sqlite3_stmt *statement = prepare(meta->reader, META_SQL_TIME_RANGE, error);
+    sqlite3_stmt *statement = meta_prepare(meta->reader, META_SQL_TIME_RANGE, error);
     int result = SQLITE_ERROR;
     if (statement != NULL)
-        bind_text(statement, 1, tenant);
+        meta_bind_text(statement, 1, tenant);
     while (statement != NULL && (result = sqlite3_step(statement)) == SQLITE_ROW) {
         if (sqlite3_column_type(statement, 0) == SQLITE_NULL)
             continue;
         *first_ns = MIN(*first_ns, sqlite3_column_int64(statement, 0));
         *last_ns = MAX(*last_ns, sqlite3_column_int64(statement, 1));
     }
-    return finish_read(meta, statement, result, "time range", error);
+    return meta_finish_read(meta, statement, result, "time range", error);
 }
 
 bool
 meta_totals(Meta *meta, int64_t *ret_blocks, int64_t *ret_bytes, GError **error)
 {
     g_mutex_lock(&meta->read_lock);
-    sqlite3_stmt *statement = prepare(meta->reader, META_SQL_TOTALS, error);
+    sqlite3_stmt *statement = meta_prepare(meta->reader, META_SQL_TOTALS, error);
     int result = SQLITE_ERROR;
     while (statement != NULL && (result = sqlite3_step(statement)) == SQLITE_ROW) {
         *ret_blocks = sqlite3_column_int64(statement, 0);
         *ret_bytes = sqlite3_column_int64(statement, 1);
     }
-    return finish_read(meta, statement, result, "totals", error);
+    return meta_finish_read(meta, statement, result, "totals", error);
 }

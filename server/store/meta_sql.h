@@ -30,7 +30,10 @@
     "CREATE INDEX IF NOT EXISTS dataset_by_service ON dataset(tenant, service, max_t, min_t);"     \
     "CREATE INDEX IF NOT EXISTS dataset_by_time ON dataset(tenant, max_t, min_t);"                 \
     "CREATE TABLE IF NOT EXISTS setting("                                                          \
-    " k TEXT NOT NULL PRIMARY KEY, v BLOB NOT NULL, version BIGINT NOT NULL);"
+    " k TEXT NOT NULL PRIMARY KEY, v BLOB NOT NULL, version BIGINT NOT NULL);"                     \
+    "CREATE TABLE IF NOT EXISTS document("                                                         \
+    " tenant TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, version BIGINT NOT NULL,"      \
+    " size BIGINT NOT NULL, content BLOB NOT NULL, PRIMARY KEY(tenant, kind, name));"
 
 #define META_SQL_INSERT_BLOCK                                                                      \
     "INSERT INTO block(tenant, day, shard, level, id, min_t, max_t, size, row_count,"              \
@@ -55,3 +58,22 @@
 #define META_SQL_TIME_RANGE                                                                        \
     "SELECT MIN(min_t), MAX(max_t) FROM block WHERE tenant = ?1 AND state = 0"
 #define META_SQL_TOTALS "SELECT COUNT(*), COALESCE(SUM(size), 0) FROM block WHERE state = 0"
+
+#define META_SQL_DOCUMENT                                                                          \
+    "SELECT name, version, size, content FROM document"                                            \
+    " WHERE tenant = ?1 AND kind = ?2 AND name = ?3"
+#define META_SQL_DOCUMENTS                                                                         \
+    "SELECT name, version, size, content FROM document WHERE tenant = ?1 AND kind = ?2"            \
+    " ORDER BY name"
+#define META_SQL_DOCUMENT_NAMES                                                                    \
+    "SELECT name, version, size FROM document WHERE tenant = ?1 AND kind = ?2 ORDER BY name"
+#define META_SQL_OTHER_DOCUMENTS                                                                   \
+    "SELECT COUNT(*), COALESCE(SUM(size), 0) FROM document"                                        \
+    " WHERE tenant = ?1 AND kind = ?2 AND name <> ?3"
+#define META_SQL_PUT_DOCUMENT                                                                      \
+    "INSERT INTO document(tenant, kind, name, version, size, content)"                             \
+    " VALUES(?1, ?2, ?3, ?4, LENGTH(?5), ?5) ON CONFLICT(tenant, kind, name)"                      \
+    " DO UPDATE SET version = excluded.version, size = excluded.size,"                             \
+    " content = excluded.content"
+#define META_SQL_DELETE_DOCUMENT                                                                   \
+    "DELETE FROM document WHERE tenant = ?1 AND kind = ?2 AND name = ?3"

@@ -1,0 +1,52 @@
+#include "server/api/capabilities.h"
+
+#include <services.pb-c.h>
+
+/* The only version of the querier API there is. */
+#define QUERIER_API 1
+
+static void
+call_version(RpcCall *call)
+{
+    Services__V1__VersionResponse response = SERVICES__V1__VERSION_RESPONSE__INIT;
+    response.querierapi = QUERIER_API;
+    rpc_reply(call, &response.base);
+}
+
+static void
+call_feature_flags(RpcCall *call)
+{
+    static const struct {
+        const char *name, *description;
+        bool enabled;
+    } FLAGS[] = {
+        {"v2StorageLayer", "Queries answer as those of Pyroscope's second storage layer.", true},
+        {"pyroscopeRuler", "Recording rules are evaluated.", false},
+        {"pyroscopeRulerFunctions", "Recording rules can select one function.", false},
+        {"utf8LabelNames", "Label names may be any UTF-8.", true},
+    };
+    Services__V1__FeatureFlag flags[G_N_ELEMENTS(FLAGS)], *pointers[G_N_ELEMENTS(FLAGS)];
+    Services__V1__GetFeatureFlagsResponse response = SERVICES__V1__GET_FEATURE_FLAGS_RESPONSE__INIT;
+    for (size_t i = 0; i < G_N_ELEMENTS(FLAGS); i++) {
+        services__v1__feature_flag__init(&flags[i]);
+        flags[i].name = (char *)FLAGS[i].name;
+        flags[i].enabled = FLAGS[i].enabled;
+        flags[i].description = (char *)FLAGS[i].description;
+        pointers[i] = &flags[i];
+    }
+    response.feature_flags = pointers;
+    response.n_feature_flags = G_N_ELEMENTS(FLAGS);
+    rpc_reply(call, &response.base);
+}
+
+void
+vcs_handle(HttpRequest *request, void *api)
+{
+    (void)api;
+    http_reply(request, http_response_error(501, "unimplemented",
+                                            "the source code integration is not configured"));
+}
+
+const RpcMethod rpc_version = {.request = &services__v1__empty__descriptor, .call = call_version};
+const RpcMethod rpc_feature_flags = {.request = &services__v1__empty__descriptor,
+                                     .call = call_feature_flags};

@@ -1,0 +1,10 @@
+/* The documents (document.h) in the metastore. */
+#pragma once
+#include "server/store/document.h"
+#include "server/store/meta.h"
+
+bool meta_document_change(Meta *meta, const DocumentKey *key, DocumentChange change, void *data,
+                          GError **error);
+Document *meta_document_get(Meta *meta, const DocumentKey *key, GError **error);
+GPtrArray *meta_document_list(Meta *meta, const char *tenant, const char *kind, bool with_content,
+                              GError **error);
