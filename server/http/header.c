@@ -2,6 +2,16 @@
 
 #include <string.h>
 
+bool
+header_is_name(const char *name)
+{
+    for (const char *c = name; *c != '\0'; c++) {
+        if (!g_ascii_isalnum(*c) && strchr("!#$%&'*+-.^_`|~", *c) == NULL)
+            return false;
+    }
+    return name[0] != '\0';
+}
+
 /* Whether the parameters behind a coding (";q=0.0") refuse it. */
 static bool
 refused(const char *parameters, size_t length)

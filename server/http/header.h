@@ -3,6 +3,9 @@
 #include <glib.h>
 #include <stdbool.h>
 
+/* Whether `name` may be that of a header field: a token, which has no spaces. */
+bool header_is_name(const char *name);
+
 /* Whether `accept` (an Accept-Encoding value, or NULL) allows `coding`: named or "*", and not
  * refused by q=0. */
 bool header_accepts_coding(const char *accept, const char *coding);

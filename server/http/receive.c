@@ -19,6 +19,9 @@
 #define DECODE_BYTES_MIN ((size_t)64 * 1024)
 #define DECODE_STEP      16
 
+/* What slower clients get beyond the idle timeout. */
+#define RATE_MIN_BYTES_PER_S 1024
+
 /* Connect allows ten digits. */
 #define CONNECT_TIMEOUT_MS_MAX G_GUINT64_CONSTANT(9999999999)
 
@@ -150,6 +153,15 @@ receive_head(HttpExchange *exchange)
         exchange->capacity = (size_t)length;
 }
 
+void
+receive_refuse_head(HttpExchange *exchange, const char *why)
+{
+    GError *error = NULL;
+    if (exchange_finish_head(exchange, &error))
+        error_set(&error, CRESSET_ERROR_INVALID_ARGUMENT, "%s", why);
+    refuse_error(exchange, error);
+}
+
 static bool
 body_memory_used_up(GError **error)
 {
@@ -204,6 +216,21 @@ receive_body(HttpExchange *exchange, const char *data, size_t size)
     memcpy(exchange->body + exchange->received, data, size);
     exchange->received += size;
     return true;
+}
+
+bool
+send_is_stalled(const HttpServer *server, int64_t start_us, uint64_t size, int64_t now_us)
+{
+    int64_t allowed_us = server->config.idle_timeout_ns / 1000 +
+                         (int64_t)(size / RATE_MIN_BYTES_PER_S) * G_USEC_PER_SEC;
+    return now_us - start_us > allowed_us;
+}
+
+bool
+receive_is_stalled(const HttpExchange *exchange, int64_t now_us)
+{
+    return now_us - exchange->progress_us > exchange->server->config.idle_timeout_ns / 1000 ||
+           send_is_stalled(exchange->server, exchange->start_us, exchange->received, now_us);
 }
 
 void

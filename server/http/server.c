@@ -143,8 +143,8 @@ loop_timeout(HttpServer *server)
         timeout = (int)MIN(timeout_ms, G_MAXINT);
     if (server->n_deadlines > 0 || g_atomic_int_get(&server->draining) != 0)
         return timeout < 0 ? TICK_MS : MIN(timeout, TICK_MS);
-    bool ticks =
-        server->http2.length > 0 || server->greetings.length > 0 || server->is_accept_paused;
+    bool ticks = server->http1.length > 0 || server->http2.length > 0 ||
+                 server->greetings.length > 0 || server->is_accept_paused;
     return ticks && (timeout < 0 || timeout > SLOW_TICK_MS) ? SLOW_TICK_MS : timeout;
 }
 
@@ -166,6 +166,9 @@ loop_handle(HttpServer *server, const struct epoll_event *event)
         break;
     case LOOP_GREETING:
         accept_greeting(server, source);
+        break;
+    case LOOP_HTTP1:
+        http1_ended(server, source);
         break;
     case LOOP_HTTP2:
         http2_ready(server, source, event->events);
@@ -192,6 +195,7 @@ loop_tick(HttpServer *server)
         return;
     server->ticked_us = now_us;
     accept_tick(server, now_us);
+    http1_tick(server, now_us);
     http2_tick(server, now_us);
 }
 
@@ -220,6 +224,7 @@ loop_run(void *data)
         loop_resume_answered(server);
         loop_tick(server);
         MHD_run(server->daemon);
+        http1_run(server);
         if (g_atomic_int_get(&server->draining) != 0 && !loop_drain(server))
             break;
     }
@@ -337,6 +342,8 @@ http_server_new(const HttpConfig *config, GError **error)
     server->router = http_router_new(config->routes, config->n_routes);
     g_queue_init(&server->suspended);
     g_queue_init(&server->greetings);
+    g_queue_init(&server->http1);
+    g_queue_init(&server->http1_ending);
     g_queue_init(&server->http2);
     if (server->epoll_fd < 0 || server->wake.fd < 0) {
         error_set_errno(error, errno, "cannot create the event loop");

@@ -68,7 +68,7 @@ typedef enum {
     HTTP_REFUSED_FLOOD,    /* frames that ask for answers without end */
     HTTP_REFUSED_HEADER,   /* a header without end */
     HTTP_REFUSED_STALL,    /* no progress of a request or response */
-    HTTP_REFUSED_PROTOCOL, /* what is not HTTP/2 after its preface */
+    HTTP_REFUSED_PROTOCOL, /* what breaks the rules of HTTP */
 } HttpRefusal;
 #define HTTP_REFUSALS 5
 uint64_t http_server_refused(const HttpServer *server, HttpRefusal why);

@@ -7,7 +7,14 @@
 #include "server/http/server.h"
 
 /* What an event of the loop is about: behind epoll_event.data.ptr. */
-typedef enum { LOOP_WAKE, LOOP_DAEMON, LOOP_LISTENER, LOOP_GREETING, LOOP_HTTP2 } LoopKind;
+typedef enum {
+    LOOP_WAKE,
+    LOOP_DAEMON,
+    LOOP_LISTENER,
+    LOOP_GREETING,
+    LOOP_HTTP1,
+    LOOP_HTTP2
+} LoopKind;
 typedef struct {
     LoopKind kind;
     int fd;
@@ -21,6 +28,9 @@ struct HttpServer {
     LoopSource wake, daemon_events, listener; /* a listener of -1: closed */
     bool is_accept_paused;
     GQueue greetings;         /* connections not told apart yet, by their link; loop thread only */
+    GQueue http1;             /* connections of HTTP/1.1, by their link; loop thread only */
+    GQueue http1_ending;      /* those whose socket has ended, by ending_link */
+    bool is_http1_end_due;    /* libmicrohttpd is to see that end */
     GQueue http2;             /* connections of HTTP/2, by their link; loop thread only */
     GHashTable *http2_per_ip; /* address -> number of them */
     char *address;

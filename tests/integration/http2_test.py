@@ -4,8 +4,6 @@ clients that flood, stall or talk nonsense. Frames: RFC 9113; header fields: RFC
 """
 import argparse
 import os
-import re
-import socket
 import struct
 import sys
 import tempfile
@@ -13,13 +11,13 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "harness"))
 import cresset
+from raw_http import connect, expect, expect_counted, refused, send
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RST, SETTINGS, PING, GOAWAY, CONTINUATION = 0, 1, 3, 4, 6, 7, 9
 END_STREAM, END_HEADERS = 1, 4
 CANCEL, ENHANCE_YOUR_CALM = 8, 11
 IDLE_S = 1
-WAIT_S = 20
 
 
 def frame(kind, flags, stream, payload=b""):
@@ -49,18 +47,13 @@ def fields(method="GET", path="/ready", **more):
 
 class Client:
     def __init__(self, server, settings=b"", preface=PREFACE):
-        host, port = server.address.split(":")
-        self.socket = socket.create_connection((host, int(port)), timeout=WAIT_S)
+        self.socket = connect(server)
         self.buffer = b""
         self.send(preface + frame(SETTINGS, 0, 0, settings))
 
     def send(self, data):
         """False when the server has closed."""
-        try:
-            self.socket.sendall(data)
-            return True
-        except OSError:
-            return False
+        return send(self.socket, data)
 
     def receive(self):
         """The next frame: kind, flags, stream, payload; None when the server has closed."""
@@ -87,23 +80,6 @@ class Client:
                 return got
 
 
-def refused(server):
-    connection = server.connect()
-    connection.request("GET", "/metrics")
-    text = connection.getresponse().read().decode()
-    return {reason: float(value) for reason, value in
-            re.findall(r'^cresset_http_refused\{reason="(\w+)"\} (\S+)$', text, re.M)}
-
-
-def expect(what, got, wanted):
-    if got != wanted:
-        sys.exit(f"{what}: got {got!r}, wanted {wanted!r}")
-
-
-def expect_counted(server, reason, before):
-    cresset.wait_for(lambda: refused(server)[reason] > before[reason], WAIT_S, f"a refusal counted as {reason}")
-
-
 def is_alive(server):
     client = Client(server)
     client.send(frame(HEADERS, END_HEADERS | END_STREAM, 1, fields()))
@@ -114,8 +90,7 @@ def is_alive(server):
 def check_preface(server):
     client = Client(server, preface=PREFACE[:3])
     expect("a frame behind a part of the preface", client.wait(DATA), None)
-    host, port = server.address.split(":")
-    raw = socket.create_connection((host, int(port)), timeout=WAIT_S)
+    raw = connect(server)
     whole = PREFACE + frame(SETTINGS, 0, 0) + frame(HEADERS, END_HEADERS | END_STREAM, 1, fields())
     for part in (whole[:5], whole[5:20], whole[20:]):
         raw.sendall(part)
@@ -196,8 +171,7 @@ def check_closed_window(server):
 
 
 def check_silence(server):
-    host, port = server.address.split(":")
-    raw = socket.create_connection((host, int(port)), timeout=WAIT_S)
+    raw = connect(server)
     expect("a connection that says nothing", raw.recv(1), b"")
     client = Client(server)
     while client.receive() is not None:  # ends: idle connections are closed

@@ -32,6 +32,17 @@ test_accepted_codings(void **state)
 }
 
 static void
+test_names(void **state)
+{
+    (void)state;
+    assert_true(header_is_name("Content-Length"));
+    assert_true(header_is_name("x_1.y~"));
+    const char *const wrong[] = {"", "Content-Length ", "a b", "a\tb", "a:b", "a(b)", "\xc3\xa9"};
+    for (size_t i = 0; i < G_N_ELEMENTS(wrong); i++)
+        assert_false(header_is_name(wrong[i]));
+}
+
+static void
 test_media_types(void **state)
 {
     (void)state;
@@ -68,6 +79,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_accepted_codings),
+        cmocka_unit_test(test_names),
         cmocka_unit_test(test_media_types),
         cmocka_unit_test(test_media_parameters),
     };
