@@ -3,25 +3,19 @@
 #include <string.h>
 
 #include "lib/base/error.h"
-#include "lib/pprof/gzip.h"
-#include "lib/pprof/wire.h"
 #include "server/api/app_name.h"
-#include "server/api/legacy_pprof.h"
-#include "server/api/multipart.h"
+#include "server/api/legacy_body.h"
 #include "server/api/time_range.h"
-#include "server/http/header.h"
 
-#define FIELD_TIME_NANOS 9
-#define NS_PER_YEAR      (INT64_C(365) * 86400 * 1000000000)
+#define SAMPLE_RATE_DEFAULT 100
+#define SAMPLE_RATE_MAX     1000000000
 
-/* The profile of a request, wherever it was found. */
+/* A request whose profiles are on their way to the disk. */
 typedef struct {
-    const uint8_t *profile;
-    size_t size;
-    const char *config; /* sample_type_config or NULL */
-    size_t config_size;
-    GArray *parts; /* of a multipart body, or NULL */
-} Upload;
+    HttpRequest *request;
+    LegacyFormat format;
+    GError *unread; /* what could not be read of the body beside them, or NULL */
+} Push;
 
 static const char *
 param_or(const HttpRequest *request, const char *name, const char *otherwise)
@@ -30,168 +24,142 @@ param_or(const HttpRequest *request, const char *name, const char *otherwise)
     return value != NULL && value[0] != '\0' ? value : otherwise;
 }
 
-/* The format of the body by Pyroscope's order of precedence: "pprof", "multipart" or another. */
-static const char *
-body_format(const HttpRequest *request)
-{
-    static const char *const known[] = {"trie", "tree", "lines", "jfr", "pprof", "speedscope"};
-    const char *format = param_or(request, "format", "");
-    const char *type = http_request_header(request, "Content-Type");
-    for (size_t i = 0; i < G_N_ELEMENTS(known); i++) {
-        if (strcmp(format, known[i]) == 0)
-            return known[i];
-    }
-    if (header_is_media_type(type, "binary/octet-stream+trie"))
-        return "trie";
-    if (header_is_media_type(type, "binary/octet-stream+tree"))
-        return "tree";
-    return header_is_media_type(type, "multipart/form-data") ? "multipart" : "groups";
-}
-
-static bool
-read_multipart(const HttpRequest *request, Upload *upload, GError **error)
-{
-    g_autofree char *boundary =
-        header_media_parameter(http_request_header(request, "Content-Type"), "boundary");
-    if (boundary == NULL || boundary[0] == '\0')
-        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
-                         "multipart body: Content-Type has no boundary");
-    upload->parts = multipart_parse(request->body, request->body_size, boundary, error);
-    if (upload->parts == NULL)
-        return false;
-    if (multipart_find_file(upload->parts, "prev_profile") != NULL)
-        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
-                         "unsupported client version: prev_profile is not accepted");
-    const MultipartPart *profile = multipart_find_file(upload->parts, "profile");
-    const MultipartPart *config = multipart_find_file(upload->parts, "sample_type_config");
-    if (profile == NULL)
-        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
-                         "multipart body: there is no file part called profile");
-    upload->profile = profile->data;
-    upload->size = profile->size;
-    if (config != NULL) {
-        upload->config = (const char *)config->data;
-        upload->config_size = config->size;
-    }
-    return true;
-}
-
-static bool
-read_upload(const HttpRequest *request, Upload *upload, GError **error)
-{
-    const char *format = body_format(request);
-    if (strcmp(format, "multipart") == 0)
-        return read_multipart(request, upload, error);
-    if (strcmp(format, "pprof") != 0)
-        return error_set(error, CRESSET_ERROR_UNIMPLEMENTED,
-                         "format %s is not supported: send pprof", format);
-    upload->profile = request->body;
-    upload->size = request->body_size;
-    return true;
-}
-
-/* The uncompressed profile, copied so that it can be amended. */
-static bool
-read_profile(const Api *api, const char *tenant, const Upload *upload, WireBuffer *ret_profile,
-             GError **error)
-{
-    TenantLimits limits;
-    tenant_overrides_get(api->overrides, tenant, &limits);
-    size_t cap = (size_t)limits.profile_bytes_max;
-    g_autoptr(GError) why = NULL;
-    g_autoptr(GByteArray) plain = gzip_decompress(upload->profile, upload->size, cap, &why);
-    size_t size = plain != NULL ? plain->len : upload->size;
-    if (g_error_matches(why, CRESSET_ERROR, CRESSET_ERROR_RESOURCE_EXHAUSTED) ||
-        (why == NULL && size > cap))
-        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
-                         "profile is larger than %zu bytes uncompressed (limit "
-                         "max_profile_size_bytes)",
-                         cap);
-    if (why != NULL) {
-        g_propagate_error(error, g_steal_pointer(&why));
-        return false;
-    }
-    wire_put_raw(ret_profile, plain != NULL ? plain->data : upload->profile, size);
-    return true;
-}
-
-/* Adds the labels that Pyroscope derives from the request. */
 static void
-add_labels(const HttpRequest *request, const char *profile_name, AppName *name)
+fail(HttpRequest *request, unsigned status, const char *code, const char *message)
+{
+    http_reply(request, http_response_error(status, code, message));
+}
+
+/* The body could not be read, or what is in it may not be stored. */
+static void
+fail_body(HttpRequest *request, LegacyFormat format, const char *doing, const GError *error)
+{
+    g_autofree char *message = g_strdup_printf("%s IngestInput-%s failed: %s", doing,
+                                               legacy_format_name(format), error->message);
+    if (g_error_matches(error, CRESSET_ERROR, CRESSET_ERROR_NOT_FOUND))
+        fail(request, 400, "invalid_argument", message);
+    else
+        fail(request, 422, "unknown", message);
+}
+
+static void
+push_done(void *data, const GError *error)
+{
+    Push *push = data;
+    if (error != NULL && http_error_status(error) >= 429)
+        http_reply(push->request, http_response_from_error(error));
+    else if (error != NULL)
+        fail_body(push->request, push->format, "pushing", error);
+    else if (push->unread != NULL)
+        fail_body(push->request, push->format, "parsing", push->unread);
+    else
+        http_reply(push->request, http_response_new(200, NULL, NULL));
+    g_clear_error(&push->unread);
+    g_free(push);
+}
+
+/* Names that begin so are the server's. */
+static void
+drop_private_labels(AppName *name)
 {
     for (guint i = name->labels->len; i-- > 0;) {
         const char *key = g_array_index(name->labels, Label, i).name;
         if (g_str_has_prefix(key, "__") && strcmp(key, "__session_id__") != 0)
             g_array_remove_index(name->labels, i);
     }
-    if (app_name_get(name, "service_name") == NULL)
-        app_name_set(name, "service_name", name->app);
-    app_name_set(name, "__name__", profile_name);
-    app_name_set(name, "__delta__", "false");
-    app_name_set(name, "pyroscope_spy", param_or(request, "spyName", "unknown"));
 }
 
+/* Completes the labels of a profile by those that the request gives and Pyroscope derives from it.
+ */
 static void
-fail(HttpRequest *request, unsigned status, const char *code, const char *prefix,
-     const GError *error)
+add_labels(const HttpRequest *request, LegacyFormat format, const AppName *name, ProfileSet *set,
+           SetProfile *profile)
 {
-    g_autofree char *message = g_strconcat(prefix, error->message, NULL);
-    http_reply(request, http_response_error(status, code, message));
-}
-
-static void
-push_done(void *data, const GError *error)
-{
-    HttpRequest *request = data;
-    if (error == NULL)
-        http_reply(request, http_response_new(200, NULL, NULL));
-    else if (http_error_status(error) >= 429)
-        http_reply(request, http_response_from_error(error));
-    else
-        fail(request, 422, "unknown", "pushing IngestInput-pprof failed: ", error);
-}
-
-/* Decodes as much as the labels need and pushes; false with *error before anything was pushed. */
-static bool
-push_upload(HttpRequest *request, const Api *api, const Upload *upload, AppName *name,
-            GError **error)
-{
-    WireBuffer profile = {0};
-    int64_t time_ns = 0;
-    g_auto(GStrv) types = NULL;
-    g_autofree char *profile_name = NULL;
-    bool ok = read_profile(api, request->tenant, upload, &profile, error) &&
-              (types = legacy_pprof_sample_types(profile.data, profile.size, &time_ns, error)) &&
-              (profile_name = legacy_pprof_name((const char *const *)types, upload->config,
-                                                upload->config_size, error));
-    if (ok) {
-        add_labels(request, profile_name, name);
-        /* Of a field that occurs twice the last one counts. */
-        if (time_ns < NS_PER_YEAR)
-            wire_put_uint(
-                &profile, FIELD_TIME_NANOS,
-                (uint64_t)time_text_parse(http_request_param(request, "from"), api_now_ns()));
-        const IngestProfile item = {.labels = (const Label *)(void *)name->labels->data,
-                                    .n_labels = name->labels->len,
-                                    .profile = profile.data,
-                                    .profile_size = profile.size};
-        ingest_push(api->ingest, request->tenant, &item, 1, push_done, request);
+    bool is_pprof = format == LEGACY_PPROF || format == LEGACY_MULTIPART;
+    g_autoptr(GArray) own = g_steal_pointer(&profile->labels);
+    profile->labels = g_array_new(FALSE, FALSE, sizeof(Label));
+    const char *service = app_name_get(name, "service_name"), *app = name->app;
+    for (guint i = 0; i < own->len; i++) {
+        const Label *label = &g_array_index(own, Label, i);
+        if (strcmp(label->name, "service_name") == 0)
+            app = label->value;
+        else
+            profile_set_label(set, profile, label->name, label->value);
     }
-    g_free(profile.data);
-    return ok;
+    profile_set_label(set, profile, "service_name", service != NULL ? service : app);
+    profile_set_label(set, profile, "__delta__", "false");
+    profile_set_label(set, profile, "pyroscope_spy", param_or(request, "spyName", "unknown"));
+    if (service != NULL && !is_pprof)
+        profile_set_label(set, profile, "app_name", app);
+    for (guint i = 0; i < name->labels->len; i++) {
+        const Label *label = &g_array_index(name->labels, Label, i);
+        profile_set_label(set, profile, label->name, label->value);
+    }
+}
+
+/* Pushes the profiles of the set; takes `unread`. */
+static void
+push_set(HttpRequest *request, const Api *api, LegacyFormat format, const AppName *name,
+         ProfileSet *set, GError *unread)
+{
+    guint n = set->profiles->len;
+    g_autofree IngestProfile *items = g_new0(IngestProfile, n);
+    for (guint i = 0; i < n; i++) {
+        SetProfile *profile = &g_array_index(set->profiles, SetProfile, i);
+        add_labels(request, format, name, set, profile);
+        items[i] = (IngestProfile){.labels = (const Label *)(void *)profile->labels->data,
+                                   .n_labels = profile->labels->len,
+                                   .profile = profile->pprof->data,
+                                   .profile_size = profile->pprof->len};
+    }
+    Push *push = g_new(Push, 1);
+    *push = (Push){.request = request, .format = format, .unread = unread};
+    ingest_push(api->ingest, request->tenant, items, n, push_done, push);
+}
+
+/* A rate that is no number is as none. */
+static int64_t
+sample_rate(const HttpRequest *request)
+{
+    gint64 rate;
+    const char *text = param_or(request, "sampleRate", "");
+    if (g_ascii_string_to_signed(text, 10, 0, SAMPLE_RATE_MAX, &rate, NULL))
+        return rate;
+    if (*text != '\0')
+        g_debug("sampleRate '%.40s' is no whole number: taken as %d", text, SAMPLE_RATE_DEFAULT);
+    return SAMPLE_RATE_DEFAULT;
 }
 
 void
-legacy_ingest_handle(HttpRequest *request, void *api)
+legacy_ingest_handle(HttpRequest *request, void *data)
 {
+    Api *api = data;
     g_autoptr(GError) error = NULL;
     g_auto(AppName) name = {0};
-    Upload upload = {0};
-    if (!app_name_parse(http_request_param(request, "name"), &name, &error))
-        fail(request, 400, "invalid_argument", "", error);
-    else if (!read_upload(request, &upload, &error) ||
-             !push_upload(request, api, &upload, &name, &error))
-        fail(request, 422, "unknown", "parsing IngestInput-pprof failed: ", error);
-    if (upload.parts != NULL)
-        g_array_unref(upload.parts);
+    if (!app_name_parse(http_request_param(request, "name"), &name, &error)) {
+        fail(request, 400, "invalid_argument", error->message);
+        return;
+    }
+    TenantLimits limits;
+    tenant_overrides_get(api->overrides, request->tenant, &limits);
+    int64_t now_ns = api_now_ns();
+    int64_t from_ns = time_text_parse(http_request_param(request, "from"), now_ns);
+    int64_t until_ns = time_text_parse(http_request_param(request, "until"), now_ns);
+    const ProfileSource source = {.app = name.app,
+                                  .sample_rate = sample_rate(request),
+                                  .time_ns = from_ns,
+                                  .duration_ns = until_ns > from_ns ? until_ns - from_ns : 0,
+                                  .limits = &limits};
+    LegacyFormat format = legacy_body_format(request);
+    g_autoptr(ProfileSet) set = profile_set_new();
+    bool ok = legacy_body_read(request, format, &source, set, &error);
+    bool is_dropped =
+        format >= LEGACY_GROUPS && app_name_get(&name, "profile_id") != NULL; /* of one span */
+    drop_private_labels(&name);
+    if (set->profiles->len > 0 && !is_dropped)
+        push_set(request, api, format, &name, set, g_steal_pointer(&error));
+    else if (ok)
+        http_reply(request, http_response_new(200, NULL, NULL));
+    else
+        fail_body(request, format, "parsing", error);
 }

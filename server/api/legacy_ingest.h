@@ -1,4 +1,4 @@
-/* POST /ingest: the protocol of the older SDKs, for pprof bodies. */
+/* POST /ingest: the protocol of the older SDKs. */
 #pragma once
 #include "server/api/api.h"
 

@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+"""Profiles in every format that /ingest takes, found again by query in a real server."""
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+import urllib.parse
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "harness"))
+import cresset
+
+CPU = cresset.CPU_TYPE
+
+
+class Client:
+    """One tenant of the server."""
+
+    def __init__(self, server, tenant):
+        self.server, self.tenant = server, tenant
+
+    def post(self, path, body, content_type):
+        connection = self.server.connect()
+        connection.request("POST", path, body, {"Content-Type": content_type, "X-Scope-OrgID": self.tenant})
+        reply = connection.getresponse()
+        return reply.status, reply.read()
+
+    def ingest(self, name, body, content_type="text/plain", path="/ingest", **params):
+        params = {"name": name, "from": int(time.time()) - 10, "until": int(time.time()), **params}
+        return self.post(path + "?" + urllib.parse.urlencode(params), body, content_type)
+
+    def ask(self, method, **fields):
+        now_ms = int(time.time() * 1000)
+        body = json.dumps({"start": now_ms - 3_600_000, "end": now_ms + 60_000, **fields})
+        status, data = self.post("/querier.v1.QuerierService/" + method, body, "application/json")
+        assert status == 200, (method, status, data)
+        return json.loads(data)
+
+    def stacks(self, profile_type, selector="{}"):
+        """{frames joined by ';', the root first: self value}"""
+        graph = self.ask("SelectMergeStacktraces", profileTypeID=profile_type, labelSelector=selector).get("flamegraph", {})
+        out, parents = {}, [(0, 1 << 62, "")]
+        for depth, level in enumerate(graph.get("levels", [])):
+            numbers, x, nodes = [int(value) for value in level["values"]], 0, []
+            for i in range(0, len(numbers), 4):
+                x += numbers[i]
+                above = next(path for start, end, path in parents if start <= x < end)
+                path = above + (";" if above else "") + graph["names"][numbers[i + 3]] if depth else ""
+                if numbers[i + 2]:
+                    out[path] = numbers[i + 2]
+                nodes.append((x, x + numbers[i + 1], path))
+                x += numbers[i + 1]
+            parents = nodes
+        return out
+
+    def labels(self):
+        """The label sets of all series, without those that say what the values are."""
+        ours = ("__type__", "__unit__", "__period_type__", "__period_unit__", "__profile_type__", "__service_name__")
+        sets = self.ask("Series", matchers=["{}"]).get("labelsSet", [])
+        return [{pair["name"]: pair["value"] for pair in one["labels"] if pair["name"] not in ours} for one in sets]
+
+
+def expect(got, wanted):
+    if got != wanted:
+        raise AssertionError(f"got {got!r} instead of {wanted!r}")
+
+
+def refused(reply, status, code, *texts):
+    expect(reply[0], status)
+    error = json.loads(reply[1])
+    expect(error["code"], code)
+    for text in texts:
+        assert text in error["message"], error
+
+
+def test_folded(client):
+    body = b"main;work 2\nmain;idle 1\n\nmain;work 3\n"
+    expect(client.ingest("shop{region=east,__secret__=x}", body, spyName="myspy"), (200, b""))
+    expect(client.stacks(CPU), {"main;work": 50_000_000, "main;idle": 10_000_000})
+    expect(client.labels(), [{"__name__": "process_cpu", "service_name": "shop", "region": "east", "pyroscope_spy": "myspy"}])
+
+
+def test_lines(client):
+    body = b"main;work\nmain;work\nmain\n"
+    expect(client.ingest("shop.wall{service_name=other}", body, format="lines", sampleRate="1000"), (200, b""))
+    expect(client.stacks("wall:wall:nanoseconds:cpu:nanoseconds"), {"main;work": 2_000_000, "main": 1_000_000})
+    expect(client.labels(), [{"__name__": "wall", "service_name": "other", "app_name": "shop", "pyroscope_spy": "unknown"}])
+
+
+def node(name, value, n_children):
+    return cresset.varint(len(name)) + name + cresset.varint(value) + cresset.varint(n_children)
+
+
+def test_tree(client):
+    body = node(b"", 0, 1) + node(b"main", 1, 1) + node(b"work", 300, 0)
+    expect(client.ingest("shop.alloc_space", body, format="tree", path="/pyroscope/ingest"), (200, b""))
+    expect(client.ingest("shop.alloc_space", body, "binary/octet-stream+tree"), (200, b""))
+    expect(client.stacks("memory:alloc_space:bytes::"), {"main": 2, "main;work": 600})
+
+
+def test_trie(client):
+    body = node(b"", 0, 1) + node(b"main;wo", 0, 2) + node(b"rk", 1, 0) + node(b"rld", 2, 0)
+    expect(client.ingest("shop", body, "binary/octet-stream+trie"), (200, b""))
+    expect(client.ingest("shop", body, format="trie", sampleRate="nonsense"), (200, b""))
+    expect(client.stacks(CPU), {"main;work": 20_000_000, "main;world": 40_000_000})
+
+
+def test_nothing_is_taken_and_stored_nowhere(client):
+    expect(client.ingest("shop", b""), (200, b""))
+    expect(client.ingest("shop{profile_id=1234567890abcdef}", b"main 1"), (200, b""))
+    expect(client.labels(), [])
+
+
+def test_what_is_wrong_is_named(client):
+    refused(client.ingest("", b"main 1"), 400, "invalid_argument", "name:")
+    refused(client.ingest("shop.java", b"main 1"), 400, "invalid_argument", "unknown profile type: java")
+    refused(client.ingest("shop", b"main 1\nmain"), 422, "unknown", "parsing IngestInput-groups failed: line 2:")
+    refused(client.ingest("shop", b"\5a", format="tree"), 422, "unknown", "parsing IngestInput-tree failed: byte 0")
+    refused(client.ingest("shop", b"main 1", **{"from": "now-2d"}), 422, "unknown",
+            "pushing IngestInput-groups failed: push series with index 0", "outside of ingestion window")
+    expect(client.labels(), [])
+
+
+def test_limits_of_a_profile_hold(client):
+    many = b"".join(b"main;f%d 1\n" % i for i in range(20000))
+    refused(client.ingest("shop", many), 422, "unknown", "line 16001:", "max_profile_stacktrace_samples")
+    refused(client.ingest("shop", b"x" * (5 << 20) + b" 1"), 422, "unknown", "max_profile_size_bytes")
+    deep = b";".join(b"f%d" % i for i in range(1200))
+    expect(client.ingest("shop", deep + b" 1"), (200, b""))
+    (stack,) = client.stacks(CPU)
+    expect(len(stack.split(";")), 1000)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bin", required=True)
+    options = parser.parse_args()
+    tests = {name: test for name, test in globals().items() if name.startswith("test_")}
+    with tempfile.TemporaryDirectory(prefix="cresset-formats-") as folder:
+        server = cresset.Server(options.bin, folder, "--self-profile=false")
+        try:
+            for name, test in tests.items():
+                print(name, flush=True)
+                test(Client(server, name))
+        finally:
+            status = server.stop()
+    expect(status, 0)
+
+
+if __name__ == "__main__":
+    main()
