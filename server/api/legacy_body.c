@@ -9,6 +9,7 @@
 #include "server/api/multipart.h"
 #include "server/http/header.h"
 #include "server/ingest/format/folded.h"
+#include "server/ingest/format/speedscope.h"
 #include "server/ingest/format/tree.h"
 
 #define FIELD_TIME_NANOS 9
@@ -167,6 +168,7 @@ legacy_body_read(const HttpRequest *request, LegacyFormat format, const ProfileS
     case LEGACY_TRIE:
         return trie_read(body, size, source, set, error);
     case LEGACY_SPEEDSCOPE:
+        return speedscope_read(body, size, source, set, error);
     case LEGACY_JFR:
         break;
     }

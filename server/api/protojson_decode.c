@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/base/error.h"
+#include "lib/base/json_text.h"
 #include "server/api/protojson.h"
 
 /* A parsed value takes up to 250 bytes, a hundred times its text: what keeps a small request from
@@ -317,32 +318,12 @@ read_message(const Decoder *decoder, const json_t *json, ProtobufCMessage *messa
     return true;
 }
 
-/* Whether the text has more values than a request may have. Each but the first follows one of these
- * characters outside of strings. */
-static bool
-has_too_many_values(const char *text, size_t size)
-{
-    size_t n = 0;
-    bool quoted = false;
-    for (size_t i = 0; i < size && n <= JSON_VALUES_MAX; i++) {
-        char c = text[i];
-        if (quoted) {
-            i += c == '\\';
-            quoted = c != '"';
-        } else {
-            quoted = c == '"';
-            n += c == ',' || c == '[' || c == '{';
-        }
-    }
-    return n > JSON_VALUES_MAX;
-}
-
 ProtobufCMessage *
 protojson_decode(const ProtobufCMessageDescriptor *descriptor, const char *text, size_t size,
                  Arena *arena, GError **error)
 {
     json_error_t why;
-    if (has_too_many_values(text, size)) {
+    if (json_text_has_more_values(text, size, JSON_VALUES_MAX)) {
         error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
                   "a JSON request is limited to %d values: send application/proto",
                   JSON_VALUES_MAX);

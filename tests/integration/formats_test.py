@@ -12,6 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "harness"))
 import cresset
 
 CPU = cresset.CPU_TYPE
+SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 
 
 class Client:
@@ -104,6 +105,35 @@ def test_trie(client):
     expect(client.ingest("shop", body, "binary/octet-stream+trie"), (200, b""))
     expect(client.ingest("shop", body, format="trie", sampleRate="nonsense"), (200, b""))
     expect(client.stacks(CPU), {"main;work": 20_000_000, "main;world": 40_000_000})
+
+
+def speedscope(*profiles):
+    frames = [{"name": "main"}, {"name": "work", "file": "work.c", "line": 7}]
+    return json.dumps({"$schema": SCHEMA, "shared": {"frames": frames}, "profiles": profiles}).encode()
+
+
+SAMPLED = {"type": "sampled", "name": "one", "unit": "seconds", "startValue": 0, "endValue": 3,
+           "samples": [[0, 1], [0]], "weights": [2, 0.5]}
+EVENTED = {"type": "evented", "name": "two", "unit": "milliseconds", "startValue": 0, "endValue": 9,
+           "events": [{"type": "O", "frame": 0, "at": 0}, {"type": "O", "frame": 1, "at": 4},
+                      {"type": "C", "frame": 1, "at": 6}, {"type": "C", "frame": 0, "at": 9}]}
+
+
+def test_speedscope(client):
+    expect(client.ingest("shop", speedscope(SAMPLED), format="speedscope"), (200, b""))
+    expect(client.stacks(CPU), {"main;work": 2_000_000_000, "main": 500_000_000})
+    expect(client.labels(), [{"__name__": "process_cpu", "service_name": "shop", "profile_name": "one", "pyroscope_spy": "unknown"}])
+    expect(client.ingest("shop", speedscope(EVENTED, {**EVENTED, "name": "three"}), format="speedscope"), (200, b""))
+    wall = "wall:wall:nanoseconds:cpu:nanoseconds"
+    expect(client.stacks(wall, '{profile_name="two"}'), {"main;work": 2_000_000, "main": 7_000_000})
+    expect(client.stacks(wall), {"main;work": 4_000_000, "main": 14_000_000})
+
+
+def test_the_good_profiles_of_a_file_are_kept(client):
+    bad = {**SAMPLED, "samples": [[0, 7], [0]]}
+    refused(client.ingest("shop", speedscope(bad, SAMPLED), format="speedscope"), 422, "unknown",
+            "parsing IngestInput-speedscope failed: profiles[0]: samples wants positions in shared.frames")
+    expect(client.stacks("wall:wall:nanoseconds:cpu:nanoseconds"), {"main;work": 2_000_000_000, "main": 500_000_000})
 
 
 def test_nothing_is_taken_and_stored_nowhere(client):
