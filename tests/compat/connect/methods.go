@@ -14,6 +14,7 @@ var methods = []method{
 	{"push.v1.PusherService/Push", answers, callPush},
 	{"push.v1.PusherService/Push without profiles", invalid, callPushNothing},
 	{"push.v1.PusherService/Push of garbage", invalid, callPushGarbage},
+	{"push.v1.PusherService/Push for two tenants", invalid, forTwoTenants(callPushAgain)},
 
 	{"querier.v1.QuerierService/ProfileTypes", answers, callProfileTypes},
 	{"querier.v1.QuerierService/ProfileTypes of the health check", answers, callHealthCheck},
@@ -36,6 +37,7 @@ var methods = []method{
 	{"querier.v1.QuerierService/SelectMergeStacktraces without a range", invalid, callStacktracesWithoutRange},
 	{"querier.v1.QuerierService/SelectMergeStacktraces of too many nodes", invalid, callStacktracesManyNodes},
 	{"querier.v1.QuerierService/SelectMergeStacktraces of a bad type", invalid, callStacktracesBadType},
+	{"querier.v1.QuerierService/SelectMergeStacktraces of two tenants", answers, forTwoTenants(callStacktraces)},
 	{"querier.v1.QuerierService/SelectMergeSpanProfile", answers, callSpanProfile},
 	{"querier.v1.QuerierService/SelectMergeProfile", answers, callMergeProfile},
 	{"querier.v1.QuerierService/SelectSeries", answers, callSelectSeries},
@@ -46,6 +48,7 @@ var methods = []method{
 	{"querier.v1.QuerierService/SelectHeatmap of spans", answers, callHeatmapSpans},
 	{"querier.v1.QuerierService/Diff", answers, callDiff},
 	{"querier.v1.QuerierService/GetProfileStats", answers, callProfileStats},
+	{"querier.v1.QuerierService/GetProfileStats of two tenants", invalid, forTwoTenants(callProfileStats)},
 	{"querier.v1.QuerierService/AnalyzeQuery", answers, callAnalyzeQuery},
 
 	{"settings.v1.SettingsService/Set", unimplemented, callSettingsSet},

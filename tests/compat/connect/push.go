@@ -115,6 +115,13 @@ func callPush(s *session) error {
 	return err
 }
 
+func callPushAgain(s *session) error {
+	_, err := s.push.Push(s.ctx, request(&pushv1.PushRequest{
+		Series: []*pushv1.RawProfileSeries{series("north", pprof(s.profiles[0]))},
+	}))
+	return err
+}
+
 func callPushNothing(s *session) error {
 	_, err := s.push.Push(s.ctx, request(&pushv1.PushRequest{}))
 	return err
