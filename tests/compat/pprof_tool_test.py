@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
 
 import clients
 import cresset
@@ -48,15 +49,22 @@ def stacks(text):
     return sorted(sums.items())
 
 
-def exports(server, profile_type):
-    """{how: the pprof that the server gives}"""
+def exports(server, profile_type, folder):
+    """{how: a file with the pprof that the server gives, or where the tool gets it itself}"""
     now_ms = int(time.time() * 1000)
     message = cresset.block(1, profile_type.encode()) + cresset.block(2, b'{service_name="live"}')
     message += cresset.number(3, now_ms - 600_000) + cresset.number(4, now_ms + 1000)
     path = "/querier.v1.QuerierService/"
     wrapped = cresset.post(server.connect(), path + "SelectMergeStacktraces", message + cresset.number(6, 4))
-    return {"SelectMergeProfile": cresset.post(server.connect(), path + "SelectMergeProfile", message),
-            "SelectMergeStacktraces": unwrap(unwrap(wrapped, 5), 1)}
+    bodies = {"SelectMergeProfile": cresset.post(server.connect(), path + "SelectMergeProfile", message),
+              "SelectMergeStacktraces": unwrap(unwrap(wrapped, 5), 1)}
+    out = {how: os.path.join(folder, how + ".pb") for how in bodies}
+    for how, file in out.items():
+        with open(file, "wb") as target:
+            target.write(bodies[how])
+    query = urllib.parse.urlencode({"query": profile_type + '{service_name="live"}', "from": now_ms - 600_000,
+                                    "until": now_ms + 1000, "format": "pprof"})
+    return {**out, "render": f"{server.url}/pyroscope/render?{query}"}
 
 
 def unwrap(data, field):
@@ -73,10 +81,7 @@ def unwrap(data, field):
 
 
 def compare(server, pprof, profile_type, originals, folder):
-    for how, data in exports(server, profile_type).items():
-        file = os.path.join(folder, how + ".pb")
-        with open(file, "wb") as out:
-            out.write(data)
+    for how, file in exports(server, profile_type, folder).items():
         for kind in REPORTS:
             want = report(pprof, kind, profile_type, *originals)
             got = report(pprof, kind, profile_type, file)
