@@ -51,14 +51,17 @@ var methods = []method{
 	{"querier.v1.QuerierService/GetProfileStats of two tenants", invalid, forTwoTenants(callProfileStats)},
 	{"querier.v1.QuerierService/AnalyzeQuery", answers, callAnalyzeQuery},
 
-	{"settings.v1.SettingsService/Set", unimplemented, callSettingsSet},
-	{"settings.v1.SettingsService/Get", unimplemented, callSettingsGet},
-	{"settings.v1.SettingsService/Delete", unimplemented, callSettingsDelete},
+	{"settings.v1.SettingsService/Set", answers, callSettingsSet},
+	{"settings.v1.SettingsService/Get", answers, callSettingsGet},
+	{"settings.v1.SettingsService/Set of an older value", connect.CodeAlreadyExists, callSettingsSetOlder},
+	{"settings.v1.SettingsService/Delete", answers, callSettingsDelete},
 
-	{"settings.v1.RecordingRulesService/UpsertRecordingRule", unimplemented, callRuleUpsert},
-	{"settings.v1.RecordingRulesService/GetRecordingRule", unimplemented, callRuleGet},
-	{"settings.v1.RecordingRulesService/ListRecordingRules", unimplemented, callRuleList},
-	{"settings.v1.RecordingRulesService/DeleteRecordingRule", unimplemented, callRuleDelete},
+	{"settings.v1.RecordingRulesService/UpsertRecordingRule", answers, callRuleUpsert},
+	{"settings.v1.RecordingRulesService/UpsertRecordingRule without a profile type", invalid, callRuleUpsertWithoutType},
+	{"settings.v1.RecordingRulesService/GetRecordingRule", answers, callRuleGet},
+	{"settings.v1.RecordingRulesService/ListRecordingRules", answers, callRuleList},
+	{"settings.v1.RecordingRulesService/DeleteRecordingRule", answers, callRuleDelete},
+	{"settings.v1.RecordingRulesService/GetRecordingRule that was deleted", connect.CodeNotFound, callRuleGet},
 
 	{"adhocprofiles.v1.AdHocProfileService/Upload", unimplemented, callAdhocUpload},
 	{"adhocprofiles.v1.AdHocProfileService/List", unimplemented, callAdhocList},
@@ -73,8 +76,8 @@ var methods = []method{
 	{"vcs.v1.VCSService/GetCommit", unimplemented, callGetCommit},
 	{"vcs.v1.VCSService/GetCommits", unimplemented, callGetCommits},
 
-	{"capabilities.v1.FeatureFlagsService/GetFeatureFlags", unimplemented, callFeatureFlags},
-	{"version.v1.Version/Version", unimplemented, callVersion},
+	{"capabilities.v1.FeatureFlagsService/GetFeatureFlags", answers, callFeatureFlags},
+	{"version.v1.Version/Version", answers, callVersion},
 
 	{"debuginfo.v1alpha1.DebuginfoService/ShouldInitiateUpload", unimplemented, callShouldUpload},
 	{"debuginfo.v1alpha1.DebuginfoService/UploadFinished", unimplemented, callUploadFinished},

@@ -33,6 +33,13 @@ func callSettingsSet(s *session) error {
 		differ("value", r.Msg.GetSetting().GetValue(), settingValue))
 }
 
+func callSettingsSetOlder(s *session) error {
+	_, err := s.settings.Set(s.ctx, request(&settingsv1.SetSettingsRequest{
+		Setting: &settingsv1.Setting{Name: "pluginSettings", Value: "{}", ModifiedAt: s.end - 1000},
+	}))
+	return err
+}
+
 func callSettingsGet(s *session) error {
 	r, err := s.settings.Get(s.ctx, request(&settingsv1.GetSettingsRequest{}))
 	if err != nil {
@@ -74,6 +81,13 @@ func callRuleUpsert(s *session) error {
 		return errors.New("the rule has no id")
 	}
 	return differ("profile_type", r.Msg.Rule.ProfileType, cpuType)
+}
+
+func callRuleUpsertWithoutType(s *session) error {
+	_, err := s.rules.UpsertRecordingRule(s.ctx, request(&settingsv1.UpsertRecordingRuleRequest{
+		MetricName: "profiles_recorded_shop_cpu", Matchers: []string{shop},
+	}))
+	return err
 }
 
 func callRuleGet(s *session) error {

@@ -183,13 +183,13 @@ SETTINGS = "/settings.v1.SettingsService/"
 ADHOC = "/adhocprofiles.v1.AdHocProfileService/"
 
 
-@call(served=False)
+@call()
 def settings(g):
     g.browser(SETTINGS + "Set", {"setting": g.setting})
     expect(g.browser(SETTINGS + "Get", {}) == {"settings": [g.setting]}, "settings", g.browser(SETTINGS + "Get", {}))
 
 
-@call(served=False)
+@call()
 def recording_rules(g):
     reply = g.browser("/settings.v1.RecordingRulesService/ListRecordingRules", {})
     expect(not reply.get("rules"), "rules", reply)
