@@ -168,7 +168,8 @@ test_protocol_errors(void **state)
     expect_json(fixture, TYPES, "{", 400, "invalid_argument", "JSON");
     expect_json(fixture, "/querier.v1.QuerierService/Nothing", "{}", 501, "unimplemented",
                 "Nothing");
-    expect_json(fixture, "/settings.v1.SettingsService/Get", "{}", 501, "unimplemented", "Get");
+    expect_json(fixture, "/vcs.v1.VCSService/GetFile", "{}", 501, "unimplemented",
+                "not configured");
     expect_json(fixture, "/nowhere/at/all", "{}", 404, "unimplemented", "/nowhere/at/all");
     expect_json(fixture, PUSH, "{}", 400, "invalid_argument", "no profiles received");
     expect_reply(fixture, TYPES, "t", NULL, NULL, 405, "unimplemented", "POST");
