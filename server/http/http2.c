@@ -19,6 +19,16 @@
  * does it now and then; "rapid reset" (CVE-2023-44487) does nothing else. */
 #define RESETS_BURST 200
 #define RESETS_PER_S 50
+/* Frames that cost an answer or a look and carry nothing: pings, settings, priorities, empty data.
+ * gRPC clients ping for each round trip of a large body, at most. */
+#define CHATTER_BURST 10000
+#define CHATTER_PER_S 1000
+
+/* What a client may still do of something, as a token bucket. */
+typedef struct {
+    double left;
+    int64_t filled_us;
+} Allowance;
 
 typedef struct Http2Connection {
     LoopSource source; /* first */
@@ -30,8 +40,10 @@ typedef struct Http2Connection {
     const uint8_t *output; /* nghttp2's, valid until it is asked for more */
     size_t output_size;
     int64_t active_us; /* when bytes last came or went */
-    double resets;     /* that may still come */
-    int64_t resets_us;
+    int64_t fed_us;    /* when they last came */
+    int64_t frame_us;  /* when a frame last began or was complete */
+    int64_t head_us;   /* when the head that is coming in began; 0: none is */
+    Allowance resets, chatter;
     bool wants_write, is_draining;
 } Connection;
 
@@ -99,16 +111,58 @@ on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *n
     return 0;
 }
 
-/* Takes one from what the client may reset; false when there is none left. */
 static bool
-take_reset(Connection *connection)
+take(Allowance *allowance, double burst, double per_s)
 {
     int64_t now_us = g_get_monotonic_time();
-    double gained = (double)(now_us - connection->resets_us) * RESETS_PER_S / G_USEC_PER_SEC;
-    connection->resets = MIN(connection->resets + gained, RESETS_BURST);
-    connection->resets_us = now_us;
-    connection->resets -= 1;
-    return connection->resets >= 0;
+    double gained = (double)(now_us - allowance->filled_us) * per_s / G_USEC_PER_SEC;
+    allowance->left = MIN(allowance->left + gained, burst) - 1;
+    allowance->filled_us = now_us;
+    return allowance->left >= 0;
+}
+
+static bool
+is_chatter(const nghttp2_frame *frame)
+{
+    switch (frame->hd.type) {
+    case NGHTTP2_PING:
+    case NGHTTP2_SETTINGS:
+        return (frame->hd.flags & NGHTTP2_FLAG_ACK) == 0;
+    case NGHTTP2_PRIORITY:
+        return true;
+    case NGHTTP2_DATA:
+        return frame->hd.length == 0 && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0;
+    default:
+        return false;
+    }
+}
+
+/* False when the client has used up what it may do of a frame's kind. */
+static bool
+check_allowances(Connection *connection, const nghttp2_frame *frame)
+{
+    HttpRefusal why = HTTP_REFUSED_RESETS;
+    bool is_allowed = true;
+    if (frame->hd.type == NGHTTP2_RST_STREAM) {
+        is_allowed = take(&connection->resets, RESETS_BURST, RESETS_PER_S);
+    } else if (is_chatter(frame)) {
+        is_allowed = take(&connection->chatter, CHATTER_BURST, CHATTER_PER_S);
+        why = HTTP_REFUSED_FLOOD;
+    }
+    if (!is_allowed)
+        cut_off(connection, why, NGHTTP2_ENHANCE_YOUR_CALM);
+    return is_allowed;
+}
+
+static int
+on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *head, void *data)
+{
+    (void)session;
+    Connection *connection = data;
+    connection->frame_us = g_get_monotonic_time();
+    if (head->type == NGHTTP2_HEADERS)
+        connection->head_us = connection->frame_us;
+    return 0;
 }
 
 static int
@@ -116,10 +170,11 @@ on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *data)
 {
     Connection *connection = data;
     Http2Stream *stream = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
-    if (frame->hd.type == NGHTTP2_RST_STREAM && !take_reset(connection)) {
-        cut_off(connection, HTTP_REFUSED_RESETS, NGHTTP2_ENHANCE_YOUR_CALM);
+    connection->frame_us = g_get_monotonic_time();
+    if (frame->hd.type == NGHTTP2_HEADERS)
+        connection->head_us = 0;
+    if (!check_allowances(connection, frame))
         return 0;
-    }
     if (stream == NULL || stream->is_refused)
         return 0;
     bool is_head = frame->hd.type == NGHTTP2_HEADERS;
@@ -215,6 +270,19 @@ flush(Connection *connection)
            nghttp2_session_want_write(connection->session);
 }
 
+static HttpRefusal
+refusal_of(int nghttp2_error)
+{
+    switch (nghttp2_error) {
+    case NGHTTP2_ERR_FLOODED:
+        return HTTP_REFUSED_FLOOD;
+    case NGHTTP2_ERR_TOO_MANY_CONTINUATIONS:
+        return HTTP_REFUSED_HEADER;
+    default:
+        return HTTP_REFUSED_PROTOCOL;
+    }
+}
+
 /* False when the connection is to be closed. */
 static bool
 read_socket(Connection *connection)
@@ -225,12 +293,12 @@ read_socket(Connection *connection)
         return true;
     if (got <= 0)
         return false;
-    connection->active_us = g_get_monotonic_time();
+    connection->active_us = connection->fed_us = g_get_monotonic_time();
     ssize_t used = nghttp2_session_mem_recv(connection->session, bytes, (size_t)got);
     if (used >= 0)
         return true;
-    server_count_refusal(connection->server,
-                         used == NGHTTP2_ERR_FLOODED ? HTTP_REFUSED_FLOOD : HTTP_REFUSED_PROTOCOL);
+    g_debug("a connection of HTTP/2 is closed: %s", nghttp2_strerror((int)used));
+    server_count_refusal(connection->server, refusal_of((int)used));
     return false;
 }
 
@@ -253,6 +321,7 @@ make_session(Connection *connection)
     if (nghttp2_session_callbacks_new(&callbacks) != 0)
         return NULL;
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
+    nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
@@ -297,14 +366,15 @@ http2_add(HttpServer *server, int fd, const struct sockaddr_storage *address)
         g_atomic_int_add(&server->connections, -1);
         return;
     }
+    int64_t now_us = g_get_monotonic_time();
     *connection = (Connection){.source = {LOOP_HTTP2, fd},
                                .server = server,
                                .session = session,
                                .link.data = connection,
                                .ip = g_strdup(ip),
-                               .active_us = g_get_monotonic_time(),
-                               .resets = RESETS_BURST,
-                               .resets_us = g_get_monotonic_time()};
+                               .active_us = now_us,
+                               .resets = {RESETS_BURST, now_us},
+                               .chatter = {CHATTER_BURST, now_us}};
     g_queue_push_tail_link(&server->http2, &connection->link);
     g_hash_table_insert(server->http2_per_ip, g_strdup(ip), GUINT_TO_POINTER(same + 1));
     if (!watch(connection, EPOLL_CTL_ADD) || !read_socket(connection) || !flush(connection))
@@ -329,20 +399,42 @@ http2_answer(HttpExchange *exchange)
         close_connection(connection);
 }
 
-/* Ends the streams of which nothing has come or gone for too long. */
+static bool
+is_stream_stalled(const Http2Stream *stream, int64_t now_us)
+{
+    const HttpExchange *exchange = stream->exchange;
+    if (exchange->suspended || stream->is_refused)
+        return false;
+    if (!stream->is_answered)
+        return receive_is_stalled(exchange, now_us);
+    return send_is_stalled(exchange->server, stream->sent_us, 0, now_us) ||
+           send_is_stalled(exchange->server, stream->answered_us, stream->sent, now_us);
+}
+
 static void
-end_stalled_streams(Connection *connection, int64_t now_us, int64_t timeout_us)
+end_stalled_streams(Connection *connection, int64_t now_us)
 {
     for (GList *link = connection->streams.head; link != NULL; link = link->next) {
         Http2Stream *stream = link->data;
-        int64_t progress_us = stream->is_answered ? stream->sent_us : stream->exchange->progress_us;
-        if (stream->exchange->suspended || stream->is_refused || now_us - progress_us < timeout_us)
+        if (!is_stream_stalled(stream, now_us))
             continue;
         stream->is_refused = true;
         server_count_refusal(connection->server, HTTP_REFUSED_STALL);
         nghttp2_submit_rst_stream(connection->session, NGHTTP2_FLAG_NONE, stream->id,
                                   NGHTTP2_CANCEL);
     }
+}
+
+/* Whether a client takes nothing of what waits for it, or sends a head or a frame in drips. */
+static bool
+is_stalled(const Connection *connection, int64_t now_us, int64_t timeout_us)
+{
+    if (now_us - connection->active_us > timeout_us)
+        return connection->output_size > 0;
+    if (connection->head_us != 0 && now_us - connection->head_us > timeout_us)
+        return true;
+    return connection->fed_us > connection->frame_us && now_us - connection->fed_us < timeout_us &&
+           now_us - connection->frame_us > 2 * timeout_us;
 }
 
 void
@@ -352,14 +444,13 @@ http2_tick(HttpServer *server, int64_t now_us)
     for (GList *link = server->http2.head, *next; link != NULL; link = next) {
         next = link->next;
         Connection *connection = link->data;
-        end_stalled_streams(connection, now_us, timeout_us);
-        bool is_idle = now_us - connection->active_us > timeout_us;
-        if (is_idle && connection->output_size > 0) {
+        end_stalled_streams(connection, now_us);
+        if (is_stalled(connection, now_us, timeout_us)) {
             server_count_refusal(server, HTTP_REFUSED_STALL);
             close_connection(connection);
             continue;
         }
-        if (is_idle && connection->streams.length == 0)
+        if (now_us - connection->active_us > timeout_us && connection->streams.length == 0)
             nghttp2_session_terminate_session(connection->session, NGHTTP2_NO_ERROR);
         if (!flush(connection))
             close_connection(connection);

@@ -218,7 +218,7 @@ http2_stream_respond(Http2Stream *stream)
     bool is_head = stream->method != NULL && strcmp(stream->method, "HEAD") == 0;
     nghttp2_data_provider body = {.source.ptr = stream, .read_callback = read_response};
     stream->is_answered = true;
-    stream->sent_us = g_get_monotonic_time();
+    stream->sent_us = stream->answered_us = g_get_monotonic_time();
     nghttp2_submit_response(stream->session, stream->id, fields, pairs->len / 2,
                             size > 0 && !is_head ? &body : NULL);
 }

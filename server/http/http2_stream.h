@@ -14,6 +14,7 @@ typedef struct Http2Stream {
     char *method, *path; /* pseudo headers as they came */
     size_t sent;         /* bytes of prefix and body handed over */
     int64_t sent_us;     /* when the last of them were */
+    int64_t answered_us; /* when the first of the answer went */
     bool has_head, has_body, is_refused, is_answered;
 } Http2Stream;
 

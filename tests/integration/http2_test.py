@@ -14,8 +14,9 @@ import cresset
 from raw_http import connect, expect, expect_counted, refused, send
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-DATA, HEADERS, RST, SETTINGS, PING, GOAWAY, CONTINUATION = 0, 1, 3, 4, 6, 7, 9
-END_STREAM, END_HEADERS = 1, 4
+DATA, HEADERS, PRIORITY, RST, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 2, 3, 4, 6, 7, 8, 9
+ACK, END_STREAM, END_HEADERS = 1, 1, 4
+MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE = 3, 4
 CANCEL, ENHANCE_YOUR_CALM = 8, 11
 IDLE_S = 1
 
@@ -142,6 +143,113 @@ def check_ping_flood(server):
     expect_counted(server, "flood", before)
 
 
+def check_chatter(server):
+    """Frames that say nothing, from a client that reads every answer."""
+    for name, chatter in {"ping": frame(PING, 0, 0, b"12345678"), "settings": frame(SETTINGS, 0, 0),
+                          "priority": frame(PRIORITY, 0, 1, struct.pack(">IB", 0, 1)),
+                          "empty data": frame(DATA, 0, 1)}.items():
+        before = refused(server)
+        client = Client(server)
+        client.send(frame(HEADERS, END_HEADERS, 1, fields("POST", "/push.v1.PusherService/Push",
+                                                          content_type="application/proto")))
+        client.socket.settimeout(0.001)
+        for _ in range(400):
+            if not client.send(chatter * 100):
+                break
+            try:
+                while client.socket.recv(1 << 20):
+                    continue
+                break
+            except TimeoutError:
+                continue
+            except OSError:
+                break
+        else:
+            sys.exit(f"40000 frames of {name} were taken")
+        expect_counted(server, "flood", before)
+
+
+def check_too_many_streams(server):
+    before = refused(server)
+    client = Client(server)
+    settings = client.wait(SETTINGS)[3]
+    limits = dict(struct.unpack(">HI", settings[i:i + 6]) for i in range(0, len(settings), 6))
+    client.send(frame(SETTINGS, ACK, 0))
+    head = fields("POST", "/push.v1.PusherService/Push", content_type="application/proto", content_length="10")
+    for i in range(limits[MAX_CONCURRENT_STREAMS] + 1):
+        client.send(frame(HEADERS, END_HEADERS, 2 * i + 1, head))
+    if client.wait(GOAWAY) is None:
+        sys.exit("a client with more streams than allowed was not told so")
+    expect_counted(server, "protocol", before)
+
+
+def check_continuations(server):
+    """CVE-2024-28182: a head that is continued without end, with nothing in it."""
+    before = refused(server)
+    client = Client(server)
+    client.send(frame(HEADERS, END_STREAM, 1, fields()))
+    for _ in range(10000):
+        if not client.send(frame(CONTINUATION, 0, 1) * 10):
+            break
+    else:
+        sys.exit("100000 continuations were taken")
+    expect_counted(server, "header", before)
+
+
+def drip(client, data, every_s=0.1, wait_s=10 * IDLE_S):
+    """Sends a byte at a time; the kind of the frame that ended it, None when the server closed."""
+    client.socket.settimeout(every_s)
+    end = time.monotonic() + wait_s
+    for i in range(len(data)):
+        if time.monotonic() > end:
+            return "nothing"
+        if not client.send(data[i:i + 1]):
+            return None
+        try:
+            got = client.receive()
+            while got is not None and got[0] not in (RST, GOAWAY):
+                got = client.receive()
+            return got and got[0]
+        except TimeoutError:
+            continue
+    return "nothing"
+
+
+def check_drips(server):
+    head = frame(HEADERS, END_HEADERS, 1, fields("POST", "/push.v1.PusherService/Push",
+                                                 content_type="application/proto", content_length="1000"))
+    bodies = b"".join(frame(DATA, 0, 1, b"a") for _ in range(500))
+    plain = frame(HEADERS, END_HEADERS | END_STREAM, 1, fields())
+    drips = {"a head": (plain[:20], plain[20:], None, "stall"),
+             "a continuation": (frame(HEADERS, 0, 1, fields()), frame(CONTINUATION, 0, 1), None, "header"),
+             "a body": (head, bodies, RST, "stall"),
+             "a frame": (b"", frame(0xaa, 0, 0, b"a" * 1000), None, "stall")}
+    for what, (at_once, slowly, wanted, reason) in drips.items():
+        before = refused(server)
+        client = Client(server)
+        client.send(at_once)
+        expect(f"the end of {what} in drips", drip(client, slowly), wanted)
+        expect_counted(server, reason, before)
+
+
+def check_window_drip(server):
+    """An answer that is taken a byte at a time."""
+    before = refused(server)
+    client = Client(server, settings=struct.pack(">HI", INITIAL_WINDOW_SIZE, 0))
+    client.send(frame(HEADERS, END_HEADERS | END_STREAM, 1, fields(path="/metrics")))
+    end = time.monotonic() + 10 * IDLE_S
+    client.socket.settimeout(0.1)
+    while time.monotonic() < end:
+        client.send(frame(WINDOW_UPDATE, 0, 1, struct.pack(">I", 1)))
+        try:
+            if client.wait(RST) is not None:
+                expect_counted(server, "stall", before)
+                return
+        except TimeoutError:
+            continue
+    sys.exit("an answer may be taken a byte at a time for ever")
+
+
 def check_nonsense(server):
     before = refused(server)
     client = Client(server)
@@ -163,7 +271,7 @@ def check_slow_body(server):
 
 def check_closed_window(server):
     before = refused(server)
-    client = Client(server, settings=struct.pack(">HI", 4, 0))  # SETTINGS_INITIAL_WINDOW_SIZE
+    client = Client(server, settings=struct.pack(">HI", INITIAL_WINDOW_SIZE, 0))
     client.send(frame(HEADERS, END_HEADERS | END_STREAM, 1, fields(path="/metrics")))
     got = client.wait(RST)
     expect("a window that stays shut", got and struct.unpack(">I", got[3])[0], CANCEL)
@@ -192,8 +300,9 @@ def main():
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         server = cresset.Server(options.bin, folder, "--self-profile=false", "--http-idle-timeout", f"{IDLE_S}s")
-        for check in (check_preface, check_rapid_reset, check_header_bomb, check_ping_flood, check_nonsense,
-                      check_slow_body, check_closed_window, check_silence):
+        for check in (check_preface, check_rapid_reset, check_header_bomb, check_continuations, check_ping_flood,
+                      check_chatter, check_too_many_streams, check_nonsense, check_slow_body, check_drips,
+                      check_closed_window, check_window_drip, check_silence):
             check(server)
             is_alive(server)
         check_drain(server)
