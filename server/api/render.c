@@ -187,11 +187,9 @@ write_groups(const Render *render, JsonWriter *json)
     jsonw_object_end(json);
 }
 
-void
-render_write_metadata(const char *profile_type, const char *format, JsonWriter *json)
+static void
+write_metadata(const char *type, const char *unit, const char *format, JsonWriter *json)
 {
-    g_autofree char *type = profile_type_part(profile_type, 1);
-    g_autofree char *unit = profile_type_part(profile_type, 2);
     static const char *const objects[] = {"inuse_objects", "alloc_objects", "goroutine", "samples",
                                           NULL};
     bool cpu = strcmp(type, "cpu") == 0;
@@ -210,20 +208,57 @@ render_write_metadata(const char *profile_type, const char *format, JsonWriter *
     jsonw_object_end(json);
 }
 
+/* Opens the document: its version, the flame graph and what it is of. */
+static void
+begin_document(const FlameLayout *layout, const char *type, const char *unit, JsonWriter *json)
+{
+    jsonw_init(json, flame_json_size(layout));
+    jsonw_object_begin(json);
+    jsonw_key(json, "version");
+    jsonw_int(json, 1);
+    jsonw_key(json, "flamebearer");
+    flame_write_json(layout, FLAME_FLAMEBEARER, json);
+    jsonw_key(json, "metadata");
+    write_metadata(type, unit, layout->diff != NULL ? "double" : "single", json);
+}
+
+/* A member that is left out when it is zero. */
+static void
+write_ticks(const char *key, int64_t value, JsonWriter *json)
+{
+    if (value == 0)
+        return;
+    jsonw_key(json, key);
+    jsonw_int(json, value);
+}
+
+GBytes *
+render_document(const FlameLayout *layout, const char *type, const char *unit)
+{
+    static const char *const absent[] = {"timeline", "groups", "heatmap"};
+    JsonWriter json;
+    begin_document(layout, type, unit, &json);
+    for (size_t i = 0; i < G_N_ELEMENTS(absent); i++) {
+        jsonw_key(&json, absent[i]);
+        jsonw_null(&json);
+    }
+    if (layout->diff != NULL) {
+        write_ticks("leftTicks", layout->tree->total[0], &json);
+        write_ticks("rightTicks", layout->diff->right_total[0], &json);
+    }
+    jsonw_object_end(&json);
+    return jsonw_finish(&json);
+}
+
 static GBytes *
 write_document(const Render *render)
 {
     g_auto(FlameLayout) layout = {0};
     flame_layout_init(&layout, render->tree);
+    g_autofree char *type = profile_type_part(render->profile_type, 1);
+    g_autofree char *unit = profile_type_part(render->profile_type, 2);
     JsonWriter json;
-    jsonw_init(&json, 4096);
-    jsonw_object_begin(&json);
-    jsonw_key(&json, "version");
-    jsonw_int(&json, 1);
-    jsonw_key(&json, "flamebearer");
-    flame_write_json(&layout, FLAME_FLAMEBEARER, &json);
-    jsonw_key(&json, "metadata");
-    render_write_metadata(render->profile_type, "single", &json);
+    begin_document(&layout, type, unit, &json);
     jsonw_key(&json, "timeline");
     bool single = render->series != NULL && render->series->len == 1;
     write_timeline(render, single ? g_ptr_array_index(render->series, 0) : NULL, &json);

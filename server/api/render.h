@@ -1,8 +1,8 @@
 /* GET /pyroscope/render: flame graph, metadata and timeline in one JSON document, or one of the
  * formats of export.h. */
 #pragma once
-#include "lib/base/jsonw.h"
 #include "server/api/api.h"
+#include "server/api/flame.h"
 
 void render_handle(HttpRequest *request, void *api);
 
@@ -15,5 +15,5 @@ bool render_split_query(const HttpRequest *request, const char *param, char **re
                         char **ret_selector, GError **error);
 /* maxNodes or max-nodes; 0 when there is none. */
 int64_t render_wanted_nodes(const HttpRequest *request);
-/* The metadata object; `format` is "single" or "double". */
-void render_write_metadata(const char *profile_type, const char *format, JsonWriter *json);
+/* The document without a timeline, of one side or two; `type` and `unit` are of the values. */
+GBytes *render_document(const FlameLayout *layout, const char *type, const char *unit);

@@ -48,41 +48,6 @@ select_side(const HttpRequest *request, const Api *api, const char *query, const
     return true;
 }
 
-/* A member that is left out when it is zero. */
-static void
-write_ticks(const char *key, int64_t value, JsonWriter *json)
-{
-    if (value == 0)
-        return;
-    jsonw_key(json, key);
-    jsonw_int(json, value);
-}
-
-static GBytes *
-write_document(const TreeDiff *diff, const char *profile_type)
-{
-    g_auto(FlameLayout) layout = {0};
-    flame_layout_init_diff(&layout, diff);
-    JsonWriter json;
-    jsonw_init(&json, flame_json_size(&layout));
-    jsonw_object_begin(&json);
-    jsonw_key(&json, "version");
-    jsonw_int(&json, 1);
-    jsonw_key(&json, "flamebearer");
-    flame_write_json(&layout, FLAME_FLAMEBEARER, &json);
-    jsonw_key(&json, "metadata");
-    render_write_metadata(profile_type, "double", &json);
-    static const char *const absent[] = {"timeline", "groups", "heatmap"};
-    for (size_t i = 0; i < G_N_ELEMENTS(absent); i++) {
-        jsonw_key(&json, absent[i]);
-        jsonw_null(&json);
-    }
-    write_ticks("leftTicks", diff->tree->total[0], &json);
-    write_ticks("rightTicks", diff->right_total[0], &json);
-    jsonw_object_end(&json);
-    return jsonw_finish(&json);
-}
-
 static GBytes *
 run(const HttpRequest *request, const Api *api, GError **error)
 {
@@ -99,7 +64,13 @@ run(const HttpRequest *request, const Api *api, GError **error)
         return NULL;
     }
     g_autoptr(TreeDiff) diff = selection_diff(left.query, right.query, max_nodes, NULL, error);
-    return diff != NULL ? write_document(diff, left.selection.profile_type) : NULL;
+    if (diff == NULL)
+        return NULL;
+    g_auto(FlameLayout) layout = {0};
+    flame_layout_init_diff(&layout, diff);
+    g_autofree char *type = profile_type_part(left.selection.profile_type, 1);
+    g_autofree char *unit = profile_type_part(left.selection.profile_type, 2);
+    return render_document(&layout, type, unit);
 }
 
 void

@@ -1,4 +1,5 @@
 /* Every path of the server in one table. */
+#include "server/api/adhoc.h"
 #include "server/api/capabilities.h"
 #include "server/api/diff.h"
 #include "server/api/export.h"
@@ -43,6 +44,7 @@
 #define QUERIER  "/querier.v1.QuerierService/"
 #define SETTINGS "/settings.v1.SettingsService/"
 #define RULES    "/settings.v1.RecordingRulesService/"
+#define ADHOC    "/adhocprofiles.v1.AdHocProfileService/"
 
 static const HttpRoute routes[] = {
     {"POST", "/push.v1.PusherService/Push", HTTP_WRITE, HTTP_BODY_PUSH, false, rpc_handle,
@@ -69,6 +71,10 @@ static const HttpRoute routes[] = {
     RPC_READ(RULES "ListRecordingRules", rpc_recording_rules_list),
     RPC_WRITE(RULES "UpsertRecordingRule", rpc_recording_rule_upsert),
     RPC_WRITE(RULES "DeleteRecordingRule", rpc_recording_rule_delete),
+    {"POST", ADHOC "Upload", HTTP_WRITE, HTTP_BODY_PUSH, false, rpc_handle, &rpc_adhoc_upload},
+    RPC_READ(ADHOC "Get", rpc_adhoc_get),
+    RPC_READ(ADHOC "List", rpc_adhoc_list),
+    RPC_READ(ADHOC "Diff", rpc_adhoc_diff),
     RPC_PUBLIC("/version.v1.Version/Version", rpc_version),
     RPC_PUBLIC("/capabilities.v1.FeatureFlagsService/GetFeatureFlags", rpc_feature_flags),
     GET("/pyroscope/render", HTTP_READ, render_handle),

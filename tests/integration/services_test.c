@@ -164,6 +164,74 @@ test_bad_recording_rules(void **state)
            "25 recording rules");
 }
 
+#define ADHOC "/adhocprofiles.v1.AdHocProfileService/"
+
+/* Uploads a file; its id. */
+static char *
+upload(const Fixture *fixture, const char *tenant, const char *name, const char *file)
+{
+    g_autofree char *base64 = g_base64_encode((const guchar *)file, strlen(file));
+    g_autofree char *body = g_strdup_printf("{\"name\":\"%s\",\"profile\":\"%s\"}", name, base64);
+    g_autofree char *text = call(fixture, tenant, ADHOC "Upload", body, 200);
+    json_t *json = json_loads(text, 0, NULL);
+    assert_string_equal(json_string_value(json_object_get(json, "profileType")), "samples");
+    assert_contains(json_string_value(json_object_get(json, "flamebearerProfile")),
+                    "{\"version\":1,\"flamebearer\":{\"names\":[\"total\",");
+    char *id = g_strdup(json_string_value(json_object_get(json, "id")));
+    json_decref(json);
+    return id;
+}
+
+static void
+test_ad_hoc_profiles(void **state)
+{
+    Fixture *fixture = *state;
+    g_autofree char *left = upload(fixture, "a", "my file/1.txt", "a;b 3\na 1\nc 2\n");
+    g_autofree char *right = upload(fixture, "a", "two", "a;b 1\n");
+    assert_string_equal(left + 26, "-my_file_1.txt");
+    restart(fixture);
+    g_autofree char *get = g_strdup_printf("{\"id\":\"%s\"}", left);
+    expect(fixture, "a", ADHOC "Get", get, 200, "\\\"numTicks\\\":6");
+    expect(fixture, "b", ADHOC "Get", get, 404, "not_found");
+    expect(fixture, "b", ADHOC "List", "{}", 200, "{}");
+    expect(fixture, "a", ADHOC "List", "{}", 200, "\"name\":\"my_file_1.txt\"");
+    g_autofree char *diff = g_strdup_printf("{\"leftId\":\"%s\",\"rightId\":\"%s\"}", left, right);
+    expect(fixture, "a", ADHOC "Diff", diff, 200,
+           "[[0,6,0,0,1,0,0],[0,4,1,0,1,0,1,0,2,2,0,0,0,3],[1,3,3,0,1,1,2]]");
+    g_autofree char *typed = g_strdup_printf("{\"id\":\"%s\",\"profileType\":\"cpu\"}", left);
+    expect(fixture, "a", ADHOC "Get", typed, 400, "has no values of type 'cpu'");
+}
+
+static void
+test_bad_ad_hoc_profiles(void **state)
+{
+    Fixture *fixture = *state;
+    expect(fixture, "a", ADHOC "Upload", "{}", 400, "name is required");
+    expect(fixture, "a", ADHOC "Upload", "{\"name\":\"x\"}", 400, "the file is empty");
+    expect(fixture, "a", ADHOC "Upload", "{\"name\":\"x\",\"profile\":\"bm8gc3RhY2tz\"}", 400,
+           "line 1: expected frames");
+    g_autofree char *large = g_malloc(6000001);
+    memset(large, 'A', 6000000);
+    large[6000000] = '\0';
+    g_autofree char *body = g_strdup_printf("{\"name\":\"x\",\"profile\":\"%s\"}", large);
+    expect(fixture, "a", ADHOC "Upload", body, 400, "max_profile_size_bytes");
+}
+
+/* The oldest go when there are too many. */
+static void
+test_old_ad_hoc_profiles_go(void **state)
+{
+    Fixture *fixture = *state;
+    g_autofree char *first = upload(fixture, "many", "f", "a 1");
+    for (unsigned i = 0; i < 100; i++)
+        g_free(upload(fixture, "many", "f", "a 1"));
+    g_autofree char *list = call(fixture, "many", ADHOC "List", "{}", 200);
+    json_t *json = json_loads(list, 0, NULL);
+    assert_int_equal(json_array_size(json_object_get(json, "profiles")), 100);
+    json_decref(json);
+    assert_lacks(list, first);
+}
+
 static void
 test_what_the_server_is(void **state)
 {
@@ -178,8 +246,13 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_settings),           cmocka_unit_test(test_bad_settings),
-        cmocka_unit_test(test_recording_rules),    cmocka_unit_test(test_bad_recording_rules),
+        cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_bad_settings),
+        cmocka_unit_test(test_recording_rules),
+        cmocka_unit_test(test_bad_recording_rules),
+        cmocka_unit_test(test_ad_hoc_profiles),
+        cmocka_unit_test(test_bad_ad_hoc_profiles),
+        cmocka_unit_test(test_old_ad_hoc_profiles_go),
         cmocka_unit_test(test_what_the_server_is),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
