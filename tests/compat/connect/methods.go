@@ -63,10 +63,10 @@ var methods = []method{
 	{"settings.v1.RecordingRulesService/DeleteRecordingRule", answers, callRuleDelete},
 	{"settings.v1.RecordingRulesService/GetRecordingRule that was deleted", connect.CodeNotFound, callRuleGet},
 
-	{"adhocprofiles.v1.AdHocProfileService/Upload", unimplemented, callAdhocUpload},
-	{"adhocprofiles.v1.AdHocProfileService/List", unimplemented, callAdhocList},
-	{"adhocprofiles.v1.AdHocProfileService/Get", unimplemented, callAdhocGet},
-	{"adhocprofiles.v1.AdHocProfileService/Diff", unimplemented, callAdhocDiff},
+	{"adhocprofiles.v1.AdHocProfileService/Upload", answers, callAdhocUpload},
+	{"adhocprofiles.v1.AdHocProfileService/List", answers, callAdhocList},
+	{"adhocprofiles.v1.AdHocProfileService/Get", answers, callAdhocGet},
+	{"adhocprofiles.v1.AdHocProfileService/Diff", answers, callAdhocDiff},
 
 	// Without the credentials of a GitHub application.
 	{"vcs.v1.VCSService/GithubApp", unimplemented, callGithubApp},

@@ -195,7 +195,7 @@ def recording_rules(g):
     expect(not reply.get("rules"), "rules", reply)
 
 
-@call(served=False)
+@call()
 def ad_hoc(g):
     data = base64.b64encode(gzip.compress(cresset.pprof(SHOP, g.now_ms * 1_000_000))).decode()
     sent = g.browser(ADHOC + "Upload", {"name": "shop.pb.gz", "profile": data})
