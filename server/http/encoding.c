@@ -1,13 +1,18 @@
 #include "server/http/encoding.h"
 
+#include <zstd.h>
+
 #include "lib/base/error.h"
 #include "lib/pprof/gzip.h"
+#include "server/http/header.h"
 
 /* Beyond this level answers get little smaller and cost several times as much; large ones are
  * compressed at the fastest level, or the waiting for it would eat what the wire saves. */
 #define LEVEL       4
 #define LEVEL_LARGE 1
 #define LARGE_BYTES (1024 * 1024)
+/* Takes as long as gzip's fastest level and makes answers as small. */
+#define ZSTD_LEVEL 1
 
 bool
 encoding_parse(const char *header, Encoding *ret_encoding, GError **error)
@@ -52,11 +57,46 @@ encoding_decode(Encoding encoding, const uint8_t *data, size_t size, size_t cap,
     return true;
 }
 
+const char *
+encoding_name(Encoding encoding)
+{
+    static const char *const names[] = {
+        [ENCODING_IDENTITY] = "identity", [ENCODING_GZIP] = "gzip", [ENCODING_ZSTD] = "zstd"};
+    return names[encoding];
+}
+
+Encoding
+encoding_choose(const char *accept)
+{
+    double zstd = header_coding_quality(accept, "zstd");
+    double gzip = header_coding_quality(accept, "gzip");
+    if (zstd <= 0 && gzip <= 0)
+        return ENCODING_IDENTITY;
+    return zstd >= gzip ? ENCODING_ZSTD : ENCODING_GZIP;
+}
+
+/* NULL when it would not be smaller. */
+static GBytes *
+encode_zstd(const uint8_t *data, size_t size)
+{
+    uint8_t *packed = g_malloc(MAX(size, 1));
+    size_t used = ZSTD_compress(packed, size, data, size, ZSTD_LEVEL);
+    if (ZSTD_isError(used) || used >= size) {
+        g_free(packed);
+        return NULL;
+    }
+    return g_bytes_new_take(g_realloc(packed, used), used);
+}
+
 GBytes *
-encoding_gzip(GBytes *body)
+encoding_encode(Encoding encoding, GBytes *body)
 {
     size_t size;
     const uint8_t *data = g_bytes_get_data(body, &size);
+    if (encoding == ENCODING_IDENTITY)
+        return NULL;
+    if (encoding == ENCODING_ZSTD)
+        return encode_zstd(data, size);
     GByteArray *packed = gzip_compress(data, size, size > LARGE_BYTES ? LEVEL_LARGE : LEVEL);
     if (packed->len >= size) {
         g_byte_array_unref(packed);

@@ -1,4 +1,4 @@
-/* Content codings of HTTP bodies: gzip and zstd in, gzip out.
+/* Content codings of HTTP bodies: gzip and zstd.
  *
  * Decoding never gives more than a cap, so that a small body cannot become a large one (a "bomb"),
  * and never asks for more memory at first than the coding's best ratio explains. */
@@ -19,5 +19,11 @@ bool encoding_parse(const char *header, Encoding *ret_encoding, GError **error);
 bool encoding_decode(Encoding encoding, const uint8_t *data, size_t size, size_t cap,
                      const char *knob, uint8_t **ret_data, size_t *ret_size, GError **error);
 
-/* The gzip form of `body`, or NULL when it would not be smaller. */
-GBytes *encoding_gzip(GBytes *body);
+/* The coding that `accept` (an Accept-Encoding value, or NULL) wants most; zstd, which costs least,
+ * where it wants both the same. */
+Encoding encoding_choose(const char *accept);
+/* "gzip". */
+const char *encoding_name(Encoding encoding);
+
+/* The encoded form of `body`, or NULL when it would not be smaller. */
+GBytes *encoding_encode(Encoding encoding, GBytes *body);

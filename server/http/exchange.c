@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "lib/base/error.h"
-#include "server/http/header.h"
 #include "server/http/server_internal.h"
 
 #define REQUEST_ID_LENGTH_MAX 64
@@ -113,8 +112,7 @@ exchange_finish_head(HttpExchange *exchange, GError **error)
     request->headers = (const HttpPair *)(void *)exchange->headers->data;
     request->n_headers = exchange->headers->len;
     set_request_id(exchange);
-    exchange->accepts_gzip =
-        header_accepts_coding(http_request_header(request, "Accept-Encoding"), "gzip");
+    exchange->accepted = encoding_choose(http_request_header(request, "Accept-Encoding"));
     return are_params_valid(request) || error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
                                                   "path or query string is not valid UTF-8");
 }

@@ -5,6 +5,7 @@
  * over there) and the handler (until it replies). The first reply wins: a handler that answers
  * after the deadline or the end of a drain only gives up its share. */
 #pragma once
+#include "server/http/encoding.h"
 #include "server/http/message.h"
 
 typedef struct HttpServer HttpServer;
@@ -30,7 +31,8 @@ typedef struct HttpExchange {
     size_t charged;                /* bytes counted against the server's body memory */
     int64_t start_us, progress_us; /* when the last of its body came */
     HttpResponse *response;
-    bool accepts_gzip, suspended;
+    Encoding accepted; /* what its answer is compressed by */
+    bool suspended;
     char *tenant;
     GList link; /* in the server's list of suspended exchanges */
 } HttpExchange;

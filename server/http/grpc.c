@@ -136,17 +136,15 @@ store_head(uint8_t *head, uint8_t flags, size_t size)
 static uint8_t
 compress_message(const HttpRequest *request, HttpResponse *response)
 {
-    const char *accepts = http_request_header(request, "grpc-accept-encoding");
-    if (accepts == NULL || response->body == NULL ||
-        g_bytes_get_size(response->body) < COMPRESS_BYTES_MIN ||
-        !header_accepts_coding(accepts, "gzip"))
+    Encoding encoding = encoding_choose(http_request_header(request, "grpc-accept-encoding"));
+    if (response->body == NULL || g_bytes_get_size(response->body) < COMPRESS_BYTES_MIN)
         return 0;
-    GBytes *packed = encoding_gzip(response->body);
+    GBytes *packed = encoding_encode(encoding, response->body);
     if (packed == NULL)
         return 0;
     g_bytes_unref(response->body);
     response->body = packed;
-    http_response_set_header(response, "grpc-encoding", "gzip");
+    http_response_set_header(response, "grpc-encoding", encoding_name(encoding));
     return FLAG_COMPRESSED;
 }
 

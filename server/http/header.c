@@ -12,28 +12,29 @@ header_is_name(const char *name)
     return name[0] != '\0';
 }
 
-/* Whether the parameters behind a coding (";q=0.0") refuse it. */
-static bool
-refused(const char *parameters, size_t length)
+/* The q among the parameters behind a coding (";q=0.5"); 1 when there is none. */
+static double
+quality_of(const char *parameters, size_t length)
 {
     g_autofree char *text = g_strndup(parameters, length);
     char *q = strstr(text, "q=");
-    return q != NULL && g_ascii_strtod(q + 2, NULL) <= 0;
+    double quality = q != NULL ? g_ascii_strtod(q + 2, NULL) : 1;
+    return quality > 0 ? MIN(quality, 1) : 0; /* what is no number counts as 0 */
 }
 
-bool
-header_accepts_coding(const char *accept, const char *coding)
+double
+header_coding_quality(const char *accept, const char *coding)
 {
-    bool any = false;
+    double any = 0;
     for (const char *item = accept; item != NULL && *item != '\0';) {
         size_t length = strcspn(item, ",");
         size_t skip = strspn(item, " \t");
         size_t name = strcspn(item + skip, " \t;,");
-        bool ok = !refused(item + skip + name, length - MIN(length, skip + name));
+        double quality = quality_of(item + skip + name, length - MIN(length, skip + name));
         if (name == strlen(coding) && g_ascii_strncasecmp(item + skip, coding, name) == 0)
-            return ok;
+            return quality;
         if (name == 1 && item[skip] == '*')
-            any = ok;
+            any = quality;
         item += length;
         if (*item == ',')
             item++;

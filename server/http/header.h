@@ -6,9 +6,9 @@
 /* Whether `name` may be that of a header field: a token, which has no spaces. */
 bool header_is_name(const char *name);
 
-/* Whether `accept` (an Accept-Encoding value, or NULL) allows `coding`: named or "*", and not
- * refused by q=0. */
-bool header_accepts_coding(const char *accept, const char *coding);
+/* How much `accept` (an Accept-Encoding value, or NULL) wants `coding`, by its name or as "*": its
+ * q, from 0 (not at all) to 1. */
+double header_coding_quality(const char *accept, const char *coding);
 
 /* Whether the media type in front of the parameters of `content_type` (or NULL) is `type`. */
 bool header_is_media_type(const char *content_type, const char *type);

@@ -51,7 +51,7 @@ server_wake(HttpServer *server)
     (void)written; /* a full counter wakes as well */
 }
 
-/* Compresses the body when the client takes gzip and it pays. */
+/* Compresses the body when the client takes that and it pays. */
 static void
 compress_response(HttpExchange *exchange, HttpResponse *response)
 {
@@ -59,14 +59,12 @@ compress_response(HttpExchange *exchange, HttpResponse *response)
         g_bytes_get_size(response->body) < COMPRESS_BYTES_MIN)
         return;
     http_response_set_header(response, "Vary", "Accept-Encoding");
-    if (!exchange->accepts_gzip)
-        return;
-    GBytes *packed = encoding_gzip(response->body);
+    GBytes *packed = encoding_encode(exchange->accepted, response->body);
     if (packed == NULL)
         return;
     g_bytes_unref(response->body);
     response->body = packed;
-    http_response_set_header(response, "Content-Encoding", "gzip");
+    http_response_set_header(response, "Content-Encoding", encoding_name(exchange->accepted));
 }
 
 void

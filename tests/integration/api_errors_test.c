@@ -142,7 +142,7 @@ test_oversize_and_bombs_name_the_knob(void **state)
         g_byte_array_append(two, g_bytes_get_data(one, NULL), (guint)g_bytes_get_size(one));
     g_autoptr(GBytes) large = g_byte_array_free_to_bytes(two);
     expect_refused(*state, "large", large, "max_profile_size_bytes");
-    g_autoptr(GBytes) bomb = encoding_gzip(large);
+    g_autoptr(GBytes) bomb = encoding_encode(ENCODING_GZIP, large);
     assert_true(g_bytes_get_size(bomb) < 2000);
     expect_refused(*state, "bomb", bomb, "max_profile_size_bytes");
 }

@@ -347,7 +347,7 @@ test_push_as_json_and_compressed(void **state)
 {
     Fixture *fixture = *state;
     g_autoptr(GBytes) profile = profile_of(checkout_stacks, 3, fixture->now_ns - SECOND);
-    g_autoptr(GBytes) gzip = encoding_gzip(profile);
+    g_autoptr(GBytes) gzip = encoding_encode(ENCODING_GZIP, profile);
     GBytes *raw = gzip != NULL ? gzip : profile;
     g_autofree char *base64 = g_base64_encode(g_bytes_get_data(raw, NULL), g_bytes_get_size(raw));
     g_autofree char *text = g_strdup_printf(
@@ -377,7 +377,7 @@ test_push_with_content_encoding(void **state)
     g_autoptr(GBytes) profile = profile_of(checkout_stacks, 3, fixture->now_ns - SECOND);
     const ProfileSeries series = {.service = "packed", .profile = profile};
     g_autoptr(GBytes) plain = push_request_of(&series, 1);
-    g_autoptr(GBytes) gzip = encoding_gzip(plain);
+    g_autoptr(GBytes) gzip = encoding_encode(ENCODING_GZIP, plain);
     g_autoptr(GBytes) zstd = zstd_of(plain);
     const struct {
         const char *encoding;

@@ -51,11 +51,42 @@ expect_decoded(Encoding encoding, GBytes *packed, size_t cap, int code)
 }
 
 static void
+test_answers_are_encoded_as_asked(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *accept;
+        Encoding encoding;
+    } cases[] = {
+        {NULL, ENCODING_IDENTITY},
+        {"br, deflate", ENCODING_IDENTITY},
+        {"gzip", ENCODING_GZIP},
+        {"zstd", ENCODING_ZSTD},
+        {"gzip, deflate, br, zstd", ENCODING_ZSTD},
+        {"*", ENCODING_ZSTD},
+        {"zstd;q=0.1, gzip;q=0.9", ENCODING_GZIP},
+        {"gzip, zstd;q=0", ENCODING_GZIP},
+        {"gzip;q=0, zstd;q=0", ENCODING_IDENTITY},
+    };
+    g_autoptr(GBytes) plain = sample_text();
+    g_autoptr(GBytes) small = g_bytes_new_static("ab", 2);
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        Encoding encoding = encoding_choose(cases[i].accept);
+        assert_int_equal(encoding, cases[i].encoding);
+        assert_null(encoding_encode(encoding, small));
+        g_autoptr(GBytes) packed = encoding_encode(encoding, plain);
+        assert_int_equal(packed == NULL, encoding == ENCODING_IDENTITY);
+        if (packed != NULL)
+            expect_decoded(encoding, packed, TEXT_BYTES, 0);
+    }
+}
+
+static void
 test_round_trip_and_cap(void **state)
 {
     (void)state;
     g_autoptr(GBytes) plain = sample_text();
-    g_autoptr(GBytes) gzip = encoding_gzip(plain);
+    g_autoptr(GBytes) gzip = encoding_encode(ENCODING_GZIP, plain);
     g_autoptr(GBytes) zstd = zstd_of(plain);
     assert_true(g_bytes_get_size(gzip) < TEXT_BYTES / 10);
     expect_decoded(ENCODING_IDENTITY, plain, TEXT_BYTES, 0);
@@ -72,7 +103,7 @@ test_truncated_and_garbage(void **state)
 {
     (void)state;
     g_autoptr(GBytes) plain = sample_text();
-    g_autoptr(GBytes) gzip = encoding_gzip(plain);
+    g_autoptr(GBytes) gzip = encoding_encode(ENCODING_GZIP, plain);
     g_autoptr(GBytes) zstd = zstd_of(plain);
     for (size_t cut = 0; cut < 40; cut += 3) {
         g_autoptr(GBytes) a = g_bytes_new_from_bytes(gzip, 0, g_bytes_get_size(gzip) - 1 - cut);
@@ -92,8 +123,8 @@ test_members_are_joined(void **state)
     g_autoptr(GBytes) plain = sample_text();
     g_autoptr(GBytes) left = g_bytes_new_from_bytes(plain, 0, 7 * 5000);
     g_autoptr(GBytes) right = g_bytes_new_from_bytes(plain, 7 * 5000, TEXT_BYTES - 7 * 5000);
-    g_autoptr(GBytes) a = encoding_gzip(left);
-    g_autoptr(GBytes) b = encoding_gzip(right);
+    g_autoptr(GBytes) a = encoding_encode(ENCODING_GZIP, left);
+    g_autoptr(GBytes) b = encoding_encode(ENCODING_GZIP, right);
     GByteArray *both = g_byte_array_new();
     g_byte_array_append(both, g_bytes_get_data(a, NULL), (guint)g_bytes_get_size(a));
     g_byte_array_append(both, g_bytes_get_data(b, NULL), (guint)g_bytes_get_size(b));
@@ -120,6 +151,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_answers_are_encoded_as_asked),
         cmocka_unit_test(test_round_trip_and_cap),
         cmocka_unit_test(test_truncated_and_garbage),
         cmocka_unit_test(test_members_are_joined),

@@ -13,22 +13,24 @@ test_accepted_codings(void **state)
     (void)state;
     static const struct {
         const char *accept;
-        bool gzip;
+        double gzip;
     } cases[] = {
-        {NULL, false},
-        {"", false},
-        {"gzip", true},
-        {"deflate, GZIP;q=0.5", true},
-        {"gzip;q=0", false},
-        {"gzip; q=0.000, br", false},
-        {"*", true},
-        {"*;q=0, gzip", true},
-        {"identity;q=1, *;q=0", false},
-        {"gzipped", false},
-        {",,gzip", true},
+        {NULL, 0},
+        {"", 0},
+        {"gzip", 1},
+        {"deflate, GZIP;q=0.5", 0.5},
+        {"gzip;q=7", 1},
+        {"gzip;q=nonsense", 0},
+        {"gzip;q=0", 0},
+        {"gzip; q=0.000, br", 0},
+        {"*", 1},
+        {"*;q=0, gzip", 1},
+        {"identity;q=1, *;q=0", 0},
+        {"gzipped", 0},
+        {",,gzip", 1},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++)
-        assert_int_equal(header_accepts_coding(cases[i].accept, "gzip"), cases[i].gzip);
+        assert_true(header_coding_quality(cases[i].accept, "gzip") == cases[i].gzip);
 }
 
 static void

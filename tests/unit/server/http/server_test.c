@@ -180,7 +180,7 @@ static Answer
 ask_packed(const HttpServer *server, const char *text, size_t size)
 {
     g_autoptr(GBytes) plain = g_bytes_new_static(text, size);
-    g_autoptr(GBytes) packed = encoding_gzip(plain);
+    g_autoptr(GBytes) packed = encoding_encode(ENCODING_GZIP, plain);
     return ask(server, "/echo", g_bytes_get_data(packed, NULL), g_bytes_get_size(packed),
                "Content-Encoding: gzip");
 }
@@ -232,6 +232,10 @@ test_large_answers_are_compressed(void **state)
     g_autofree char *big = g_strnfill(50000, 'x');
     Answer answer = ask(server, "/echo", big, 50000, "Accept-Encoding: gzip");
     assert_non_null(strcasestr(answer.headers->str, "Content-Encoding: gzip"));
+    assert_true(answer.body->len < 1000);
+    expect(answer, 200, NULL);
+    answer = ask(server, "/echo", big, 50000, "Accept-Encoding: gzip;q=0.5, zstd");
+    assert_non_null(strcasestr(answer.headers->str, "Content-Encoding: zstd"));
     assert_true(answer.body->len < 1000);
     expect(answer, 200, NULL);
     answer = ask(server, "/echo", big, 50000, NULL);
