@@ -9,6 +9,7 @@
 #include "server/api/legacy_ingest.h"
 #include "server/api/metadata.h"
 #include "server/api/operations.h"
+#include "server/api/otlp.h"
 #include "server/api/push.h"
 #include "server/api/recording_rules.h"
 #include "server/api/render.h"
@@ -51,6 +52,10 @@ static const HttpRoute routes[] = {
      &rpc_push},
     {"POST", "/ingest", HTTP_WRITE, HTTP_BODY_PUSH, true, legacy_ingest_handle, NULL},
     {"POST", "/pyroscope/ingest", HTTP_WRITE, HTTP_BODY_PUSH, true, legacy_ingest_handle, NULL},
+
+    {"POST", "/v1development/profiles", HTTP_WRITE, HTTP_BODY_PUSH, false, otlp_handle, NULL},
+    {"POST", "/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export",
+     HTTP_WRITE, HTTP_BODY_PUSH, false, rpc_handle, &rpc_otlp_export},
 
     RPC_READ(QUERIER "ProfileTypes", rpc_profile_types),
     RPC_READ(QUERIER "LabelNames", rpc_label_names),

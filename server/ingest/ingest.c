@@ -86,12 +86,22 @@ typedef struct {
     char *id;      /* the client's, or NULL */
     RecentKey key; /* with an id: what tells it again */
     size_t size_bytes;
+    bool *ret_refused; /* or NULL */
 } Item;
 
 static int64_t
 now_ns(void)
 {
     return g_get_real_time() * 1000;
+}
+
+/* Tells the batch what went wrong with an item. */
+static void
+fail_item(Item *item, const GError *error)
+{
+    if (item->ret_refused != NULL)
+        *item->ret_refused = true;
+    batch_fail(item->batch, item->index, item->id, error);
 }
 
 /* Ends an item with its outcome. */
@@ -105,7 +115,7 @@ finish_item(Item *item, const GError *error)
         metrics_add(ingest->metrics, METRIC_DISCARDED, REASON_STORE, 1);
         metrics_add(ingest->metrics, METRIC_DISCARDED_BYTES, REASON_STORE,
                     (double)item->size_bytes);
-        batch_fail(item->batch, item->index, item->id, error);
+        fail_item(item, error);
     }
     batch_unref(item->batch);
     g_free(item->id);
@@ -252,7 +262,7 @@ refuse(Ingest *ingest, IngestReason reason, const PreparedProfile *prepared, Ite
     metrics_add(ingest->metrics, METRIC_DISCARDED, (size_t)reason, 1);
     metrics_add(ingest->metrics, METRIC_DISCARDED_BYTES, (size_t)reason,
                 (double)prepared->raw_size);
-    batch_fail(item->batch, item->index, item->id, error);
+    fail_item(item, error);
     if (item->id != NULL)
         recent_resolve(ingest->recent, item->key, error);
     batch_unref(item->batch);
@@ -355,7 +365,8 @@ ingest_push(Ingest *ingest, const char *tenant, const IngestProfile *profiles, s
                        .index = i,
                        .id = has_id ? g_strdup(profiles[i].id) : NULL,
                        .key = has_id ? make_key(tenant, &profiles[i]) : make_random_key(),
-                       .size_bytes = profiles[i].profile_size};
+                       .size_bytes = profiles[i].profile_size,
+                       .ret_refused = profiles[i].ret_refused};
         batch_ref(batch);
         push_one(ingest, tenant, &profiles[i], &context, item);
     }

@@ -11,7 +11,7 @@ CPU = "process_cpu:cpu:nanoseconds:cpu:nanoseconds"
 SPAN = "00f067aa0ba902b7"
 NOT_SERVED = 3  # as otlp/export.py
 # What is not served must be refused: a line changes when it is.
-TRANSPORTS = {"http": False, "http-gzip": False, "http-json": False, "grpc": False}
+TRANSPORTS = {"http": True, "http-gzip": True, "http-json": True, "grpc": True}
 # The releases up to 1.7 had no table of stacks; their profiles are refused with the reason.
 RELEASES = {"1.7": False, "1.9": True, "1.10": True}
 

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import struct
 import sys
 import tempfile
 import time
@@ -134,6 +135,71 @@ def test_the_good_profiles_of_a_file_are_kept(client):
     refused(client.ingest("shop", speedscope(bad, SAMPLED), format="speedscope"), 422, "unknown",
             "parsing IngestInput-speedscope failed: profiles[0]: samples wants positions in shared.frames")
     expect(client.stacks("wall:wall:nanoseconds:cpu:nanoseconds"), {"main;work": 2_000_000_000, "main": 500_000_000})
+
+
+def otlp(service, *stacks, time_ns=None, numbering="1.10"):
+    """An OTLP request with one profile of CPU samples; each stack is (position in the stack table, count)."""
+    block, number, varint = cresset.block, cresset.number, cresset.varint
+    strings = ["", "samples", "count", "cpu", "nanoseconds", "main", "work"]
+    location = {name: block(2, block(3, number(1, i + 1))) for i, name in enumerate(["main", "work"])}
+    tables = block(2, b"") + location["main"] + location["work"] + block(3, b"") + block(3, number(1, 5)) + block(3, number(1, 6))
+    tables += block(4, b"") + block(6, b"") + b"".join(block(5, text.encode()) for text in strings)
+    tables += block(7, b"") + block(7, block(1, b"\2\1")) + block(7, block(1, b"\1"))
+    field = 4 if numbering == "1.10" else 2
+    samples = b"".join(block(2, number(1, stack) + block(field, varint(count))) for stack, count in stacks)
+    time_ns = struct.pack("<Q", time_ns or time.time_ns())
+    profile = block(1, number(1, 1) + number(2, 2)) + samples + b"\x19" + time_ns + block(5, number(1, 3) + number(2, 4))
+    profile += number(6, 10_000_000)
+    resource = block(1, block(1, block(1, b"service.name") + block(2, block(1, service.encode()))))
+    return block(1, resource + block(2, block(2, profile))) + block(2, tables)
+
+
+OTLP, EXPORT = "/v1development/profiles", "/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export"
+
+
+def test_otlp(client):
+    expect(client.post(OTLP, otlp("shop", (1, 2), (2, 1)), "application/x-protobuf"), (200, b""))
+    expect(client.post(OTLP, otlp("shop", (1, 2), numbering="1.9"), "application/protobuf"), (200, b""))
+    expect(client.post(EXPORT, otlp("shop", (2, 4)), "application/proto"), (200, b""))
+    expect(client.stacks(CPU), {"main;work": 40_000_000, "main": 50_000_000})
+    expect(client.labels(), [{"__name__": "process_cpu", "service_name": "shop", "__otel__": "true"}])
+
+
+def test_otlp_keeps_the_good_profiles(client):
+    both = otlp("shop", (1, 2)) + cresset.block(1, resource_of(otlp("bad", (9, 1))))
+    status, body = client.post(OTLP, both, "application/x-protobuf")
+    expect(status, 200)
+    assert b"stack_index is 9, the stack_table has 3 entries" in body, body
+    assert b"\x08\x01" in body[:5], body  # partial_success.rejected_profiles
+    old = otlp("old", (1, 1), time_ns=time.time_ns() - 10**13)
+    status, body = client.post(OTLP, both + cresset.block(1, resource_of(old)), "application/x-protobuf")
+    expect(status, 200)
+    assert b"\x08\x02" in body[:5], body
+    assert b"outside of ingestion window" in body, body
+    expect(client.stacks(CPU), {"main;work": 40_000_000})
+
+
+def resource_of(request):
+    """The bytes of the first field, resource_profiles."""
+    size, at, shift = 0, 1, 0
+    while True:
+        size |= (request[at] & 127) << shift
+        at, shift = at + 1, shift + 7
+        if request[at - 1] < 128:
+            return request[at:at + size]
+
+
+def test_otlp_errors(client):
+    def text(reply, status, part):
+        expect(reply[0], status)
+        assert part in reply[1].decode(), reply
+    text(client.post(OTLP, otlp("shop", (1, 2)), "application/octet-stream"), 415, "application/x-protobuf")
+    text(client.post(OTLP, b"", "application/x-protobuf"), 400, "there is no dictionary")
+    text(client.post(OTLP, b"{", "application/json"), 400, "not valid JSON")
+    text(client.post(OTLP, otlp("bad", (9, 1)), "application/x-protobuf"), 400, "samples[0]: stack_index is 9")
+    refused(client.post(EXPORT, otlp("bad", (9, 1)), "application/proto"), 400, "invalid_argument", "stack_index is 9")
+    refused(client.post(EXPORT, b"\1", "application/proto"), 400, "invalid_argument", "request: field")
+    expect(client.labels(), [])
 
 
 def test_nothing_is_taken_and_stored_nowhere(client):
