@@ -135,11 +135,11 @@ merge_dataset(const Selection *selection, void *data, GError **error)
     g_autoptr(GHashTable) names = location_names(merge->query, selection->dataset, totals);
     if (names != NULL) {
         add_locations(merge->builder, symbols, totals, names);
-        return true;
+    } else {
+        g_autofree int64_t *values = fold(symbols, totals);
+        add_nodes(merge->builder, symbols, values);
     }
-    g_autofree int64_t *values = fold(symbols, totals);
-    add_nodes(merge->builder, symbols, values);
-    return true;
+    return select_check_items(merge->query, tree_builder_size(merge->builder), error);
 }
 
 Tree *

@@ -7,6 +7,7 @@
 /* ---- Names and values: sorted sets of strings. ---- */
 
 typedef struct {
+    const Query *query;
     GHashTable *found;
     const char *name; /* of the label whose values are wanted; NULL for the labels' names */
 } Words;
@@ -29,7 +30,6 @@ add_word(GHashTable *found, const char *word)
 static bool
 collect_words(const Selection *selection, void *data, GError **error)
 {
-    (void)error;
     Words *words = data;
     for (uint32_t i = 0; i < selection->n_rows; i++) {
         if (!is_new_series(selection, i))
@@ -45,7 +45,7 @@ collect_words(const Selection *selection, void *data, GError **error)
         for (uint32_t j = 0; j < labels->n_labels; j++)
             add_word(words->found, labels->labels[j].name);
     }
-    return true;
+    return select_check_items(words->query, g_hash_table_size(words->found), error);
 }
 
 static int
@@ -58,7 +58,7 @@ static GStrv
 find_words(const Query *query, const char *name, GError **error)
 {
     g_autoptr(GHashTable) found = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    Words words = {found, name};
+    Words words = {query, found, name};
     if (!select_visit(query, query->start_ns, query->end_ns, STORE_WITH_ROWS, collect_words, &words,
                       error))
         return NULL;
@@ -90,6 +90,7 @@ query_label_values(const Query *query, const char *name, GError **error)
 /* ---- Series. ---- */
 
 typedef struct {
+    const Query *query;
     GHashTable *found; /* Labels */
     const char *const *names;
 } Sets;
@@ -121,7 +122,6 @@ compare_label_sets(const void *a, const void *b)
 static bool
 collect_sets(const Selection *selection, void *data, GError **error)
 {
-    (void)error;
     Sets *sets = data;
     bool has_names = sets->names != NULL && sets->names[0] != NULL;
     for (uint32_t i = 0; i < selection->n_rows; i++) {
@@ -133,7 +133,7 @@ collect_sets(const Selection *selection, void *data, GError **error)
         if (labels->n_labels > 0 && !g_hash_table_contains(sets->found, labels))
             g_hash_table_add(sets->found, g_steal_pointer(&labels));
     }
-    return true;
+    return select_check_items(sets->query, g_hash_table_size(sets->found), error);
 }
 
 GPtrArray *
@@ -141,7 +141,7 @@ query_series(const Query *query, const char *const *names, GError **error)
 {
     g_autoptr(GHashTable) found =
         g_hash_table_new_full(hash_labels, equal_labels, unref_labels, NULL);
-    Sets sets = {found, names};
+    Sets sets = {query, found, names};
     if (!select_visit(query, query->start_ns, query->end_ns, STORE_WITH_ROWS, collect_sets, &sets,
                       error))
         return NULL;

@@ -47,8 +47,13 @@ typedef struct {
     uint32_t keep_locations;
     bool aggregate_callees;
     const QueryResolver *resolver; /* NULL: the stored names stand */
+    uint32_t items_max;            /* of the answer; 0 is QUERY_ITEMS_MAX */
     bool *ret_partial;             /* set when a block had to be left out; may be NULL */
 } Query;
+
+/* Names, values, sets of labels, points or nodes that an answer is made of: more are
+ * RESOURCE_EXHAUSTED. A node of a tree under construction is the largest, with some 80 bytes. */
+enum { QUERY_ITEMS_MAX = 16 * 1024 * 1024 };
 
 /* The order of Query.spans: by span, or by trace. */
 int query_span_compare(const StoreSpan *a, const StoreSpan *b, bool by_trace);

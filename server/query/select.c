@@ -151,6 +151,16 @@ select_visit(const Query *query, int64_t start_ns, int64_t end_ns, StoreDetail d
     return query->matchers == NULL || matcher_set_check(query->matchers, error);
 }
 
+bool
+select_check_items(const Query *query, size_t n, GError **error)
+{
+    size_t max = query->items_max != 0 ? query->items_max : QUERY_ITEMS_MAX;
+    return n <= max || error_set(error, CRESSET_ERROR_RESOURCE_EXHAUSTED,
+                                 "the answer has more than %zu items: select fewer series or a "
+                                 "shorter range",
+                                 max);
+}
+
 Labels *
 select_labels(const Labels *labels, const char *const *names)
 {

@@ -17,6 +17,9 @@ typedef bool (*SelectVisit)(const Selection *selection, void *data, GError **err
 bool select_visit(const Query *query, int64_t start_ns, int64_t end_ns, StoreDetail detail,
                   SelectVisit visit, void *data, GError **error);
 
+/* Whether an answer may have `n` items. */
+bool select_check_items(const Query *query, size_t n, GError **error);
+
 /* The labels among `names` (NULL is none); a new reference. */
 Labels *select_labels(const Labels *labels, const char *const *names);
 

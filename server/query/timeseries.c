@@ -26,6 +26,7 @@ typedef struct {
     const QueryTimeSeriesOptions *options;
     GHashTable *groups;    /* Labels to Group */
     uint64_t filter_nodes; /* passed over so far */
+    size_t n_buckets;
 } Job;
 
 static guint
@@ -89,12 +90,13 @@ bucket_of(const Job *job, int64_t time_ns)
 
 /* The bucket of a time: the last one, or a new one behind it. */
 static Bucket *
-find_bucket(GArray *buckets, int64_t bucket)
+find_bucket(Job *job, GArray *buckets, int64_t bucket)
 {
     Bucket *last = buckets->len > 0 ? &g_array_index(buckets, Bucket, buckets->len - 1) : NULL;
     if (last != NULL && last->bucket == bucket)
         return last;
     Bucket added = {.bucket = bucket};
+    job->n_buckets++;
     g_array_append_val(buckets, added);
     return &g_array_index(buckets, Bucket, buckets->len - 1);
 }
@@ -124,7 +126,6 @@ offer_exemplar(Bucket *bucket, const StoreDataset *dataset, const StoreRowView *
 static bool
 add_totals(const Selection *selection, void *data, GError **error)
 {
-    (void)error;
     Job *job = data;
     const StoreDataset *dataset = selection->dataset;
     Group *group = NULL;
@@ -132,12 +133,12 @@ add_totals(const Selection *selection, void *data, GError **error)
         const StoreRowView *row = &dataset->rows[selection->rows[i]];
         if (i == 0 || dataset->rows[selection->rows[i - 1]].series != row->series)
             group = find_group(job, dataset->series[row->series].labels);
-        Bucket *bucket = find_bucket(group->buckets, bucket_of(job, row->time_ns));
+        Bucket *bucket = find_bucket(job, group->buckets, bucket_of(job, row->time_ns));
         add_value(bucket, row->total, 1);
         if (job->options->with_exemplars)
             offer_exemplar(bucket, dataset, row, row->total);
     }
-    return true;
+    return select_check_items(job->query, job->n_buckets, error);
 }
 
 /* Where the run of rows of the same series and bucket ends that starts at `i`; for exemplars every
@@ -190,12 +191,12 @@ add_filtered(const Selection *selection, void *data, GError **error)
             continue;
         const StoreRowView *row = &dataset->rows[selection->rows[i]];
         Group *group = find_group(job, dataset->series[row->series].labels);
-        Bucket *bucket = find_bucket(group->buckets, bucket_of(job, row->time_ns));
+        Bucket *bucket = find_bucket(job, group->buckets, bucket_of(job, row->time_ns));
         add_value(bucket, (int64_t)sum, end - i);
         if (job->options->with_exemplars)
             offer_exemplar(bucket, dataset, row, (int64_t)sum);
     }
-    return true;
+    return select_check_items(job->query, job->n_buckets, error);
 }
 
 /* ---- The result. ---- */

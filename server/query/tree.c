@@ -158,6 +158,12 @@ tree_builder_child(TreeBuilder *builder, uint32_t parent, const char *name, size
     return tree_builder_child_named(builder, parent, tree_builder_name(builder, name, length));
 }
 
+uint32_t
+tree_builder_size(const TreeBuilder *builder)
+{
+    return builder->n;
+}
+
 /* Sums wrap around rather than being undefined. */
 static int64_t
 add(int64_t a, int64_t b)

@@ -41,6 +41,8 @@ uint32_t tree_builder_name(TreeBuilder *builder, const char *name, size_t length
 uint32_t tree_builder_child_named(TreeBuilder *builder, uint32_t parent, uint32_t name_id);
 /* The same by the name itself. */
 uint32_t tree_builder_child(TreeBuilder *builder, uint32_t parent, const char *name, size_t length);
+/* Nodes so far, with the root. */
+uint32_t tree_builder_size(const TreeBuilder *builder);
 void tree_builder_add(TreeBuilder *builder, uint32_t node, int64_t self);
 /* Sorts, sums up totals and gives the tree; the builder is empty afterwards. */
 Tree *tree_builder_finish(TreeBuilder *builder);

@@ -1,7 +1,9 @@
 /* Requests in JSON: whatever is accepted can be written and read again. The first byte chooses the
  * message. */
+#include <adhoc.pb-c.h>
 #include <push.pb-c.h>
 #include <querier.pb-c.h>
+#include <settings.pb-c.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -23,6 +25,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         &querier__v1__diff_request__descriptor,
         &querier__v1__select_heatmap_request__descriptor,
         &querier__v1__select_merge_span_profile_request__descriptor,
+        &settings__v1__upsert_recording_rule_request__descriptor,
+        &adhocprofiles__v1__ad_hoc_profiles_get_request__descriptor,
     };
     if (size == 0)
         return 0;

@@ -251,6 +251,55 @@ test_dot_and_pgo(void **state)
     json_decref(answer);
 }
 
+/* Several matchers are joined; none and the empty one select everything. */
+static void
+test_matchers(void **state)
+{
+    Fixture *fixture = *state;
+    g_autofree char *range = range_of(fixture);
+    static const struct {
+        const char *matchers, *names;
+    } CASES[] = {
+        {"", "{\"names\":[\"new\",\"old\"]}"},
+        {"\"{}\"", "{\"names\":[\"new\",\"old\"]}"},
+        {"\"\"", "{\"names\":[\"new\",\"old\"]}"},
+        {"\"{service_name=~\\\"old|new\\\"}\",\"{service_name!=\\\"new\\\"}\"",
+         "{\"names\":[\"old\"]}"},
+        {"\"{__profile_type__=\\\"x\\\"}\"", "{}"},
+        {"\"process_cpu{}\"", "{\"names\":[\"new\",\"old\"]}"},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(CASES); i++) {
+        g_autofree char *body = g_strdup_printf("{\"name\":\"service_name\",%s,\"matchers\":[%s]}",
+                                                range, CASES[i].matchers);
+        expect(fixture, "a", "LabelValues", body, 200, CASES[i].names);
+    }
+    g_autofree char *bad =
+        g_strdup_printf("{\"name\":\"a\",%s,\"matchers\":[\"{}\",\"{a=~\\\"(\\\"}\"]}", range);
+    expect(fixture, "a", "LabelValues", bad, 400, "label 'a'");
+    expect(fixture, "a", "LabelValues", "{\"start\":1,\"end\":2}", 400, "name is required");
+}
+
+static void
+test_time_ranges(void **state)
+{
+    Fixture *fixture = *state;
+    int64_t now_ms = fixture->now_ns / 1000000;
+    static const char *const METHODS[] = {"SelectSeries", "SelectMergeStacktraces",
+                                          "SelectMergeProfile", "SelectHeatmap"};
+    for (size_t i = 0; i < G_N_ELEMENTS(METHODS); i++) {
+        const char *more = "\"step\":15,\"queryType\":1," CPU;
+        g_autofree char *missing = g_strdup_printf("{%s,\"start\":5}", more);
+        g_autofree char *reversed = g_strdup_printf("{%s,\"start\":9,\"end\":5}", more);
+        g_autofree char *old = g_strdup_printf("{%s,\"start\":1000,\"end\":4000}", more);
+        g_autofree char *whole = g_strdup_printf("{%s,\"start\":1000,\"end\":%" G_GINT64_FORMAT "}",
+                                                 more, now_ms + 1000);
+        expect(fixture, "a", METHODS[i], missing, 400, "missing time range in the query");
+        expect(fixture, "a", METHODS[i], reversed, 400, "query start time is after end time");
+        expect(fixture, "a", METHODS[i], old, 200, "{");
+        expect(fixture, "a", METHODS[i], whole, 200, "{\"");
+    }
+}
+
 int
 main(void)
 {
@@ -262,6 +311,8 @@ main(void)
         cmocka_unit_test(test_exemplars),
         cmocka_unit_test(test_heatmap),
         cmocka_unit_test(test_dot_and_pgo),
+        cmocka_unit_test(test_matchers),
+        cmocka_unit_test(test_time_ranges),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -335,6 +335,35 @@ test_time_series_below_a_call_site(void **state)
 }
 
 static void
+assert_exhausted(const void *answer, GError *error)
+{
+    assert_null(answer);
+    assert_true(g_error_matches(error, CRESSET_ERROR, CRESSET_ERROR_RESOURCE_EXHAUSTED));
+    g_error_free(error);
+}
+
+static void
+test_answers_are_bounded(void **state)
+{
+    Fixture *fixture = *state;
+    fixture_push_example(fixture);
+    Query query = fixture_query(fixture);
+    const QueryTimeSeriesOptions options = {.step_ns = SECOND_NS};
+    const char *const pod[] = {"pod", NULL};
+    GError *errors[5] = {NULL};
+    query.items_max = 2;
+    const void *answers[] = {query_tree(&query, &errors[0]), query_label_names(&query, &errors[1]),
+                             query_label_values(&query, "pod", &errors[2]),
+                             query_series(&query, pod, &errors[3]),
+                             query_time_series(&query, &options, &errors[4])};
+    for (size_t i = 0; i < G_N_ELEMENTS(answers); i++)
+        assert_exhausted(answers[i], errors[i]);
+    query.items_max = 3;
+    g_auto(GStrv) pods = query_label_values(&query, "pod", NULL);
+    assert_non_null(pods);
+}
+
+static void
 test_wrong_profile_types(void **state)
 {
     Fixture *fixture = *state;
@@ -369,6 +398,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_time_series, fixture_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_exemplars, fixture_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_time_series_below_a_call_site, fixture_set_up,
+                                        fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_answers_are_bounded, fixture_set_up,
                                         fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_wrong_profile_types, fixture_set_up,
                                         fixture_tear_down),
