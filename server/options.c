@@ -53,6 +53,17 @@ static const OptionRow rows[] = {
     OPTION("debuginfo-tenant-bytes", OPTION_BYTES, "20GiB", 0, 1e15, "BYTES", debug_tenant_bytes,
            "Size of all debug files of one tenant; 0 is no limit."),
 
+    OPTION(
+        "remote-write-url", OPTION_STRING, "", 0, 0, "URL", remote_write_url,
+        "Where the samples of recording rules go, as Prometheus remote write; none: they are only "
+        "shown."),
+    OPTION("remote-write-header", OPTION_LIST, NULL, 0, 0, "NAME: VALUE", remote_write_headers,
+           "Header of those requests; may be repeated."),
+    OPTION("rules-interval", OPTION_DURATION, "1m", 1e9, 8.64e13, "DURATION", rules_interval_ns,
+           "How often recording rules are evaluated, each time over that much."),
+    OPTION("rules-delay", OPTION_DURATION, "15s", 0, 8.64e13, "DURATION", rules_delay_ns,
+           "How long they wait for the profiles of an interval."),
+
     OPTION("self-profile", OPTION_BOOL, "true", 0, 0, NULL, self_profile,
            "Profile the server itself, as service cresset-server of tenant anonymous."),
     OPTION("log-level", OPTION_STRING, "info", 0, 0, "LEVEL", log_level,

@@ -15,6 +15,9 @@ typedef struct {
     int64_t connections_max, connections_per_ip_max, idle_timeout_ns, body_memory_bytes;
     int64_t shutdown_timeout_ns;
     int64_t debug_file_bytes, debug_tenant_bytes;
+    char *remote_write_url;
+    GStrv remote_write_headers;
+    int64_t rules_interval_ns, rules_delay_ns;
     bool self_profile;
 } ServerOptions;
 

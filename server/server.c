@@ -6,6 +6,7 @@
 #include "server/debuginfo/resolver.h"
 #include "server/http/server.h"
 #include "server/ingest/ingest.h"
+#include "server/rules/evaluate.h"
 #include "server/self/self_profile.h"
 #include "server/store/store.h"
 #include "server/tenant/auth.h"
@@ -27,6 +28,7 @@ struct Server {
     DebugFiles *debug_files;
     DebugResolver *debug_resolver;
     QueryResolver resolver; /* the former, for queries */
+    Rules *rules;
 };
 
 /* Both files keep their last good content when a new one is not good. */
@@ -85,6 +87,7 @@ write_more_metrics(GString *out, void *data)
 {
     Server *server = data;
     debug_resolver_write_metrics(server->debug_resolver, out);
+    rules_write_metrics(server->rules, out);
     if (server->self != NULL)
         self_profile_write_metrics(server->self, out);
 }
@@ -169,6 +172,16 @@ server_open(Server *server, GError **error)
         return false;
     server->api->http = server->http;
     start_self_profile(server);
+    const RulesConfig rules = {.store = server->store,
+                               .remote_write_url = options->remote_write_url,
+                               .remote_write_headers =
+                                   (const char *const *)options->remote_write_headers,
+                               .interval_ns = options->rules_interval_ns,
+                               .delay_ns = options->rules_delay_ns};
+    server->rules = rules_start(&rules, error);
+    if (server->rules == NULL)
+        return false;
+    server->api->rules = server->rules;
     return http_server_start(server->http, error);
 }
 
@@ -195,6 +208,7 @@ server_stop(Server *server)
         !http_server_drain(server->http, server->options->shutdown_timeout_ns))
         g_warning("requests were cut off after shutdown-timeout");
     self_profile_stop(server->self);
+    rules_stop(server->rules);
     /* Appends under way still report to the ingest pipeline and to the requests behind it. */
     if (server->store != NULL)
         store_close(server->store);

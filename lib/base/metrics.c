@@ -319,3 +319,17 @@ metrics_write_process(GString *out, const char *program)
                            "branch=\"%s\"} 1\n",
                            program, CRESSET_VERSION, CRESSET_REVISION, CRESSET_BRANCH);
 }
+
+void
+metrics_append_label_value(GString *out, const char *value)
+{
+    for (; *value != '\0'; value++) {
+        if (*value == '\n') {
+            g_string_append(out, "\\n");
+            continue;
+        }
+        if (*value == '\\' || *value == '"')
+            g_string_append_c(out, '\\');
+        g_string_append_c(out, *value);
+    }
+}

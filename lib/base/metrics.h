@@ -33,6 +33,9 @@ double metrics_get(Metrics *metrics, size_t row, size_t label);
 
 /* Appends the exposition of every row. */
 void metrics_write(Metrics *metrics, GString *out);
+/* Appends a label's value as it stands between quotes there, and in PromQL. */
+void metrics_append_label_value(GString *out, const char *value);
+
 /* Appends the standard process_* metrics of this process (CPU seconds, resident bytes, open file
  * descriptors, start time) and cresset_build_info with the version. */
 void metrics_write_process(GString *out, const char *program);

@@ -22,6 +22,7 @@ typedef struct Api {
     TenantOverrides *overrides;
     TenantAuth *auth;              /* or NULL */
     const QueryResolver *resolver; /* or NULL */
+    struct Rules *rules;           /* or NULL */
     HttpServer *http;              /* set once it exists; for its gauges */
     Metrics *metrics;
     void (*write_metrics)(GString *out, void *data); /* further ones, or NULL */

@@ -5,6 +5,7 @@
 #include "cresset/version.h"
 #include "lib/base/jsonw.h"
 #include "server/api/api_metrics.h"
+#include "server/rules/evaluate.h"
 
 #define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
@@ -29,7 +30,18 @@ operations_handle_metrics(HttpRequest *request, void *data)
         tenant_auth_write_metrics(api->auth, text);
     if (api->write_metrics != NULL)
         api->write_metrics(text, api->write_metrics_data);
+    if (api->auth == NULL) /* else the page would show what a token is for */
+        rules_write_samples(api->rules, TENANT_ANONYMOUS, text);
     metrics_write_process(text, "cresset-server");
+    http_reply(request, http_response_new(200, METRICS_TYPE, g_string_free_to_bytes(text)));
+}
+
+void
+operations_handle_rule_metrics(HttpRequest *request, void *data)
+{
+    Api *api = data;
+    GString *text = g_string_new(NULL);
+    rules_write_samples(api->rules, request->tenant, text);
     http_reply(request, http_response_new(200, METRICS_TYPE, g_string_free_to_bytes(text)));
 }
 

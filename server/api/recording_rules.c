@@ -6,9 +6,8 @@
 #include "lib/base/error.h"
 #include "server/query/matcher.h"
 #include "server/query/query.h"
+#include "server/rules/evaluate.h"
 #include "server/store/document.h"
-
-#define KIND "recording rule"
 
 enum { RULES_MAX = 25, ID_LENGTH = 10, ID_LENGTH_MAX = 64, NAME_LENGTH_MAX = 256, LIST_MAX = 100 };
 
@@ -116,8 +115,8 @@ call_list(RpcCall *call)
     Settings__V1__ListRecordingRulesResponse response =
         SETTINGS__V1__LIST_RECORDING_RULES_RESPONSE__INIT;
     g_autoptr(GError) error = NULL;
-    g_autoptr(GPtrArray) list =
-        store_document_list(call->api->store, call->http->tenant, KIND, true, &error);
+    g_autoptr(GPtrArray) list = store_document_list(call->api->store, call->http->tenant,
+                                                    RECORDING_RULE_KIND, true, &error);
     g_autoptr(Arena) arena = list != NULL ? rules_arena(list) : NULL;
     guint n = list != NULL ? list->len : 0;
     response.rules = rpc_alloc_pointers(call, n);
@@ -138,7 +137,7 @@ call_get(RpcCall *call)
     Settings__V1__GetRecordingRuleResponse response =
         SETTINGS__V1__GET_RECORDING_RULE_RESPONSE__INIT;
     g_autoptr(GError) error = NULL;
-    const DocumentKey key = {call->http->tenant, KIND, request->id};
+    const DocumentKey key = {call->http->tenant, RECORDING_RULE_KIND, request->id};
     g_autoptr(Document) document = store_document_get(call->api->store, &key, &error);
     g_autoptr(Arena) arena = arena_new(65536 + (document != NULL ? 16 * document->size : 0));
     if (document != NULL)
@@ -206,7 +205,7 @@ call_upsert(RpcCall *call)
     rule.generation = request->generation;
     rule.stacktrace_filter = request->stacktrace_filter;
     response.rule = &rule;
-    const DocumentKey key = {call->http->tenant, KIND, id};
+    const DocumentKey key = {call->http->tenant, RECORDING_RULE_KIND, id};
     if (store_document_change(call->api->store, &key, change_upsert, &rule, &error))
         rpc_reply(call, &response.base);
     else
@@ -230,7 +229,7 @@ call_delete(RpcCall *call)
     Settings__V1__DeleteRecordingRuleResponse response =
         SETTINGS__V1__DELETE_RECORDING_RULE_RESPONSE__INIT;
     g_autoptr(GError) error = NULL;
-    const DocumentKey key = {call->http->tenant, KIND, request->id};
+    const DocumentKey key = {call->http->tenant, RECORDING_RULE_KIND, request->id};
     if (store_document_change(call->api->store, &key, change_delete, request->id, &error))
         rpc_reply(call, &response.base);
     else

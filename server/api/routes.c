@@ -87,6 +87,7 @@ static const HttpRoute routes[] = {
     GET("/pyroscope/label-names", HTTP_READ, label_names_handle),
     GET("/pyroscope/label-values", HTTP_READ, label_values_handle),
 
+    GET("/api/v1/rules/metrics", HTTP_READ, operations_handle_rule_metrics),
     GET("/api/v1/tenants", HTTP_PUBLIC, operations_handle_tenants),
     GET("/api/v1/flamegraph", HTTP_READ, flamegraph_handle),
     GET("/api/v1/flamegraph/diff", HTTP_READ, flamegraph_handle_diff),
