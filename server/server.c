@@ -164,6 +164,7 @@ server_open(Server *server, GError **error)
     server->api = api_new(server->store, server->ingest, server->overrides);
     server->api->auth = server->auth;
     server->api->resolver = &server->resolver;
+    server->api->debug_files = server->debug_files;
     server->api->write_metrics_data = server;
     server->api->write_metrics = write_more_metrics;
     HttpConfig http = http_config(options, server->api, mode);

@@ -13,3 +13,6 @@
 #define CRESSET_LABEL_VALUE_LENGTH_MAX 2048
 /* A tenant id is at most 150 bytes of [0-9a-zA-Z!-_.*'()] (Pyroscope, Mimir, Loki agree). */
 #define CRESSET_TENANT_LENGTH_MAX 150
+/* Debug files of one tenant, announced ones counted: each is a folder, and all are looked through
+ * when one more is announced. A cluster has some hundred distinct executables and libraries. */
+#define CRESSET_DEBUG_FILES_MAX 4096

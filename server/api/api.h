@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "lib/base/metrics.h"
+#include "server/debuginfo/debug_files.h"
 #include "server/http/server.h"
 #include "server/ingest/ingest.h"
 #include "server/query/query.h"
@@ -23,7 +24,8 @@ typedef struct Api {
     TenantAuth *auth;              /* or NULL */
     const QueryResolver *resolver; /* or NULL */
     struct Rules *rules;           /* or NULL */
-    HttpServer *http;              /* set once it exists; for its gauges */
+    DebugFiles *debug_files;
+    HttpServer *http; /* set once it exists; for its gauges */
     Metrics *metrics;
     void (*write_metrics)(GString *out, void *data); /* further ones, or NULL */
     void *write_metrics_data;

@@ -1,9 +1,9 @@
 /* The JSON form of protobuf messages (https://protobuf.dev/programming-guides/json/), for any
  * message that protoc-c describes.
  *
- * Out: lowerCamel names, 64-bit integers as strings, enums by name, bytes as base64, defaults
- * omitted. In: both name styles, integers as numbers or strings, enums by name or number, unknown
- * fields and enum names ignored, null as absent. */
+ * Out: lowerCamel names, 64-bit integers as strings, enums by name, bytes as base64, times as RFC
+ * 3339, defaults omitted. In: both name styles, integers as numbers or strings, enums by name or
+ * number, unknown fields and enum names ignored, null as absent. */
 #pragma once
 #include <glib.h>
 #include <protobuf-c/protobuf-c.h>

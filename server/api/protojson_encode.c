@@ -1,4 +1,5 @@
 #include <string.h>
+#include <timestamp.pb-c.h>
 
 #include "server/api/protojson.h"
 
@@ -31,6 +32,26 @@ write_enum(JsonWriter *json, const ProtobufCEnumDescriptor *descriptor, int valu
         jsonw_string(json, known->name);
     else
         jsonw_int(json, value);
+}
+
+/* google.protobuf.Timestamp: "2024-05-01T10:00:00.250Z", with 0, 3, 6 or 9 digits behind the
+ * second.
+ */
+static void
+write_timestamp(JsonWriter *json, const ProtobufCMessage *message)
+{
+    const Google__Protobuf__Timestamp *time = (const void *)message;
+    g_autoptr(GDateTime) date = g_date_time_new_from_unix_utc(time->seconds);
+    g_autofree char *seconds = date != NULL ? g_date_time_format(date, "%Y-%m-%dT%H:%M:%S") : NULL;
+    char fraction[16] = "";
+    if (time->nanos % 1000000 == 0 && time->nanos != 0)
+        g_snprintf(fraction, sizeof(fraction), ".%03d", time->nanos / 1000000);
+    else if (time->nanos % 1000 == 0 && time->nanos != 0)
+        g_snprintf(fraction, sizeof(fraction), ".%06d", time->nanos / 1000);
+    else if (time->nanos != 0)
+        g_snprintf(fraction, sizeof(fraction), ".%09d", time->nanos);
+    g_autofree char *text = g_strdup_printf("%s%sZ", seconds != NULL ? seconds : "", fraction);
+    jsonw_string(json, text);
 }
 
 /* Writes the value that `member` points at. */
@@ -77,7 +98,10 @@ write_value(JsonWriter *json, const ProtobufCFieldDescriptor *field, const void 
         break;
     }
     case PROTOBUF_C_TYPE_MESSAGE:
-        protojson_encode(json, *(ProtobufCMessage *const *)member);
+        if (field->descriptor == &google__protobuf__timestamp__descriptor)
+            write_timestamp(json, *(ProtobufCMessage *const *)member);
+        else
+            protojson_encode(json, *(ProtobufCMessage *const *)member);
         break;
     }
 }

@@ -1,6 +1,7 @@
 /* Every path of the server in one table. */
 #include "server/api/adhoc.h"
 #include "server/api/capabilities.h"
+#include "server/api/debuginfo.h"
 #include "server/api/diff.h"
 #include "server/api/export.h"
 #include "server/api/flamegraph.h"
@@ -46,6 +47,7 @@
 #define SETTINGS "/settings.v1.SettingsService/"
 #define RULES    "/settings.v1.RecordingRulesService/"
 #define ADHOC    "/adhocprofiles.v1.AdHocProfileService/"
+#define DEBUG    "/debuginfo.v1alpha1.DebuginfoService/"
 
 static const HttpRoute routes[] = {
     {"POST", "/push.v1.PusherService/Push", HTTP_WRITE, HTTP_BODY_PUSH, false, rpc_handle,
@@ -80,6 +82,12 @@ static const HttpRoute routes[] = {
     RPC_READ(ADHOC "Get", rpc_adhoc_get),
     RPC_READ(ADHOC "List", rpc_adhoc_list),
     RPC_READ(ADHOC "Diff", rpc_adhoc_diff),
+    RPC_WRITE(DEBUG "ShouldInitiateUpload", rpc_should_initiate_upload),
+    {"POST", DEBUGINFO_UPLOAD "*", HTTP_WRITE, HTTP_BODY_PUSH, false, debuginfo_handle_upload,
+     NULL},
+    RPC_WRITE(DEBUG "UploadFinished", rpc_upload_finished),
+    RPC_READ(DEBUG "ListDebuginfo", rpc_list_debuginfo),
+    RPC_WRITE(DEBUG "DeleteDebuginfo", rpc_delete_debuginfo),
     RPC_PUBLIC("/version.v1.Version/Version", rpc_version),
     RPC_PUBLIC("/capabilities.v1.FeatureFlagsService/GetFeatureFlags", rpc_feature_flags),
     GET("/pyroscope/render", HTTP_READ, render_handle),

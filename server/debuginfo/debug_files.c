@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "include/cresset/limits.h"
 #include "lib/base/error.h"
 #include "lib/symbol/elf_file.h"
 #include "server/debuginfo/metadata.h"
@@ -31,6 +32,8 @@ debug_files_new(const DebugFilesConfig *config)
     DebugFiles *files = g_new0(DebugFiles, 1);
     files->config = *config;
     files->dir = g_strdup(config->dir);
+    if (files->config.tenant_files_max == 0)
+        files->config.tenant_files_max = CRESSET_DEBUG_FILES_MAX;
     if (files->config.now_ns == NULL)
         files->config.now_ns = real_now_ns;
     g_mutex_init(&files->lock);
@@ -86,15 +89,19 @@ is_stale(const DebugFiles *files, const DebugFile *file)
     return files->config.now_ns() - file->started_ns > DEBUG_UPLOAD_STALE_S * NS_PER_S;
 }
 
-/* Bytes of all files of a tenant. */
-static int64_t
-tenant_bytes(DebugFiles *files, const char *tenant)
+/* Why the tenant may not have one more file, or NULL. */
+static char *
+reason_against_more(DebugFiles *files, const char *tenant)
 {
     g_autoptr(GPtrArray) list = debug_files_list(files, tenant);
+    if (list->len >= files->config.tenant_files_max)
+        return g_strdup("the tenant has too many debug files: delete some first");
     int64_t sum = 0;
     for (guint i = 0; i < list->len; i++)
         sum += ((const DebugFile *)list->pdata[i])->size_bytes;
-    return sum;
+    if (files->config.tenant_bytes_max > 0 && sum >= files->config.tenant_bytes_max)
+        return g_strdup("the tenant's debug files are full (limit debuginfo-tenant-bytes)");
+    return NULL;
 }
 
 /* Why the file is not wanted, or NULL. */
@@ -108,10 +115,7 @@ reason_against(DebugFiles *files, const char *tenant, const DebugFile *file)
         return g_strdup("already uploaded");
     if (known != NULL && !is_stale(files, known))
         return g_strdup("upload in progress");
-    if (files->config.tenant_bytes_max > 0 &&
-        tenant_bytes(files, tenant) >= files->config.tenant_bytes_max)
-        return g_strdup("the tenant's debug files are full (limit debuginfo-tenant-bytes)");
-    return NULL;
+    return reason_against_more(files, tenant);
 }
 
 bool

@@ -15,10 +15,11 @@
 typedef struct DebugFiles DebugFiles;
 
 typedef struct {
-    const char *dir;          /* created when needed */
-    int64_t file_bytes_max;   /* of one file */
-    int64_t tenant_bytes_max; /* of all files of one tenant; 0 is no limit */
-    int64_t (*now_ns)(void);  /* wall clock; NULL is the real one */
+    const char *dir;           /* created when needed */
+    int64_t file_bytes_max;    /* of one file */
+    int64_t tenant_bytes_max;  /* of all files of one tenant; 0 is no limit */
+    unsigned tenant_files_max; /* announced ones too; 0 is CRESSET_DEBUG_FILES_MAX */
+    int64_t (*now_ns)(void);   /* wall clock; NULL is the real one */
 } DebugFilesConfig;
 
 DebugFiles *debug_files_new(const DebugFilesConfig *config);

@@ -9,8 +9,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -94,11 +92,9 @@ func newSession(url string, p protocol) *session {
 	transport := &http.Transport{Protocols: new(http.Protocols)}
 	transport.Protocols.SetHTTP1(!p.http2)
 	transport.Protocols.SetUnencryptedHTTP2(p.http2)
-	id := make([]byte, 20)
-	rand.Read(id)
 	now := time.Now()
 	s := &session{
-		ctx: context.Background(), url: url, tenant: p.name, buildID: hex.EncodeToString(id),
+		ctx: context.Background(), url: url, tenant: p.name, buildID: ownBuildID(),
 		http:  &http.Client{Transport: transport, Timeout: 20 * time.Second},
 		start: now.Add(-30 * time.Minute).UnixMilli(), end: now.UnixMilli(),
 	}

@@ -79,8 +79,8 @@ var methods = []method{
 	{"capabilities.v1.FeatureFlagsService/GetFeatureFlags", answers, callFeatureFlags},
 	{"version.v1.Version/Version", answers, callVersion},
 
-	{"debuginfo.v1alpha1.DebuginfoService/ShouldInitiateUpload", unimplemented, callShouldUpload},
-	{"debuginfo.v1alpha1.DebuginfoService/UploadFinished", unimplemented, callUploadFinished},
-	{"debuginfo.v1alpha1.DebuginfoService/ListDebuginfo", unimplemented, callListDebuginfo},
-	{"debuginfo.v1alpha1.DebuginfoService/DeleteDebuginfo", unimplemented, callDeleteDebuginfo},
+	{"debuginfo.v1alpha1.DebuginfoService/ShouldInitiateUpload", answers, callShouldUpload},
+	{"debuginfo.v1alpha1.DebuginfoService/UploadFinished", answers, callUploadFinished},
+	{"debuginfo.v1alpha1.DebuginfoService/ListDebuginfo", answers, callListDebuginfo},
+	{"debuginfo.v1alpha1.DebuginfoService/DeleteDebuginfo", answers, callDeleteDebuginfo},
 }

@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"debug/elf"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -226,6 +228,20 @@ func callVersion(s *session) error {
 }
 
 // Debug information: the file is this program
+
+// ownBuildID is the GNU build id that Go's linker gave this program.
+func ownBuildID() string {
+	program, err := elf.Open(os.Args[0])
+	if err != nil {
+		panic(err)
+	}
+	defer program.Close()
+	note, err := program.Section(".note.gnu.build-id").Data()
+	if err != nil {
+		panic(err)
+	}
+	return hex.EncodeToString(note[16:]) // behind the note's header and the name "GNU"
+}
 
 func callShouldUpload(s *session) error {
 	r, err := s.debug.ShouldInitiateUpload(s.ctx, request(&debuginfov1.ShouldInitiateUploadRequest{

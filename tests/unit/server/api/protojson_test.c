@@ -1,5 +1,6 @@
 #include "server/api/protojson.h"
 
+#include <debuginfo.pb-c.h>
 #include <push.pb-c.h>
 #include <querier.pb-c.h>
 #include <setjmp.h>
@@ -90,6 +91,33 @@ test_output_omits_defaults_and_quotes_integers(void **state)
     type.id = (char *)"x";
     type.sample_type = (char *)"cpu";
     expect_encoded(&type.base, "{\"ID\":\"x\",\"sampleType\":\"cpu\"}");
+}
+
+static void
+test_times_are_texts(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t seconds;
+        int32_t nanos;
+        const char *text;
+    } times[] = {
+        {1714557600, 0, "2024-05-01T10:00:00Z"},
+        {1714557600, 250000000, "2024-05-01T10:00:00.250Z"},
+        {1714557600, 1000, "2024-05-01T10:00:00.000001Z"},
+        {-1, 7, "1969-12-31T23:59:59.000000007Z"},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(times); i++) {
+        Google__Protobuf__Timestamp time = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+        time.seconds = times[i].seconds;
+        time.nanos = times[i].nanos;
+        Debuginfo__V1alpha1__ObjectMetadata object = DEBUGINFO__V1ALPHA1__OBJECT_METADATA__INIT;
+        object.finished_at = &time;
+        g_autoptr(GBytes) json = codec_encode(CODEC_JSON, &object.base);
+        g_autofree char *wanted = g_strdup_printf("{\"finishedAt\":\"%s\"}", times[i].text);
+        assert_int_equal(g_bytes_get_size(json), strlen(wanted));
+        assert_memory_equal(g_bytes_get_data(json, NULL), wanted, strlen(wanted));
+    }
 }
 
 static void
@@ -186,6 +214,7 @@ main(void)
         cmocka_unit_test(test_both_name_styles_and_number_forms),
         cmocka_unit_test(test_presence_and_unknown_enums),
         cmocka_unit_test(test_output_omits_defaults_and_quotes_integers),
+        cmocka_unit_test(test_times_are_texts),
         cmocka_unit_test(test_bytes_are_base64_in_all_forms),
         cmocka_unit_test(test_bad_input_names_the_field),
         cmocka_unit_test(test_binary_codec_checks_utf8_and_memory),

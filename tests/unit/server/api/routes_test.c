@@ -21,7 +21,17 @@ member(yaml_document_t *document, const yaml_node_t *mapping, const char *name)
     return NULL;
 }
 
-/* Adds "GET /path" for every operation. */
+/* "GET /path" of an operation; a parameter at the end of the path is '*', as in the route table. */
+static char *
+operation_of(const char *method, const char *path)
+{
+    g_autofree char *upper = g_ascii_strup(method, -1);
+    const char *parameter = strchr(path, '{');
+    int length = (int)(parameter != NULL ? (size_t)(parameter - path) : strlen(path));
+    return g_strdup_printf("%s %.*s%s", upper, length, path, parameter != NULL ? "*" : "");
+}
+
+/* Adds every operation. */
 static void
 add_operations(yaml_document_t *document, const yaml_node_t *paths, GHashTable *operations)
 {
@@ -32,9 +42,8 @@ add_operations(yaml_document_t *document, const yaml_node_t *paths, GHashTable *
         for (yaml_node_pair_t *pair = methods->data.mapping.pairs.start;
              pair < methods->data.mapping.pairs.top; pair++) {
             const yaml_node_t *method = yaml_document_get_node(document, pair->key);
-            g_autofree char *upper = g_ascii_strup((const char *)method->data.scalar.value, -1);
-            g_hash_table_add(
-                operations, g_strdup_printf("%s %s", upper, (const char *)name->data.scalar.value));
+            g_hash_table_add(operations, operation_of((const char *)method->data.scalar.value,
+                                                      (const char *)name->data.scalar.value));
         }
     }
 }
@@ -68,10 +77,10 @@ test_every_route_is_described(void **state)
     size_t n;
     const HttpRoute *routes = api_routes(&n);
     for (size_t i = 0; i < n; i++) {
-        if (strchr(routes[i].path, '*') != NULL) /* a family, or what is not offered */
-            continue;
+        /* A family, or what is not offered, need not be described. */
+        bool is_prefix = strchr(routes[i].path, '*') != NULL;
         g_autofree char *operation = g_strdup_printf("%s %s", routes[i].method, routes[i].path);
-        if (!g_hash_table_remove(described, operation))
+        if (!g_hash_table_remove(described, operation) && !is_prefix)
             fail_msg("openapi.yaml lacks %s", operation);
     }
     GHashTableIter iter;

@@ -19,11 +19,13 @@ clock_ns(void)
     return now_ns;
 }
 
+enum { FILES_MAX = 3 };
+
 static DebugFiles *
 open_files(int64_t file_max, int64_t tenant_max)
 {
     g_autofree char *path = temp_dir_file(dir, "debug-info");
-    const DebugFilesConfig config = {path, file_max, tenant_max, clock_ns};
+    const DebugFilesConfig config = {path, file_max, tenant_max, FILES_MAX, clock_ns};
     return debug_files_new(&config);
 }
 
@@ -176,6 +178,23 @@ test_limits_name_their_option(void **state)
 }
 
 static void
+test_a_tenant_has_so_many_files(void **state)
+{
+    (void)state;
+    g_autoptr(DebugFiles) files = open_files(1 << 30, 0);
+    static const char *const ids[] = {"aa", "bb", "cc"};
+    for (size_t i = 0; i < G_N_ELEMENTS(ids); i++) {
+        g_autofree char *reason = NULL;
+        assert_true(announce(files, "a", ids[i], &reason));
+    }
+    expect_reason(files, "a", build_id, "too many debug files");
+    expect_reason(files, "a", "bb", "upload in progress");
+    announce_well(files, "b");
+    assert_true(debug_files_delete(files, "a", "bb", NULL));
+    announce_well(files, "a");
+}
+
+static void
 test_a_broken_metadata_file_is_no_file(void **state)
 {
     (void)state;
@@ -231,6 +250,7 @@ main(void)
         TEST(test_an_upload_that_does_not_come_is_forgotten),
         TEST(test_what_is_not_as_announced_is_refused),
         TEST(test_limits_name_their_option),
+        TEST(test_a_tenant_has_so_many_files),
         TEST(test_a_broken_metadata_file_is_no_file),
     };
     if (!read_build_id()) {

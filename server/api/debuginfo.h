@@ -1,0 +1,11 @@
+/* debuginfo.v1alpha1.DebuginfoService: debug files that clients upload, by GNU build id. */
+#pragma once
+#include "server/api/connect.h"
+
+extern const RpcMethod rpc_should_initiate_upload, rpc_upload_finished, rpc_list_debuginfo,
+    rpc_delete_debuginfo;
+
+/* POST …/Upload/{gnu_build_id}: the file itself. 412 when ShouldInitiateUpload did not come first.
+ */
+#define DEBUGINFO_UPLOAD "/debuginfo.v1alpha1.DebuginfoService/Upload/"
+void debuginfo_handle_upload(HttpRequest *request, void *api);
