@@ -51,7 +51,7 @@ encode_json(const Tree *tree)
     g_auto(FlameLayout) layout = {0};
     flame_layout_init(&layout, tree);
     JsonWriter json;
-    jsonw_init(&json, 4096 + 28 * (size_t)tree->n_nodes);
+    jsonw_init(&json, flame_json_size(&layout));
     flame_write_json(&layout, FLAME_PROTOJSON, &json);
     return jsonw_finish(&json);
 }
@@ -61,6 +61,35 @@ encode_proto(const Tree *tree)
 {
     g_auto(FlameLayout) layout = {0};
     flame_layout_init(&layout, tree);
+    return flame_encode_proto(&layout, 1);
+}
+
+/* The tree against itself: every node has both sides. */
+static const TreeDiff *
+other_side(const Tree *tree)
+{
+    static TreeDiff *diff;
+    if (diff == NULL)
+        diff = tree_diff_new(tree, tree);
+    return diff;
+}
+
+static GBytes *
+encode_diff_json(const Tree *tree)
+{
+    g_auto(FlameLayout) layout = {0};
+    flame_layout_init_diff(&layout, other_side(tree));
+    JsonWriter json;
+    jsonw_init(&json, flame_json_size(&layout));
+    flame_write_json(&layout, FLAME_PROTOJSON, &json);
+    return jsonw_finish(&json);
+}
+
+static GBytes *
+encode_diff_proto(const Tree *tree)
+{
+    g_auto(FlameLayout) layout = {0};
+    flame_layout_init_diff(&layout, other_side(tree));
     return flame_encode_proto(&layout, 1);
 }
 
@@ -109,6 +138,8 @@ main(int argc, char **argv)
     g_autoptr(Tree) tree = generate((uint32_t)CLAMP(nodes, 1, 100000000));
     measure("json", encode_json, tree);
     measure("proto", encode_proto, tree);
+    measure("diff json", encode_diff_json, tree);
+    measure("diff proto", encode_diff_proto, tree);
     measure("tree", flame_encode_tree, tree);
     measure("columns", encode_columns, tree);
     return 0;
