@@ -154,3 +154,27 @@ query_series(const Query *query, const char *const *names, GError **error)
     g_ptr_array_sort(sorted, compare_label_sets);
     return sorted;
 }
+
+/* ---- Cost. ---- */
+
+static bool
+add_cost(const Selection *selection, void *data, GError **error)
+{
+    (void)error;
+    QueryCost *cost = data;
+    cost->n_datasets++;
+    cost->n_profiles += selection->n_rows;
+    for (uint32_t i = 0; i < selection->n_rows; i++) {
+        cost->n_series += is_new_series(selection, i);
+        cost->n_samples += selection->dataset->rows[selection->rows[i]].n_samples;
+    }
+    return true;
+}
+
+bool
+query_cost(const Query *query, QueryCost *ret_cost, GError **error)
+{
+    *ret_cost = (QueryCost){0};
+    return select_visit(query, query->start_ns, query->end_ns, STORE_WITH_ROWS, add_cost, ret_cost,
+                        error);
+}

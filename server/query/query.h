@@ -67,6 +67,13 @@ GStrv query_label_values(const Query *query, const char *name, GError **error);
  * the array frees them. */
 GPtrArray *query_series(const Query *query, const char *const *names, GError **error);
 
+/* What a query has to read: a dataset is a service in one block or in the log. */
+typedef struct {
+    uint64_t n_datasets, n_series, n_profiles, n_samples;
+} QueryCost;
+
+bool query_cost(const Query *query, QueryCost *ret_cost, GError **error);
+
 /* One stored profile, or what one span took in it, that stands for others. */
 typedef struct {
     int64_t time_ns, value;

@@ -300,6 +300,26 @@ test_time_ranges(void **state)
     }
 }
 
+static void
+test_analyze_query(void **state)
+{
+    Fixture *fixture = *state;
+    g_autofree char *range = range_of(fixture);
+    static const char *const QUERIES[] = {PROFILE_CPU_TYPE "{service_name=\\\"old\\\"}",
+                                          "{service_name=\\\"old\\\"}"};
+    for (size_t i = 0; i < G_N_ELEMENTS(QUERIES); i++) {
+        g_autofree char *body = g_strdup_printf("{%s,\"query\":\"%s\"}", range, QUERIES[i]);
+        expect(fixture, "a", "AnalyzeQuery", body, 200,
+               "{\"queryScopes\":[{\"componentType\":\"store\",\"componentCount\":\"1\","
+               "\"blockCount\":"
+               "\"1\",\"seriesCount\":\"1\",\"profileCount\":\"1\",\"sampleCount\":\"3\"}],"
+               "\"queryImpact\":{\"totalQueriedSeries\":\"1\"}}");
+    }
+    expect(fixture, "a", "AnalyzeQuery", "{}", 200, "{}");
+    g_autofree char *bad = g_strdup_printf("{%s,\"query\":\"{\"}", range);
+    expect(fixture, "a", "AnalyzeQuery", bad, 400, "label selector");
+}
+
 int
 main(void)
 {
@@ -312,6 +332,7 @@ main(void)
         cmocka_unit_test(test_heatmap),
         cmocka_unit_test(test_dot_and_pgo),
         cmocka_unit_test(test_matchers),
+        cmocka_unit_test(test_analyze_query),
         cmocka_unit_test(test_time_ranges),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
