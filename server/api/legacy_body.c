@@ -9,6 +9,7 @@
 #include "server/api/multipart.h"
 #include "server/http/header.h"
 #include "server/ingest/format/folded.h"
+#include "server/ingest/format/jfr.h"
 #include "server/ingest/format/speedscope.h"
 #include "server/ingest/format/tree.h"
 
@@ -147,6 +148,55 @@ read_pprof_form(const HttpRequest *request, const ProfileSource *source, Profile
     return read_pprof(&upload, source, set, error);
 }
 
+/* ---- JFR ---- */
+
+/* Uncompresses a part, which stays where it is when it is plain; *ret_plain is then NULL. */
+static bool
+unpack_input(JfrInput *input, const TenantLimits *limits, GByteArray **ret_plain, GError **error)
+{
+    g_autoptr(GError) why = NULL;
+    *ret_plain = unpack(input->data, input->size, limits, &why);
+    if (why != NULL) {
+        g_propagate_error(error, g_steal_pointer(&why));
+        return false;
+    }
+    if (*ret_plain != NULL)
+        *input = (JfrInput){(*ret_plain)->data, (*ret_plain)->len};
+    return true;
+}
+
+static bool
+read_jfr(JfrInput recording, JfrInput labels, const ProfileSource *source, ProfileSet *set,
+         GError **error)
+{
+    g_autoptr(GByteArray) plain = NULL, plain_labels = NULL;
+    return unpack_input(&recording, source->limits, &plain, error) &&
+           unpack_input(&labels, source->limits, &plain_labels, error) &&
+           jfr_read(recording, labels, source, set, error);
+}
+
+static bool
+read_jfr_body(const HttpRequest *request, const ProfileSource *source, ProfileSet *set,
+              GError **error)
+{
+    JfrInput recording = {request->body, request->body_size}, contexts = {0};
+    const char *type = http_request_header(request, "Content-Type");
+    if (!header_is_media_type(type, "multipart/form-data"))
+        return read_jfr(recording, contexts, source, set, error);
+    g_autoptr(GArray) parts = read_parts(request, error);
+    if (parts == NULL)
+        return false;
+    const MultipartPart *jfr = multipart_find_file(parts, "jfr");
+    const MultipartPart *labels = multipart_find_file(parts, "labels");
+    if (jfr == NULL)
+        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                         "multipart body: there is no file part called jfr");
+    recording = (JfrInput){jfr->data, jfr->size};
+    if (labels != NULL)
+        contexts = (JfrInput){labels->data, labels->size};
+    return read_jfr(recording, contexts, source, set, error);
+}
+
 bool
 legacy_body_read(const HttpRequest *request, LegacyFormat format, const ProfileSource *source,
                  ProfileSet *set, GError **error)
@@ -170,8 +220,7 @@ legacy_body_read(const HttpRequest *request, LegacyFormat format, const ProfileS
     case LEGACY_SPEEDSCOPE:
         return speedscope_read(body, size, source, set, error);
     case LEGACY_JFR:
-        break;
+        return read_jfr_body(request, source, set, error);
     }
-    return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "format %s is not supported",
-                     legacy_format_name(format));
+    return error_set(error, CRESSET_ERROR_INTERNAL, "no such format");
 }

@@ -153,8 +153,8 @@ legacy_ingest_handle(HttpRequest *request, void *data)
     LegacyFormat format = legacy_body_format(request);
     g_autoptr(ProfileSet) set = profile_set_new();
     bool ok = legacy_body_read(request, format, &source, set, &error);
-    bool is_dropped =
-        format >= LEGACY_GROUPS && app_name_get(&name, "profile_id") != NULL; /* of one span */
+    bool is_dropped = format >= LEGACY_GROUPS && format != LEGACY_JFR &&
+                      app_name_get(&name, "profile_id") != NULL; /* of one span */
     drop_private_labels(&name);
     if (set->profiles->len > 0 && !is_dropped)
         push_set(request, api, format, &name, set, g_steal_pointer(&error));

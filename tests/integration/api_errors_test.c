@@ -276,7 +276,7 @@ test_ingest_errors(void **state)
     expect_reply(fixture, "/ingest?name=x", "t", "text/plain", plain, 422, "unknown",
                  "parsing IngestInput-groups failed: line 1");
     expect_reply(fixture, "/ingest?name=x&format=jfr", "t", "text/plain", text, 422, "unknown",
-                 "format jfr is not supported");
+                 "parsing IngestInput-jfr failed");
     expect_reply(fixture, "/ingest?name=x&format=pprof", "t", "text/plain", text, 422, "unknown",
                  "parsing IngestInput-pprof failed");
 }

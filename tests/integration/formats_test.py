@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Profiles in every format that /ingest takes, found again by query in a real server."""
 import argparse
+import gzip
 import json
 import os
 import struct
@@ -152,6 +153,54 @@ def otlp(service, *stacks, time_ns=None, numbering="1.10"):
     profile += number(6, 10_000_000)
     resource = block(1, block(1, block(1, b"service.name") + block(2, block(1, service.encode()))))
     return block(1, resource + block(2, block(2, profile))) + block(2, tables)
+
+
+SMALL_JFR = os.path.join(os.path.dirname(__file__), "..", "data", "jfr_fixture", "small.jfr.gz")
+
+
+def form(**parts):
+    """A multipart body with these files, and its content type."""
+    out = b"".join(b'--XX\r\nContent-Disposition: form-data; name="%s"; filename="%s"\r\n\r\n%s\r\n' % (name.encode(), name.encode(), data)
+                   for name, data in parts.items())
+    return out + b"--XX--\r\n", "multipart/form-data; boundary=XX"
+
+
+def expect_small_java(client, name):
+    """What Small.java did, by its service."""
+    selector = f'{{service_name="{name}"}}'
+    cpu = client.stacks(CPU, selector)
+    assert sum(value for path, value in cpu.items() if "Small.compute;Small.count" in path) >= 500_000_000, cpu
+    expect(client.stacks("memory:alloc_outside_tlab_bytes:bytes:space:bytes", selector), {"Small.main;Small.allocate": 16 * ((4 << 20) + 16)})
+    (delay,) = client.stacks("mutex:delay:nanoseconds:mutex:count", selector).items()
+    assert delay[0].endswith(";Small.hold") and delay[1] == 48_050_892, delay
+    (park,) = client.stacks("block:delay:nanoseconds:block:count", selector).items()
+    assert park[0].startswith("Small.main;Small.park;java/util/"), park
+
+
+def test_jfr(client):
+    with open(SMALL_JFR, "rb") as file:
+        packed = file.read()
+    expect(client.ingest("plain", gzip.decompress(packed), "application/octet-stream", format="jfr", spyName="javaspy"), (200, b""))
+    expect_small_java(client, "plain")
+    context = cresset.block(1, cresset.number(1, 5) + cresset.block(2, b""))
+    expect(client.ingest("form{service_name=other}", *form(jfr=packed, labels=gzip.compress(context)), format="jfr"), (200, b""))
+    expect_small_java(client, "other")
+    (labels,) = [one for one in client.labels() if one["__name__"] == "process_cpu" and one["service_name"] == "other"]
+    expect(labels, {"__name__": "process_cpu", "service_name": "other", "app_name": "form", "pyroscope_spy": "unknown"})
+
+
+def test_jfr_errors(client):
+    with open(SMALL_JFR, "rb") as file:
+        packed = file.read()
+    plain = gzip.decompress(packed)
+    begin = "parsing IngestInput-jfr failed: "
+    refused(client.ingest("x", plain[:-1], format="jfr"), 422, "unknown", begin + "chunk 0: a chunk of")
+    refused(client.ingest("x", b"text", format="jfr"), 422, "unknown", begin + "chunk 0: it does not begin")
+    refused(client.ingest("x", packed[:-9], format="jfr"), 422, "unknown", begin)
+    refused(client.ingest("x", *form(profile=packed), format="jfr"), 422, "unknown", begin, "no file part called jfr")
+    refused(client.ingest("x", *form(jfr=packed, labels=b"\1"), format="jfr"), 422, "unknown", begin + "labels: byte 0")
+    refused(client.ingest("x", gzip.compress(bytes(5 << 20)), format="jfr"), 422, "unknown", begin, "max_profile_size_bytes")
+    expect(client.labels(), [])
 
 
 OTLP, EXPORT = "/v1development/profiles", "/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export"
