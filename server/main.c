@@ -52,7 +52,8 @@ serve(const ServerOptions *options)
         (void)fprintf(stderr, "cresset-server: %s\n", error->message);
         return EXIT_FAILURE;
     }
-    g_message("listening on http://%s", server_address(server));
+    g_message("listening on %s://%s", options->tls_cert[0] != '\0' ? "https" : "http",
+              server_address(server));
     g_main_loop_run(loop);
     g_message("stopping");
     server_stop(server);

@@ -18,6 +18,11 @@
 static const OptionRow rows[] = {
     OPTION("listen", OPTION_STRING, "0.0.0.0:4040", 0, 0, "ADDR:PORT", listen,
            "Address to serve HTTP on; port 0 takes a free one."),
+    OPTION("tls-cert", OPTION_STRING, "", 0, 0, "FILE", tls_cert,
+           "PEM file of the server's certificate and its chain, read again when it changes; none: "
+           "clear text."),
+    OPTION("tls-key", OPTION_STRING, "", 0, 0, "FILE", tls_key,
+           "PEM file of the key of tls-cert, read again when it changes."),
     OPTION("data-dir", OPTION_STRING, "data", 0, 0, "DIR", data_dir,
            "Directory of the profile store, created when missing."),
     OPTION("multitenancy", OPTION_STRING, "optional", 0, 0, "MODE", multitenancy,
@@ -91,5 +96,8 @@ server_options_check(const ServerOptions *options, GError **error)
     if (strcmp(options->log_format, "text") != 0 && strcmp(options->log_format, "json") != 0)
         return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
                          "log-format '%s' is none of text, json", options->log_format);
+    if ((options->tls_cert[0] == '\0') != (options->tls_key[0] == '\0'))
+        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                         "tls-cert and tls-key are needed together");
     return tenant_mode_parse(options->multitenancy, &mode, error);
 }

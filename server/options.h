@@ -8,7 +8,8 @@
 #include "server/tenant/limits.h"
 
 typedef struct {
-    char *listen, *data_dir, *multitenancy, *overrides_file, *tokens_file, *log_level, *log_format;
+    char *listen, *tls_cert, *tls_key, *data_dir, *multitenancy, *overrides_file, *tokens_file,
+        *log_level, *log_format;
     int64_t workers;
     int64_t seal_bytes, seal_age_ns;
     TenantLimits limits; /* of every tenant that has no others */

@@ -60,6 +60,11 @@ http_config(const ServerOptions *options, Api *api, TenantMode mode)
         .on_done = api_request_done,
         .app = api,
     };
+    if (options->tls_cert[0] != '\0') {
+        config.tls_certificate = options->tls_cert;
+        config.tls_key = options->tls_key;
+        config.tls_notice = on_reloaded;
+    }
     config.routes = api_routes(&config.n_routes);
     return config;
 }

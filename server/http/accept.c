@@ -10,6 +10,7 @@
 
 #include "server/http/http1.h"
 #include "server/http/http2.h"
+#include "server/http/pump.h"
 
 /* Of one turn of the loop, so that others have theirs. */
 #define ACCEPTS_AT_ONCE 64
@@ -17,16 +18,24 @@
 static const char PREFACE[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 enum { PREFACE_BYTES = sizeof PREFACE - 1 };
 
+/* The type of a record that begins a handshake (RFC 8446, 5.1). */
+#define TLS_HANDSHAKE 22
+/* For who speaks in clear text where TLS is asked for. */
+static const char NO_TLS[] =
+    "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n"
+    "\r\nthis port speaks HTTPS\n";
+
 /* A connection that is not told apart yet. */
 typedef struct {
     LoopSource source; /* first */
+    TlsSession *tls;   /* in its handshake; or NULL */
     GList link;        /* in the server's list of them, the oldest first */
     int64_t accepted_us;
     struct sockaddr_storage address;
     socklen_t address_size;
 } Greeting;
 
-/* Forgets the greeting; the socket stays open. */
+/* Forgets the greeting; the socket stays open, and its session as well. */
 static int
 release_socket(HttpServer *server, Greeting *greeting)
 {
@@ -40,6 +49,7 @@ release_socket(HttpServer *server, Greeting *greeting)
 static void
 drop_greeting(HttpServer *server, Greeting *greeting)
 {
+    tls_session_free(greeting->tls);
     close(release_socket(server, greeting));
     g_atomic_int_add(&server->connections, -1);
 }
@@ -56,7 +66,9 @@ add_greeting(HttpServer *server, int fd, const struct sockaddr_storage *address,
     g_atomic_int_inc(&server->connections);
     g_queue_push_tail_link(&server->greetings, &greeting->link);
     /* Edge-triggered: a part of the preface is looked at again when more comes. */
-    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data.ptr = greeting};
+    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET |
+                                          (server->tls != NULL ? (uint32_t)EPOLLOUT : 0),
+                                .data.ptr = greeting};
     if (epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0)
         drop_greeting(server, greeting);
 }
@@ -101,28 +113,79 @@ accept_ready(HttpServer *server)
     }
 }
 
+/* Tells the protocol by the first bytes. */
+static void
+greet_plainly(HttpServer *server, Greeting *greeting, const char *bytes, size_t size)
+{
+    bool may_be_http2 = memcmp(bytes, PREFACE, size) == 0;
+    if (may_be_http2 && size < PREFACE_BYTES)
+        return;
+    struct sockaddr_storage address = greeting->address;
+    socklen_t address_size = greeting->address_size;
+    int fd = release_socket(server, greeting);
+    if (may_be_http2)
+        http2_add(server, fd, NULL, &address);
+    else
+        http1_add(server, fd, (const struct sockaddr *)&address, address_size);
+}
+
+/* Says so to who speaks in clear text where TLS is asked for. */
+static void
+greet_in_vain(HttpServer *server, Greeting *greeting)
+{
+    char request[4096]; /* read, or closing the socket would take the answer back */
+    ssize_t got = recv(greeting->source.fd, request, sizeof request, 0);
+    ssize_t put = send(greeting->source.fd, NO_TLS, strlen(NO_TLS), MSG_NOSIGNAL);
+    (void)got;
+    (void)put;
+    server_count_refusal(server, HTTP_REFUSED_PROTOCOL);
+    drop_greeting(server, greeting);
+}
+
+/* Tells the protocol by what the handshake agrees upon. */
+static void
+greet_by_tls(HttpServer *server, Greeting *greeting)
+{
+    TlsSession *tls = greeting->tls;
+    TlsState state = tls != NULL ? tls_handshake(tls) : TLS_FAILED;
+    if (state == TLS_WAITING)
+        return;
+    if (state == TLS_FAILED) {
+        server_count_refusal(server, HTTP_REFUSED_PROTOCOL);
+        drop_greeting(server, greeting);
+        return;
+    }
+    struct sockaddr_storage address = greeting->address;
+    socklen_t address_size = greeting->address_size;
+    int fd = release_socket(server, greeting);
+    if (tls_is_http2(tls))
+        http2_add(server, fd, tls, &address);
+    else
+        pump_add(server, fd, tls, &address, address_size);
+}
+
 void
 accept_greeting(HttpServer *server, LoopSource *source)
 {
     Greeting *greeting = (Greeting *)source;
     char bytes[PREFACE_BYTES];
+    if (greeting->tls != NULL) {
+        greet_by_tls(server, greeting);
+        return;
+    }
     ssize_t n = recv(source->fd, bytes, sizeof bytes, MSG_PEEK);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n <= 0) {
         drop_greeting(server, greeting);
-        return;
+    } else if (server->tls == NULL) {
+        greet_plainly(server, greeting, bytes, (size_t)n);
+    } else if (bytes[0] != TLS_HANDSHAKE) {
+        greet_in_vain(server, greeting);
+    } else {
+        greeting->tls = tls_session_new(server->tls, source->fd);
+        greet_by_tls(server, greeting);
     }
-    bool may_be_http2 = memcmp(bytes, PREFACE, (size_t)n) == 0;
-    if (may_be_http2 && n < PREFACE_BYTES)
-        return;
-    struct sockaddr_storage address = greeting->address;
-    socklen_t size = greeting->address_size;
-    int fd = release_socket(server, greeting);
-    if (may_be_http2)
-        http2_add(server, fd, &address);
-    else
-        http1_add(server, fd, (const struct sockaddr *)&address, size);
 }
 
 void

@@ -1,5 +1,6 @@
 /* Accepts connections and looks at their first bytes: the 24 of HTTP/2's preface (RFC 9113, 3.4) or
- * anything else, which is HTTP/1. Internal to server/http; loop thread only. */
+ * anything else, which is HTTP/1. With TLS, the handshake's
+ * ALPN tells them apart. Internal to server/http; loop thread only. */
 #pragma once
 #include "server/http/server_internal.h"
 

@@ -32,6 +32,7 @@ typedef struct {
 
 typedef struct Http2Connection {
     LoopSource source; /* first */
+    TlsSession *tls;   /* or NULL */
     HttpServer *server;
     nghttp2_session *session;
     GList link;     /* in the server's list */
@@ -65,6 +66,7 @@ close_connection(Connection *connection)
                             GUINT_TO_POINTER(others));
     g_queue_unlink(&server->http2, &connection->link);
     g_atomic_int_add(&server->connections, -1);
+    tls_session_free(connection->tls);
     close(connection->source.fd);
     g_free(connection->ip);
     g_free(connection);
@@ -249,8 +251,8 @@ flush(Connection *connection)
             }
             connection->output_size = (size_t)n;
         }
-        ssize_t put =
-            send(connection->source.fd, connection->output, connection->output_size, MSG_NOSIGNAL);
+        ssize_t put = tls_send(connection->tls, connection->source.fd, connection->output,
+                               connection->output_size);
         if (put < 0 && errno == EINTR)
             continue;
         is_blocked = put < 0 && errno == EAGAIN;
@@ -288,7 +290,7 @@ static bool
 read_socket(Connection *connection)
 {
     uint8_t bytes[READ_BYTES];
-    ssize_t got = recv(connection->source.fd, bytes, sizeof bytes, 0);
+    ssize_t got = tls_recv(connection->tls, connection->source.fd, bytes, sizeof bytes);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return true;
     if (got <= 0)
@@ -353,7 +355,7 @@ ip_text(const struct sockaddr_storage *address)
 }
 
 void
-http2_add(HttpServer *server, int fd, const struct sockaddr_storage *address)
+http2_add(HttpServer *server, int fd, TlsSession *tls, const struct sockaddr_storage *address)
 {
     g_autofree char *ip = ip_text(address);
     guint same = GPOINTER_TO_UINT(g_hash_table_lookup(server->http2_per_ip, ip));
@@ -361,6 +363,7 @@ http2_add(HttpServer *server, int fd, const struct sockaddr_storage *address)
     Connection *connection = g_new0(Connection, 1);
     nghttp2_session *session = same_max > 0 && same >= same_max ? NULL : make_session(connection);
     if (session == NULL) {
+        tls_session_free(tls);
         close(fd);
         g_free(connection);
         g_atomic_int_add(&server->connections, -1);
@@ -368,6 +371,7 @@ http2_add(HttpServer *server, int fd, const struct sockaddr_storage *address)
     }
     int64_t now_us = g_get_monotonic_time();
     *connection = (Connection){.source = {LOOP_HTTP2, fd},
+                               .tls = tls,
                                .server = server,
                                .session = session,
                                .link.data = connection,

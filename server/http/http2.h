@@ -1,4 +1,5 @@
-/* HTTP/2 (RFC 9113) by nghttp2: cleartext with prior knowledge. Every stream is an exchange like
+/* HTTP/2 (RFC 9113) by nghttp2: in clear text with prior knowledge, or in
+ * TLS by ALPN. Every stream is an exchange like
  * any other. Internal to server/http; loop thread only.
  *
  * A client is cut off, and counted, that resets streams faster than anyone needs to, floods with
@@ -8,8 +9,8 @@
 
 #include "server/http/server_internal.h"
 
-/* Takes over a socket that begins with the preface. */
-void http2_add(HttpServer *server, int fd, const struct sockaddr_storage *address);
+/* Takes over a socket that begins with the preface, and its session of TLS or NULL. */
+void http2_add(HttpServer *server, int fd, TlsSession *tls, const struct sockaddr_storage *address);
 /* The socket of a connection is ready. */
 void http2_ready(HttpServer *server, LoopSource *source, uint32_t events);
 /* Sends the response of an exchange that has been answered, or drops it when its stream has ended.

@@ -14,6 +14,7 @@
 #include "server/http/grpc.h"
 #include "server/http/http1.h"
 #include "server/http/http2.h"
+#include "server/http/pump.h"
 #include "server/http/receive.h"
 
 #define LISTEN_BACKLOG 1024
@@ -141,7 +142,7 @@ loop_timeout(HttpServer *server)
         timeout = (int)MIN(timeout_ms, G_MAXINT);
     if (server->n_deadlines > 0 || g_atomic_int_get(&server->draining) != 0)
         return timeout < 0 ? TICK_MS : MIN(timeout, TICK_MS);
-    bool ticks = server->http1.length > 0 || server->http2.length > 0 ||
+    bool ticks = server->http1.length > 0 || server->http2.length > 0 || server->pumps.length > 0 ||
                  server->greetings.length > 0 || server->is_accept_paused;
     return ticks && (timeout < 0 || timeout > SLOW_TICK_MS) ? SLOW_TICK_MS : timeout;
 }
@@ -171,6 +172,10 @@ loop_handle(HttpServer *server, const struct epoll_event *event)
     case LOOP_HTTP2:
         http2_ready(server, source, event->events);
         break;
+    case LOOP_PUMP_CLIENT:
+    case LOOP_PUMP_INNER:
+        pump_ready(server, source);
+        break;
     }
 }
 
@@ -181,6 +186,7 @@ loop_wait(HttpServer *server)
     int n = epoll_wait(server->epoll_fd, events, G_N_ELEMENTS(events), loop_timeout(server));
     for (int i = 0; i < n; i++)
         loop_handle(server, &events[i]);
+    pump_free_ended(server);
 }
 
 static void
@@ -195,6 +201,7 @@ loop_tick(HttpServer *server)
     accept_tick(server, now_us);
     http1_tick(server, now_us);
     http2_tick(server, now_us);
+    pump_tick(server, now_us);
 }
 
 /* One turn of a loop that drains; false when it is over. */
@@ -204,7 +211,8 @@ loop_drain(HttpServer *server)
     int64_t now_us = g_get_monotonic_time();
     accept_stop(server);
     http2_drain(server);
-    if (g_atomic_int_get(&server->in_flight) == 0 && !http2_has_output(server))
+    if (g_atomic_int_get(&server->in_flight) == 0 && !http2_has_output(server) &&
+        !pump_has_output(server))
         return false;
     if (now_us < server->drain_until_us)
         return true;
@@ -228,6 +236,7 @@ loop_run(void *data)
     }
     http2_stop(server);
     MHD_stop_daemon(server->daemon);
+    pump_stop(server);
     server->daemon = NULL;
     return NULL;
 }
@@ -343,9 +352,17 @@ http_server_new(const HttpConfig *config, GError **error)
     g_queue_init(&server->http1);
     g_queue_init(&server->http1_ending);
     g_queue_init(&server->http2);
+    g_queue_init(&server->pumps);
+    g_queue_init(&server->pumps_ended);
     if (server->epoll_fd < 0 || server->wake.fd < 0) {
         error_set_errno(error, errno, "cannot create the event loop");
         return NULL;
+    }
+    if (config->tls_certificate != NULL) {
+        server->tls =
+            tls_files_new(config->tls_certificate, config->tls_key, config->tls_notice, error);
+        if (server->tls == NULL)
+            return NULL;
     }
     return server_listen(server, error) ? g_steal_pointer(&server) : NULL;
 }
@@ -409,6 +426,7 @@ http_server_free(HttpServer *server)
     }
     http_router_free(server->router);
     g_hash_table_unref(server->http2_per_ip);
+    tls_files_free(server->tls);
     g_free(server->address);
     g_free(server);
 }

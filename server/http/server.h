@@ -1,5 +1,5 @@
 /* The HTTP server: one port, one event loop, worker threads, a static route table. HTTP/1.1, and
- * HTTP/2 in clear text with prior knowledge, told apart by their first bytes.
+ * HTTP/2, in clear text told apart by their first bytes (prior knowledge), in TLS by ALPN.
  *
  * libmicrohttpd runs in external epoll mode, driven by one loop thread of ours: its internal epoll
  * thread can stall when exactly 128 sockets are ready at once. nghttp2 runs on the same loop. A
@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/base/reloaded_file.h"
 #include "server/http/message.h"
 #include "server/tenant/auth.h"
 #include "server/tenant/tenant.h"
@@ -26,7 +27,9 @@ typedef struct {
 } HttpDone;
 
 typedef struct {
-    const char *listen; /* "ADDR:PORT", "[ADDR]:PORT"; port 0 takes a free one */
+    const char *listen;                    /* "ADDR:PORT", "[ADDR]:PORT"; port 0 takes a free one */
+    const char *tls_certificate, *tls_key; /* PEM files; NULL: clear text */
+    ReloadedFileNotice tls_notice;         /* when they have been read again; may be NULL */
     int64_t connections_max, connections_per_ip_max; /* per ip: 0 is no limit */
     int64_t idle_timeout_ns;
     int64_t workers; /* threads for reads, and as many for writes */

@@ -5,6 +5,7 @@
 #include "server/http/exchange.h"
 #include "server/http/router.h"
 #include "server/http/server.h"
+#include "server/http/tls.h"
 
 /* What an event of the loop is about: behind epoll_event.data.ptr. */
 typedef enum {
@@ -13,7 +14,9 @@ typedef enum {
     LOOP_LISTENER,
     LOOP_GREETING,
     LOOP_HTTP1,
-    LOOP_HTTP2
+    LOOP_HTTP2,
+    LOOP_PUMP_CLIENT,
+    LOOP_PUMP_INNER,
 } LoopKind;
 typedef struct {
     LoopKind kind;
@@ -23,6 +26,7 @@ typedef struct {
 struct HttpServer {
     HttpConfig config;
     HttpRouter *router;
+    TlsFiles *tls;             /* NULL: clear text */
     struct MHD_Daemon *daemon; /* HTTP/1.1 */
     int epoll_fd;
     LoopSource wake, daemon_events, listener; /* a listener of -1: closed */
@@ -32,6 +36,8 @@ struct HttpServer {
     GQueue http1_ending;      /* those whose socket has ended, by ending_link */
     bool is_http1_end_due;    /* libmicrohttpd is to see that end */
     GQueue http2;             /* connections of HTTP/2, by their link; loop thread only */
+    GQueue pumps;             /* TLS around HTTP/1.1, by their link; loop thread only */
+    GQueue pumps_ended;       /* to be freed when no event can be about them any more */
     GHashTable *http2_per_ip; /* address -> number of them */
     char *address;
     GThread *loop;

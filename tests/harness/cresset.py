@@ -73,7 +73,8 @@ class Failed(Exception):
 class Server:
     """A real cresset-server on a free port of the loopback interface."""
 
-    def __init__(self, bin_dir, folder, *options, wait_s=20):
+    def __init__(self, bin_dir, folder, *options, wait_s=20, tls=None):
+        self.tls = tls  # an ssl.SSLContext of its clients; None: clear text
         self.data_dir = os.path.join(folder, "data")
         self.log_path = os.path.join(folder, "server.log")
         self.started = time.monotonic()
@@ -90,7 +91,7 @@ class Server:
 
     def _wait_address(self, wait_s):
         while time.monotonic() < self.started + wait_s and self.process.poll() is None:
-            found = re.search(r"listening on http://([0-9.:]+)", self.log())
+            found = re.search(r"listening on https?://([0-9.:]+)", self.log())
             if found:
                 return found.group(1)
             time.sleep(0.005)
@@ -98,6 +99,8 @@ class Server:
         raise RuntimeError("the server did not start: " + self.log()[-1000:])
 
     def connect(self, timeout=30):
+        if self.tls is not None:
+            return http.client.HTTPSConnection(self.address, timeout=timeout, context=self.tls)
         return http.client.HTTPConnection(self.address, timeout=timeout)
 
     def stop(self):
