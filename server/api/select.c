@@ -14,8 +14,10 @@
 /* Fields of SelectMergeStacktracesResponse and PprofProfile. */
 enum { FIELD_FLAMEGRAPH = 1, FIELD_TREE = 2, FIELD_PPROF = 5, FIELD_PROFILE = 1 };
 
-/* A decoded profile takes about five times its wire size; the rest is headroom. */
-#define PPROF_JSON_FACTOR 16
+/* A decoded profile takes about five times its wire size; the rest is headroom. Its JSON takes as
+ * much again, so large ones are for the binary form. */
+#define PPROF_JSON_FACTOR    16
+#define PPROF_JSON_BYTES_MAX (32 * 1024 * 1024)
 
 /* Flame graphs */
 
@@ -64,6 +66,11 @@ write_pprof_json(GBytes *pprof, JsonWriter *json, GError **error)
 {
     size_t size;
     const uint8_t *data = g_bytes_get_data(pprof, &size);
+    if (size > PPROF_JSON_BYTES_MAX)
+        return error_set(error, CRESSET_ERROR_RESOURCE_EXHAUSTED,
+                         "the profile has %zu bytes, as JSON at most %d are sent: ask for "
+                         "application/proto",
+                         size, PPROF_JSON_BYTES_MAX);
     g_autoptr(Arena) arena = arena_new(size * PPROF_JSON_FACTOR + 65536);
     ProtobufCMessage *message =
         codec_decode(CODEC_PROTO, &google__v1__profile__descriptor, data, size, arena, error);

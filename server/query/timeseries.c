@@ -9,6 +9,9 @@
 /* Nodes that filters may pass over in one query: some seconds. */
 #define FILTER_NODES_MAX (UINT64_C(4) << 30)
 
+/* On its way out a point takes as much memory as so many items. */
+enum { POINT_ITEMS = 4 };
+
 typedef struct {
     int64_t bucket;
     int64_t sum;
@@ -138,7 +141,7 @@ add_totals(const Selection *selection, void *data, GError **error)
         if (job->options->with_exemplars)
             offer_exemplar(bucket, dataset, row, row->total);
     }
-    return select_check_items(job->query, job->n_buckets, error);
+    return select_check_items(job->query, POINT_ITEMS * job->n_buckets, error);
 }
 
 /* Where the run of rows of the same series and bucket ends that starts at `i`; for exemplars every
@@ -196,7 +199,7 @@ add_filtered(const Selection *selection, void *data, GError **error)
         if (job->options->with_exemplars)
             offer_exemplar(bucket, dataset, row, (int64_t)sum);
     }
-    return select_check_items(job->query, job->n_buckets, error);
+    return select_check_items(job->query, POINT_ITEMS * job->n_buckets, error);
 }
 
 /* ---- The result. ---- */
