@@ -16,26 +16,27 @@ call_version(RpcCall *call)
 static void
 call_feature_flags(RpcCall *call)
 {
-    static const struct {
+    const bool has_rules = call->api->rules != NULL;
+    const struct {
         const char *name, *description;
         bool enabled;
-    } FLAGS[] = {
+    } of_server[] = {
         {"v2StorageLayer", "Queries answer as those of Pyroscope's second storage layer.", true},
-        {"pyroscopeRuler", "Recording rules are evaluated.", false},
-        {"pyroscopeRulerFunctions", "Recording rules can select one function.", false},
+        {"pyroscopeRuler", "Recording rules are evaluated.", has_rules},
+        {"pyroscopeRulerFunctions", "Recording rules can select one function.", has_rules},
         {"utf8LabelNames", "Label names may be any UTF-8.", true},
     };
-    Services__V1__FeatureFlag flags[G_N_ELEMENTS(FLAGS)], *pointers[G_N_ELEMENTS(FLAGS)];
+    Services__V1__FeatureFlag flags[G_N_ELEMENTS(of_server)], *pointers[G_N_ELEMENTS(of_server)];
     Services__V1__GetFeatureFlagsResponse response = SERVICES__V1__GET_FEATURE_FLAGS_RESPONSE__INIT;
-    for (size_t i = 0; i < G_N_ELEMENTS(FLAGS); i++) {
+    for (size_t i = 0; i < G_N_ELEMENTS(of_server); i++) {
         services__v1__feature_flag__init(&flags[i]);
-        flags[i].name = (char *)FLAGS[i].name;
-        flags[i].enabled = FLAGS[i].enabled;
-        flags[i].description = (char *)FLAGS[i].description;
+        flags[i].name = (char *)of_server[i].name;
+        flags[i].enabled = of_server[i].enabled;
+        flags[i].description = (char *)of_server[i].description;
         pointers[i] = &flags[i];
     }
     response.feature_flags = pointers;
-    response.n_feature_flags = G_N_ELEMENTS(FLAGS);
+    response.n_feature_flags = G_N_ELEMENTS(of_server);
     rpc_reply(call, &response.base);
 }
 

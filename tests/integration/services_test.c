@@ -239,6 +239,8 @@ test_what_the_server_is(void **state)
     expect(fixture, NULL, "/version.v1.Version/Version", "{}", 200, "{\"QuerierAPI\":\"1\"}");
     expect(fixture, NULL, "/capabilities.v1.FeatureFlagsService/GetFeatureFlags", "{}", 200,
            "{\"name\":\"utf8LabelNames\",\"enabled\":true");
+    expect(fixture, NULL, "/capabilities.v1.FeatureFlagsService/GetFeatureFlags", "{}", 200,
+           "{\"name\":\"pyroscopeRulerFunctions\",\"enabled\":true");
     expect(fixture, NULL, "/vcs.v1.VCSService/GithubApp", "{}", 501, "unimplemented");
 }
 
