@@ -214,6 +214,27 @@ def test_otlp(client):
     expect(client.labels(), [{"__name__": "process_cpu", "service_name": "shop", "__otel__": "true"}])
 
 
+def test_otlp_as_json(client):
+    """Ids are hexadecimal, 64-bit numbers may be strings, and single attributes may be lists."""
+    attribute = {"key": "service.name", "value": {"arrayValue": {"values": [{"stringValue": "shop"}]}}}
+    strings = ["", "samples", "count", "cpu", "nanoseconds", "main", "thread.id"]
+    dictionary = {"stringTable": strings, "functionTable": [{}, {"nameStrindex": 5}], "stackTable": [{}, {"locationIndices": [1]}],
+                  "locationTable": [{}, {"lines": [{"functionIndex": 1, "line": "7"}]}],
+                  "attributeTable": [{}, {"keyStrindex": 6, "value": {"intValue": "42"}}],
+                  "linkTable": [{}, {"traceId": "4bf92f3577b34da6a3ce929d0e0e4736", "spanId": "00f067aa0ba902b7"}]}
+    sample = {"stackIndex": 1, "values": ["3", 2], "linkIndex": 1, "attributeIndices": [1]}
+    profile = {"sampleType": {"typeStrindex": 1, "unitStrindex": 2}, "samples": [sample], "timeUnixNano": str(time.time_ns()),
+               "periodType": {"typeStrindex": 3, "unitStrindex": 4}, "period": "10000000", "profileId": "0af7651916cd43dd8448eb211c80319c"}
+    body = json.dumps({"dictionary": dictionary, "resourceProfiles": [
+        {"resource": {"attributes": [attribute]}, "scopeProfiles": [{"profiles": [profile]}]}]})
+    expect(client.post(OTLP, body, "application/json"), (200, b""))
+    # What has an id of its own is stored once, however it is sent.
+    expect(client.post(EXPORT, body, "application/json"), (200, b"{}"))
+    expect(client.stacks(CPU, '{service_name="shop","thread.id"="42"}'), {"main": 50_000_000})
+    span = client.ask("SelectMergeStacktraces", profileTypeID=CPU, labelSelector="{}", spanSelector=["00f067aa0ba902b7"])
+    expect(span["flamegraph"]["total"], "50000000")
+
+
 def test_otlp_keeps_the_good_profiles(client):
     both = otlp("shop", (1, 2)) + cresset.block(1, resource_of(otlp("bad", (9, 1))))
     status, body = client.post(OTLP, both, "application/x-protobuf")
