@@ -63,7 +63,8 @@ pprof_table_get(const PprofTable *table, uint32_t entry, size_t *ret_size)
 {
     size_t start = table->offset[entry];
     *ret_size = table->offset[entry + 1] - start;
-    return table->bytes.data + start;
+    /* There are no bytes at all while every entry is empty. */
+    return *ret_size > 0 ? table->bytes.data + start : (const uint8_t *)"";
 }
 
 void

@@ -49,12 +49,7 @@ typedef struct {
 static bool
 charge(Reader *reader, uint64_t work)
 {
-    if (work > reader->context->work_left)
-        return error_set(reader->error, CRESSET_ERROR_INVALID_ARGUMENT,
-                         "the stacks and attributes of the request's samples are far larger than "
-                         "the request: send fewer profiles at once");
-    reader->context->work_left -= work;
-    return true;
+    return otlp_charge(&reader->context->work_left, work, reader->error);
 }
 
 /* ---- What the profile says of itself. ---- */
@@ -189,7 +184,8 @@ find_group(Reader *reader, const char *service)
                   "its samples name more than %d services", SERVICES_MAX);
         return NULL;
     }
-    Group group = {g_strdup(service), otlp_pprof_new(&reader->context->symbols)};
+    Group group = {g_strdup(service),
+                   otlp_pprof_new(&reader->context->symbols, &reader->context->work_left)};
     g_array_append_val(reader->groups, group);
     pprof_builder_sample_type(
         group.pprof->builder,

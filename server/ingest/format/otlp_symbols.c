@@ -19,6 +19,9 @@ enum {
     STACK_LOCATIONS = 1,
 };
 
+/* What decoding costs, at most. */
+enum { WORK_PER_ENTRY = 16, WORK_PER_ENTRY_BYTE = 8, WORK_PER_ATTRIBUTE = 100 };
+
 static const char BUILD_ID_KEY[] = "process.executable.build_id.gnu";
 
 /* The mapping of a location, and what it lacks; false when it cannot be read. */
@@ -68,14 +71,16 @@ otlp_symbols_init(OtlpSymbols *symbols, const OtlpDictionary *dictionary, Arena 
 }
 
 OtlpPprof *
-otlp_pprof_new(const OtlpSymbols *symbols)
+otlp_pprof_new(const OtlpSymbols *symbols, uint64_t *work_left)
 {
     OtlpPprof *pprof = g_new0(OtlpPprof, 1);
     pprof->symbols = symbols;
     pprof->builder = pprof_builder_new();
     pprof->locations = g_hash_table_new(NULL, NULL);
     pprof->mappings = g_hash_table_new(NULL, NULL);
+    pprof->strings = g_hash_table_new(NULL, NULL);
     pprof->lines = g_array_new(FALSE, FALSE, sizeof(PprofLine));
+    pprof->work_left = work_left;
     return pprof;
 }
 
@@ -87,8 +92,33 @@ otlp_pprof_free(OtlpPprof *pprof)
     pprof_builder_free(pprof->builder);
     g_hash_table_unref(pprof->locations);
     g_hash_table_unref(pprof->mappings);
+    g_hash_table_unref(pprof->strings);
     g_array_unref(pprof->lines);
     g_free(pprof);
+}
+
+bool
+otlp_charge(uint64_t *work_left, uint64_t work, GError **error)
+{
+    if (work > *work_left)
+        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                         "the stacks and attributes of the request's samples are far larger than "
+                         "the request: send fewer profiles at once");
+    *work_left -= work;
+    return true;
+}
+
+/* Finds an entry that is going to be decoded. */
+static bool
+open_entry(OtlpPprof *pprof, OtlpTableId table, uint64_t index, const char *field,
+           WireSpan *ret_entry, GError **error)
+{
+    return otlp_dictionary_entry(pprof->symbols->dictionary, table, index, field, ret_entry,
+                                 error) &&
+           otlp_charge(pprof->work_left,
+                       WORK_PER_ENTRY +
+                           WORK_PER_ENTRY_BYTE * (uint64_t)(ret_entry->end - ret_entry->at),
+                       error);
 }
 
 bool
@@ -96,10 +126,15 @@ otlp_pprof_string(OtlpPprof *pprof, uint64_t index, const char *field, uint32_t 
                   GError **error)
 {
     WireSpan text;
-    if (!otlp_dictionary_entry(pprof->symbols->dictionary, OTLP_STRINGS, index, field, &text,
-                               error))
+    gpointer key = GSIZE_TO_POINTER(index + 1), known = g_hash_table_lookup(pprof->strings, key);
+    if (known != NULL) {
+        *ret_string = GPOINTER_TO_UINT(known) - 1;
+        return true;
+    }
+    if (!open_entry(pprof, OTLP_STRINGS, index, field, &text, error))
         return false;
     *ret_string = stack_text(pprof->builder, (const char *)text.at, (size_t)(text.end - text.at));
+    g_hash_table_insert(pprof->strings, key, GUINT_TO_POINTER(*ret_string + 1));
     return true;
 }
 
@@ -114,6 +149,9 @@ read_build_id(OtlpPprof *pprof, const GArray *attributes, uint32_t *ret_string, 
         if (!otlp_attribute_entry(pprof->symbols->dictionary,
                                   g_array_index(attributes, uint64_t, i), "attribute_indices",
                                   &attribute, error))
+            return false;
+        size_t length = attribute.value != NULL ? strlen(attribute.value) : 0;
+        if (!otlp_charge(pprof->work_left, WORK_PER_ATTRIBUTE + length, error))
             return false;
         if (g_strcmp0(attribute.key, BUILD_ID_KEY) == 0 && attribute.value != NULL)
             *ret_string = pprof_builder_text(pprof->builder, attribute.value);
@@ -159,6 +197,8 @@ find_mapping(OtlpPprof *pprof, uint64_t index, uint32_t *ret_id, GError **error)
     *ret_id = GPOINTER_TO_UINT(known);
     if (known != NULL || (index == 0 && entry.at == entry.end))
         return true;
+    if (!open_entry(pprof, OTLP_MAPPINGS, index, "mapping_index", &entry, error))
+        return false;
     uint8_t lacks = pprof->symbols->mapping_lacks[index];
     PprofMapping mapping = {.has_functions = (lacks & LACKS_FUNCTIONS) == 0,
                             .has_line_numbers = (lacks & LACKS_LINES) == 0};
@@ -175,8 +215,7 @@ static bool
 find_function(OtlpPprof *pprof, uint64_t index, uint32_t *ret_id, GError **error)
 {
     WireSpan entry;
-    if (!otlp_dictionary_entry(pprof->symbols->dictionary, OTLP_FUNCTIONS, index, "function_index",
-                               &entry, error))
+    if (!open_entry(pprof, OTLP_FUNCTIONS, index, "function_index", &entry, error))
         return false;
     PprofFunction function = {0};
     static const char *const NAMES[] = {"", "name_strindex", "system_name_strindex",
@@ -257,8 +296,7 @@ otlp_pprof_location(OtlpPprof *pprof, uint64_t index, uint32_t *ret_id, GError *
         *ret_id = GPOINTER_TO_UINT(known);
         return true;
     }
-    if (!otlp_dictionary_entry(pprof->symbols->dictionary, OTLP_LOCATIONS, index,
-                               "location_indices", &entry, error) ||
+    if (!open_entry(pprof, OTLP_LOCATIONS, index, "location_indices", &entry, error) ||
         !read_location(pprof, entry, ret_id, error))
         return false;
     g_hash_table_insert(pprof->locations, GSIZE_TO_POINTER(index + 1), GUINT_TO_POINTER(*ret_id));

@@ -18,11 +18,17 @@ typedef struct {
     const OtlpSymbols *symbols;
     PprofBuilder *builder;
     GHashTable *locations, *mappings; /* position + 1 to id */
+    GHashTable *strings;              /* position + 1 to string + 1 */
     GArray *lines;                    /* PprofLine, scratch */
+    uint64_t *work_left;              /* of the request, in about nanoseconds */
 } OtlpPprof;
 
-OtlpPprof *otlp_pprof_new(const OtlpSymbols *symbols);
+/* Borrows both. */
+OtlpPprof *otlp_pprof_new(const OtlpSymbols *symbols, uint64_t *work_left);
 void otlp_pprof_free(OtlpPprof *pprof);
+
+/* Takes work off what the request may still cause; INVALID_ARGUMENT when it is more. */
+bool otlp_charge(uint64_t *work_left, uint64_t work, GError **error);
 
 /* The string at a position of the string table; INVALID_ARGUMENT when there is none. */
 bool otlp_pprof_string(OtlpPprof *pprof, uint64_t index, const char *field, uint32_t *ret_string,

@@ -429,6 +429,46 @@ test_work_and_size_are_limited(void **state)
     (void)none;
 }
 
+/* An entry of a table: its field 1, a line for a location, and `padding` fields nobody reads. */
+static void
+put_padded(WireBuffer *out, uint32_t table, uint64_t first, uint64_t function, size_t padding)
+{
+    WireBuffer entry = {0};
+    wire_put_uint(&entry, 1, first);
+    if (function != 0)
+        put_pair(&entry, 3, function, 0);
+    for (size_t i = 0; i < padding; i++)
+        wire_put_uint(&entry, 15, 1);
+    put_message(out, table, &entry);
+}
+
+/* Entries of the dictionary are decoded for every profile that uses them. */
+static void
+test_work_on_the_dictionary_is_limited(void **state)
+{
+    (void)state;
+    enum { MAPPING = 1, LOCATION, FUNCTION, PROFILES = 5000, LONG = 100000 };
+    for (uint32_t table = MAPPING; table <= FUNCTION; table++) {
+        WireBuffer dictionary = {0}, stack = {0};
+        g_autofree WireBuffer *profiles = g_new0(WireBuffer, PROFILES);
+        for (size_t i = 0; i < PROFILES; i++) {
+            put_header(&profiles[i], S_SAMPLES, S_COUNT, S_CPU, S_NANOSECONDS);
+            put_sample(&profiles[i], true, 5, 1, 0, 0);
+        }
+        WireBuffer request = request_of(profiles, PROFILES);
+        /* Stack 5 is location 4, on mapping 2 and in function 4; one of these is long. */
+        put_padded(&dictionary, MAPPING, 1, 0, table == MAPPING ? LONG : 0);
+        put_padded(&dictionary, LOCATION, 2, 4, table == LOCATION ? LONG : 0);
+        put_padded(&dictionary, FUNCTION, S_WORK, 0, table == FUNCTION ? LONG : 0);
+        put_packed(&stack, 1, PACKED(4));
+        put_message(&dictionary, 7, &stack);
+        put_message(&request, 2, &dictionary);
+        g_autofree char *text = read_request(&request, request.size, &TEST_LIMITS);
+        assert_contains(text, "send fewer profiles at once");
+        g_free(request.data);
+    }
+}
+
 int
 main(void)
 {
@@ -442,6 +482,7 @@ main(void)
         cmocka_unit_test(test_requests_that_are_none),
         cmocka_unit_test(test_every_truncation),
         cmocka_unit_test(test_work_and_size_are_limited),
+        cmocka_unit_test(test_work_on_the_dictionary_is_limited),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
