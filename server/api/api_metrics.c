@@ -37,9 +37,10 @@ static const MetricRow rows[] = {
                          NULL},
     [ROW_FLIGHT] = {"cresset_http_requests_in_flight", METRIC_GAUGE,
                     "Requests begun and not answered yet.", NULL, NULL, NULL},
-    [ROW_BODIES] = {"cresset_http_body_bytes", METRIC_GAUGE,
-                    "Bytes of request bodies in memory (limit http-body-memory).", NULL, NULL,
-                    NULL},
+    [ROW_BODIES] =
+        {"cresset_http_body_bytes", METRIC_GAUGE,
+         "Bytes of request bodies, and of heads of HTTP/2, in memory (limit http-body-memory).",
+         NULL, NULL, NULL},
     [ROW_REFUSED] = {"cresset_http_refused", METRIC_GAUGE,
                      "Clients cut off since the start, by why.", "reason", refusals, NULL},
 };

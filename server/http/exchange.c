@@ -57,7 +57,7 @@ exchange_unref(HttpExchange *exchange)
 {
     if (!g_atomic_int_dec_and_test(&exchange->references))
         return;
-    server_uncharge(exchange->server, exchange->charged);
+    server_uncharge(exchange->server, exchange->charged + exchange->charged_head);
     g_string_chunk_free(exchange->strings);
     g_array_unref(exchange->params);
     g_array_unref(exchange->headers);
@@ -77,6 +77,7 @@ exchange_add_pair(HttpExchange *exchange, GArray *pairs, const char *name, size_
         .value =
             value_size > 0 ? g_string_chunk_insert_len(strings, value, (gssize)value_size) : "",
     };
+    exchange->head_size += sizeof pair + name_size + value_size;
     g_array_append_val(pairs, pair);
 }
 

@@ -28,7 +28,8 @@ typedef struct HttpExchange {
     GArray *params, *headers; /* HttpPair */
     uint8_t *body;
     size_t capacity, received;     /* bytes of the body as sent */
-    size_t charged;                /* bytes counted against the server's body memory */
+    size_t head_size;              /* bytes of params and headers */
+    size_t charged, charged_head;  /* bytes counted against the server's body memory */
     int64_t start_us, progress_us; /* when the last of its body came */
     HttpResponse *response;
     Encoding accepted; /* what its answer is compressed by */

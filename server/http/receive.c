@@ -19,6 +19,8 @@
 #define DECODE_BYTES_MIN ((size_t)64 * 1024)
 #define DECODE_STEP      16
 
+/* What a request takes beside its head and body: about that. */
+#define EXCHANGE_BYTES 4096
 /* What slower clients get beyond the idle timeout. */
 #define RATE_MIN_BYTES_PER_S 1024
 
@@ -124,13 +126,35 @@ check_protocol(HttpExchange *exchange)
     return false;
 }
 
+static bool
+body_memory_used_up(GError **error)
+{
+    return error_set(error, CRESSET_ERROR_UNAVAILABLE,
+                     "too many request bytes are being handled: try again (limit "
+                     "http-body-memory)");
+}
+
+/* A connection of HTTP/1.1 has one head, and the connections are counted; one of HTTP/2 has many.
+ */
+static bool
+charge_head(HttpExchange *exchange, GError **error)
+{
+    size_t size = EXCHANGE_BYTES + exchange->head_size;
+    if (exchange->request.version < 2)
+        return true;
+    if (!server_charge(exchange->server, size))
+        return body_memory_used_up(error);
+    exchange->charged_head = size;
+    return true;
+}
+
 void
 receive_head(HttpExchange *exchange)
 {
     HttpServer *server = exchange->server;
     HttpRequest *request = &exchange->request;
     GError *error = NULL;
-    if (!exchange_finish_head(exchange, &error)) {
+    if (!exchange_finish_head(exchange, &error) || !charge_head(exchange, &error)) {
         refuse_error(exchange, error);
         return;
     }
@@ -160,14 +184,6 @@ receive_refuse_head(HttpExchange *exchange, const char *why)
     if (exchange_finish_head(exchange, &error))
         error_set(&error, CRESSET_ERROR_INVALID_ARGUMENT, "%s", why);
     refuse_error(exchange, error);
-}
-
-static bool
-body_memory_used_up(GError **error)
-{
-    return error_set(error, CRESSET_ERROR_UNAVAILABLE,
-                     "too many request bytes are being handled: try again (limit "
-                     "http-body-memory)");
 }
 
 /* Makes room for `size` more bytes of body. */
