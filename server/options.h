@@ -13,7 +13,8 @@ typedef struct {
     int64_t workers;
     int64_t seal_bytes, seal_age_ns;
     TenantLimits limits; /* of every tenant that has no others */
-    int64_t connections_max, connections_per_ip_max, idle_timeout_ns, body_memory_bytes;
+    int64_t connections_max, connections_per_ip_max, header_memory_bytes, idle_timeout_ns,
+        body_memory_bytes;
     int64_t shutdown_timeout_ns;
     int64_t debug_file_bytes, debug_tenant_bytes;
     char *remote_write_url;

@@ -49,6 +49,7 @@ http_config(const ServerOptions *options, Api *api, TenantMode mode)
         .listen = options->listen,
         .connections_max = options->connections_max,
         .connections_per_ip_max = options->connections_per_ip_max,
+        .header_memory_bytes = options->header_memory_bytes,
         .idle_timeout_ns = options->idle_timeout_ns,
         .workers = options->workers > 0 ? options->workers : g_get_num_processors(),
         .body_caps = {[HTTP_BODY_QUERY] = {QUERY_BODY_BYTES, "of a query"},

@@ -11,10 +11,6 @@
 #include "server/http/header.h"
 #include "server/http/receive.h"
 
-/* Bounds the header of a request, as in other servers; the body is read in pieces of about this
- * size. libmicrohttpd touches all of it, so that it is what an idle connection costs. */
-#define CONNECTION_MEMORY_BYTES (8 * 1024)
-
 typedef struct {
     LoopSource source; /* first */
     GList link, ending_link;
@@ -235,11 +231,12 @@ http1_start(HttpServer *server)
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | MHD_USE_NO_LISTEN_SOCKET, 0,
         NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, daemon_log, NULL,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_NOTIFY_CONNECTION,
-        on_connection, server, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)config->connections_max,
-        MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)config->connections_per_ip_max,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)MAX(config->idle_timeout_ns / 1000000000, 1), MHD_OPTION_END);
+        on_connection, server, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)config->header_memory_bytes, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)config->connections_max, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        (unsigned)config->connections_per_ip_max, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)MAX(config->idle_timeout_ns / 1000000000, 1),
+        MHD_OPTION_END);
 }
 
 void

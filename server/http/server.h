@@ -31,6 +31,10 @@ typedef struct {
     const char *tls_certificate, *tls_key; /* PEM files; NULL: clear text */
     ReloadedFileNotice tls_notice;         /* when they have been read again; may be NULL */
     int64_t connections_max, connections_per_ip_max; /* per ip: 0 is no limit */
+    /* Of each connection of HTTP/1.1. Bounds the head of a request; the body is read in pieces of
+     * about this size. libmicrohttpd touches all of it, so that an idle connection costs as much.
+     */
+    int64_t header_memory_bytes;
     int64_t idle_timeout_ns;
     int64_t workers; /* threads for reads, and as many for writes */
     struct {

@@ -74,6 +74,18 @@ def check_smuggling_is_counted(server):
     expect_counted(server, "protocol", before)
 
 
+def check_long_heads(server):
+    """Within the memory of a connection they are served, beyond it refused."""
+    connection = server.connect()
+    connection.request("GET", "/ready?" + "x" * 6000)
+    expect("the answer to a long request line", connection.getresponse().read(), b"ready\n")
+    for what, wanted, line, rest in (("a request line", b"414", b"GET /ready?" + b"x" * 20000, b""),
+                                     ("a head", b"431", b"GET /ready", b"X-Long: " + b"x" * 20000 + b"\r\n")):
+        raw = connect(server)
+        send(raw, line + b" HTTP/1.1\r\nHost: test\r\n" + rest + b"\r\n")
+        expect(f"the status of {what} that is too long", raw.recv(12)[9:], wanted)
+
+
 def in_flight(server):
     """Requests under way beside the one that asks."""
     return metric(server, "cresset_http_requests_in_flight")[""] - 1
@@ -168,7 +180,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin", default="build/bin")
     options = parser.parse_args()
-    run(options.bin, 600, (check_smuggling, check_smuggling_is_counted, check_vanished, check_half_closed))
+    run(options.bin, 600, (check_smuggling, check_smuggling_is_counted, check_long_heads, check_vanished, check_half_closed))
     run(options.bin, IDLE_S, (check_drips, check_unread))
 
 
