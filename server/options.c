@@ -47,7 +47,7 @@ static const OptionRow rows[] = {
     OPTION("http-connections-per-ip-max", OPTION_INT, "0", 0, 1e6, "N", connections_per_ip_max,
            "Connections open at once from one address; 0 is no limit."),
     OPTION(
-        "http-header-memory", OPTION_BYTES, "8KiB", 4096, 1048576, "BYTES", header_memory_bytes,
+        "http-header-memory", OPTION_BYTES, "7KiB", 4096, 1048576, "BYTES", header_memory_bytes,
         "Memory of each connection of HTTP/1.1, open or idle, which bounds the head of a request; "
         "more is answered with 414 or 431."),
     OPTION("http-idle-timeout", OPTION_DURATION, "60s", 1e9, 3.6e12, "DURATION", idle_timeout_ns,

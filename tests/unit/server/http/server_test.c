@@ -63,7 +63,7 @@ start_server_with(int64_t body_memory_bytes)
     HttpConfig config = {
         .listen = "127.0.0.1:0",
         .connections_max = 1024,
-        .header_memory_bytes = 8 * 1024,
+        .header_memory_bytes = 7 * 1024,
         .idle_timeout_ns = 60 * (int64_t)1000000000,
         .workers = 2,
         .body_caps = {[HTTP_BODY_PUSH] = {BODY_CAP, "the-body-knob"}},
