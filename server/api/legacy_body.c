@@ -10,6 +10,7 @@
 #include "server/http/header.h"
 #include "server/ingest/format/folded.h"
 #include "server/ingest/format/jfr.h"
+#include "server/ingest/format/pprof_repair.h"
 #include "server/ingest/format/speedscope.h"
 #include "server/ingest/format/tree.h"
 
@@ -103,13 +104,15 @@ copy_profile(const Upload *upload, const ProfileSource *source, WireBuffer *ret_
 
 /* Decodes as much as the labels need. */
 static bool
-read_pprof(const Upload *upload, const ProfileSource *source, ProfileSet *set, GError **error)
+read_pprof(const Upload *upload, const char *spy, const ProfileSource *source, ProfileSet *set,
+           GError **error)
 {
     WireBuffer profile = {0};
     int64_t time_ns = 0;
     g_auto(GStrv) types = NULL;
     g_autofree char *name = NULL;
     bool ok = copy_profile(upload, source, &profile, error) &&
+              pprof_repair(&profile, spy != NULL ? spy : "", source->limits, error) &&
               (types = legacy_pprof_sample_types(profile.data, profile.size, &time_ns, error)) &&
               (name = legacy_pprof_name((const char *const *)types, upload->config,
                                         upload->config_size, error));
@@ -145,7 +148,7 @@ read_pprof_form(const HttpRequest *request, const ProfileSource *source, Profile
         upload.config = (const char *)config->data;
         upload.config_size = config->size;
     }
-    return read_pprof(&upload, source, set, error);
+    return read_pprof(&upload, http_request_param(request, "spyName"), source, set, error);
 }
 
 /* ---- JFR ---- */
@@ -206,7 +209,7 @@ legacy_body_read(const HttpRequest *request, LegacyFormat format, const ProfileS
     const Upload upload = {.data = body, .size = size};
     switch (format) {
     case LEGACY_PPROF:
-        return read_pprof(&upload, source, set, error);
+        return read_pprof(&upload, http_request_param(request, "spyName"), source, set, error);
     case LEGACY_MULTIPART:
         return read_pprof_form(request, source, set, error);
     case LEGACY_GROUPS:

@@ -91,6 +91,32 @@ def test_lines(client):
     expect(client.labels(), [{"__name__": "wall", "service_name": "other", "app_name": "shop", "pyroscope_spy": "unknown"}])
 
 
+def test_pprof(client):
+    profile = cresset.pprof({("leaf", "main"): 7}, time.time_ns())
+    expect(client.ingest("a", profile, format="pprof", spyName="gospy"), (200, b""))
+    expect(client.ingest("b{service_name=c,x=y}", gzip.compress(profile), format="pprof", spyName="rbspy"), (200, b""))
+    expect(client.stacks(CPU), {"main;leaf": 7, "main.c main;main.c leaf": 7})
+    # Without a time of its own a profile is of the time that the request says.
+    untimed = cresset.pprof({("leaf", "main"): 7}, 0)
+    refused(client.ingest("a", untimed, format="pprof", **{"from": "now-3h"}), 422, "unknown",
+            "pushing IngestInput-pprof failed: push series with index 0", "outside of ingestion window")
+    by_service = {one["service_name"]: one for one in client.labels()}
+    expect(by_service["c"], {"__name__": "process_cpu", "service_name": "c", "x": "y", "pyroscope_spy": "rbspy"})
+
+
+def test_pprof_form(client):
+    profile = cresset.pprof({("leaf", "main"): 7}, time.time_ns())
+    config = json.dumps({"cpu": {"units": "samples", "display-name": "block_duration"}}).encode()
+    expect(client.ingest("a", *form(profile=gzip.compress(profile), sample_type_config=config)), (200, b""))
+    expect(client.stacks("block:cpu:nanoseconds:cpu:nanoseconds"), {"main;leaf": 7})
+    begin = "parsing IngestInput-pprof failed: "
+    refused(client.ingest("a", *form(profile=profile, prev_profile=profile)), 422, "unknown", begin + "unsupported client version")
+    refused(client.ingest("a", *form(sample_type_config=config)), 422, "unknown", begin, "no file part called profile")
+    refused(client.ingest("a", *form(profile=profile, sample_type_config=b"[")), 422, "unknown", begin + "sample_type_config")
+    # format=pprof comes before the content type.
+    refused(client.ingest("a", *form(profile=profile), format="pprof"), 422, "unknown", begin)
+
+
 def node(name, value, n_children):
     return cresset.varint(len(name)) + name + cresset.varint(value) + cresset.varint(n_children)
 
