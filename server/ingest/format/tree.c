@@ -113,7 +113,7 @@ static bool
 enter_trie_node(Reader *reader, const Node *node)
 {
     g_array_append_vals(reader->path, node->name, (guint)node->length);
-    if (node->value == 0)
+    if (node->value == 0 || reader->path->len == 0)
         return true;
     if (!charge(reader, reader->path->len))
         return false;

@@ -42,6 +42,20 @@ test_bytes(void **state)
     assert_memory_equal(bytes->data, expected, sizeof expected);
 }
 
+/* Entries of a table may all be empty: then nothing is behind their ids. */
+static void
+test_empty_entries(void **state)
+{
+    (void)state;
+    g_autoptr(PprofBuilder) builder = pprof_builder_new();
+    const PprofLocation nothing = {0};
+    assert_int_equal(pprof_builder_location(builder, &nothing), 1);
+    g_autoptr(GByteArray) bytes = pprof_builder_finish(builder);
+    static const uint8_t expected[] = {0x22, 2, 8, 1, 0x32, 0};
+    assert_int_equal(bytes->len, sizeof expected);
+    assert_memory_equal(bytes->data, expected, sizeof expected);
+}
+
 static void
 test_equal_contents_share_an_id(void **state)
 {
@@ -163,6 +177,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_empty_entries),
         cmocka_unit_test(test_equal_contents_share_an_id),
         cmocka_unit_test(test_ids_survive_growth),
         cmocka_unit_test(test_equal_samples_add_up),
