@@ -220,6 +220,8 @@ bool
 pprof_repair(WireBuffer *profile, const char *spy, const TenantLimits *limits, GError **error)
 {
     static const char *const SCRIPTS[] = {"pyspy", "rbspy", "scripting", NULL};
+    if (profile->size == 0)
+        return true;
     if (g_strv_contains(SCRIPTS, spy))
         return repair_names(profile, strcmp(spy, "pyspy") == 0, limits, error);
     if (strcmp(spy, "dotnetspy") == 0) {
