@@ -128,18 +128,6 @@ take_range(Job *job, const Point *point, GError **error)
 
 /* ---- Cells. ---- */
 
-static guint
-hash_labels(gconstpointer labels)
-{
-    return (guint)labels_hash(labels);
-}
-
-static gboolean
-equal_labels(gconstpointer a, gconstpointer b)
-{
-    return labels_compare(a, b) == 0;
-}
-
 static Group *
 find_group(Job *job, const Point *point)
 {
@@ -271,7 +259,7 @@ query_heatmap(const Query *query, const HeatmapOptions *options, GError **error)
     }
     g_autoptr(GArray) spans = g_array_new(FALSE, FALSE, sizeof(StoreSpanSample));
     g_autoptr(GHashTable) groups =
-        g_hash_table_new_full(hash_labels, equal_labels, NULL, free_group);
+        g_hash_table_new_full(labels_hash, labels_equal, NULL, free_group);
     Job job = {.query = query, .options = options, .spans = spans, .groups = groups};
     if (!pass(&job, take_range, error))
         return NULL;

@@ -95,18 +95,6 @@ typedef struct {
     const char *const *names;
 } Sets;
 
-static guint
-hash_labels(gconstpointer labels)
-{
-    return (guint)labels_hash(labels);
-}
-
-static gboolean
-equal_labels(gconstpointer a, gconstpointer b)
-{
-    return labels_compare(a, b) == 0;
-}
-
 static void
 unref_labels(void *labels)
 {
@@ -140,7 +128,7 @@ GPtrArray *
 query_series(const Query *query, const char *const *names, GError **error)
 {
     g_autoptr(GHashTable) found =
-        g_hash_table_new_full(hash_labels, equal_labels, unref_labels, NULL);
+        g_hash_table_new_full(labels_hash, labels_equal, unref_labels, NULL);
     Sets sets = {query, found, names};
     if (!select_visit(query, query->start_ns, query->end_ns, STORE_WITH_ROWS, collect_sets, &sets,
                       error))

@@ -32,18 +32,6 @@ typedef struct {
     size_t n_buckets;
 } Job;
 
-static guint
-hash_labels(gconstpointer labels)
-{
-    return (guint)labels_hash(labels);
-}
-
-static gboolean
-equal_labels(gconstpointer a, gconstpointer b)
-{
-    return labels_compare(a, b) == 0;
-}
-
 void
 query_exemplar_free(QueryExemplar *exemplar)
 {
@@ -298,7 +286,7 @@ query_time_series(const Query *query, const QueryTimeSeriesOptions *options, GEr
         return NULL;
     }
     g_autoptr(GHashTable) groups =
-        g_hash_table_new_full(hash_labels, equal_labels, NULL, free_group);
+        g_hash_table_new_full(labels_hash, labels_equal, NULL, free_group);
     Job job = {.query = query, .options = options, .groups = groups};
     bool is_filtered =
         query->spans != NULL || (query->call_site != NULL && query->call_site[0] != NULL);

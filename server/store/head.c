@@ -19,18 +19,6 @@ is_same_name(const void *a, const void *b)
     return strcmp(one->tenant, other->tenant) == 0 && strcmp(one->service, other->service) == 0;
 }
 
-static unsigned
-hash_labels(const void *labels)
-{
-    return (unsigned)labels_hash(labels);
-}
-
-static gboolean
-is_same_labels(const void *a, const void *b)
-{
-    return labels_compare(a, b) == 0;
-}
-
 Head *
 head_new(const char *segment)
 {
@@ -95,7 +83,7 @@ head_add_dataset(Head *head, const char *tenant, const char *service)
     dataset->service = g_strdup(service);
     dataset->first_ns = INT64_MAX;
     dataset->last_ns = INT64_MIN;
-    dataset->series_ids = g_hash_table_new(hash_labels, is_same_labels);
+    dataset->series_ids = g_hash_table_new(labels_hash, labels_equal);
     column_init(&dataset->series, sizeof(Labels *));
     column_init(&dataset->rows, sizeof(HeadRow));
     symbol_table_init(&dataset->symbols, &head->guard);

@@ -115,8 +115,14 @@ labels_compare(const Labels *a, const Labels *b)
     return (a->n_labels > b->n_labels) - (a->n_labels < b->n_labels);
 }
 
-uint64_t
-labels_hash(const Labels *labels)
+guint
+labels_hash(gconstpointer labels)
 {
-    return shared_of(labels)->hash;
+    return (guint)shared_of(labels)->hash;
+}
+
+gboolean
+labels_equal(gconstpointer a, gconstpointer b)
+{
+    return labels_compare(a, b) == 0;
 }
