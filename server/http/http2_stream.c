@@ -4,7 +4,7 @@
 
 #include "server/http/receive.h"
 
-/* As much as a connection of HTTP/1.1 holds of a head. */
+/* Bounds the head of a request, by the count of RFC 9113, 6.5.2. */
 #define HEADER_BYTES_MAX (64 * 1024)
 /* RFC 9113, 6.5.2: what a field counts beside its text. */
 #define FIELD_OVERHEAD 32
@@ -136,10 +136,11 @@ copy_part(uint8_t *to, size_t room, const void *from, size_t size, size_t offset
     return n;
 }
 
-static void
-submit_trailers(const Http2Stream *stream, const GPtrArray *pairs)
+/* Names and values in turn, which it borrows. */
+static nghttp2_nv *
+fields_of(const GPtrArray *pairs)
 {
-    g_autofree nghttp2_nv *fields = g_new0(nghttp2_nv, pairs->len / 2 + 1);
+    nghttp2_nv *fields = g_new0(nghttp2_nv, pairs->len / 2 + 1);
     for (guint i = 0; i < pairs->len / 2; i++) {
         char *name = pairs->pdata[2 * i], *value = pairs->pdata[2 * i + 1];
         fields[i] = (nghttp2_nv){.name = (uint8_t *)name,
@@ -147,6 +148,13 @@ submit_trailers(const Http2Stream *stream, const GPtrArray *pairs)
                                  .value = (uint8_t *)value,
                                  .valuelen = strlen(value)};
     }
+    return fields;
+}
+
+static void
+submit_trailers(const Http2Stream *stream, const GPtrArray *pairs)
+{
+    g_autofree nghttp2_nv *fields = fields_of(pairs);
     nghttp2_submit_trailer(stream->session, stream->id, fields, pairs->len / 2);
 }
 
@@ -207,14 +215,7 @@ http2_stream_respond(Http2Stream *stream)
     size_t size =
         response->prefix_size + (response->body != NULL ? g_bytes_get_size(response->body) : 0);
     g_autoptr(GPtrArray) pairs = response_fields(exchange, response, size);
-    g_autofree nghttp2_nv *fields = g_new0(nghttp2_nv, pairs->len / 2);
-    for (guint i = 0; i < pairs->len / 2; i++) {
-        char *name = pairs->pdata[2 * i], *value = pairs->pdata[2 * i + 1];
-        fields[i] = (nghttp2_nv){.name = (uint8_t *)name,
-                                 .namelen = strlen(name),
-                                 .value = (uint8_t *)value,
-                                 .valuelen = strlen(value)};
-    }
+    g_autofree nghttp2_nv *fields = fields_of(pairs);
     bool is_head = stream->method != NULL && strcmp(stream->method, "HEAD") == 0;
     nghttp2_data_provider body = {.source.ptr = stream, .read_callback = read_response};
     stream->is_answered = true;
