@@ -63,18 +63,6 @@ change_put(const Document *old, const DocumentOthers *others, Document *ret_new,
     return true;
 }
 
-static bool
-change_delete(const Document *old, const DocumentOthers *others, Document *ret_new, void *data,
-              GError **error)
-{
-    (void)old;
-    (void)others;
-    (void)ret_new;
-    (void)data;
-    (void)error;
-    return true;
-}
-
 /* Deletes the oldest files over the limits; ids sort by time. */
 static bool
 make_room(const RpcCall *call, GError **error)
@@ -92,7 +80,7 @@ make_room(const RpcCall *call, GError **error)
             return true;
         bytes -= document->size;
         const DocumentKey key = {call->http->tenant, KIND, document->name};
-        if (!store_document_change(store, &key, change_delete, NULL, error))
+        if (!store_document_delete(store, &key, error))
             return false;
     }
     return true;

@@ -101,18 +101,6 @@ call_set(RpcCall *call)
         rpc_fail(call, error);
 }
 
-static bool
-change_delete(const Document *old, const DocumentOthers *others, Document *ret_new, void *data,
-              GError **error)
-{
-    (void)old;
-    (void)others;
-    (void)ret_new;
-    (void)data;
-    (void)error;
-    return true;
-}
-
 static void
 call_delete(RpcCall *call)
 {
@@ -122,7 +110,7 @@ call_delete(RpcCall *call)
     g_autoptr(GError) error = NULL;
     if (request->name[0] == '\0')
         error_set(&error, CRESSET_ERROR_INVALID_ARGUMENT, "name is required");
-    else if (store_document_change(call->api->store, &key, change_delete, NULL, &error)) {
+    else if (store_document_delete(call->api->store, &key, &error)) {
         rpc_reply(call, &response.base);
         return;
     }

@@ -20,6 +20,24 @@ store_document_change(Store *store, const DocumentKey *key, DocumentChange chang
     return meta_document_change(store->meta, key, change, data, error);
 }
 
+static bool
+leave_nothing(const Document *old, const DocumentOthers *others, Document *ret_new, void *data,
+              GError **error)
+{
+    (void)old;
+    (void)others;
+    (void)ret_new;
+    (void)data;
+    (void)error;
+    return true;
+}
+
+bool
+store_document_delete(Store *store, const DocumentKey *key, GError **error)
+{
+    return store_document_change(store, key, leave_nothing, NULL, error);
+}
+
 Document *
 store_document_get(Store *store, const DocumentKey *key, GError **error)
 {

@@ -33,6 +33,8 @@ typedef bool (*DocumentChange)(const Document *old, const DocumentOthers *others
 /* Reads and writes a document in one transaction. */
 bool store_document_change(Store *store, const DocumentKey *key, DocumentChange change, void *data,
                            GError **error);
+/* Deletes a document, if there is one. */
+bool store_document_delete(Store *store, const DocumentKey *key, GError **error);
 /* NOT_FOUND when there is none. */
 Document *store_document_get(Store *store, const DocumentKey *key, GError **error);
 /* Document, sorted by name; the array frees them. */
