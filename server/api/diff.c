@@ -6,22 +6,12 @@
 #include "server/api/flame.h"
 #include "server/api/stacktraces.h"
 
-enum { FIELD_FLAMEGRAPH = 1 };
-
 static GBytes *
 encode(Codec codec, const TreeDiff *diff)
 {
     g_auto(FlameLayout) layout = {0};
     flame_layout_init_diff(&layout, diff);
-    if (codec == CODEC_PROTO)
-        return flame_encode_proto(&layout, FIELD_FLAMEGRAPH);
-    JsonWriter json;
-    jsonw_init(&json, flame_json_size(&layout));
-    jsonw_object_begin(&json);
-    jsonw_key(&json, "flamegraph");
-    flame_write_json(&layout, FLAME_PROTOJSON, &json);
-    jsonw_object_end(&json);
-    return jsonw_finish(&json);
+    return stacktraces_encode(codec, &layout);
 }
 
 /* Selects one side. *ret_query is NULL when its range holds nothing. */

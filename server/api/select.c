@@ -12,7 +12,7 @@
 #include "server/api/stacktraces.h"
 
 /* Fields of SelectMergeStacktracesResponse and PprofProfile. */
-enum { FIELD_FLAMEGRAPH = 1, FIELD_TREE = 2, FIELD_PPROF = 5, FIELD_PROFILE = 1 };
+enum { FIELD_PPROF = 5, FIELD_PROFILE = 1 };
 
 /* A decoded profile takes about five times its wire size; the rest is headroom. Its JSON takes as
  * much again, so large ones are for the binary form. */
@@ -26,15 +26,7 @@ encode_flame_graph(Codec codec, const Tree *tree)
 {
     g_auto(FlameLayout) layout = {0};
     flame_layout_init(&layout, tree);
-    if (codec == CODEC_PROTO)
-        return flame_encode_proto(&layout, FIELD_FLAMEGRAPH);
-    JsonWriter json;
-    jsonw_init(&json, flame_json_size(&layout));
-    jsonw_object_begin(&json);
-    jsonw_key(&json, "flamegraph");
-    flame_write_json(&layout, FLAME_PROTOJSON, &json);
-    jsonw_object_end(&json);
-    return jsonw_finish(&json);
+    return stacktraces_encode(codec, &layout);
 }
 
 static GBytes *

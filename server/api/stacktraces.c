@@ -2,6 +2,9 @@
 
 #include "lib/base/error.h"
 
+/* In every response that has one. */
+enum { FIELD_FLAMEGRAPH = 1 };
+
 void
 stacktraces_fill(SelectionInput *input, const Types__V1__StackTraceSelector *selector)
 {
@@ -51,4 +54,18 @@ stacktraces_select(const RpcCall *call, const Querier__V1__SelectMergeStacktrace
     };
     stacktraces_fill(&input, request->stack_trace_selector);
     return selection_init(ret_selection, call->api, call->http->tenant, &input, error);
+}
+
+GBytes *
+stacktraces_encode(Codec codec, const FlameLayout *layout)
+{
+    if (codec == CODEC_PROTO)
+        return flame_encode_proto(layout, FIELD_FLAMEGRAPH);
+    JsonWriter json;
+    jsonw_init(&json, flame_json_size(layout));
+    jsonw_object_begin(&json);
+    jsonw_key(&json, "flamegraph");
+    flame_write_json(layout, FLAME_PROTOJSON, &json);
+    jsonw_object_end(&json);
+    return jsonw_finish(&json);
 }
