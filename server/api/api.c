@@ -29,6 +29,15 @@ api_now_ns(void)
 }
 
 void
+api_reply(HttpRequest *request, const char *media_type, GBytes *body, const GError *error)
+{
+    HttpResponse *response =
+        body != NULL ? http_response_new(200, media_type, body) : http_response_from_error(error);
+    http_response_set_header(response, "Cache-Control", "no-store");
+    http_reply(request, response);
+}
+
+void
 api_request_done(const HttpDone *done, void *data)
 {
     Api *api = data;

@@ -41,6 +41,10 @@ const HttpRoute *api_routes(size_t *ret_n);
 /* For HttpConfig.on_done: counts the request and logs what went wrong on our side. */
 void api_request_done(const HttpDone *done, void *api);
 
+/* Answers one of our own queries, which no cache may keep: with `body`, which it takes, or, when
+ * that is NULL, with the error. */
+void api_reply(HttpRequest *request, const char *media_type, GBytes *body, const GError *error);
+
 /* Wall clock in nanoseconds. */
 int64_t api_now_ns(void);
 

@@ -100,21 +100,12 @@ run_diff(const HttpRequest *request, const Api *api, GError **error)
     return encode(&layout, truncated, &left, &left_input, &right_input);
 }
 
-static void
-reply(HttpRequest *request, GBytes *body, const GError *error)
-{
-    HttpResponse *response =
-        body != NULL ? http_response_new(200, MEDIA_TYPE, body) : http_response_from_error(error);
-    http_response_set_header(response, "Cache-Control", "no-store");
-    http_reply(request, response);
-}
-
 void
 flamegraph_handle(HttpRequest *request, void *api)
 {
     g_autoptr(GError) error = NULL;
     GBytes *body = run(request, api, &error);
-    reply(request, body, error);
+    api_reply(request, MEDIA_TYPE, body, error);
 }
 
 void
@@ -122,5 +113,5 @@ flamegraph_handle_diff(HttpRequest *request, void *api)
 {
     g_autoptr(GError) error = NULL;
     GBytes *body = run_diff(request, api, &error);
-    reply(request, body, error);
+    api_reply(request, MEDIA_TYPE, body, error);
 }

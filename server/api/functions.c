@@ -140,8 +140,5 @@ functions_handle(HttpRequest *request, void *api)
 {
     g_autoptr(GError) error = NULL;
     GBytes *body = run(request, api, &error);
-    HttpResponse *response = body != NULL ? http_response_new(200, "application/json", body)
-                                          : http_response_from_error(error);
-    http_response_set_header(response, "Cache-Control", "no-store");
-    http_reply(request, response);
+    api_reply(request, "application/json", body, error);
 }
