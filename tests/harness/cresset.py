@@ -62,6 +62,12 @@ def push_request(labels, profile, sample_id=""):
     return block(1, coded + block(2, sample))
 
 
+def start(program, log_path, *arguments):
+    """A process that writes to this file and ends, at the latest, together with this one."""
+    with open(log_path, "w") as log:
+        return subprocess.Popen(["setpriv", "--pdeathsig", "KILL", program, *arguments], stdout=log, stderr=log)
+
+
 class Failed(Exception):
     """An answer that is not 200."""
 
@@ -78,10 +84,8 @@ class Server:
         self.data_dir = os.path.join(folder, "data")
         self.log_path = os.path.join(folder, "server.log")
         self.started = time.monotonic()
-        with open(self.log_path, "w") as log:
-            self.process = subprocess.Popen(
-                [os.path.join(bin_dir, "cresset-server"), "--listen", "127.0.0.1:0",
-                 "--data-dir", self.data_dir, *options], stdout=log, stderr=log)
+        self.process = start(os.path.join(bin_dir, "cresset-server"), self.log_path, "--listen", "127.0.0.1:0",
+                             "--data-dir", self.data_dir, *options)
         self.address = self._wait_address(wait_s)
         self.ready_s = time.monotonic() - self.started
 
@@ -117,10 +121,8 @@ class Agent:
 
     def __init__(self, bin_dir, folder, server, *options, wait_s=20):
         self.log_path = os.path.join(folder, "agent.log")
-        with open(self.log_path, "w") as log:
-            self.process = subprocess.Popen(
-                [os.path.join(bin_dir, "cresset-agent"), "--server", f"http://{server.address}",
-                 "--listen", "127.0.0.1:0", *options], stdout=log, stderr=log)
+        self.process = start(os.path.join(bin_dir, "cresset-agent"), self.log_path,
+                             "--server", f"http://{server.address}", "--listen", "127.0.0.1:0", *options)
         self.address = wait_for(lambda: self._listening(), wait_s, "the agent's address")
 
     def log(self):

@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -31,11 +30,9 @@ def start_prometheus(folder):
     port, config = free_port(), os.path.join(folder, "prometheus.yml")
     with open(config, "w") as out:
         out.write("global: {}\n")
-    with open(os.path.join(folder, "prometheus.log"), "w") as log:
-        process = subprocess.Popen(
-            ["prometheus", "--config.file", config, "--storage.tsdb.path", os.path.join(folder, "tsdb"),
-             "--web.listen-address", f"127.0.0.1:{port}", "--web.enable-remote-write-receiver"],
-            stdout=log, stderr=log)
+    process = cresset.start("prometheus", os.path.join(folder, "prometheus.log"), "--config.file", config,
+                            "--storage.tsdb.path", os.path.join(folder, "tsdb"),
+                            "--web.listen-address", f"127.0.0.1:{port}", "--web.enable-remote-write-receiver")
     url = f"http://127.0.0.1:{port}"
 
     def is_ready():
