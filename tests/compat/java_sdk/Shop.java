@@ -54,16 +54,20 @@ public final class Shop {
     }
   }
 
+  /** Six threads that each find the lock held; all but the first wait for as long as another sleeps. */
   private static void contend() throws InterruptedException {
     List<Thread> threads = new ArrayList<>();
-    for (int i = 0; i < 4; i++) {
-      Thread thread = new Thread(() -> {
-        for (int j = 0; j < 5; j++) {
-          holdLock();
+    synchronized (Shop.class) {
+      for (int i = 0; i < 6; i++) {
+        Thread thread = new Thread(Shop::holdLock);
+        thread.start();
+        threads.add(thread);
+      }
+      for (Thread thread : threads) {
+        while (thread.getState() != Thread.State.BLOCKED) {
+          Thread.yield();
         }
-      });
-      thread.start();
-      threads.add(thread);
+      }
     }
     for (Thread thread : threads) {
       thread.join();
