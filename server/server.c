@@ -25,6 +25,7 @@ struct Server {
     Api *api;
     HttpServer *http;
     SelfProfile *self; /* NULL: switched off */
+    char *debug_dir;
     DebugFiles *debug_files;
     DebugResolver *debug_resolver;
     QueryResolver resolver; /* the former, for queries */
@@ -54,7 +55,8 @@ http_config(const ServerOptions *options, Api *api, TenantMode mode)
         .workers = options->workers > 0 ? options->workers : g_get_num_processors(),
         .body_caps = {[HTTP_BODY_QUERY] = {QUERY_BODY_BYTES, "of a query"},
                       [HTTP_BODY_PUSH] = {options->limits.body_limit_mb * MIB,
-                                          "ingestion_body_limit_mb"}},
+                                          "ingestion_body_limit_mb"},
+                      [HTTP_BODY_FILE] = {options->debug_file_bytes, "debuginfo-file-bytes"}},
         .body_memory_bytes = options->body_memory_bytes,
         .tenant_mode = mode,
         .auth = api->auth,
@@ -114,9 +116,8 @@ resolve_addresses(void *data, const QueryMapping *mapping, const uint64_t *addre
 static void
 open_debug_files(Server *server)
 {
-    g_autofree char *dir = g_build_filename(server->options->data_dir, "debug-info", NULL);
-    const DebugFilesConfig config = {.dir = dir,
-                                     .file_bytes_max = server->options->debug_file_bytes,
+    server->debug_dir = g_build_filename(server->options->data_dir, "debug-info", NULL);
+    const DebugFilesConfig config = {.dir = server->debug_dir,
                                      .tenant_bytes_max = server->options->debug_tenant_bytes};
     server->debug_files = debug_files_new(&config);
     server->debug_resolver = debug_resolver_new(server->debug_files, &(DebugResolverConfig){0});
@@ -174,6 +175,7 @@ server_open(Server *server, GError **error)
     server->api->write_metrics_data = server;
     server->api->write_metrics = write_more_metrics;
     HttpConfig http = http_config(options, server->api, mode);
+    http.spool_dir = server->debug_dir;
     server->http = http_server_new(&http, error);
     if (server->http == NULL)
         return false;
@@ -224,6 +226,7 @@ server_stop(Server *server)
     api_free(server->api);
     debug_resolver_free(server->debug_resolver);
     debug_files_free(server->debug_files);
+    g_free(server->debug_dir);
     tenant_auth_free(server->auth);
     tenant_overrides_free(server->overrides);
     g_free(server);

@@ -1,10 +1,7 @@
 #include "server/api/debuginfo.h"
 
 #include <debuginfo.pb-c.h>
-#include <errno.h>
-#include <glib/gstdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/base/error.h"
 
@@ -133,35 +130,32 @@ call_delete_debuginfo(RpcCall *call)
         rpc_fail(call, error);
 }
 
-static bool
-write_all(int fd, const uint8_t *data, size_t size, GError **error)
+/* What the API answers an upload that was not announced is not what other errors are. */
+static HttpResponse *
+upload_refusal(const GError *error)
 {
-    while (size > 0) {
-        ssize_t n = write(fd, data, size);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return error_set_errno(error, errno, "cannot write the uploaded file");
-        data += n;
-        size -= (size_t)n;
-    }
-    return true;
+    return g_error_matches(error, CRESSET_ERROR, CRESSET_ERROR_FAILED_PRECONDITION)
+               ? http_response_error(412, http_error_code(error), error->message)
+               : http_response_from_error(error);
 }
 
-static bool
-receive(const HttpRequest *request, DebugFiles *files, GError **error)
+static const char *
+upload_build_id(const HttpRequest *request)
 {
-    const char *build_id = request->path + strlen(DEBUGINFO_UPLOAD);
-    g_autofree char *path = NULL;
-    int fd = debug_files_create(files, &path, error);
-    if (fd < 0)
-        return false;
-    bool is_ok = write_all(fd, request->body, request->body_size, error);
-    close(fd);
-    is_ok = is_ok && debug_files_receive(files, request->tenant, build_id, path, error);
-    if (!is_ok)
-        (void)g_unlink(path);
-    return is_ok;
+    return request->path + strlen(DEBUGINFO_UPLOAD);
+}
+
+HttpResponse *
+debuginfo_admit_upload(const HttpRequest *request, void *data)
+{
+    const Api *api = data;
+    g_autoptr(GError) error = NULL;
+    const char *length = http_request_header(request, "Content-Length");
+    int64_t size = length != NULL ? g_ascii_strtoll(length, NULL, 10) : 0;
+    return debug_files_admit(api->debug_files, request->tenant, upload_build_id(request), size,
+                             &error)
+               ? NULL
+               : upload_refusal(error);
 }
 
 void
@@ -169,12 +163,13 @@ debuginfo_handle_upload(HttpRequest *request, void *data)
 {
     const Api *api = data;
     g_autoptr(GError) error = NULL;
-    if (receive(request, api->debug_files, &error))
-        http_reply(request, http_response_new(200, "text/plain", NULL));
-    else if (g_error_matches(error, CRESSET_ERROR, CRESSET_ERROR_FAILED_PRECONDITION))
-        http_reply(request, http_response_error(412, http_error_code(error), error->message));
-    else
-        http_reply(request, http_response_from_error(error));
+    if (!debug_files_receive(api->debug_files, request->tenant, upload_build_id(request),
+                             request->body_path, &error)) {
+        http_reply(request, upload_refusal(error));
+        return;
+    }
+    http_request_keep_file(request);
+    http_reply(request, http_response_new(200, "text/plain", NULL));
 }
 
 const RpcMethod rpc_should_initiate_upload = {

@@ -12,7 +12,8 @@
 #include "lib/symbol/elf_file.h"
 #include "server/debuginfo/metadata.h"
 
-#define NS_PER_S INT64_C(1000000000)
+#define NS_PER_S  INT64_C(1000000000)
+#define FULL_TEXT "the tenant's debug files are full (limit debuginfo-tenant-bytes)"
 
 struct DebugFiles {
     char *dir;
@@ -89,19 +90,24 @@ is_stale(const DebugFiles *files, const DebugFile *file)
     return files->config.now_ns() - file->started_ns > DEBUG_UPLOAD_STALE_S * NS_PER_S;
 }
 
+static int64_t
+sum_bytes(const GPtrArray *list)
+{
+    int64_t sum = 0;
+    for (guint i = 0; i < list->len; i++)
+        sum += ((const DebugFile *)list->pdata[i])->size_bytes;
+    return sum;
+}
+
 /* Why the tenant may not have one more file, or NULL. */
 static char *
 reason_against_more(DebugFiles *files, const char *tenant)
 {
+    int64_t max = files->config.tenant_bytes_max;
     g_autoptr(GPtrArray) list = debug_files_list(files, tenant);
     if (list->len >= files->config.tenant_files_max)
         return g_strdup("the tenant has too many debug files: delete some first");
-    int64_t sum = 0;
-    for (guint i = 0; i < list->len; i++)
-        sum += ((const DebugFile *)list->pdata[i])->size_bytes;
-    if (files->config.tenant_bytes_max > 0 && sum >= files->config.tenant_bytes_max)
-        return g_strdup("the tenant's debug files are full (limit debuginfo-tenant-bytes)");
-    return NULL;
+    return max > 0 && sum_bytes(list) >= max ? g_strdup(FULL_TEXT) : NULL;
 }
 
 /* Why the file is not wanted, or NULL. */
@@ -133,22 +139,6 @@ debug_files_announce(DebugFiles *files, const char *tenant, const DebugFile *fil
     return ok;
 }
 
-int
-debug_files_create(DebugFiles *files, char **ret_path, GError **error)
-{
-    g_autofree char *path = g_build_filename(files->dir, ".upload-XXXXXX", NULL);
-    if (g_mkdir_with_parents(files->dir, 0750) != 0) {
-        error_set_errno(error, errno, "cannot create %s", files->dir);
-        return -1;
-    }
-    int fd = g_mkstemp_full(path, O_RDWR | O_CLOEXEC, 0640);
-    if (fd < 0)
-        error_set_errno(error, errno, "cannot create a file in %s", files->dir);
-    else
-        *ret_path = g_steal_pointer(&path);
-    return fd;
-}
-
 static bool
 check_build_id(const ElfFile *elf, const char *build_id, GError **error)
 {
@@ -163,26 +153,61 @@ check_build_id(const ElfFile *elf, const char *build_id, GError **error)
                      size > 0 ? text->str : "(none)", build_id);
 }
 
-static bool
-check_file(const DebugFiles *files, int fd, const char *build_id, int64_t *ret_size, GError **error)
+/* With the lock held: the announced upload, or NULL with the errors of debug_files_admit. */
+static DebugFile *
+find_pending(DebugFiles *files, const char *tenant, const char *build_id, int64_t size,
+             GError **error)
 {
-    struct stat status;
-    if (fstat(fd, &status) != 0)
-        return error_set_errno(error, errno, "cannot look at the uploaded file");
-    if (status.st_size > files->config.file_bytes_max)
-        return error_set(error, CRESSET_ERROR_RESOURCE_EXHAUSTED,
-                         "the file has %" G_GINT64_FORMAT " bytes, at most %" G_GINT64_FORMAT
-                         " are allowed (limit debuginfo-file-bytes)",
-                         (gint64)status.st_size, files->config.file_bytes_max);
-    *ret_size = status.st_size;
-    g_autoptr(ElfFile) elf = elf_file_open(fd, error);
-    return elf != NULL && check_build_id(elf, build_id, error);
+    g_autoptr(DebugFile) file =
+        debug_build_id_is_valid(build_id) ? read_metadata(files, tenant, build_id) : NULL;
+    if (file == NULL || file->state != DEBUG_FILE_UPLOADING) {
+        error_set(error, CRESSET_ERROR_FAILED_PRECONDITION,
+                  "no upload of %s is pending: call ShouldInitiateUpload first", build_id);
+        return NULL;
+    }
+    g_autoptr(GPtrArray) list = debug_files_list(files, tenant);
+    int64_t others = sum_bytes(list) - file->size_bytes, max = files->config.tenant_bytes_max;
+    if (max > 0 && (others > max || size > max - others)) {
+        error_set(error, CRESSET_ERROR_RESOURCE_EXHAUSTED, FULL_TEXT);
+        return NULL;
+    }
+    return g_steal_pointer(&file);
 }
 
-/* With the lock held. */
-static bool
-place_file(DebugFiles *files, const char *tenant, DebugFile *file, const char *path, GError **error)
+bool
+debug_files_admit(DebugFiles *files, const char *tenant, const char *build_id, int64_t size,
+                  GError **error)
 {
+    g_mutex_lock(&files->lock);
+    g_autoptr(DebugFile) file = find_pending(files, tenant, build_id, size, error);
+    g_mutex_unlock(&files->lock);
+    return file != NULL;
+}
+
+/* That the file is what was announced, and safe on the disk. */
+static bool
+check_file(const char *path, const char *build_id, int64_t *ret_size, GError **error)
+{
+    struct stat status;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &status) != 0)
+        return error_set_errno(error, errno, "cannot open the uploaded file");
+    *ret_size = status.st_size;
+    g_autoptr(ElfFile) elf = elf_file_open(fd, error);
+    bool ok = elf != NULL && check_build_id(elf, build_id, error) &&
+              (fdatasync(fd) == 0 || error_set_errno(error, errno, "cannot write %s", path));
+    close(fd);
+    return ok;
+}
+
+static bool
+place_file(DebugFiles *files, const char *tenant, const char *build_id, const char *path,
+           int64_t size, GError **error)
+{
+    g_autoptr(DebugFile) file = find_pending(files, tenant, build_id, size, error);
+    if (file == NULL)
+        return false;
+    file->size_bytes = size;
     g_autofree char *place = path_of(files, tenant, file->gnu_build_id, "exe");
     if (g_rename(path, place) != 0)
         return error_set_errno(error, errno, "cannot move the file to %s", place);
@@ -194,24 +219,12 @@ debug_files_receive(DebugFiles *files, const char *tenant, const char *build_id,
                     GError **error)
 {
     int64_t size = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return error_set_errno(error, errno, "cannot open the uploaded file");
+    if (!debug_files_admit(files, tenant, build_id, 0, error) ||
+        !check_file(path, build_id, &size, error))
+        return false;
     g_mutex_lock(&files->lock);
-    g_autoptr(DebugFile) file =
-        debug_build_id_is_valid(build_id) ? read_metadata(files, tenant, build_id) : NULL;
-    bool ok;
-    if (file == NULL || file->state != DEBUG_FILE_UPLOADING) {
-        ok = error_set(error, CRESSET_ERROR_FAILED_PRECONDITION,
-                       "no upload of %s is pending: call ShouldInitiateUpload first", build_id);
-    } else {
-        ok = check_file(files, fd, build_id, &size, error);
-        file->size_bytes = size;
-        ok = ok && (fdatasync(fd) == 0 || error_set_errno(error, errno, "cannot write %s", path)) &&
-             place_file(files, tenant, file, path, error);
-    }
+    bool ok = place_file(files, tenant, build_id, path, size, error);
     g_mutex_unlock(&files->lock);
-    close(fd);
     return ok;
 }
 

@@ -16,7 +16,6 @@ typedef struct DebugFiles DebugFiles;
 
 typedef struct {
     const char *dir;           /* created when needed */
-    int64_t file_bytes_max;    /* of one file */
     int64_t tenant_bytes_max;  /* of all files of one tenant; 0 is no limit */
     unsigned tenant_files_max; /* announced ones too; 0 is CRESSET_DEBUG_FILES_MAX */
     int64_t (*now_ns)(void);   /* wall clock; NULL is the real one */
@@ -46,15 +45,15 @@ bool debug_build_id_is_valid(const char *build_id);
 bool debug_files_announce(DebugFiles *files, const char *tenant, const DebugFile *file,
                           char **ret_reason, GError **error);
 
-/* Takes the bytes of an announced upload: checks that `fd` is an ELF file with that build id, and
- * moves `path`, which must lie on the file system of `dir`, to its place. FAILED_PRECONDITION when
- * nothing was announced, INVALID_ARGUMENT when the file is not what was announced,
- * RESOURCE_EXHAUSTED over a limit. */
+/* Whether so many bytes of an announced upload may come (0: not known yet). FAILED_PRECONDITION
+ * when nothing was announced, RESOURCE_EXHAUSTED over the tenant's limit. */
+bool debug_files_admit(DebugFiles *files, const char *tenant, const char *build_id, int64_t size,
+                       GError **error);
+/* Takes an upload: checks that the file at `path` is an ELF file with that build id, and moves it,
+ * which must lie on the file system of `dir`, to its place. The errors of debug_files_admit, and
+ * INVALID_ARGUMENT when the file is not what was announced. */
 bool debug_files_receive(DebugFiles *files, const char *tenant, const char *build_id,
                          const char *path, GError **error);
-/* Where to write what comes: a new file in `dir`, to be given to debug_files_receive or removed.
- * Returns its descriptor and the path, or -1 with *error. */
-int debug_files_create(DebugFiles *files, char **ret_path, GError **error);
 
 /* Marks the upload as complete. NOT_FOUND when nothing was received. */
 bool

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "lib/base/error.h"
-#include "server/http/server_internal.h"
+#include "server/http/spool.h"
 
 #define REQUEST_ID_LENGTH_MAX 64
 #define STRING_CHUNK_BYTES    1024
@@ -62,6 +62,7 @@ exchange_unref(HttpExchange *exchange)
     g_array_unref(exchange->params);
     g_array_unref(exchange->headers);
     g_free(exchange->body);
+    spool_free(exchange->spool, exchange->server);
     g_free(exchange->tenant);
     http_response_free(exchange->response);
     g_free(exchange);

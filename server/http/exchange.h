@@ -9,6 +9,7 @@
 #include "server/http/message.h"
 
 typedef struct HttpServer HttpServer;
+typedef struct HttpSpool HttpSpool;
 
 typedef enum {
     EXCHANGE_READING,    /* the body comes in */
@@ -27,6 +28,7 @@ typedef struct HttpExchange {
     GStringChunk *strings;
     GArray *params, *headers; /* HttpPair */
     uint8_t *body;
+    HttpSpool *spool;              /* instead of body: HTTP_BODY_FILE */
     size_t capacity, received;     /* bytes of the body as sent */
     size_t head_size;              /* bytes of params and headers */
     size_t charged, charged_head;  /* bytes counted against the server's body memory */

@@ -10,6 +10,7 @@
 
 #include "server/http/header.h"
 #include "server/http/receive.h"
+#include "server/http/spool.h"
 
 typedef struct {
     LoopSource source; /* first */
@@ -149,6 +150,11 @@ on_request(void *data, struct MHD_Connection *connection, const char *url, const
     } else if (*upload_data_size > 0) {
         bool keep = receive_body(exchange, upload_data, *upload_data_size);
         *upload_data_size = 0;
+        /* What is in its buffer already comes in spite of that, when it is chunked. */
+        if (spool_is_writing(exchange->spool) && !exchange->suspended) {
+            MHD_suspend_connection(connection);
+            server_suspend(exchange);
+        }
         return keep ? MHD_YES : MHD_NO;
     } else if (g_atomic_int_get(&exchange->state) == EXCHANGE_READING) {
         MHD_suspend_connection(connection);

@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "server/http/http2_allowances.h"
 #include "server/http/http2_stream.h"
 #include "server/http/receive.h"
 
@@ -15,20 +16,6 @@
 #define CONNECTION_WINDOW_BYTES (8 * 1024 * 1024)
 #define HEADER_LIST_BYTES       (64 * 1024)
 #define READ_BYTES              (64 * 1024)
-/* Streams that a client may reset: so many at once, and so many more a second. Who cancels calls
- * does it now and then; "rapid reset" (CVE-2023-44487) does nothing else. */
-#define RESETS_BURST 200
-#define RESETS_PER_S 50
-/* Frames that cost an answer or a look and carry nothing: pings, settings, priorities, empty data.
- * gRPC clients ping for each round trip of a large body, at most. */
-#define CHATTER_BURST 10000
-#define CHATTER_PER_S 1000
-
-/* What a client may still do of something, as a token bucket. */
-typedef struct {
-    double left;
-    int64_t filled_us;
-} Allowance;
 
 typedef struct Http2Connection {
     LoopSource source; /* first */
@@ -44,7 +31,7 @@ typedef struct Http2Connection {
     int64_t fed_us;    /* when they last came */
     int64_t frame_us;  /* when a frame last began or was complete */
     int64_t head_us;   /* when the head that is coming in began; 0: none is */
-    Allowance resets, chatter;
+    Http2Allowances allowances;
     bool wants_write, is_draining;
 } Connection;
 
@@ -113,47 +100,15 @@ on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *n
     return 0;
 }
 
-static bool
-take(Allowance *allowance, double burst, double per_s)
-{
-    int64_t now_us = g_get_monotonic_time();
-    double gained = (double)(now_us - allowance->filled_us) * per_s / G_USEC_PER_SEC;
-    allowance->left = MIN(allowance->left + gained, burst) - 1;
-    allowance->filled_us = now_us;
-    return allowance->left >= 0;
-}
-
-static bool
-is_chatter(const nghttp2_frame *frame)
-{
-    switch (frame->hd.type) {
-    case NGHTTP2_PING:
-    case NGHTTP2_SETTINGS:
-        return (frame->hd.flags & NGHTTP2_FLAG_ACK) == 0;
-    case NGHTTP2_PRIORITY:
-        return true;
-    case NGHTTP2_DATA:
-        return frame->hd.length == 0 && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0;
-    default:
-        return false;
-    }
-}
-
 /* False when the client has used up what it may do of a frame's kind. */
 static bool
 check_allowances(Connection *connection, const nghttp2_frame *frame)
 {
-    HttpRefusal why = HTTP_REFUSED_RESETS;
-    bool is_allowed = true;
-    if (frame->hd.type == NGHTTP2_RST_STREAM) {
-        is_allowed = take(&connection->resets, RESETS_BURST, RESETS_PER_S);
-    } else if (is_chatter(frame)) {
-        is_allowed = take(&connection->chatter, CHATTER_BURST, CHATTER_PER_S);
-        why = HTTP_REFUSED_FLOOD;
-    }
-    if (!is_allowed)
-        cut_off(connection, why, NGHTTP2_ENHANCE_YOUR_CALM);
-    return is_allowed;
+    HttpRefusal why;
+    if (http2_allowances_take(&connection->allowances, frame, &why))
+        return true;
+    cut_off(connection, why, NGHTTP2_ENHANCE_YOUR_CALM);
+    return false;
 }
 
 static int
@@ -194,8 +149,11 @@ on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *byte
     (void)flags;
     (void)data;
     Http2Stream *stream = nghttp2_session_get_stream_user_data(session, id);
+    nghttp2_session_consume_connection(session, size);
     if (stream != NULL && !stream->is_refused)
         http2_stream_data(stream, bytes, size);
+    else
+        nghttp2_session_consume_stream(session, id, size);
     return 0;
 }
 
@@ -315,13 +273,19 @@ http2_ready(HttpServer *server, LoopSource *source, uint32_t events)
         close_connection(connection);
 }
 
+/* NULL only without memory. */
 static nghttp2_session *
 make_session(Connection *connection)
 {
     nghttp2_session *session = NULL;
-    nghttp2_session_callbacks *callbacks;
-    if (nghttp2_session_callbacks_new(&callbacks) != 0)
+    nghttp2_session_callbacks *callbacks = NULL;
+    nghttp2_option *option = NULL;
+    if (nghttp2_session_callbacks_new(&callbacks) != 0 || nghttp2_option_new(&option) != 0) {
+        nghttp2_session_callbacks_del(callbacks);
         return NULL;
+    }
+    /* A stream's window opens when its body has gone where it goes. */
+    nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
     nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
@@ -329,8 +293,9 @@ make_session(Connection *connection)
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
     nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_sent);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
-    int failed = nghttp2_session_server_new(&session, callbacks, connection);
+    int failed = nghttp2_session_server_new2(&session, callbacks, connection, option);
     nghttp2_session_callbacks_del(callbacks);
+    nghttp2_option_del(option);
     if (failed != 0)
         return NULL;
     const nghttp2_settings_entry settings[] = {
@@ -377,8 +342,7 @@ http2_add(HttpServer *server, int fd, TlsSession *tls, const struct sockaddr_sto
                                .link.data = connection,
                                .ip = g_strdup(ip),
                                .active_us = now_us,
-                               .resets = {RESETS_BURST, now_us},
-                               .chatter = {CHATTER_BURST, now_us}};
+                               .allowances = http2_allowances_full(now_us)};
     g_queue_push_tail_link(&server->http2, &connection->link);
     g_hash_table_insert(server->http2_per_ip, g_strdup(ip), GUINT_TO_POINTER(same + 1));
     if (!watch(connection, EPOLL_CTL_ADD) || !read_socket(connection) || !flush(connection))
@@ -399,6 +363,17 @@ http2_answer(HttpExchange *exchange)
     }
     Connection *connection = stream->connection;
     http2_stream_respond(stream);
+    if (!flush(connection))
+        close_connection(connection);
+}
+
+void
+http2_consume(HttpExchange *exchange)
+{
+    if (exchange->stream == NULL)
+        return;
+    Connection *connection = exchange->stream->connection;
+    http2_stream_consume(exchange->stream);
     if (!flush(connection))
         close_connection(connection);
 }

@@ -16,6 +16,8 @@ void http2_ready(HttpServer *server, LoopSource *source, uint32_t events);
 /* Sends the response of an exchange that has been answered, or drops it when its stream has ended.
  */
 void http2_answer(HttpExchange *exchange);
+/* Takes what an exchange has received as read: its client may send as much more. */
+void http2_consume(HttpExchange *exchange);
 /* Ends streams and connections that make no progress. */
 void http2_tick(HttpServer *server, int64_t now_us);
 /* Tells every client that no new requests are taken. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "server/http/receive.h"
+#include "server/http/spool.h"
 
 /* Bounds the head of a request, by the count of RFC 9113, 6.5.2. */
 #define HEADER_BYTES_MAX (64 * 1024)
@@ -109,6 +110,7 @@ http2_stream_head_done(Http2Stream *stream)
 void
 http2_stream_data(Http2Stream *stream, const uint8_t *data, size_t size)
 {
+    stream->unread += size;
     if (!stream->has_head)
         return;
     if (!receive_body(stream->exchange, (const char *)data, size)) {
@@ -117,6 +119,15 @@ http2_stream_data(Http2Stream *stream, const uint8_t *data, size_t size)
         return;
     }
     respond_to_refusal(stream);
+    if (!spool_is_writing(stream->exchange->spool))
+        http2_stream_consume(stream);
+}
+
+void
+http2_stream_consume(Http2Stream *stream)
+{
+    nghttp2_session_consume_stream(stream->session, stream->id, stream->unread);
+    stream->unread = 0;
 }
 
 void

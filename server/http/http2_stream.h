@@ -12,6 +12,7 @@ typedef struct Http2Stream {
     GList link;             /* in the connection's list */
     size_t header_bytes;
     char *method, *path; /* pseudo headers as they came */
+    size_t unread;       /* bytes of the body that the client may not replace by new ones yet */
     size_t sent;         /* bytes of prefix and body handed over */
     int64_t sent_us;     /* when the last of them were */
     int64_t answered_us; /* when the first of the answer went */
@@ -29,6 +30,8 @@ bool http2_stream_header(Http2Stream *stream, const char *name, size_t name_size
 /* The head is complete: checks it and answers at once when it is refused. */
 void http2_stream_head_done(Http2Stream *stream);
 void http2_stream_data(Http2Stream *stream, const uint8_t *data, size_t size);
+/* Lets the client send as much as it has sent. */
+void http2_stream_consume(Http2Stream *stream);
 /* The request is complete. */
 void http2_stream_end(Http2Stream *stream);
 /* Submits the exchange's response. */

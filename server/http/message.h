@@ -23,9 +23,10 @@ typedef struct {
     size_t n_params, n_headers;
     const uint8_t *body; /* content-decoded unless the route wants it raw */
     size_t body_size;
-    const char *tenant;  /* valid id, or NULL on a public route */
-    const char *id;      /* X-Request-Id of the client or one of ours */
-    int64_t deadline_us; /* g_get_monotonic_time() by which to answer; 0 for none */
+    const char *body_path; /* the file that has the body instead: HTTP_BODY_FILE */
+    const char *tenant;    /* valid id, or NULL on a public route */
+    const char *id;        /* X-Request-Id of the client or one of ours */
+    int64_t deadline_us;   /* g_get_monotonic_time() by which to answer; 0 for none */
     const HttpRoute *route;
 } HttpRequest;
 
@@ -36,10 +37,19 @@ typedef enum {
 } HttpScope;
 #define HTTP_SCOPES 3
 
-typedef enum { HTTP_BODY_NONE, HTTP_BODY_QUERY, HTTP_BODY_PUSH } HttpBody;
-#define HTTP_BODIES 3
+typedef enum {
+    HTTP_BODY_NONE,
+    HTTP_BODY_QUERY,
+    HTTP_BODY_PUSH,
+    HTTP_BODY_FILE, /* goes into a file as it comes, which is removed after the reply */
+} HttpBody;
+#define HTTP_BODIES 4
+
+typedef struct HttpResponse HttpResponse;
 
 typedef void (*HttpHandler)(HttpRequest *request, void *app);
+/* Looks at a request before its body comes, on the loop thread: NULL lets it in. */
+typedef HttpResponse *(*HttpAdmission)(const HttpRequest *request, void *app);
 
 /* A row of the route table. A path that ends in '*' matches every path that begins so, after the
  * exact ones; the longest wins. */
@@ -50,10 +60,11 @@ struct HttpRoute {
     HttpBody body; /* which cap of the configuration holds */
     bool raw_body; /* leave Content-Encoding to the handler */
     HttpHandler handler;
-    const void *detail; /* the handler's own */
+    const void *detail;  /* the handler's own */
+    HttpAdmission admit; /* NULL lets everything in */
 };
 
-typedef struct {
+struct HttpResponse {
     unsigned status;
     GBytes *body;        /* NULL is empty */
     GPtrArray *headers;  /* char *: name, value, name, value … */
@@ -64,11 +75,14 @@ typedef struct {
     unsigned grpc_status; /* the gRPC code of an error; 0 is success */
     unsigned sent_status; /* what travels instead of `status`; 0: that */
     bool encoded;         /* the body stands as it shall be sent: never compress it */
-} HttpResponse;
+};
 
 /* The first header or parameter called `name` (headers: in any case), or NULL. */
 const char *http_request_header(const HttpRequest *request, const char *name);
 const char *http_request_param(const HttpRequest *request, const char *name);
+
+/* The handler has moved the file of the body elsewhere: it is not removed. */
+void http_request_keep_file(HttpRequest *request);
 
 /* Takes `body` (NULL is empty). */
 HttpResponse *http_response_new(unsigned status, const char *content_type, GBytes *body);

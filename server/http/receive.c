@@ -6,6 +6,7 @@
 #include "server/http/encoding.h"
 #include "server/http/grpc.h"
 #include "server/http/receive.h"
+#include "server/http/spool.h"
 
 /* Bodies up to this are allocated at once when Content-Length promises them. */
 #define BODY_TRUST_BYTES (1024 * 1024)
@@ -126,14 +127,6 @@ check_protocol(HttpExchange *exchange)
     return false;
 }
 
-static bool
-body_memory_used_up(GError **error)
-{
-    return error_set(error, CRESSET_ERROR_UNAVAILABLE,
-                     "too many request bytes are being handled: try again (limit "
-                     "http-body-memory)");
-}
-
 /* A connection of HTTP/1.1 has one head, and the connections are counted; one of HTTP/2 has many.
  */
 static bool
@@ -143,9 +136,24 @@ charge_head(HttpExchange *exchange, GError **error)
     if (exchange->request.version < 2)
         return true;
     if (!server_charge(exchange->server, size))
-        return body_memory_used_up(error);
+        return server_body_memory_used_up(error);
     exchange->charged_head = size;
     return true;
+}
+
+/* A body that goes into a file goes there as it comes. */
+static void
+begin_file(HttpExchange *exchange)
+{
+    GError *error = NULL;
+    const char *coding = http_request_header(&exchange->request, "Content-Encoding");
+    if (coding != NULL && g_ascii_strcasecmp(coding, "identity") != 0)
+        error_set(&error, CRESSET_ERROR_INVALID_ARGUMENT, "%s takes no Content-Encoding, not %s",
+                  exchange->request.route->path, coding);
+    else
+        exchange->spool = spool_new(exchange->server->config.spool_dir, &error);
+    if (error != NULL)
+        refuse_error(exchange, error);
 }
 
 void
@@ -171,8 +179,15 @@ receive_head(HttpExchange *exchange)
         }
     }
     int64_t length = content_length(exchange);
+    HttpResponse *refusal = NULL;
     if (length > server->config.body_caps[route->body].bytes)
-        refuse(exchange, too_large_response(server, route));
+        refusal = too_large_response(server, route);
+    else if (route->admit != NULL)
+        refusal = route->admit(request, server->config.app);
+    if (refusal != NULL)
+        refuse(exchange, refusal);
+    else if (route->body == HTTP_BODY_FILE)
+        begin_file(exchange);
     else if (length > 0 && length <= BODY_TRUST_BYTES)
         exchange->capacity = (size_t)length;
 }
@@ -198,13 +213,24 @@ reserve_body(HttpExchange *exchange, size_t size, GError **error)
         capacity = MAX(needed, MAX(capacity + capacity / 2, BODY_START_BYTES));
     size_t more = capacity - exchange->charged;
     if (!server_charge(exchange->server, more))
-        return body_memory_used_up(error);
+        return server_body_memory_used_up(error);
     exchange->charged += more;
     uint8_t *body = g_try_realloc(exchange->body, capacity);
     if (body == NULL)
         return error_set(error, CRESSET_ERROR_UNAVAILABLE, "no memory for a request body");
     exchange->body = body;
     exchange->capacity = capacity;
+    return true;
+}
+
+static bool
+keep_body(HttpExchange *exchange, const char *data, size_t size, GError **error)
+{
+    if (exchange->spool != NULL)
+        return spool_append(exchange, data, size, error);
+    if (!reserve_body(exchange, size, error))
+        return false;
+    memcpy(exchange->body + exchange->received, data, size);
     return true;
 }
 
@@ -225,12 +251,10 @@ receive_body(HttpExchange *exchange, const char *data, size_t size)
         return true;
     }
     GError *error = NULL;
-    if (!reserve_body(exchange, size, &error)) {
+    if (!keep_body(exchange, data, size, &error))
         refuse_error(exchange, error);
-        return true;
-    }
-    memcpy(exchange->body + exchange->received, data, size);
-    exchange->received += size;
+    else
+        exchange->received += size;
     return true;
 }
 
@@ -269,15 +293,16 @@ receive_done(HttpExchange *exchange)
 void
 receive_end(HttpExchange *exchange)
 {
-    HttpServer *server = exchange->server;
     exchange->request.body = exchange->body;
     exchange->request.body_size = exchange->received;
     g_atomic_int_set(&exchange->state, EXCHANGE_HANDLING);
-    exchange->suspended = true;
-    g_queue_push_tail_link(&server->suspended, &exchange->link);
-    if (exchange->request.deadline_us != 0)
-        server->n_deadlines++;
-    g_thread_pool_push(server->pools[exchange->request.route->scope], exchange_ref(exchange), NULL);
+    server_suspend(exchange);
+    if (exchange->spool != NULL) {
+        exchange->request.body_path = spool_path(exchange->spool);
+        spool_end(exchange);
+    } else {
+        server_dispatch(exchange);
+    }
 }
 
 /* Decodes within an allowance that is charged beforehand and grows where the body needs more, so
@@ -294,7 +319,7 @@ decode_charged(HttpExchange *exchange, Encoding encoding, uint8_t **ret_data, si
     for (;;) {
         GError *why = NULL;
         if (!server_charge(server, allowance))
-            return body_memory_used_up(error);
+            return server_body_memory_used_up(error);
         if (encoding_decode(encoding, request->body, request->body_size, allowance, knob, ret_data,
                             ret_size, &why)) {
             server_uncharge(server, allowance - *ret_size);
@@ -351,6 +376,8 @@ prepare_body(HttpExchange *exchange, GError **error)
 {
     const HttpRequest *request = &exchange->request;
     GrpcKind kind = grpc_kind(request);
+    if (exchange->spool != NULL)
+        return spool_check(exchange->spool, error);
     if (kind != GRPC_NONE)
         return open_message(exchange, kind, error);
     if (request->route->raw_body || request->route->body == HTTP_BODY_NONE)

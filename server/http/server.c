@@ -1,7 +1,6 @@
 #include "server/http/server.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -14,10 +13,11 @@
 #include "server/http/grpc.h"
 #include "server/http/http1.h"
 #include "server/http/http2.h"
+#include "server/http/listen.h"
 #include "server/http/pump.h"
 #include "server/http/receive.h"
+#include "server/http/spool.h"
 
-#define LISTEN_BACKLOG 1024
 /* Smaller bodies do not get smaller on the wire by compression. */
 #define COMPRESS_BYTES_MIN 1024
 /* How often a loop with deadlines or a drain looks at the clock. */
@@ -44,7 +44,15 @@ server_uncharge(HttpServer *server, size_t size)
     g_atomic_pointer_add(&server->body_bytes, -(gssize)size);
 }
 
-static void
+bool
+server_body_memory_used_up(GError **error)
+{
+    return error_set(error, CRESSET_ERROR_UNAVAILABLE,
+                     "too many request bytes are being handled: try again (limit "
+                     "http-body-memory)");
+}
+
+void
 server_wake(HttpServer *server)
 {
     uint64_t one = 1;
@@ -83,6 +91,29 @@ http_reply(HttpRequest *request, HttpResponse *response)
     }
 }
 
+void
+server_suspend(HttpExchange *exchange)
+{
+    HttpServer *server = exchange->server;
+    exchange->suspended = true;
+    g_queue_push_tail_link(&server->suspended, &exchange->link);
+    if (exchange->request.deadline_us != 0)
+        server->n_deadlines++;
+}
+
+void
+server_dispatch(HttpExchange *exchange)
+{
+    g_thread_pool_push(exchange->server->pools[exchange->request.route->scope],
+                       exchange_ref(exchange), NULL);
+}
+
+void
+http_request_keep_file(HttpRequest *request)
+{
+    spool_keep(((HttpExchange *)request)->spool);
+}
+
 /* Resumes the connection of an answered exchange. Loop thread only. */
 static void
 loop_resume(HttpServer *server, HttpExchange *exchange)
@@ -105,6 +136,22 @@ loop_resume_answered(HttpServer *server)
     HttpExchange *exchange;
     while ((exchange = g_async_queue_try_pop(server->answered)) != NULL) {
         loop_resume(server, exchange);
+        exchange_unref(exchange);
+    }
+}
+
+/* Lets clients go on whose last piece of body is in its file. */
+static void
+loop_resume_written(HttpServer *server)
+{
+    HttpExchange *exchange;
+    while ((exchange = g_async_queue_try_pop(server->written)) != NULL) {
+        if (spool_written(exchange)) {
+            if (exchange->connection != NULL)
+                loop_resume(server, exchange);
+            else
+                http2_consume(exchange);
+        }
         exchange_unref(exchange);
     }
 }
@@ -228,6 +275,7 @@ loop_run(void *data)
     for (;;) {
         loop_wait(server);
         loop_resume_answered(server);
+        loop_resume_written(server);
         loop_tick(server);
         MHD_run(server->daemon);
         http1_run(server);
@@ -239,80 +287,6 @@ loop_run(void *data)
     pump_stop(server);
     server->daemon = NULL;
     return NULL;
-}
-
-/* Splits "ADDR:PORT" or "[ADDR]:PORT". */
-static bool
-split_address(const char *listen, char **ret_host, char **ret_port, GError **error)
-{
-    const char *colon = strrchr(listen, ':');
-    guint64 port;
-    if (colon == NULL || !g_ascii_string_to_unsigned(colon + 1, 10, 0, 65535, &port, NULL)) {
-        error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "listen address '%s' is not ADDR:PORT",
-                  listen);
-        return false;
-    }
-    size_t length = (size_t)(colon - listen);
-    bool bracketed = length >= 2 && listen[0] == '[' && listen[length - 1] == ']';
-    *ret_host = bracketed ? g_strndup(listen + 1, length - 2) : g_strndup(listen, length);
-    *ret_port = g_strdup(colon + 1);
-    return true;
-}
-
-/* Binds and listens on one resolved address; -1 with errno. */
-static int
-listen_on(const struct addrinfo *info)
-{
-    int fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int yes = 1;
-    if (fd < 0)
-        return -1;
-    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
-    if (bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, LISTEN_BACKLOG) == 0)
-        return fd;
-    int saved = errno;
-    close(fd);
-    errno = saved;
-    return -1;
-}
-
-/* The address a socket is bound to, as text. */
-static char *
-bound_address(int fd)
-{
-    struct sockaddr_storage storage = {0};
-    socklen_t length = sizeof(storage);
-    char host[NI_MAXHOST], port[NI_MAXSERV];
-    if (getsockname(fd, (struct sockaddr *)&storage, &length) != 0 ||
-        getnameinfo((struct sockaddr *)&storage, length, host, sizeof(host), port, sizeof(port),
-                    NI_NUMERICHOST | NI_NUMERICSERV) != 0)
-        return NULL;
-    bool v6 = storage.ss_family == AF_INET6;
-    return g_strdup_printf("%s%s%s:%s", v6 ? "[" : "", host, v6 ? "]" : "", port);
-}
-
-static bool
-server_listen(HttpServer *server, GError **error)
-{
-    const char *text = server->config.listen;
-    g_autofree char *host = NULL, *port = NULL;
-    if (!split_address(text, &host, &port, error))
-        return false;
-    struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
-    struct addrinfo *list = NULL;
-    int failed = getaddrinfo(host[0] != '\0' ? host : NULL, port, &hints, &list);
-    if (failed != 0)
-        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "cannot listen on %s: %s", text,
-                         gai_strerror(failed));
-    server->listener.fd = listen_on(list);
-    int why = errno;
-    freeaddrinfo(list);
-    if (server->listener.fd < 0)
-        return error_set(error, CRESSET_ERROR_UNAVAILABLE, "cannot listen on %s: %s", text,
-                         g_strerror(why));
-    server->address = bound_address(server->listener.fd);
-    return server->address != NULL ||
-           error_set_errno(error, errno, "cannot read the address of the socket on %s", text);
 }
 
 static bool
@@ -346,6 +320,7 @@ http_server_new(const HttpConfig *config, GError **error)
     server->wake = (LoopSource){LOOP_WAKE, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
     server->http2_per_ip = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     server->answered = g_async_queue_new();
+    server->written = g_async_queue_new();
     server->router = http_router_new(config->routes, config->n_routes);
     g_queue_init(&server->suspended);
     g_queue_init(&server->greetings);
@@ -364,7 +339,10 @@ http_server_new(const HttpConfig *config, GError **error)
         if (server->tls == NULL)
             return NULL;
     }
-    return server_listen(server, error) ? g_steal_pointer(&server) : NULL;
+    if (config->spool_dir != NULL && !spool_dir_open(config->spool_dir, error))
+        return NULL;
+    server->listener.fd = listen_on(config->listen, &server->address, error);
+    return server->listener.fd >= 0 ? g_steal_pointer(&server) : NULL;
 }
 
 bool
@@ -379,7 +357,8 @@ http_server_start(HttpServer *server, GError **error)
         if (server->pools[scope] == NULL)
             return false;
     }
-    if (!server_start_daemon(server, error))
+    server->spooler = g_thread_pool_new(spool_write, server, 1, FALSE, error);
+    if (server->spooler == NULL || !server_start_daemon(server, error))
         return false;
     server->loop = g_thread_try_new("http", loop_run, server, error);
     return server->loop != NULL;
@@ -400,6 +379,8 @@ http_server_drain(HttpServer *server, int64_t timeout_ns)
         server_wake(server);
         g_thread_join(g_steal_pointer(&server->loop));
     }
+    if (server->spooler != NULL)
+        g_thread_pool_free(g_steal_pointer(&server->spooler), FALSE, TRUE);
     for (int scope = 0; scope < HTTP_SCOPES; scope++) {
         if (server->pools[scope] != NULL)
             g_thread_pool_free(g_steal_pointer(&server->pools[scope]), FALSE, TRUE);
@@ -414,9 +395,12 @@ http_server_free(HttpServer *server)
         return;
     http_server_drain(server, 0);
     HttpExchange *exchange;
-    while ((exchange = g_async_queue_try_pop(server->answered)) != NULL)
-        exchange_unref(exchange);
-    g_async_queue_unref(server->answered);
+    GAsyncQueue *queues[] = {server->answered, server->written};
+    for (size_t i = 0; i < G_N_ELEMENTS(queues); i++) {
+        while ((exchange = g_async_queue_try_pop(queues[i])) != NULL)
+            exchange_unref(exchange);
+        g_async_queue_unref(queues[i]);
+    }
     if (server->daemon != NULL)
         MHD_stop_daemon(server->daemon);
     const int fds[] = {server->listener.fd, server->epoll_fd, server->wake.fd};

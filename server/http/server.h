@@ -42,6 +42,7 @@ typedef struct {
         const char *knob; /* the option that moves it */
     } body_caps[HTTP_BODIES];
     int64_t body_memory_bytes; /* of all requests together */
+    const char *spool_dir;     /* of the files of HTTP_BODY_FILE, created when needed */
     TenantMode tenant_mode;
     TenantAuth *auth; /* NULL: no tokens are asked for */
     const HttpRoute *routes;

@@ -42,7 +42,9 @@ struct HttpServer {
     char *address;
     GThread *loop;
     GThreadPool *pools[HTTP_SCOPES];
+    GThreadPool *spooler;  /* writes bodies to files, in order */
     GAsyncQueue *answered; /* HttpExchange to resume, one reference each */
+    GAsyncQueue *written;  /* HttpExchange with a piece of body written, one reference each */
     GQueue suspended;      /* HttpExchange by their link; loop thread only */
     unsigned n_deadlines;  /* suspended ones that have a deadline */
     int64_t ticked_us;
@@ -55,8 +57,17 @@ struct HttpServer {
     gsize refused[HTTP_REFUSALS]; /* atomic; by HttpRefusal */
 };
 
+/* Makes the loop look at its queues. From any thread. */
+void server_wake(HttpServer *server);
+/* Suspends an exchange until it is resumed by an answer or, of HTTP/1.1, by written pieces. */
+void server_suspend(HttpExchange *exchange);
+/* Gives a complete request to a worker. */
+void server_dispatch(HttpExchange *exchange);
+
 /* Takes `size` bytes of the body memory that all requests share; false when it is used up. */
 bool server_charge(HttpServer *server, size_t size);
 void server_uncharge(HttpServer *server, size_t size);
+/* Sets what to answer then: UNAVAILABLE; returns false. */
+bool server_body_memory_used_up(GError **error);
 /* Counts what a client was cut off for. */
 void server_count_refusal(HttpServer *server, HttpRefusal why);

@@ -22,10 +22,10 @@ clock_ns(void)
 enum { FILES_MAX = 3 };
 
 static DebugFiles *
-open_files(int64_t file_max, int64_t tenant_max)
+open_files(int64_t tenant_max)
 {
     g_autofree char *path = temp_dir_file(dir, "debug-info");
-    const DebugFilesConfig config = {path, file_max, tenant_max, FILES_MAX, clock_ns};
+    const DebugFilesConfig config = {path, tenant_max, FILES_MAX, clock_ns};
     return debug_files_new(&config);
 }
 
@@ -60,13 +60,10 @@ announce_well(DebugFiles *files, const char *tenant)
 static bool
 receive(DebugFiles *files, const char *tenant, const char *id, const char *source, GError **error)
 {
-    g_autofree char *path = NULL, *content = NULL;
+    g_autofree char *path = temp_dir_file(dir, "upload"), *content = NULL;
     gsize size;
     assert_true(g_file_get_contents(source, &content, &size, NULL));
-    int fd = debug_files_create(files, &path, NULL);
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, content, size), size);
-    close(fd);
+    assert_true(g_file_set_contents(path, content, (gssize)size, NULL));
     bool ok = debug_files_receive(files, tenant, id, path, error);
     if (!ok)
         assert_int_equal(unlink(path), 0);
@@ -77,7 +74,7 @@ static void
 test_an_upload_counts_when_it_is_finished(void **state)
 {
     (void)state;
-    g_autoptr(DebugFiles) files = open_files(1 << 30, 0);
+    g_autoptr(DebugFiles) files = open_files(0);
     announce_well(files, "a");
     expect_reason(files, "a", build_id, "upload in progress");
     assert_true(receive(files, "a", build_id, "/proc/self/exe", NULL));
@@ -104,7 +101,7 @@ static void
 test_tenants_do_not_see_each_other(void **state)
 {
     (void)state;
-    g_autoptr(DebugFiles) files = open_files(1 << 30, 0);
+    g_autoptr(DebugFiles) files = open_files(0);
     announce_well(files, "a");
     assert_true(receive(files, "a", build_id, "/proc/self/exe", NULL));
     assert_true(debug_files_finish(files, "a", build_id, NULL));
@@ -118,12 +115,12 @@ static void
 test_files_outlive_a_restart(void **state)
 {
     (void)state;
-    DebugFiles *files = open_files(1 << 30, 0);
+    DebugFiles *files = open_files(0);
     announce_well(files, "a");
     assert_true(receive(files, "a", build_id, "/proc/self/exe", NULL));
     assert_true(debug_files_finish(files, "a", build_id, NULL));
     debug_files_free(files);
-    g_autoptr(DebugFiles) again = open_files(1 << 30, 0);
+    g_autoptr(DebugFiles) again = open_files(0);
     g_autofree char *upper = g_ascii_strup(build_id, -1);
     int fd = debug_files_open(again, "a", upper); /* build ids have no case */
     assert_true(fd >= 0);
@@ -134,7 +131,7 @@ static void
 test_an_upload_that_does_not_come_is_forgotten(void **state)
 {
     (void)state;
-    g_autoptr(DebugFiles) files = open_files(1 << 30, 0);
+    g_autoptr(DebugFiles) files = open_files(0);
     announce_well(files, "a");
     now_ns += (DEBUG_UPLOAD_STALE_S + 1) * INT64_C(1000000000);
     announce_well(files, "a");
@@ -144,7 +141,7 @@ static void
 test_what_is_not_as_announced_is_refused(void **state)
 {
     (void)state;
-    g_autoptr(DebugFiles) files = open_files(1 << 30, 0);
+    g_autoptr(DebugFiles) files = open_files(0);
     g_autoptr(GError) error = NULL;
     expect_reason(files, "a", "xyz", "hexadecimal");
     expect_reason(files, "a", "../../../etc", "hexadecimal");
@@ -168,20 +165,25 @@ test_limits_name_their_option(void **state)
 {
     (void)state;
     g_autoptr(GError) error = NULL;
-    g_autoptr(DebugFiles) small = open_files(100, 0);
+    g_autoptr(DebugFiles) small = open_files(1000);
     announce_well(small, "a");
+    assert_false(debug_files_admit(small, "a", build_id, 1001, NULL));
+    assert_true(debug_files_admit(small, "a", build_id, 1000, NULL));
     assert_false(receive(small, "a", build_id, "/proc/self/exe", &error));
-    assert_error_says(error, "limit debuginfo-file-bytes");
-    g_autoptr(DebugFiles) full = open_files(1 << 30, 1000);
-    assert_true(receive(full, "a", build_id, "/proc/self/exe", NULL));
-    expect_reason(full, "a", "abcdef", "limit debuginfo-tenant-bytes");
+    assert_int_equal(error->code, CRESSET_ERROR_RESOURCE_EXHAUSTED);
+    assert_error_says(error, "limit debuginfo-tenant-bytes");
+    g_autoptr(DebugFiles) large = open_files(1 << 30);
+    assert_true(receive(large, "a", build_id, "/proc/self/exe", NULL));
+    assert_true(receive(large, "a", build_id, "/proc/self/exe", NULL)); /* instead of the first */
+    assert_true(debug_files_finish(large, "a", build_id, NULL));
+    expect_reason(small, "a", "abcdef", "limit debuginfo-tenant-bytes");
 }
 
 static void
 test_a_tenant_has_so_many_files(void **state)
 {
     (void)state;
-    g_autoptr(DebugFiles) files = open_files(1 << 30, 0);
+    g_autoptr(DebugFiles) files = open_files(0);
     static const char *const ids[] = {"aa", "bb", "cc"};
     for (size_t i = 0; i < G_N_ELEMENTS(ids); i++) {
         g_autofree char *reason = NULL;
@@ -198,7 +200,7 @@ static void
 test_a_broken_metadata_file_is_no_file(void **state)
 {
     (void)state;
-    g_autoptr(DebugFiles) files = open_files(1 << 30, 0);
+    g_autoptr(DebugFiles) files = open_files(0);
     announce_well(files, "a");
     g_autofree char *lower = g_ascii_strdown(build_id, -1);
     g_autofree char *path =

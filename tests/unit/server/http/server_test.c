@@ -11,14 +11,17 @@
 
 #include "lib/base/error.h"
 #include "server/http/encoding.h"
+#include "tests/harness/temp_dir.h"
 
 #define BODY_CAP 100000
+#define FILE_CAP (80 * 1024 * 1024)
 /* The number of ready sockets at which the library's own event thread stands still. */
 #define LOCKSTEP_CLIENTS 256
 #define LOCKSTEP_ROUNDS  20
 
 static long version;      /* CURL_HTTP_VERSION_… */
 static GAsyncQueue *held; /* requests that /hold keeps for the test to answer */
+static TempDir *dir;
 
 static void
 reply_text(HttpRequest *request, const char *text)
@@ -51,10 +54,35 @@ handle_hold(HttpRequest *request, void *app)
     g_async_queue_push(held, request);
 }
 
+/* Answers with the sum of the file. */
+static void
+handle_file(HttpRequest *request, void *app)
+{
+    (void)app;
+    g_autofree char *content = NULL;
+    gsize size;
+    assert_null(request->body);
+    assert_true(g_file_get_contents(request->body_path, &content, &size, NULL));
+    assert_int_equal(size, request->body_size);
+    g_autofree char *sum =
+        g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)content, size);
+    reply_text(request, sum);
+}
+
+static HttpResponse *
+admit_file(const HttpRequest *request, void *app)
+{
+    (void)app;
+    return http_request_header(request, "X-Unwanted") != NULL
+               ? http_response_error(412, "failed_precondition", "not wanted")
+               : NULL;
+}
+
 static const HttpRoute routes[] = {
-    {"POST", "/echo", HTTP_WRITE, HTTP_BODY_PUSH, false, handle_echo, NULL},
-    {"GET", "/param", HTTP_PUBLIC, HTTP_BODY_NONE, false, handle_param, NULL},
-    {"GET", "/hold", HTTP_READ, HTTP_BODY_NONE, false, handle_hold, NULL},
+    {"POST", "/echo", HTTP_WRITE, HTTP_BODY_PUSH, false, handle_echo, NULL, NULL},
+    {"POST", "/file", HTTP_WRITE, HTTP_BODY_FILE, true, handle_file, NULL, admit_file},
+    {"GET", "/param", HTTP_PUBLIC, HTTP_BODY_NONE, false, handle_param, NULL, NULL},
+    {"GET", "/hold", HTTP_READ, HTTP_BODY_NONE, false, handle_hold, NULL, NULL},
 };
 
 static HttpServer *
@@ -66,8 +94,10 @@ start_server_with(int64_t body_memory_bytes)
         .header_memory_bytes = 7 * 1024,
         .idle_timeout_ns = 60 * (int64_t)1000000000,
         .workers = 2,
-        .body_caps = {[HTTP_BODY_PUSH] = {BODY_CAP, "the-body-knob"}},
+        .body_caps = {[HTTP_BODY_PUSH] = {BODY_CAP, "the-body-knob"},
+                      [HTTP_BODY_FILE] = {FILE_CAP, "the-file-knob"}},
         .body_memory_bytes = body_memory_bytes,
+        .spool_dir = temp_dir_path(dir),
         .tenant_mode = TENANT_OPTIONAL,
         .routes = routes,
         .n_routes = G_N_ELEMENTS(routes),
@@ -232,6 +262,87 @@ test_body_memory_is_bounded(void **state)
 }
 
 static void
+expect_no_files(void)
+{
+    int64_t end_us = g_get_monotonic_time() + 10 * G_USEC_PER_SEC;
+    guint n = 1;
+    while (n > 0 && g_get_monotonic_time() < end_us) {
+        g_autoptr(GDir) listed = g_dir_open(temp_dir_path(dir), 0, NULL);
+        for (n = 0; g_dir_read_name(listed) != NULL;)
+            n++;
+        g_usleep(1000);
+    }
+    assert_int_equal(n, 0);
+}
+
+/* A body for a file needs no more memory than two pieces of it and what a client of HTTP/2 may send
+ * unasked. */
+static void
+test_a_body_goes_into_a_file(void **state)
+{
+    (void)state;
+    HttpServer *server = start_server_with(2 * 1024 * 1024);
+    GRand *random = g_rand_new_with_seed(7);
+    g_autofree guint32 *data = g_new(guint32, FILE_CAP / 4 + 1);
+    for (size_t i = 0; i <= FILE_CAP / 4; i++)
+        data[i] = g_rand_int(random);
+    g_rand_free(random);
+    static const size_t sizes[] = {0, 1, 256 * 1024, 1000001, FILE_CAP};
+    for (size_t i = 0; i < G_N_ELEMENTS(sizes); i++) {
+        g_autofree char *sum =
+            g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)data, sizes[i]);
+        expect(ask(server, "/file", data, sizes[i], NULL), 200, sum);
+        expect(ask(server, "/file", data, sizes[i], "Transfer-Encoding: chunked"), 200, sum);
+    }
+    expect(ask(server, "/file", data, FILE_CAP + 1, "Transfer-Encoding: chunked"), 413,
+           "the-file-knob");
+    expect(ask(server, "/file", "x", 1, "X-Unwanted: 1"), 412, "not wanted");
+    expect(ask(server, "/file", "x", 1, "Content-Encoding: gzip"), 400, "Content-Encoding");
+    expect_bodies_forgotten(server);
+    expect_no_files();
+    http_server_free(server);
+}
+
+static size_t
+send_and_stop(char *data, size_t size, size_t count, void *left)
+{
+    size_t *bytes = left, n = MIN(size * count, *bytes);
+    memset(data, 'x', n);
+    *bytes -= n;
+    return n > 0 ? n : CURL_READFUNC_ABORT;
+}
+
+static void
+test_a_broken_upload_leaves_no_file(void **state)
+{
+    HttpServer *server = *state;
+    Answer answer = {0};
+    size_t left = 3000000;
+    CURL *curl = client_new(server, "/file", &answer);
+    curl_easy_setopt(curl, CURLOPT_POST, 1L);
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)FILE_CAP);
+    curl_easy_setopt(curl, CURLOPT_READFUNCTION, send_and_stop);
+    curl_easy_setopt(curl, CURLOPT_READDATA, &left);
+    assert_int_equal(curl_easy_perform(curl), CURLE_ABORTED_BY_CALLBACK);
+    curl_easy_cleanup(curl);
+    answer_clear(&answer);
+    expect_bodies_forgotten(server);
+    expect_no_files();
+}
+
+/* What a server that died has left. */
+static void
+test_remains_are_removed(void **state)
+{
+    (void)state;
+    g_autofree char *remains = temp_dir_file(dir, ".body-abcdef");
+    assert_true(g_file_set_contents(remains, "x", 1, NULL));
+    HttpServer *server = start_server();
+    expect_no_files();
+    http_server_free(server);
+}
+
+static void
 test_large_answers_are_compressed(void **state)
 {
     HttpServer *server = *state;
@@ -346,6 +457,7 @@ static int
 setup(void **state)
 {
     held = g_async_queue_new();
+    dir = temp_dir_new();
     *state = start_server();
     return 0;
 }
@@ -355,6 +467,7 @@ teardown(void **state)
 {
     http_server_free(*state);
     g_async_queue_unref(held);
+    temp_dir_free(dir);
     return 0;
 }
 
@@ -367,6 +480,9 @@ main(void)
         cmocka_unit_test(test_tenant_reaches_the_handler),
         cmocka_unit_test(test_bodies_over_the_cap_name_the_knob),
         cmocka_unit_test(test_body_memory_is_bounded),
+        cmocka_unit_test(test_a_body_goes_into_a_file),
+        cmocka_unit_test(test_a_broken_upload_leaves_no_file),
+        cmocka_unit_test(test_remains_are_removed),
         cmocka_unit_test(test_large_answers_are_compressed),
         cmocka_unit_test(test_deadline_is_kept),
         cmocka_unit_test(test_drain_finishes_or_cuts_off),
