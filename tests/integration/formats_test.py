@@ -4,7 +4,6 @@ import argparse
 import gzip
 import json
 import os
-import struct
 import sys
 import tempfile
 import time
@@ -12,9 +11,9 @@ import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "harness"))
 import cresset
+from formats import EVENTED, SAMPLED, SMALL_JFR, form, node, otlp, otlp_json, speedscope
 
 CPU = cresset.CPU_TYPE
-SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 
 
 class Client:
@@ -117,10 +116,6 @@ def test_pprof_form(client):
     refused(client.ingest("a", *form(profile=profile), format="pprof"), 422, "unknown", begin)
 
 
-def node(name, value, n_children):
-    return cresset.varint(len(name)) + name + cresset.varint(value) + cresset.varint(n_children)
-
-
 def test_tree(client):
     body = node(b"", 0, 1) + node(b"main", 1, 1) + node(b"work", 300, 0)
     expect(client.ingest("shop.alloc_space", body, format="tree", path="/pyroscope/ingest"), (200, b""))
@@ -133,18 +128,6 @@ def test_trie(client):
     expect(client.ingest("shop", body, "binary/octet-stream+trie"), (200, b""))
     expect(client.ingest("shop", body, format="trie", sampleRate="nonsense"), (200, b""))
     expect(client.stacks(CPU), {"main;work": 20_000_000, "main;world": 40_000_000})
-
-
-def speedscope(*profiles):
-    frames = [{"name": "main"}, {"name": "work", "file": "work.c", "line": 7}]
-    return json.dumps({"$schema": SCHEMA, "shared": {"frames": frames}, "profiles": profiles}).encode()
-
-
-SAMPLED = {"type": "sampled", "name": "one", "unit": "seconds", "startValue": 0, "endValue": 3,
-           "samples": [[0, 1], [0]], "weights": [2, 0.5]}
-EVENTED = {"type": "evented", "name": "two", "unit": "milliseconds", "startValue": 0, "endValue": 9,
-           "events": [{"type": "O", "frame": 0, "at": 0}, {"type": "O", "frame": 1, "at": 4},
-                      {"type": "C", "frame": 1, "at": 6}, {"type": "C", "frame": 0, "at": 9}]}
 
 
 def test_speedscope(client):
@@ -162,33 +145,6 @@ def test_the_good_profiles_of_a_file_are_kept(client):
     refused(client.ingest("shop", speedscope(bad, SAMPLED), format="speedscope"), 422, "unknown",
             "parsing IngestInput-speedscope failed: profiles[0]: samples wants positions in shared.frames")
     expect(client.stacks("wall:wall:nanoseconds:cpu:nanoseconds"), {"main;work": 2_000_000_000, "main": 500_000_000})
-
-
-def otlp(service, *stacks, time_ns=None, numbering="1.10"):
-    """An OTLP request with one profile of CPU samples; each stack is (position in the stack table, count)."""
-    block, number, varint = cresset.block, cresset.number, cresset.varint
-    strings = ["", "samples", "count", "cpu", "nanoseconds", "main", "work"]
-    location = {name: block(2, block(3, number(1, i + 1))) for i, name in enumerate(["main", "work"])}
-    tables = block(2, b"") + location["main"] + location["work"] + block(3, b"") + block(3, number(1, 5)) + block(3, number(1, 6))
-    tables += block(4, b"") + block(6, b"") + b"".join(block(5, text.encode()) for text in strings)
-    tables += block(7, b"") + block(7, block(1, b"\2\1")) + block(7, block(1, b"\1"))
-    field = 4 if numbering == "1.10" else 2
-    samples = b"".join(block(2, number(1, stack) + block(field, varint(count))) for stack, count in stacks)
-    time_ns = struct.pack("<Q", time_ns or time.time_ns())
-    profile = block(1, number(1, 1) + number(2, 2)) + samples + b"\x19" + time_ns + block(5, number(1, 3) + number(2, 4))
-    profile += number(6, 10_000_000)
-    resource = block(1, block(1, block(1, b"service.name") + block(2, block(1, service.encode()))))
-    return block(1, resource + block(2, block(2, profile))) + block(2, tables)
-
-
-SMALL_JFR = os.path.join(os.path.dirname(__file__), "..", "data", "jfr_fixture", "small.jfr.gz")
-
-
-def form(**parts):
-    """A multipart body with these files, and its content type."""
-    out = b"".join(b'--XX\r\nContent-Disposition: form-data; name="%s"; filename="%s"\r\n\r\n%s\r\n' % (name.encode(), name.encode(), data)
-                   for name, data in parts.items())
-    return out + b"--XX--\r\n", "multipart/form-data; boundary=XX"
 
 
 def expect_small_java(client, name):
@@ -242,17 +198,7 @@ def test_otlp(client):
 
 def test_otlp_as_json(client):
     """Ids are hexadecimal, 64-bit numbers may be strings, and single attributes may be lists."""
-    attribute = {"key": "service.name", "value": {"arrayValue": {"values": [{"stringValue": "shop"}]}}}
-    strings = ["", "samples", "count", "cpu", "nanoseconds", "main", "thread.id"]
-    dictionary = {"stringTable": strings, "functionTable": [{}, {"nameStrindex": 5}], "stackTable": [{}, {"locationIndices": [1]}],
-                  "locationTable": [{}, {"lines": [{"functionIndex": 1, "line": "7"}]}],
-                  "attributeTable": [{}, {"keyStrindex": 6, "value": {"intValue": "42"}}],
-                  "linkTable": [{}, {"traceId": "4bf92f3577b34da6a3ce929d0e0e4736", "spanId": "00f067aa0ba902b7"}]}
-    sample = {"stackIndex": 1, "values": ["3", 2], "linkIndex": 1, "attributeIndices": [1]}
-    profile = {"sampleType": {"typeStrindex": 1, "unitStrindex": 2}, "samples": [sample], "timeUnixNano": str(time.time_ns()),
-               "periodType": {"typeStrindex": 3, "unitStrindex": 4}, "period": "10000000", "profileId": "0af7651916cd43dd8448eb211c80319c"}
-    body = json.dumps({"dictionary": dictionary, "resourceProfiles": [
-        {"resource": {"attributes": [attribute]}, "scopeProfiles": [{"profiles": [profile]}]}]})
+    body = otlp_json("shop")
     expect(client.post(OTLP, body, "application/json"), (200, b""))
     # What has an id of its own is stored once, however it is sent.
     expect(client.post(EXPORT, body, "application/json"), (200, b"{}"))
