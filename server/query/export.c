@@ -6,6 +6,8 @@
 #include "server/query/query.h"
 #include "server/query/select.h"
 
+#define NS_PER_MS INT64_C(1000000)
+
 typedef struct {
     const Query *query;
     PprofBuilder *builder;
@@ -193,6 +195,6 @@ query_pprof(const Query *query, GError **error)
     pprof_builder_period(builder, type.parts[3], type.parts[4],
                          choose_period(&export, type.parts[0]));
     pprof_builder_default_sample_type(builder, type.parts[1]);
-    pprof_builder_time(builder, query->end_ns, 0);
+    pprof_builder_time(builder, query->end_ns - query->end_ns % NS_PER_MS, 0);
     return g_byte_array_free_to_bytes(pprof_builder_finish(builder));
 }

@@ -120,7 +120,8 @@ query_time_series(const Query *query, const QueryTimeSeriesOptions *options, GEr
 Tree *query_tree(const Query *query, GError **error);
 
 /* The merged stacks as one uncompressed pprof of one sample type, with mappings, lines and the
- * addresses of what has no lines; needs a profile type. Its time is the end of the range.
+ * addresses of what has no lines; needs a profile type. Its time is the end of the range, down to
+ * the millisecond that a request gave.
  * RESOURCE_EXHAUSTED when it becomes larger than QUERY_PPROF_BYTES_MAX. */
 enum { QUERY_PPROF_BYTES_MAX = 256 * 1024 * 1024 };
 GBytes *query_pprof(const Query *query, GError **error);

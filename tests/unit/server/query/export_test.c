@@ -99,11 +99,13 @@ test_pprof(void **state)
     Fixture *fixture = *state;
     fixture_push_example(fixture);
     Query query = fixture_query(fixture);
+    int64_t end_ms = query.end_ns / 1000000;
+    query.end_ns = end_ms * 1000000 + 999999; /* as a request's milliseconds are meant */
     Decoded result = decode(query_pprof(&query, NULL));
     const Profile *p = &result.profile;
     assert_int_equal(p->n_sample_types, 1);
     assert_int_equal(p->default_sample_type, p->sample_types[0].type);
-    assert_true(p->time_ns == query.end_ns);
+    assert_true(p->time_ns == end_ms * 1000000);
     assert_int_equal(p->duration_ns, 0);
     assert_int_equal(p->period, 100);
     g_autoptr(GHashTable) stacks = stacks_of(p, 0);
