@@ -3,11 +3,14 @@
 Formats: github.com/google/pprof/proto/profile.proto and push.v1 of the Pyroscope API.
 """
 import http.client
+import importlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
+import sys
 import time
 import zlib
 
@@ -66,6 +69,33 @@ def start(program, log_path, *arguments):
     """A process that writes to this file and ends, at the latest, together with this one."""
     with open(log_path, "w") as log:
         return subprocess.Popen(["setpriv", "--pdeathsig", "KILL", program, *arguments], stdout=log, stderr=log)
+
+
+SYSTEM_PYTHON = "/usr/bin/python3"
+
+
+def has_module(name):
+    try:
+        importlib.import_module(name)
+        return True
+    except ImportError:
+        return False
+
+
+def need_system(programs, modules):
+    """Ends the test as skipped where one of these programs and Python modules, {module: package}, is missing.
+
+    The packages of modules are for the system's Python, which need not be the one that runs the test: it then
+    begins again in that one.
+    """
+    missing = [program for program in programs if shutil.which(program) is None]
+    missing += [package for module, package in modules.items() if not has_module(module)]
+    is_system = not os.path.exists(SYSTEM_PYTHON) or os.path.realpath(sys.executable) == os.path.realpath(SYSTEM_PYTHON)
+    if set(missing) & set(modules.values()) and not is_system:
+        os.execv(SYSTEM_PYTHON, [SYSTEM_PYTHON, "-B", *sys.argv])
+    if missing:
+        print(f"skipped: {', '.join(missing)} not installed")
+        sys.exit(1 if os.environ.get("CI") == "true" else SKIPPED)
 
 
 class Failed(Exception):
