@@ -100,7 +100,7 @@ write_more_metrics(GString *out, void *data)
         self_profile_write_metrics(server->self, out);
 }
 
-static GPtrArray *
+static AddressLines *
 resolve_addresses(void *data, const QueryMapping *mapping, const uint64_t *addresses, size_t n)
 {
     const DebugMapping of = {.tenant = mapping->tenant,
@@ -109,7 +109,7 @@ resolve_addresses(void *data, const QueryMapping *mapping, const uint64_t *addre
                              .start = mapping->start,
                              .limit = mapping->limit,
                              .offset = mapping->offset};
-    return debug_resolver_names(data, &of, addresses, n);
+    return debug_resolver_lines(data, &of, addresses, n);
 }
 
 /* Debug files lie beside the store. */
@@ -182,6 +182,7 @@ server_open(Server *server, GError **error)
     server->api->http = server->http;
     start_self_profile(server);
     const RulesConfig rules = {.store = server->store,
+                               .resolver = &server->resolver,
                                .remote_write_url = options->remote_write_url,
                                .remote_write_headers =
                                    (const char *const *)options->remote_write_headers,

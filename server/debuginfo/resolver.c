@@ -94,6 +94,13 @@ find_bias(int fd, const DebugMapping *mapping, uint64_t *ret_bias)
     return true;
 }
 
+static uint32_t
+cache_text(DebugResolver *resolver, const char *text)
+{
+    g_autofree char *valid = g_utf8_make_valid(text, -1);
+    return line_cache_string(resolver->cache, valid, strlen(valid));
+}
+
 /* Takes a part of a reply into the cache. */
 static void
 take_reply(DebugResolver *resolver, uint64_t file, const MessageRequest *request,
@@ -103,10 +110,13 @@ take_reply(DebugResolver *resolver, uint64_t file, const MessageRequest *request
     for (uint32_t i = 0; i < reply->n_addresses; i++) {
         CachedLines lines = {line_cache_position(resolver->cache), reply->line_counts[i]};
         for (uint32_t k = 0; k < lines.n; k++, line++) {
-            const char *name = reply->strings + line->name;
-            g_autofree char *valid = g_utf8_make_valid(name, -1);
             const CachedLine cached = {
-                .name = line_cache_string(resolver->cache, valid, strlen(valid))};
+                .name = cache_text(resolver, reply->strings + line->name),
+                .system_name = cache_text(resolver, reply->strings + line->system_name),
+                .file = cache_text(resolver, reply->strings + line->file),
+                .line = line->line,
+                .start_line = line->start_line,
+            };
             line_cache_append(resolver->cache, &cached);
         }
         line_cache_add(resolver->cache, file, request->addresses[i], lines);
@@ -140,82 +150,85 @@ ask(DebugResolver *resolver, KnownFile *file, const DebugMapping *mapping, int f
     }
 }
 
-static GStrv
-cached_names(const DebugResolver *resolver, CachedLines lines)
+static char *
+cached_text(const DebugResolver *resolver, uint32_t string)
 {
-    GStrv names = g_new0(char *, (gsize)lines.n + 1);
-    for (uint32_t i = 0; i < lines.n; i++) {
-        const CachedLine *line = line_cache_lines(resolver->cache) + lines.first + i;
-        size_t length;
-        const char *text = line_cache_text(resolver->cache, line->name, &length);
-        names[i] = g_strndup(text, length);
-    }
-    return names;
+    size_t length;
+    const char *text = line_cache_text(resolver->cache, string, &length);
+    return g_strndup(text, length);
 }
 
-/* Fills the names that the cache has, and collects what it does not have. */
+/* Copies lines out of the cache. */
 static void
-look_up(DebugResolver *resolver, uint64_t file, const GArray *addresses, GPtrArray *names,
+copy_lines(const DebugResolver *resolver, CachedLines from, AddressLines *lines, size_t address)
+{
+    for (uint32_t i = 0; i < from.n; i++) {
+        const CachedLine *line = line_cache_lines(resolver->cache) + from.first + i;
+        g_autofree char *name = cached_text(resolver, line->name);
+        g_autofree char *system_name = cached_text(resolver, line->system_name);
+        g_autofree char *filename = cached_text(resolver, line->file);
+        const AddressLine copy = {name, system_name, filename, line->line, line->start_line};
+        address_lines_append(lines, address, &copy);
+    }
+}
+
+/* Fills the lines that the cache has, and collects what it does not have. */
+static void
+look_up(DebugResolver *resolver, uint64_t file, const GArray *addresses, AddressLines *lines,
         GArray *missing)
 {
     for (guint i = 0; i < addresses->len; i++) {
-        CachedLines lines;
+        CachedLines cached;
+        const AddressLine *known;
         uint64_t address = g_array_index(addresses, uint64_t, i);
-        if (names->pdata[i] != NULL)
+        if (address_lines_get(lines, i, &known) > 0)
             continue;
-        if (!line_cache_find(resolver->cache, file, address, &lines)) {
+        if (!line_cache_find(resolver->cache, file, address, &cached)) {
             if (missing != NULL)
                 g_array_append_val(missing, address);
-        } else if (lines.n > 0) {
-            names->pdata[i] = cached_names(resolver, lines);
+        } else if (cached.n > 0) {
+            copy_lines(resolver, cached, lines, i);
         }
     }
 }
 
 static void
 resolve(DebugResolver *resolver, const DebugMapping *mapping, int fd, const GArray *addresses,
-        GPtrArray *names)
+        AddressLines *lines)
 {
     g_autoptr(GArray) missing = g_array_new(FALSE, FALSE, sizeof(uint64_t));
     g_mutex_lock(&resolver->lock);
     KnownFile *file = known_file(resolver, mapping->tenant, fd);
     line_cache_begin(resolver->cache);
-    look_up(resolver, file->id, addresses, names, missing);
+    look_up(resolver, file->id, addresses, lines, missing);
     resolver->hits += addresses->len - missing->len;
     resolver->misses += missing->len;
     if (missing->len > 0) {
         ask(resolver, file, mapping, fd, missing);
-        look_up(resolver, file->id, addresses, names, NULL);
+        look_up(resolver, file->id, addresses, lines, NULL);
     }
     g_mutex_unlock(&resolver->lock);
 }
 
-static void
-names_free(gpointer names)
-{
-    g_strfreev(names);
-}
-
-GPtrArray *
-debug_resolver_names(DebugResolver *resolver, const DebugMapping *mapping,
+AddressLines *
+debug_resolver_lines(DebugResolver *resolver, const DebugMapping *mapping,
                      const uint64_t *addresses, size_t n)
 {
     uint64_t bias;
     int fd = debug_files_open(resolver->files, mapping->tenant, mapping->build_id);
     if (fd < 0)
         return NULL;
-    GPtrArray *names = g_ptr_array_new_full((guint)n, names_free);
-    g_ptr_array_set_size(names, (gint)n);
+    AddressLines *lines = address_lines_new(n);
     if (find_bias(fd, mapping, &bias)) {
         g_autoptr(GArray) of_file = g_array_sized_new(FALSE, FALSE, sizeof(uint64_t), (guint)n);
         for (size_t i = 0; i < n; i++) {
             uint64_t address = addresses[i] - bias;
             g_array_append_val(of_file, address);
         }
-        resolve(resolver, mapping, fd, of_file, names);
+        resolve(resolver, mapping, fd, of_file, lines);
     }
     close(fd);
-    return names;
+    return lines;
 }
 
 void

@@ -1,11 +1,12 @@
-/* Names for addresses that came without: from the debug files of the tenant, read in a process of
- * their own (lib/symbolize), behind a cache.
+/* Functions and lines for addresses that came without: from the debug files of the tenant, read in
+ * a process of their own (lib/symbolize), behind a cache.
  *
  * Blocking; from any thread, one at a time inside. */
 #pragma once
 #include <glib.h>
 #include <stdint.h>
 
+#include "lib/pprof/address_lines.h"
 #include "server/debuginfo/debug_files.h"
 
 typedef struct DebugResolver DebugResolver;
@@ -28,10 +29,9 @@ typedef struct {
     uint64_t start, limit, offset;
 } DebugMapping;
 
-/* For each of the addresses, all to be looked up as they are, the function names, the innermost
- * inlined first, or NULL. The array frees them. NULL when there is no debug file. */
-GPtrArray *debug_resolver_names(DebugResolver *resolver, const DebugMapping *mapping,
-                                const uint64_t *addresses, size_t n);
+/* The lines of the addresses, all to be looked up as they are. NULL when there is no debug file. */
+AddressLines *debug_resolver_lines(DebugResolver *resolver, const DebugMapping *mapping,
+                                   const uint64_t *addresses, size_t n);
 
 /* Appends cresset_server_symbolizer_… as Prometheus text. */
 void debug_resolver_write_metrics(DebugResolver *resolver, GString *out);

@@ -3,6 +3,7 @@
 #include "lib/base/error.h"
 #include "lib/pprof/encode.h"
 #include "server/query/call_site.h"
+#include "server/query/location_lines.h"
 #include "server/query/query.h"
 #include "server/query/select.h"
 
@@ -17,6 +18,7 @@ typedef struct {
 /* From the ids of one dataset to those of the builder, each translated once. */
 typedef struct {
     const SymbolView *symbols;
+    const LocationLines *resolved; /* or NULL */
     PprofBuilder *builder;
     uint32_t *strings, *functions, *mappings, *locations; /* id + 1, 0 is not yet */
     uint32_t *leaves;      /* the same for locations without the line of the innermost function */
@@ -57,22 +59,50 @@ translate_mapping(Translation *translation, uint32_t id)
     uint32_t *cached = &translation->mappings[id];
     if (*cached == 0) {
         const SymbolMapping *from = &translation->symbols->mappings[id];
+        uint32_t flags = from->flags | location_lines_flags(translation->resolved, id);
         PprofMapping mapping = {
             .start = from->start,
             .limit = from->limit,
             .offset = from->offset,
             .filename = translate_string(translation, from->filename),
             .build_id = translate_string(translation, from->build_id),
-            .has_functions = (from->flags & 1) != 0,
-            .has_filenames = (from->flags & 2) != 0,
-            .has_line_numbers = (from->flags & 4) != 0,
-            .has_inline_frames = (from->flags & 8) != 0,
+            .has_functions = (flags & SYMBOL_HAS_FUNCTIONS) != 0,
+            .has_filenames = (flags & SYMBOL_HAS_FILENAMES) != 0,
+            .has_line_numbers = (flags & SYMBOL_HAS_LINE_NUMBERS) != 0,
+            .has_inline_frames = (flags & SYMBOL_HAS_INLINE_FRAMES) != 0,
         };
         *cached = pprof_builder_mapping(translation->builder, &mapping);
     }
     return *cached;
 }
 
+static void
+add_stored_lines(Translation *translation, const SymbolLocation *from)
+{
+    for (uint32_t i = 0; i < from->n_lines; i++) {
+        const SymbolLine *line = &translation->symbols->lines[from->first_line + i];
+        PprofLine translated = {translate_function(translation, line->function), line->line};
+        g_array_append_val(translation->lines, translated);
+    }
+}
+
+static void
+add_resolved_lines(Translation *translation, const AddressLine *lines, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const PprofFunction function = {
+            .name = pprof_builder_text(translation->builder, lines[i].name),
+            .system_name = pprof_builder_text(translation->builder, lines[i].system_name),
+            .filename = pprof_builder_text(translation->builder, lines[i].filename),
+            .start_line = lines[i].start_line,
+        };
+        PprofLine line = {pprof_builder_function(translation->builder, &function), lines[i].line};
+        g_array_append_val(translation->lines, line);
+    }
+}
+
+/* Without the line, the locations of one function are one, so those that were resolved lose their
+ * address too. */
 static uint32_t
 translate_location(Translation *translation, uint32_t id, bool without_line)
 {
@@ -80,18 +110,20 @@ translate_location(Translation *translation, uint32_t id, bool without_line)
     if (*cached != 0)
         return *cached;
     const SymbolLocation *from = &translation->symbols->locations[id];
+    const AddressLine *resolved;
+    size_t n_resolved = location_lines_get(translation->resolved, id, &resolved);
     g_array_set_size(translation->lines, 0);
-    for (uint32_t i = 0; i < from->n_lines; i++) {
-        const SymbolLine *line = &translation->symbols->lines[from->first_line + i];
-        PprofLine translated = {translate_function(translation, line->function),
-                                without_line && i == 0 ? 0 : line->line};
-        g_array_append_val(translation->lines, translated);
-    }
+    if (n_resolved > 0)
+        add_resolved_lines(translation, resolved, n_resolved);
+    else
+        add_stored_lines(translation, from);
+    if (without_line && translation->lines->len > 0)
+        g_array_index(translation->lines, PprofLine, 0).line = 0;
     PprofLocation location = {
         .mapping = from->mapping != 0 ? translate_mapping(translation, from->mapping - 1) : 0,
-        .address = from->address,
+        .address = without_line && n_resolved > 0 ? 0 : from->address,
         .lines = (const PprofLine *)translation->lines->data,
-        .n_lines = from->n_lines,
+        .n_lines = translation->lines->len,
         .is_folded = from->is_folded != 0,
     };
     return *cached = pprof_builder_location(translation->builder, &location);
@@ -116,16 +148,19 @@ add_stack(const Query *query, Translation *translation, uint32_t node, int64_t v
 }
 
 static bool
-add_stacks(const Export *export, const SymbolView *symbols, const int64_t *totals, GError **error)
+add_stacks(const Export *export, const StoreDataset *dataset, const int64_t *totals, GError **error)
 {
+    const SymbolView *symbols = dataset->symbols;
+    g_autoptr(LocationLines) resolved = location_lines_new(export->query, dataset, totals);
     g_autofree uint8_t *marks =
-        call_site_mark(symbols, (const char *const *)export->query->call_site);
+        call_site_mark(symbols, resolved, (const char *const *)export->query->call_site);
     size_t n_ids = (size_t)symbols->n_strings + symbols->n_functions + symbols->n_mappings +
                    2 * (size_t)symbols->n_locations;
     g_autofree uint32_t *ids = g_new0(uint32_t, n_ids + 1);
     g_autoptr(GArray) lines = g_array_new(FALSE, FALSE, sizeof(PprofLine));
     g_autoptr(GArray) stack = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     Translation translation = {.symbols = symbols,
+                               .resolved = resolved,
                                .builder = export->builder,
                                .strings = ids,
                                .lines = lines,
@@ -135,7 +170,7 @@ add_stacks(const Export *export, const SymbolView *symbols, const int64_t *total
     translation.locations = translation.mappings + symbols->n_mappings;
     translation.leaves = translation.locations + symbols->n_locations;
     for (uint32_t i = 0; i < symbols->n_nodes; i++) {
-        if (totals[i] != 0 && (marks == NULL || marks[symbols->function_of_node[i]]))
+        if (totals[i] != 0 && (marks == NULL || marks[i]))
             add_stack(export->query, &translation, i, totals[i]);
         if (pprof_builder_size(export->builder) > QUERY_PPROF_BYTES_MAX)
             return error_set(error, CRESSET_ERROR_RESOURCE_EXHAUSTED,
@@ -162,7 +197,7 @@ export_dataset(const Selection *selection, void *data, GError **error)
         else if (period != export->period)
             export->period = -1;
     }
-    return add_stacks(export, dataset->symbols, totals, error);
+    return add_stacks(export, dataset, totals, error);
 }
 
 /* The period that the profiles say when they agree; else what Pyroscope says for the type. */

@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "server/query/call_site.h"
-#include "server/query/location_names.h"
+#include "server/query/location_lines.h"
 #include "server/query/query.h"
 #include "server/query/select.h"
 
@@ -86,18 +86,24 @@ stored_child(TreeBuilder *builder, const SymbolView *symbols, uint32_t node, uin
     return node;
 }
 
+/* The same by the lines that it was given, if it was. */
 static uint32_t
-named_child(TreeBuilder *builder, uint32_t node, const char *const *names)
+location_child(TreeBuilder *builder, const SymbolView *symbols, uint32_t node, uint32_t id,
+               const LocationLines *lines)
 {
-    for (guint i = g_strv_length((GStrv)names); i-- > 0;)
-        node = tree_builder_child(builder, node, names[i], strlen(names[i]));
+    const AddressLine *resolved;
+    size_t n = location_lines_get(lines, id, &resolved);
+    if (n == 0)
+        return stored_child(builder, symbols, node, id);
+    while (n-- > 0)
+        node = tree_builder_child(builder, node, resolved[n].name, strlen(resolved[n].name));
     return node;
 }
 
 /* Adds the stacks location by location: some have other names than they were stored with. */
 static void
 add_locations(TreeBuilder *builder, const SymbolView *symbols, const int64_t *totals,
-              GHashTable *names)
+              const LocationLines *lines)
 {
     g_autofree uint32_t *node_id = g_new0(uint32_t, (size_t)symbols->n_nodes + 1);
     g_autofree uint8_t *is_needed = g_malloc0((size_t)symbols->n_nodes + 1);
@@ -108,10 +114,8 @@ add_locations(TreeBuilder *builder, const SymbolView *symbols, const int64_t *to
     for (uint32_t i = 1; i < symbols->n_nodes; i++) {
         if (!is_needed[i])
             continue;
-        uint32_t id = symbols->node_location[i], above = node_id[symbols->node_parent[i]];
-        const char *const *known = g_hash_table_lookup(names, GUINT_TO_POINTER(id));
-        node_id[i] = known != NULL ? named_child(builder, above, known)
-                                   : stored_child(builder, symbols, above, id);
+        node_id[i] = location_child(builder, symbols, node_id[symbols->node_parent[i]],
+                                    symbols->node_location[i], lines);
         if (totals[i] != 0)
             tree_builder_add(builder, node_id[i], totals[i]);
     }
@@ -126,15 +130,15 @@ merge_dataset(const Selection *selection, void *data, GError **error)
     g_autofree int64_t *totals = accumulate(merge->query, selection, error);
     if (totals == NULL)
         return false;
+    g_autoptr(LocationLines) lines = location_lines_new(merge->query, selection->dataset, totals);
     g_autofree uint8_t *marks =
-        call_site_mark(symbols, (const char *const *)merge->query->call_site);
+        call_site_mark(symbols, lines, (const char *const *)merge->query->call_site);
     for (uint32_t i = 0; marks != NULL && i < symbols->n_nodes; i++) {
-        if (!marks[symbols->function_of_node[i]])
+        if (!marks[i])
             totals[i] = 0;
     }
-    g_autoptr(GHashTable) names = location_names(merge->query, selection->dataset, totals);
-    if (names != NULL) {
-        add_locations(merge->builder, symbols, totals, names);
+    if (lines != NULL) {
+        add_locations(merge->builder, symbols, totals, lines);
     } else {
         g_autofree int64_t *values = fold(symbols, totals);
         add_nodes(merge->builder, symbols, values);

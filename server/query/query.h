@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/pprof/address_lines.h"
 #include "server/query/matcher.h"
 #include "server/query/tree.h"
 #include "server/store/store.h"
@@ -20,10 +21,9 @@ typedef struct {
 
 /* Who resolves addresses that were stored without lines. */
 typedef struct {
-    /* For each address the function names (GStrv), the innermost inlined first, or NULL; the array
-     * frees them. NULL: none is known. */
-    GPtrArray *(*resolve)(void *data, const QueryMapping *mapping, const uint64_t *addresses,
-                          size_t n);
+    /* The lines of each address; NULL: none is known. */
+    AddressLines *(*resolve)(void *data, const QueryMapping *mapping, const uint64_t *addresses,
+                             size_t n);
     void *data;
 } QueryResolver;
 
@@ -46,7 +46,7 @@ typedef struct {
      * whether samples in one function are added up whatever the line. */
     uint32_t keep_locations;
     bool aggregate_callees;
-    const QueryResolver *resolver; /* NULL: the stored names stand */
+    const QueryResolver *resolver; /* NULL: what is stored stands */
     uint32_t items_max;            /* of the answer; 0 is QUERY_ITEMS_MAX */
     bool *ret_partial;             /* set when a block had to be left out; may be NULL */
 } Query;

@@ -3,6 +3,7 @@
 
 #include "lib/base/error.h"
 #include "server/query/call_site.h"
+#include "server/query/location_lines.h"
 #include "server/query/query.h"
 #include "server/query/select.h"
 
@@ -158,15 +159,39 @@ count_pass(Job *job, const SymbolView *symbols, GError **error)
                      "fewer series");
 }
 
-/* The same, with the values of the stacks below the call site and of the spans only. */
+/* Which nodes are below the call site: *ret_marks as call_site_mark gives them. Resolving needs to
+ * know which stacks there are, in `totals` (scratch, by node). */
+static bool
+mark_nodes(Job *job, const Selection *selection, int64_t *totals, uint8_t **ret_marks,
+           GError **error)
+{
+    const Query *query = job->query;
+    const SymbolView *symbols = selection->dataset->symbols;
+    g_autoptr(LocationLines) lines = NULL;
+    if (query->call_site != NULL && query->resolver != NULL) {
+        memset(totals, 0, symbols->n_nodes * sizeof *totals);
+        if (!count_pass(job, symbols, error) ||
+            !select_accumulate(query, selection->dataset, selection->rows, selection->n_rows,
+                               totals, error))
+            return false;
+        lines = location_lines_new(query, selection->dataset, totals);
+    }
+    *ret_marks = call_site_mark(symbols, lines, (const char *const *)query->call_site);
+    return true;
+}
+
+/* The same as add_totals, with the values of the stacks below the call site and of the spans only.
+ */
 static bool
 add_filtered(const Selection *selection, void *data, GError **error)
 {
     Job *job = data;
     const StoreDataset *dataset = selection->dataset;
     const SymbolView *symbols = dataset->symbols;
-    g_autofree uint8_t *marks = call_site_mark(symbols, (const char *const *)job->query->call_site);
+    g_autofree uint8_t *marks = NULL;
     g_autofree int64_t *totals = g_new(int64_t, (size_t)symbols->n_nodes + 1);
+    if (!mark_nodes(job, selection, totals, &marks, error))
+        return false;
     for (uint32_t i = 0, end; i < selection->n_rows; i = end) {
         end = end_of_run(job, selection, i);
         memset(totals, 0, symbols->n_nodes * sizeof *totals);
@@ -175,7 +200,7 @@ add_filtered(const Selection *selection, void *data, GError **error)
             return false;
         uint64_t sum = 0;
         for (uint32_t node = 0; node < symbols->n_nodes; node++) {
-            if (marks == NULL || marks[symbols->function_of_node[node]])
+            if (marks == NULL || marks[node])
                 sum += (uint64_t)totals[node];
         }
         if (sum == 0)

@@ -178,6 +178,7 @@ evaluate_rule(Rules *rules, const char *tenant, const Rule *rule, int64_t end_ns
         .rule = rule,
         .group_by = group_by,
         .query = {.store = rules->config.store,
+                  .resolver = rules->config.resolver,
                   .tenant = tenant,
                   .start_ns = end_ns,
                   .end_ns = end_ns,

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "server/query/query.h"
 #include "server/store/labels.h"
 #include "server/store/store.h"
 
@@ -18,6 +19,7 @@ typedef struct Rules Rules;
 
 typedef struct {
     Store *store;
+    const QueryResolver *resolver;           /* of addresses without lines; or NULL */
     const char *remote_write_url;            /* NULL or "": the samples are only kept to be read */
     const char *const *remote_write_headers; /* "Name: value", NULL at the end; or NULL */
     int64_t interval_ns;

@@ -22,10 +22,17 @@ typedef struct {
     uint32_t line;
 } SymbolLine;
 
+enum {
+    SYMBOL_HAS_FUNCTIONS = 1,
+    SYMBOL_HAS_FILENAMES = 2,
+    SYMBOL_HAS_LINE_NUMBERS = 4,
+    SYMBOL_HAS_INLINE_FRAMES = 8,
+};
+
 typedef struct {
     uint64_t start, limit, offset;
     uint32_t filename, build_id; /* strings */
-    uint32_t flags;              /* bit 0 functions, 1 filenames, 2 line numbers, 3 inline frames */
+    uint32_t flags;              /* SYMBOL_HAS_… */
 } SymbolMapping;
 
 /* A location with lines has address 0, and its mapping no address range: the addresses of one

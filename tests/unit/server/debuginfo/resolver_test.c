@@ -14,6 +14,7 @@
 
 __attribute__((noinline)) int resolver_fixture(int n);
 
+enum { FIXTURE_LINE = __LINE__ + 3 };
 int
 resolver_fixture(int n)
 {
@@ -75,15 +76,20 @@ static void
 expect_fixture(DebugResolver *resolver, const DebugMapping *mapping, uint64_t address)
 {
     const uint64_t addresses[] = {address, 1};
-    g_autoptr(GPtrArray) names = debug_resolver_names(resolver, mapping, addresses, 2);
-    assert_non_null(names);
-    GStrv found = names->pdata[0];
-    assert_non_null(found);
-    assert_string_equal(found[0], "resolver_fixture");
+    const AddressLine *found;
+    g_autoptr(AddressLines) lines = debug_resolver_lines(resolver, mapping, addresses, 2);
+    assert_non_null(lines);
+    assert_int_equal(address_lines_get(lines, 0, &found), 1);
+    assert_string_equal(found->name, "resolver_fixture");
+    assert_string_equal(found->system_name, "resolver_fixture");
+    assert_true(g_str_has_suffix(found->filename, "resolver_test.c"));
+    assert_true(found->start_line == FIXTURE_LINE || found->start_line == FIXTURE_LINE - 1);
+    assert_true(found->line >= found->start_line);
+    assert_int_equal(address_lines_get(lines, 1, &found), 0);
 }
 
 static void
-test_names_of_file_addresses_and_of_mapped_ones(void **state)
+test_lines_of_file_addresses_and_of_mapped_ones(void **state)
 {
     (void)state;
     g_autoptr(DebugResolver) resolver = debug_resolver_new(files, &(DebugResolverConfig){0});
@@ -114,7 +120,7 @@ test_another_tenant_has_no_names(void **state)
     upload("a");
     uint64_t address = (uint64_t)(uintptr_t)resolver_fixture - own_bias();
     const DebugMapping mapping = {"b", build_id, "resolver_test", 0, 0, 0};
-    assert_null(debug_resolver_names(resolver, &mapping, &address, 1));
+    assert_null(debug_resolver_lines(resolver, &mapping, &address, 1));
 }
 
 static void
@@ -126,9 +132,10 @@ test_a_process_that_cannot_start_leaves_addresses_without_names(void **state)
     upload("a");
     uint64_t address = (uint64_t)(uintptr_t)resolver_fixture - own_bias();
     const DebugMapping mapping = {"a", build_id, "resolver_test", 0, 0, 0};
-    g_autoptr(GPtrArray) names = debug_resolver_names(resolver, &mapping, &address, 1);
-    assert_non_null(names);
-    assert_null(names->pdata[0]);
+    const AddressLine *found;
+    g_autoptr(AddressLines) lines = debug_resolver_lines(resolver, &mapping, &address, 1);
+    assert_non_null(lines);
+    assert_int_equal(address_lines_get(lines, 0, &found), 0);
 }
 
 static int
@@ -163,7 +170,7 @@ main(int argc, char **argv)
         return 77;
     }
     const struct CMUnitTest tests[] = {
-        TEST(test_names_of_file_addresses_and_of_mapped_ones),
+        TEST(test_lines_of_file_addresses_and_of_mapped_ones),
         TEST(test_another_tenant_has_no_names),
         TEST(test_a_process_that_cannot_start_leaves_addresses_without_names),
     };

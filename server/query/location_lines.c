@@ -1,8 +1,6 @@
-#include "server/query/location_names.h"
+#include "server/query/location_lines.h"
 
-#include <string.h>
-
-/* Of one dataset; beyond, addresses keep the names they were stored with. */
+/* Of one dataset; beyond, addresses stay as they were stored. */
 #define ADDRESSES_MAX 100000
 
 /* The locations of one mapping that are asked for. */
@@ -68,6 +66,90 @@ collect(const SymbolView *symbols, const int64_t *totals)
     return by_mapping;
 }
 
+struct LocationLines {
+    GPtrArray *answers; /* AddressLines */
+    GHashTable *places; /* location -> Place */
+    uint32_t *flags;    /* by mapping */
+    uint32_t n_mappings;
+};
+
+/* Where the lines of a location are. */
+typedef struct {
+    const AddressLines *answer;
+    size_t index;
+} Place;
+
+static void
+answer_free(gpointer answer)
+{
+    address_lines_free(answer);
+}
+
+static LocationLines *
+lines_new(uint32_t n_mappings)
+{
+    LocationLines *lines = g_new(LocationLines, 1);
+    *lines = (LocationLines){.answers = g_ptr_array_new_with_free_func(answer_free),
+                             .places = g_hash_table_new_full(NULL, NULL, NULL, g_free),
+                             .flags = g_new0(uint32_t, (size_t)n_mappings + 1),
+                             .n_mappings = n_mappings};
+    return lines;
+}
+
+void
+location_lines_free(LocationLines *lines)
+{
+    if (lines == NULL)
+        return;
+    g_ptr_array_unref(lines->answers);
+    g_hash_table_unref(lines->places);
+    g_free(lines->flags);
+    g_free(lines);
+}
+
+size_t
+location_lines_get(const LocationLines *lines, uint32_t location, const AddressLine **ret_lines)
+{
+    const Place *place =
+        lines != NULL ? g_hash_table_lookup(lines->places, GUINT_TO_POINTER(location)) : NULL;
+    return place != NULL ? address_lines_get(place->answer, place->index, ret_lines) : 0;
+}
+
+uint32_t
+location_lines_flags(const LocationLines *lines, uint32_t mapping)
+{
+    return lines != NULL && mapping < lines->n_mappings ? lines->flags[mapping] : 0;
+}
+
+static uint32_t
+flags_of(const AddressLine *lines, size_t n)
+{
+    uint32_t flags = SYMBOL_HAS_FUNCTIONS | (n > 1 ? SYMBOL_HAS_INLINE_FRAMES : 0);
+    for (size_t i = 0; i < n; i++) {
+        flags |= lines[i].filename[0] != '\0' ? SYMBOL_HAS_FILENAMES : 0;
+        flags |= lines[i].line > 0 ? SYMBOL_HAS_LINE_NUMBERS : 0;
+    }
+    return flags;
+}
+
+/* Takes over the answer for what was wanted of a mapping. */
+static void
+take(LocationLines *lines, uint32_t mapping, const Wanted *wanted, AddressLines *answer)
+{
+    for (guint i = 0; i < wanted->locations->len; i++) {
+        const AddressLine *of;
+        size_t n = address_lines_get(answer, i, &of);
+        if (n == 0)
+            continue;
+        Place *place = g_new(Place, 1);
+        *place = (Place){answer, i};
+        uint32_t id = g_array_index(wanted->locations, uint32_t, i);
+        g_hash_table_insert(lines->places, GUINT_TO_POINTER(id), place);
+        lines->flags[mapping] |= flags_of(of, n);
+    }
+    g_ptr_array_add(lines->answers, answer);
+}
+
 static char *
 text_of(const SymbolView *symbols, uint32_t string)
 {
@@ -77,17 +159,11 @@ text_of(const SymbolView *symbols, uint32_t string)
 }
 
 static void
-names_free(gpointer names)
-{
-    g_strfreev(names);
-}
-
-static void
 resolve(const Query *query, const StoreDataset *dataset, uint32_t mapping, const Wanted *wanted,
-        GHashTable *names)
+        LocationLines *lines)
 {
     const SymbolView *symbols = dataset->symbols;
-    const SymbolMapping *from = &symbols->mappings[mapping - 1];
+    const SymbolMapping *from = &symbols->mappings[mapping];
     g_autofree char *build_id = text_of(symbols, from->build_id);
     g_autofree char *filename = text_of(symbols, from->filename);
     const QueryMapping of = {.tenant = dataset->tenant,
@@ -96,28 +172,25 @@ resolve(const Query *query, const StoreDataset *dataset, uint32_t mapping, const
                              .start = from->start,
                              .limit = from->limit,
                              .offset = from->offset};
-    g_autoptr(GPtrArray) found = query->resolver->resolve(
+    AddressLines *answer = query->resolver->resolve(
         query->resolver->data, &of, (const uint64_t *)(const void *)wanted->addresses->data,
         wanted->addresses->len);
-    for (guint i = 0; found != NULL && i < found->len; i++) {
-        uint32_t id = g_array_index(wanted->locations, uint32_t, i);
-        if (found->pdata[i] != NULL && ((GStrv)found->pdata[i])[0] != NULL)
-            g_hash_table_insert(names, GUINT_TO_POINTER(id), g_strdupv(found->pdata[i]));
-    }
+    if (answer != NULL)
+        take(lines, mapping, wanted, answer);
 }
 
-GHashTable *
-location_names(const Query *query, const StoreDataset *dataset, const int64_t *totals)
+LocationLines *
+location_lines_new(const Query *query, const StoreDataset *dataset, const int64_t *totals)
 {
     const SymbolView *symbols = dataset->symbols;
     if (query->resolver == NULL)
         return NULL;
     g_autoptr(GHashTable) by_mapping = collect(symbols, totals);
-    g_autoptr(GHashTable) names = g_hash_table_new_full(NULL, NULL, NULL, names_free);
+    g_autoptr(LocationLines) lines = lines_new(symbols->n_mappings);
     GHashTableIter iter;
     gpointer mapping, wanted;
     g_hash_table_iter_init(&iter, by_mapping);
     while (g_hash_table_iter_next(&iter, &mapping, &wanted))
-        resolve(query, dataset, GPOINTER_TO_UINT(mapping), wanted, names);
-    return g_hash_table_size(names) > 0 ? g_steal_pointer(&names) : NULL;
+        resolve(query, dataset, GPOINTER_TO_UINT(mapping) - 1, wanted, lines);
+    return g_hash_table_size(lines->places) > 0 ? g_steal_pointer(&lines) : NULL;
 }
