@@ -9,6 +9,8 @@
 #include "lib/symbolize/child.h"
 #include "lib/symbolize/line_cache.h"
 
+#define PAGE_MASK UINT64_C(4095)
+
 enum {
     CACHE_BYTES_DEFAULT = 32 * 1024 * 1024,
     STRIKES_MAX = 2, /* failures after which a file is left alone */
@@ -79,6 +81,28 @@ known_file(DebugResolver *resolver, const char *tenant, int fd)
     return file;
 }
 
+/* The only executable segment of a debug file that has no code, when the mapping is all of it: such
+ * files keep where their segments lie in memory, but often not where they were in the file. */
+static bool
+find_whole_segment(const ElfFile *elf, const DebugMapping *mapping, uint64_t *ret_address)
+{
+    const ElfSegment *code = NULL;
+    uint64_t end;
+    for (size_t i = 0; i < elf_file_n_segments(elf); i++) {
+        const ElfSegment *segment = elf_file_segment(elf, i);
+        if (segment->type != PT_LOAD || (segment->flags & PF_X) == 0)
+            continue;
+        if (code != NULL)
+            return false;
+        code = segment;
+    }
+    if (code == NULL || code->file_size > 0 ||
+        __builtin_add_overflow(code->address, code->memory_size + PAGE_MASK, &end))
+        return false;
+    *ret_address = code->address & ~PAGE_MASK;
+    return mapping->limit - mapping->start == (end & ~PAGE_MASK) - *ret_address;
+}
+
 /* Where the mapping begins minus the file's virtual address there. False: nowhere. */
 static bool
 find_bias(int fd, const DebugMapping *mapping, uint64_t *ret_bias)
@@ -88,7 +112,8 @@ find_bias(int fd, const DebugMapping *mapping, uint64_t *ret_bias)
         return true;
     g_autoptr(ElfFile) elf = elf_file_open(fd, NULL);
     uint64_t address;
-    if (elf == NULL || !elf_file_offset_to_address(elf, mapping->offset, PF_X, &address))
+    if (elf == NULL || (!find_whole_segment(elf, mapping, &address) &&
+                        !elf_file_offset_to_address(elf, mapping->offset, PF_X, &address)))
         return false;
     *ret_bias = mapping->start - address;
     return true;

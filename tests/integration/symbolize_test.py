@@ -14,30 +14,7 @@ import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "harness"))
 import cresset
-from cresset import block, number, varint
-
-SERVICE = "/debuginfo.v1alpha1.DebuginfoService/"
-
-
-def build_id_of(program):
-    notes = subprocess.run(["readelf", "-n", program], capture_output=True, text=True, check=True).stdout
-    return re.search(r"Build ID: ([0-9a-f]+)", notes).group(1)
-
-
-def address_of(program, function):
-    symbols = subprocess.run(["nm", program], capture_output=True, text=True, check=True).stdout
-    return int(re.search(rf"^([0-9a-f]+) [tT] {function}$", symbols, re.M).group(1), 16)
-
-
-def bare_profile(build_id, addresses):
-    """A CPU pprof of one stack without a function: the leaf first, addresses of the file itself."""
-    strings = ["", "cpu", "nanoseconds", "/usr/bin/burn", build_id]
-    out = [block(1, number(1, 1) + number(2, 2)),
-           block(2, block(1, b"".join(varint(i + 1) for i in range(len(addresses)))) + block(2, varint(10_000_000))),
-           block(3, number(1, 1) + number(5, 3) + number(6, 4))]
-    out += [block(4, number(1, i + 1) + number(2, 1) + number(3, address)) for i, address in enumerate(addresses)]
-    out += [block(6, text.encode()) for text in strings]
-    return b"".join(out + [number(9, time.time_ns()), block(11, number(1, 1) + number(2, 2)), number(12, 10_000_000)])
+import native
 
 
 def ask(server, method, **fields):
@@ -86,19 +63,6 @@ def go_top(folder, profile):
     return [line.split()[0:1] + line.split()[5:] for line in out.splitlines() if "%" in line and line.split()[0] != "Showing"]
 
 
-def rpc(server, method, **fields):
-    return json.loads(cresset.post(server.connect(), SERVICE + method, json.dumps(fields), "application/json"))
-
-
-def upload(server, program, build_id):
-    answer = rpc(server, "ShouldInitiateUpload", file={"gnuBuildId": build_id, "name": "burn", "type": "TYPE_EXECUTABLE_FULL"})
-    if not answer.get("shouldInitiateUpload"):
-        sys.exit(f"the upload is not wanted: {answer}")
-    with open(program, "rb") as file:
-        cresset.post(server.connect(), SERVICE + "Upload/" + build_id, file.read(), "application/octet-stream")
-    rpc(server, "UploadFinished", gnuBuildId=build_id)
-
-
 def expect(what, got, wanted):
     if got != wanted:
         sys.exit(f"{what}: got {got!r}, wanted {wanted!r}")
@@ -140,22 +104,38 @@ def check_rule(server, profile):
     cresset.wait_for(lambda: re.search(line, get(server, "/api/v1/rules/metrics")), 60, "the sample of the rule")
 
 
+def check_split(options, program, build_id, addresses):
+    """Of a process that maps the program, by a file that has only its debug information, where segments are said to
+    lie elsewhere in the file than they did in the program."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = cresset.Server(options.bin, folder, "--self-profile=false")
+        debug_file = os.path.join(folder, "burn.debug")
+        subprocess.run(["objcopy", "--only-keep-debug", program, debug_file], check=True)
+        native.upload(server, debug_file, build_id)
+        mapping = native.mapped_at(0x7F0000000000, native.code_segment(program))
+        cresset.push(server.connect(), {"service_name": "burn"}, native.bare_profile(build_id, addresses, mapping))
+        found = functions(server)
+        if found.get("mix_heavy") != 10_000_000 or not {"descend", "main"} <= found.keys():
+            sys.exit(f"with a split file: {found}")
+        expect("the exit status", server.stop(), 0)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin", default="build/bin")
     parser.add_argument("--program", required=True)
     options = parser.parse_args()
-    build_id = build_id_of(options.program)
-    addresses = [address_of(options.program, name) + 4 for name in ("mix_heavy", "descend", "main")]
+    build_id = native.build_id_of(options.program)
+    addresses = [native.address_of(options.program, name) + 4 for name in ("mix_heavy", "descend", "main")]
     with tempfile.TemporaryDirectory() as folder:
         server = cresset.Server(options.bin, folder, "--self-profile=false", "--rules-interval", "2s", "--rules-delay", "500ms")
-        cresset.push(server.connect(), {"service_name": "burn"}, bare_profile(build_id, addresses))
+        cresset.push(server.connect(), {"service_name": "burn"}, native.bare_profile(build_id, addresses))
         before = functions(server)
         if "mix_heavy" in before or before.get("[burn]") != 10_000_000:
             sys.exit(f"without the file: {before}")
         expect("below main, without the file", total_below(server, "main"), (0, 0))
         expect("below the address, without the file", total_below(server, "[burn]"), (10_000_000, 10_000_000))
-        upload(server, options.program, build_id)
+        native.upload(server, options.program, build_id)
         after = functions(server)
         if after.get("mix_heavy") != 10_000_000 or not {"descend", "main"} <= after.keys():
             sys.exit(f"with the file: {after}")
@@ -163,9 +143,10 @@ def main():
         expect("below the address", total_below(server, "[burn]"), (0, 0))
         check_pprof(server, folder)
         check_texts(server)
-        check_rule(server, lambda: bare_profile(build_id, addresses))
+        check_rule(server, lambda: native.bare_profile(build_id, addresses))
         if server.stop() != 0:
             sys.exit("the server did not stop well")
+    check_split(options, options.program, build_id, addresses)
 
 
 if __name__ == "__main__":
