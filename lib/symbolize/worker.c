@@ -348,8 +348,8 @@ drop_rights(void)
     (void)syscall(SYS_capset, &header, sets);
 }
 
-/* AddressSanitizer reserves far more memory than it uses. */
-#ifdef __SANITIZE_ADDRESS__
+/* These sanitizers reserve far more memory than they use. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 enum { HAS_SHADOW_MEMORY = true };
 #else
 enum { HAS_SHADOW_MEMORY = false };
