@@ -8,6 +8,7 @@
 
 #include "lib/base/log.h"
 #include "lib/symbolize/worker.h"
+#include "server/debuginfo/fetch.h"
 #include "server/server.h"
 
 #define EXIT_BAD_OPTION 2
@@ -65,6 +66,8 @@ main(int argc, char **argv)
 {
     if (argc == 2 && strcmp(argv[1], WORKER_ARGUMENT) == 0)
         return worker_main(WORKER_FD);
+    if (argc > 1 && strcmp(argv[1], DEBUG_FETCH_ARGUMENT) == 0)
+        debug_fetch_main(argc - 2, argv + 2);
     ServerOptions options = {0};
     g_autoptr(GError) error = NULL;
     int status = EXIT_SUCCESS;

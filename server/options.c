@@ -61,6 +61,18 @@ static const OptionRow rows[] = {
            "Size of one uploaded debug file."),
     OPTION("debuginfo-tenant-bytes", OPTION_BYTES, "20GiB", 0, 1e15, "BYTES", debug_tenant_bytes,
            "Size of all debug files of one tenant; 0 is no limit."),
+    OPTION("debuginfod-url", OPTION_LIST, NULL, 0, 0, "URL", debuginfod_urls,
+           "debuginfod server that is asked for debug files that a tenant has not uploaded; none: "
+           "no server is asked."),
+    OPTION(
+        "debuginfod-wait", OPTION_DURATION, "5s", 0, 3e11, "DURATION", debuginfod_wait_ns,
+        "How long a query waits for a file from there, counted from when it was first asked for; "
+        "without it the query is answered with addresses."),
+    OPTION("debuginfod-file-bytes", OPTION_BYTES, "1GiB", 4096, 1e15, "BYTES",
+           debuginfod_file_bytes, "Size of one file from there."),
+    OPTION("debuginfod-cache-bytes", OPTION_BYTES, "20GiB", 0, 1e15, "BYTES",
+           debuginfod_cache_bytes,
+           "Size of all files from there that are kept in data-dir; 0 is no limit."),
 
     OPTION(
         "remote-write-url", OPTION_STRING, "", 0, 0, "URL", remote_write_url,
@@ -88,6 +100,28 @@ const OptionTable server_option_table = {
     .n_rows = G_N_ELEMENTS(rows),
 };
 
+static bool
+is_http_url(const char *text)
+{
+    g_autofree char *scheme = NULL, *host = NULL;
+    return g_uri_split(text, G_URI_FLAGS_NONE, &scheme, NULL, &host, NULL, NULL, NULL, NULL,
+                       NULL) &&
+           (g_strcmp0(scheme, "http") == 0 || g_strcmp0(scheme, "https") == 0) && host != NULL &&
+           host[0] != '\0';
+}
+
+/* elfutils takes them as one text with blanks between them. */
+static bool
+check_debuginfod_urls(const ServerOptions *options, GError **error)
+{
+    for (char **url = options->debuginfod_urls; url != NULL && *url != NULL; url++) {
+        if (!is_http_url(*url) || strpbrk(*url, " \t\n") != NULL)
+            return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                             "debuginfod-url '%s' is no URL of http or https", *url);
+    }
+    return true;
+}
+
 bool
 server_options_check(const ServerOptions *options, GError **error)
 {
@@ -103,5 +137,6 @@ server_options_check(const ServerOptions *options, GError **error)
     if ((options->tls_cert[0] == '\0') != (options->tls_key[0] == '\0'))
         return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
                          "tls-cert and tls-key are needed together");
-    return tenant_mode_parse(options->multitenancy, &mode, error);
+    return check_debuginfod_urls(options, error) &&
+           tenant_mode_parse(options->multitenancy, &mode, error);
 }

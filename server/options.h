@@ -17,6 +17,8 @@ typedef struct {
         body_memory_bytes;
     int64_t shutdown_timeout_ns;
     int64_t debug_file_bytes, debug_tenant_bytes;
+    GStrv debuginfod_urls;
+    int64_t debuginfod_wait_ns, debuginfod_file_bytes, debuginfod_cache_bytes;
     char *remote_write_url;
     GStrv remote_write_headers;
     int64_t rules_interval_ns, rules_delay_ns;

@@ -3,6 +3,7 @@
 #include "lib/base/error.h"
 #include "server/api/api.h"
 #include "server/debuginfo/debug_files.h"
+#include "server/debuginfo/fetcher.h"
 #include "server/debuginfo/resolver.h"
 #include "server/http/server.h"
 #include "server/ingest/ingest.h"
@@ -27,6 +28,7 @@ struct Server {
     SelfProfile *self; /* NULL: switched off */
     char *debug_dir;
     DebugFiles *debug_files;
+    DebugFetcher *debug_fetcher; /* NULL: no debuginfod server is given */
     DebugResolver *debug_resolver;
     QueryResolver resolver; /* the former, for queries */
     Rules *rules;
@@ -95,6 +97,8 @@ write_more_metrics(GString *out, void *data)
 {
     Server *server = data;
     debug_resolver_write_metrics(server->debug_resolver, out);
+    if (server->debug_fetcher != NULL)
+        debug_fetcher_write_metrics(server->debug_fetcher, out);
     rules_write_metrics(server->rules, out);
     if (server->self != NULL)
         self_profile_write_metrics(server->self, out);
@@ -112,6 +116,35 @@ resolve_addresses(void *data, const QueryMapping *mapping, const uint64_t *addre
     return debug_resolver_lines(data, &of, addresses, n);
 }
 
+static bool
+wait_for_files(void *data, const char *const *build_ids)
+{
+    return debug_resolver_wait(data, build_ids);
+}
+
+static void
+on_no_debug_file(const char *build_id, const char *text, void *data)
+{
+    (void)data;
+    g_message("debuginfod: no debug file for build id %s: %s", build_id, text);
+}
+
+static void
+open_debug_fetcher(Server *server)
+{
+    const ServerOptions *options = server->options;
+    if (options->debuginfod_urls == NULL || options->debuginfod_urls[0] == NULL)
+        return;
+    g_autofree char *dir = g_build_filename(options->data_dir, "debuginfod", NULL);
+    const DebugFetcherConfig config = {.dir = dir,
+                                       .urls = (const char *const *)options->debuginfod_urls,
+                                       .wait_ns = options->debuginfod_wait_ns,
+                                       .file_bytes_max = options->debuginfod_file_bytes,
+                                       .cache_bytes_max = options->debuginfod_cache_bytes,
+                                       .notice = on_no_debug_file};
+    server->debug_fetcher = debug_fetcher_new(&config);
+}
+
 /* Debug files lie beside the store. */
 static void
 open_debug_files(Server *server)
@@ -120,8 +153,11 @@ open_debug_files(Server *server)
     const DebugFilesConfig config = {.dir = server->debug_dir,
                                      .tenant_bytes_max = server->options->debug_tenant_bytes};
     server->debug_files = debug_files_new(&config);
-    server->debug_resolver = debug_resolver_new(server->debug_files, &(DebugResolverConfig){0});
-    server->resolver = (QueryResolver){resolve_addresses, server->debug_resolver};
+    open_debug_fetcher(server);
+    const DebugResolverConfig resolver = {.fetcher = server->debug_fetcher};
+    server->debug_resolver = debug_resolver_new(server->debug_files, &resolver);
+    server->resolver = (QueryResolver){
+        .resolve = resolve_addresses, .wait = wait_for_files, .data = server->debug_resolver};
 }
 
 /* A server that cannot profile itself serves all the same. */
@@ -214,6 +250,7 @@ server_stop(Server *server)
 {
     if (server == NULL)
         return;
+    debug_fetcher_stop(server->debug_fetcher);
     if (server->http != NULL &&
         !http_server_drain(server->http, server->options->shutdown_timeout_ns))
         g_warning("requests were cut off after shutdown-timeout");
@@ -226,6 +263,7 @@ server_stop(Server *server)
     http_server_free(server->http);
     api_free(server->api);
     debug_resolver_free(server->debug_resolver);
+    debug_fetcher_free(server->debug_fetcher);
     debug_files_free(server->debug_files);
     g_free(server->debug_dir);
     tenant_auth_free(server->auth);

@@ -17,7 +17,7 @@ enum {
     FILES_MAX = 4096,
 };
 
-/* A debug file that has been asked for. */
+/* A debug file that has been asked for. Those of debuginfod belong to no tenant: "". */
 typedef struct {
     uint64_t id;
     unsigned strikes;
@@ -25,10 +25,11 @@ typedef struct {
 
 struct DebugResolver {
     DebugFiles *files;
-    GMutex lock; /* of everything below */
+    DebugFetcher *fetcher; /* or NULL */
+    GMutex lock;           /* of everything below */
     SymbolizeChild child;
     LineCache *cache;
-    GHashTable *known; /* tenant, inode and time of change -> KnownFile */
+    GHashTable *known; /* owner, inode and time of change -> KnownFile */
     uint64_t next_id;
     uint64_t hits, misses, failures;
 };
@@ -40,6 +41,7 @@ debug_resolver_new(DebugFiles *files, const DebugResolverConfig *config)
     const SymbolizeChildConfig child = {.program = (char *)(uintptr_t)config->program,
                                         .deadline_ms = config->deadline_ms};
     resolver->files = files;
+    resolver->fetcher = config->fetcher;
     g_mutex_init(&resolver->lock);
     symbolize_child_init(&resolver->child, &child);
     resolver->cache =
@@ -63,12 +65,12 @@ debug_resolver_free(DebugResolver *resolver)
 
 /* Ids are never used again: a file that is uploaded anew is a new one. */
 static KnownFile *
-known_file(DebugResolver *resolver, const char *tenant, int fd)
+known_file(DebugResolver *resolver, const char *owner, int fd)
 {
     struct stat status = {0};
     (void)fstat(fd, &status);
     g_autofree char *key = g_strdup_printf("%s/%" G_GUINT64_FORMAT "/%" G_GINT64_FORMAT ".%09ld",
-                                           tenant, (guint64)status.st_ino,
+                                           owner, (guint64)status.st_ino,
                                            (gint64)status.st_ctim.tv_sec, status.st_ctim.tv_nsec);
     KnownFile *file = g_hash_table_lookup(resolver->known, key);
     if (file != NULL)
@@ -217,19 +219,25 @@ look_up(DebugResolver *resolver, uint64_t file, const GArray *addresses, Address
     }
 }
 
+/* A debug file that is open. */
+typedef struct {
+    int fd;
+    const char *owner;
+} OpenFile;
+
 static void
-resolve(DebugResolver *resolver, const DebugMapping *mapping, int fd, const GArray *addresses,
-        AddressLines *lines)
+resolve(DebugResolver *resolver, const DebugMapping *mapping, const OpenFile *open,
+        const GArray *addresses, AddressLines *lines)
 {
     g_autoptr(GArray) missing = g_array_new(FALSE, FALSE, sizeof(uint64_t));
     g_mutex_lock(&resolver->lock);
-    KnownFile *file = known_file(resolver, mapping->tenant, fd);
+    KnownFile *file = known_file(resolver, open->owner, open->fd);
     line_cache_begin(resolver->cache);
     look_up(resolver, file->id, addresses, lines, missing);
     resolver->hits += addresses->len - missing->len;
     resolver->misses += missing->len;
     if (missing->len > 0) {
-        ask(resolver, file, mapping, fd, missing);
+        ask(resolver, file, mapping, open->fd, missing);
         look_up(resolver, file->id, addresses, lines, NULL);
     }
     g_mutex_unlock(&resolver->lock);
@@ -240,20 +248,29 @@ debug_resolver_lines(DebugResolver *resolver, const DebugMapping *mapping,
                      const uint64_t *addresses, size_t n)
 {
     uint64_t bias;
-    int fd = debug_files_open(resolver->files, mapping->tenant, mapping->build_id);
-    if (fd < 0)
+    OpenFile open = {debug_files_open(resolver->files, mapping->tenant, mapping->build_id),
+                     mapping->tenant};
+    if (open.fd < 0 && resolver->fetcher != NULL)
+        open = (OpenFile){debug_fetcher_open(resolver->fetcher, mapping->build_id), ""};
+    if (open.fd < 0)
         return NULL;
     AddressLines *lines = address_lines_new(n);
-    if (find_bias(fd, mapping, &bias)) {
+    if (find_bias(open.fd, mapping, &bias)) {
         g_autoptr(GArray) of_file = g_array_sized_new(FALSE, FALSE, sizeof(uint64_t), (guint)n);
         for (size_t i = 0; i < n; i++) {
             uint64_t address = addresses[i] - bias;
             g_array_append_val(of_file, address);
         }
-        resolve(resolver, mapping, fd, of_file, lines);
+        resolve(resolver, mapping, &open, of_file, lines);
     }
-    close(fd);
+    close(open.fd);
     return lines;
+}
+
+bool
+debug_resolver_wait(DebugResolver *resolver, const char *const *build_ids)
+{
+    return resolver->fetcher != NULL && debug_fetcher_wait(resolver->fetcher, build_ids);
 }
 
 void

@@ -5,6 +5,7 @@
 #include "server/query/call_site.h"
 #include "server/query/location_lines.h"
 #include "server/query/query.h"
+#include "server/query/retry.h"
 #include "server/query/select.h"
 
 #define NS_PER_MS INT64_C(1000000)
@@ -211,9 +212,10 @@ choose_period(const Export *export, const char *name)
     return strcmp(name, "memory") == 0 ? 524288 : 1;
 }
 
-GBytes *
-query_pprof(const Query *query, GError **error)
+static void *
+attempt(const Query *query, const void *data, GError **error)
 {
+    (void)data;
     g_auto(ProfileType) type = {0};
     if (query->profile_type == NULL) {
         error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "a profile type is needed");
@@ -232,4 +234,16 @@ query_pprof(const Query *query, GError **error)
     pprof_builder_default_sample_type(builder, type.parts[1]);
     pprof_builder_time(builder, query->end_ns - query->end_ns % NS_PER_MS, 0);
     return g_byte_array_free_to_bytes(pprof_builder_finish(builder));
+}
+
+static void
+free_bytes(void *bytes)
+{
+    g_bytes_unref(bytes);
+}
+
+GBytes *
+query_pprof(const Query *query, GError **error)
+{
+    return query_retry(query, attempt, NULL, free_bytes, error);
 }

@@ -177,6 +177,8 @@ resolve(const Query *query, const StoreDataset *dataset, uint32_t mapping, const
         wanted->addresses->len);
     if (answer != NULL)
         take(lines, mapping, wanted, answer);
+    else if (query->missing != NULL)
+        g_hash_table_add(query->missing, g_steal_pointer(&build_id));
 }
 
 LocationLines *

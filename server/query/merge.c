@@ -3,6 +3,7 @@
 #include "server/query/call_site.h"
 #include "server/query/location_lines.h"
 #include "server/query/query.h"
+#include "server/query/retry.h"
 #include "server/query/select.h"
 
 #define NO_NAME UINT32_MAX
@@ -146,13 +147,26 @@ merge_dataset(const Selection *selection, void *data, GError **error)
     return select_check_items(merge->query, tree_builder_size(merge->builder), error);
 }
 
-Tree *
-query_tree(const Query *query, GError **error)
+static void *
+attempt(const Query *query, const void *data, GError **error)
 {
+    (void)data;
     g_autoptr(TreeBuilder) builder = tree_builder_new();
     Merge merge = {builder, query};
     if (!select_visit(query, query->start_ns, query->end_ns, select_detail(query), merge_dataset,
                       &merge, error))
         return NULL;
     return tree_builder_finish(builder);
+}
+
+static void
+free_tree(void *tree)
+{
+    tree_free(tree);
+}
+
+Tree *
+query_tree(const Query *query, GError **error)
+{
+    return query_retry(query, attempt, NULL, free_tree, error);
 }

@@ -21,9 +21,12 @@ typedef struct {
 
 /* Who resolves addresses that were stored without lines. */
 typedef struct {
-    /* The lines of each address; NULL: none is known. */
+    /* The lines of each address; NULL: there is no debug file, or none yet. */
     AddressLines *(*resolve)(void *data, const QueryMapping *mapping, const uint64_t *addresses,
                              size_t n);
+    /* Waits, within limits of its own, for files with these build ids that are on their way. True
+     * when one of them is there now. NULL: none ever is on its way. */
+    bool (*wait)(void *data, const char *const *build_ids);
     void *data;
 } QueryResolver;
 
@@ -48,6 +51,7 @@ typedef struct {
     bool aggregate_callees;
     const QueryResolver *resolver; /* NULL: what is stored stands */
     uint32_t items_max;            /* of the answer; 0 is QUERY_ITEMS_MAX */
+    GHashTable *missing;           /* private: build ids that had no file; see retry.h */
     bool *ret_partial;             /* set when a block had to be left out; may be NULL */
 } Query;
 

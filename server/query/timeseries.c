@@ -5,6 +5,7 @@
 #include "server/query/call_site.h"
 #include "server/query/location_lines.h"
 #include "server/query/query.h"
+#include "server/query/retry.h"
 #include "server/query/select.h"
 
 /* Nodes that filters may pass over in one query: some seconds. */
@@ -301,9 +302,10 @@ compare_series(const void *a, const void *b)
     return labels_compare(x->labels, y->labels);
 }
 
-GPtrArray *
-query_time_series(const Query *query, const QueryTimeSeriesOptions *options, GError **error)
+static void *
+attempt(const Query *query, const void *data, GError **error)
 {
+    const QueryTimeSeriesOptions *options = data;
     int64_t step_ns = options->step_ns;
     if (step_ns <= 0 || query->end_ns < query->start_ns) {
         error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "%s",
@@ -332,4 +334,16 @@ query_time_series(const Query *query, const QueryTimeSeriesOptions *options, GEr
     if (options->limit > 0 && result->len > options->limit)
         g_ptr_array_set_size(result, (gint)options->limit);
     return result;
+}
+
+static void
+free_list(void *list)
+{
+    g_ptr_array_unref(list);
+}
+
+GPtrArray *
+query_time_series(const Query *query, const QueryTimeSeriesOptions *options, GError **error)
+{
+    return query_retry(query, attempt, options, free_list, error);
 }

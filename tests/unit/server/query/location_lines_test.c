@@ -81,7 +81,7 @@ test_known_addresses_get_their_functions(void **state)
 {
     Fixture *fixture = *state;
     guint calls = 0;
-    const QueryResolver resolver = {resolve, &calls};
+    const QueryResolver resolver = {.resolve = resolve, .data = &calls};
     push_addresses(fixture, "abcd");
     push_addresses(fixture, "abcd");
     g_autofree char *named = describe(fixture, &resolver);
@@ -121,7 +121,7 @@ test_call_sites_go_by_the_functions_of_known_addresses(void **state)
 {
     Fixture *fixture = *state;
     guint calls = 0;
-    const QueryResolver resolver = {resolve, &calls};
+    const QueryResolver resolver = {.resolve = resolve, .data = &calls};
     push_addresses(fixture, "abcd");
     const struct {
         const char *call_site;
@@ -191,7 +191,7 @@ test_pprof_has_the_lines_of_known_addresses(void **state)
 {
     Fixture *fixture = *state;
     guint calls = 0;
-    const QueryResolver resolver = {resolve, &calls};
+    const QueryResolver resolver = {.resolve = resolve, .data = &calls};
     push_addresses(fixture, "abcd");
     Query query = fixture_query(fixture);
     expect_pprof(&query, "0x3000;0x2000;0 main(main :7 0);", false);
@@ -207,11 +207,62 @@ test_unknown_files_keep_their_names(void **state)
 {
     Fixture *fixture = *state;
     guint calls = 0;
-    const QueryResolver resolver = {resolve, &calls};
+    const QueryResolver resolver = {.resolve = resolve, .data = &calls};
     push_addresses(fixture, "ffff");
     g_autofree char *named = describe(fixture, &resolver);
     assert_string_equal(named, "main=5;[program]=5;[program]=5;");
     assert_int_equal(calls, 1);
+}
+
+/* A file that comes while the query waits for it. */
+typedef struct {
+    guint calls, waits;
+    bool comes, is_there;
+} Late;
+
+static AddressLines *
+resolve_late(void *data, const QueryMapping *mapping, const uint64_t *addresses, size_t n)
+{
+    Late *late = data;
+    return late->is_there ? resolve(&late->calls, mapping, addresses, n) : NULL;
+}
+
+static bool
+wait_for_file(void *data, const char *const *build_ids)
+{
+    Late *late = data;
+    assert_string_equal(build_ids[0], "abcd");
+    assert_null(build_ids[1]);
+    late->waits++;
+    return late->is_there = late->comes;
+}
+
+static void
+test_a_query_waits_for_files_once(void **state)
+{
+    Fixture *fixture = *state;
+    Late late = {.comes = false};
+    const QueryResolver resolver = {resolve_late, wait_for_file, &late};
+    push_addresses(fixture, "abcd");
+    g_autofree char *without = describe(fixture, &resolver);
+    assert_string_equal(without, "main=5;[program]=5;[program]=5;");
+    assert_int_equal(late.waits, 1);
+    late.comes = true;
+    g_autofree char *with = describe(fixture, &resolver);
+    assert_string_equal(with, "main=5;[program]=5;outer=5;inner=5;");
+    assert_int_equal(late.waits, 2);
+    g_autofree char *again = describe(fixture, &resolver);
+    assert_string_equal(again, with);
+    assert_int_equal(late.waits, 2);
+
+    late.is_there = false;
+    Query query = fixture_query(fixture);
+    query.resolver = &resolver;
+    expect_pprof(&query, "0x3000 inner(_inner a.h:3 1) outer( a.c:9 8);0x2000;0 main(main :7 0);",
+                 true);
+    late.is_there = false;
+    assert_int_equal(series_total(fixture, "main;[program];outer", &resolver), 5);
+    assert_int_equal(late.waits, 4);
 }
 
 /* Without a build id nothing can be asked for. */
@@ -220,7 +271,7 @@ test_files_without_a_build_id_are_not_asked_for(void **state)
 {
     Fixture *fixture = *state;
     guint calls = 0;
-    const QueryResolver resolver = {resolve, &calls};
+    const QueryResolver resolver = {.resolve = resolve, .data = &calls};
     push_addresses(fixture, "");
     fixture_push(fixture, "shop", "p1", 12, "main;work=3");
     g_autofree char *named = describe(fixture, &resolver);
@@ -237,6 +288,7 @@ main(void)
         TEST(test_call_sites_go_by_the_functions_of_known_addresses),
         TEST(test_pprof_has_the_lines_of_known_addresses),
         TEST(test_unknown_files_keep_their_names),
+        TEST(test_a_query_waits_for_files_once),
         TEST(test_files_without_a_build_id_are_not_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
