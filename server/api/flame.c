@@ -2,22 +2,9 @@
 
 #include <string.h>
 
-#include "lib/pprof/wire.h"
+#include "server/api/flame_place.h"
 
 #define NO_INDEX UINT32_MAX
-
-/* Fields of querier.v1.FlameGraph, FlameGraphDiff and Level. */
-enum {
-    FIELD_NAMES = 1,
-    FIELD_LEVELS = 2,
-    FIELD_TOTAL = 3,
-    FIELD_MAX_SELF = 4,
-    FIELD_LEFT_TICKS = 5,
-    FIELD_RIGHT_TICKS = 6,
-    FIELD_VALUES = 1,
-};
-
-enum { SIDE_VALUES = 3, NODE_VALUES_MAX = 2 * SIDE_VALUES + 1 };
 
 static const char root_name[] = "total";
 
@@ -112,7 +99,7 @@ flame_layout_name(const FlameLayout *layout, uint32_t index, uint32_t *ret_lengt
 typedef struct {
     uint32_t n;
     uint32_t *start;   /* n + 1, in nodes */
-    unsigned n_values; /* of a node: SIDE_VALUES for each side and the name */
+    unsigned n_values; /* of a node: FLAME_SIDE_VALUES for each side and the name */
     int64_t *values;
     int64_t self_max; /* the largest of any side */
 } Levels;
@@ -138,29 +125,6 @@ count_levels(Levels *levels, const Tree *tree)
         levels->start[level + 1] += levels->start[level];
 }
 
-/* Of one side on one level, while the nodes are gone through. */
-typedef struct {
-    int64_t child_x; /* where the next child of the last node begins */
-    int64_t end;     /* where the last node ended */
-} Cursor;
-
-/* Writes x, total and self of a node; its parent's cursor stands before its own. */
-static void
-place(Cursor *own, uint32_t depth, int64_t self, int64_t total, int64_t *self_max, int64_t *values)
-{
-    int64_t x = 0;
-    if (depth > 0) {
-        x = own[-1].child_x;
-        own[-1].child_x += total;
-        *self_max = MAX(*self_max, self);
-    }
-    values[0] = x - own->end;
-    values[1] = total;
-    values[2] = depth > 0 ? self : 0;
-    own->child_x = x + (depth > 0 ? self : 0);
-    own->end = x + total;
-}
-
 /* One pass in pre-order, in which every level is written from its start to its end: all that is
  * read and written lies in a row. */
 static void
@@ -168,18 +132,19 @@ levels_init(Levels *levels, const FlameLayout *layout)
 {
     const Tree *tree = layout->tree;
     const TreeDiff *diff = layout->diff;
-    *levels = (Levels){.n_values = (diff != NULL ? 2 : 1) * SIDE_VALUES + 1};
+    *levels = (Levels){.n_values = (diff != NULL ? 2 : 1) * FLAME_SIDE_VALUES + 1};
     count_levels(levels, tree);
     levels->values = g_new(int64_t, (size_t)tree->n_nodes * levels->n_values);
     g_autofree uint32_t *next = g_memdup2(levels->start, levels->n * sizeof(uint32_t));
-    g_autofree Cursor *left = g_new0(Cursor, levels->n), *right = g_new0(Cursor, levels->n);
+    g_autofree FlameCursor *left = g_new0(FlameCursor, levels->n),
+                           *right = g_new0(FlameCursor, levels->n);
     for (uint32_t i = 0; i < tree->n_nodes; i++) {
         uint32_t depth = tree->depth[i];
         int64_t *values = levels->values + (size_t)next[depth]++ * levels->n_values;
-        place(&left[depth], depth, tree->self[i], tree->total[i], &levels->self_max, values);
+        flame_place(&left[depth], depth, tree->self[i], tree->total[i], &levels->self_max, values);
         if (diff != NULL)
-            place(&right[depth], depth, diff->right_self[i], diff->right_total[i],
-                  &levels->self_max, values + SIDE_VALUES);
+            flame_place(&right[depth], depth, diff->right_self[i], diff->right_total[i],
+                        &levels->self_max, values + FLAME_SIDE_VALUES);
         values[levels->n_values - 1] = layout->name_index[i];
     }
 }
@@ -260,52 +225,4 @@ flame_write_json(const FlameLayout *layout, FlameJson form, JsonWriter *json)
         write_count(json, form, "rightTicks", layout->diff->right_total[0]);
     }
     jsonw_object_end(json);
-}
-
-static void
-put_level(const Levels *levels, uint32_t level, WireBuffer *scratch, WireBuffer *out)
-{
-    size_t n;
-    const int64_t *values = level_values(levels, level, &n);
-    scratch->size = 0;
-    for (size_t i = 0; i < n; i++)
-        wire_put_varint(scratch, (uint64_t)values[i]);
-    size_t inner = 1 + wire_varint_size(scratch->size) + scratch->size;
-    wire_put_varint(out, WIRE_TAG(FIELD_LEVELS, WIRE_BYTES));
-    wire_put_varint(out, inner);
-    wire_put_bytes(out, FIELD_VALUES, scratch->data, scratch->size);
-}
-
-GBytes *
-flame_encode_proto(const FlameLayout *layout, uint32_t field)
-{
-    g_auto(Levels) levels;
-    levels_init(&levels, layout);
-    /* The outer tag and length are written last, into room left in front. */
-    const size_t head_max = 2 * WIRE_VARINT_MAX;
-    WireBuffer out = {0}, scratch = {0};
-    wire_reserve(&out, head_max);
-    out.size = head_max;
-    for (uint32_t i = 0; i < layout->n_names; i++) {
-        uint32_t length;
-        const char *name = flame_layout_name(layout, i, &length);
-        wire_put_bytes(&out, FIELD_NAMES, name, length);
-    }
-    for (uint32_t level = 0; level < levels.n; level++)
-        put_level(&levels, level, &scratch, &out);
-    g_free(scratch.data);
-    wire_put_uint(&out, FIELD_TOTAL, (uint64_t)layout->total);
-    wire_put_uint(&out, FIELD_MAX_SELF, (uint64_t)levels.self_max);
-    if (layout->diff != NULL) {
-        wire_put_uint(&out, FIELD_LEFT_TICKS, (uint64_t)layout->tree->total[0]);
-        wire_put_uint(&out, FIELD_RIGHT_TICKS, (uint64_t)layout->diff->right_total[0]);
-    }
-    size_t body = out.size - head_max;
-    uint8_t head[2 * WIRE_VARINT_MAX];
-    uint8_t *head_end = wire_store_varint(head, WIRE_TAG(field, WIRE_BYTES));
-    head_end = wire_store_varint(head_end, body);
-    size_t head_size = (size_t)(head_end - head);
-    memcpy(out.data + head_max - head_size, head, head_size);
-    g_autoptr(GBytes) whole = g_bytes_new_take(out.data, out.size);
-    return g_bytes_new_from_bytes(whole, head_max - head_size, head_size + body);
 }
