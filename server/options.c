@@ -33,6 +33,9 @@ static const OptionRow rows[] = {
            "requests need no token."),
     OPTION("overrides-file", OPTION_STRING, "", 0, 0, "FILE", overrides_file,
            "YAML file of limits of single tenants, read again when it changes."),
+    OPTION("memory-max", OPTION_BYTES, "0", 0, 1e15, "BYTES", memory_max_bytes,
+           "Memory of the process beyond which requests are refused with 503; 0 is four fifths of "
+           "what its container, or the machine, has."),
     OPTION("workers", OPTION_INT, "0", 0, 1024, "N", workers,
            "Threads for queries, and as many for writes; 0 is one per core."),
     OPTION("segment-size", OPTION_BYTES, "64MiB", 4096, 4294967296.0, "BYTES", seal_bytes,

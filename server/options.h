@@ -10,6 +10,7 @@
 typedef struct {
     char *listen, *tls_cert, *tls_key, *data_dir, *multitenancy, *overrides_file, *tokens_file,
         *log_level, *log_format;
+    int64_t memory_max_bytes; /* 0: MEMORY_SHARE of what there is */
     int64_t workers;
     int64_t seal_bytes, seal_age_ns;
     TenantLimits limits; /* of every tenant that has no others */

@@ -1,6 +1,7 @@
 #include "server/server.h"
 
 #include "lib/base/error.h"
+#include "lib/base/memory.h"
 #include "server/api/api.h"
 #include "server/debuginfo/debug_files.h"
 #include "server/debuginfo/fetcher.h"
@@ -16,6 +17,8 @@
 
 #define MIB              INT64_C(1048576)
 #define QUERY_BODY_BYTES (4 * MIB)
+/* Of the memory that there is: what threads, caches of files and the kernel need is the rest. */
+#define MEMORY_SHARE 0.8
 
 struct Server {
     const ServerOptions *options;
@@ -192,6 +195,9 @@ server_open(Server *server, GError **error)
 {
     const ServerOptions *options = server->options;
     TenantMode mode;
+    memory_set_ceiling(options->memory_max_bytes > 0
+                           ? options->memory_max_bytes
+                           : (int64_t)((double)memory_limit() * MEMORY_SHARE));
     if (!tenant_mode_parse(options->multitenancy, &mode, error) || !open_tenants(server, error))
         return false;
     const StoreConfig store = {.data_dir = options->data_dir,

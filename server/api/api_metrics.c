@@ -1,5 +1,7 @@
 #include "server/api/api_metrics.h"
 
+#include "lib/base/memory.h"
+
 enum {
     ROW_REQUESTS,
     ROW_SECONDS,
@@ -8,6 +10,8 @@ enum {
     ROW_CONNECTIONS,
     ROW_FLIGHT,
     ROW_BODIES,
+    ROW_MEMORY,
+    ROW_MEMORY_MAX,
     ROW_REFUSED
 };
 
@@ -15,10 +19,13 @@ static const char *const status_classes[] = {"2xx", "3xx", "4xx", "5xx", NULL};
 static const char *const scopes[] = {"public", "read", "write", "none", NULL};
 #define SCOPE_NONE 3
 
-static const char *const refusals[] = {
-    [HTTP_REFUSED_RESETS] = "resets",     [HTTP_REFUSED_FLOOD] = "flood",
-    [HTTP_REFUSED_HEADER] = "header",     [HTTP_REFUSED_STALL] = "stall",
-    [HTTP_REFUSED_PROTOCOL] = "protocol", NULL};
+static const char *const refusals[] = {[HTTP_REFUSED_RESETS] = "resets",
+                                       [HTTP_REFUSED_FLOOD] = "flood",
+                                       [HTTP_REFUSED_HEADER] = "header",
+                                       [HTTP_REFUSED_STALL] = "stall",
+                                       [HTTP_REFUSED_PROTOCOL] = "protocol",
+                                       [HTTP_REFUSED_MEMORY] = "memory",
+                                       NULL};
 
 static const double duration_buckets[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
                                           0.25,  0.5,    1,     2.5,  5,     10,   0};
@@ -41,8 +48,13 @@ static const MetricRow rows[] = {
         {"cresset_http_body_bytes", METRIC_GAUGE,
          "Bytes of request bodies, and of heads of HTTP/2, in memory (limit http-body-memory).",
          NULL, NULL, NULL},
+    [ROW_MEMORY] = {"cresset_memory_bytes", METRIC_GAUGE,
+                    "Memory that counts for the limit memory-max.", NULL, NULL, NULL},
+    [ROW_MEMORY_MAX] = {"cresset_memory_max_bytes", METRIC_GAUGE,
+                        "Beyond this, requests are refused (limit memory-max).", NULL, NULL, NULL},
     [ROW_REFUSED] = {"cresset_http_refused", METRIC_GAUGE,
-                     "Clients cut off since the start, by why.", "reason", refusals, NULL},
+                     "Clients refused or cut off since the start, by why.", "reason", refusals,
+                     NULL},
 };
 
 Metrics *
@@ -68,6 +80,8 @@ api_metrics_write(Api *api, GString *out)
     if (api->http != NULL) {
         metrics_set(api->metrics, ROW_CONNECTIONS, 0, http_server_connections(api->http));
         metrics_set(api->metrics, ROW_FLIGHT, 0, http_server_in_flight(api->http));
+        metrics_set(api->metrics, ROW_MEMORY, 0, (double)memory_used());
+        metrics_set(api->metrics, ROW_MEMORY_MAX, 0, (double)memory_ceiling());
         metrics_set(api->metrics, ROW_BODIES, 0, (double)http_server_body_bytes(api->http));
         for (size_t i = 0; i < HTTP_REFUSALS; i++)
             metrics_set(api->metrics, ROW_REFUSED, i,

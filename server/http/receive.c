@@ -135,8 +135,8 @@ charge_head(HttpExchange *exchange, GError **error)
     size_t size = EXCHANGE_BYTES + exchange->head_size;
     if (exchange->request.version < 2)
         return true;
-    if (!server_charge(exchange->server, size))
-        return server_body_memory_used_up(error);
+    if (!server_charge(exchange->server, size, error))
+        return false;
     exchange->charged_head = size;
     return true;
 }
@@ -177,6 +177,10 @@ receive_head(HttpExchange *exchange)
             refuse_tenant(exchange, error);
             return;
         }
+        if (!server_check_memory(server, EXCHANGE_BYTES, &error)) {
+            refuse_error(exchange, error);
+            return;
+        }
     }
     int64_t length = content_length(exchange);
     HttpResponse *refusal = NULL;
@@ -212,8 +216,8 @@ reserve_body(HttpExchange *exchange, size_t size, GError **error)
     if (needed > capacity)
         capacity = MAX(needed, MAX(capacity + capacity / 2, BODY_START_BYTES));
     size_t more = capacity - exchange->charged;
-    if (!server_charge(exchange->server, more))
-        return server_body_memory_used_up(error);
+    if (!server_charge(exchange->server, more, error))
+        return false;
     exchange->charged += more;
     uint8_t *body = g_try_realloc(exchange->body, capacity);
     if (body == NULL)
@@ -318,8 +322,8 @@ decode_charged(HttpExchange *exchange, Encoding encoding, uint8_t **ret_data, si
     size_t allowance = MIN(cap, MAX(DECODE_BYTES_MIN, request->body_size * DECODE_STEP));
     for (;;) {
         GError *why = NULL;
-        if (!server_charge(server, allowance))
-            return server_body_memory_used_up(error);
+        if (!server_charge(server, allowance, error))
+            return false;
         if (encoding_decode(encoding, request->body, request->body_size, allowance, knob, ret_data,
                             ret_size, &why)) {
             server_uncharge(server, allowance - *ret_size);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "lib/base/error.h"
+#include "lib/base/memory.h"
 #include "server/http/accept.h"
 #include "server/http/encoding.h"
 #include "server/http/grpc.h"
@@ -29,27 +30,33 @@
 #define DRAIN_FLUSH_US (1 * G_USEC_PER_SEC)
 
 bool
-server_charge(HttpServer *server, size_t size)
+server_check_memory(HttpServer *server, size_t size, GError **error)
 {
+    if (memory_check(size, error))
+        return true;
+    server_count_refusal(server, HTTP_REFUSED_MEMORY);
+    return false;
+}
+
+bool
+server_charge(HttpServer *server, size_t size, GError **error)
+{
+    if (!server_check_memory(server, size, error))
+        return false;
     gsize before = (gsize)g_atomic_pointer_add(&server->body_bytes, (gssize)size);
     if (before + size <= (gsize)server->config.body_memory_bytes)
         return true;
     server_uncharge(server, size);
-    return false;
+    server_count_refusal(server, HTTP_REFUSED_MEMORY);
+    return error_set(error, CRESSET_ERROR_UNAVAILABLE,
+                     "too many request bytes are being handled: try again (limit "
+                     "http-body-memory)");
 }
 
 void
 server_uncharge(HttpServer *server, size_t size)
 {
     g_atomic_pointer_add(&server->body_bytes, -(gssize)size);
-}
-
-bool
-server_body_memory_used_up(GError **error)
-{
-    return error_set(error, CRESSET_ERROR_UNAVAILABLE,
-                     "too many request bytes are being handled: try again (limit "
-                     "http-body-memory)");
 }
 
 void

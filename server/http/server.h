@@ -70,15 +70,16 @@ unsigned http_server_connections(const HttpServer *server);
 unsigned http_server_in_flight(const HttpServer *server);
 int64_t http_server_body_bytes(const HttpServer *server);
 
-/* Why clients were cut off. */
+/* Why clients were refused or cut off. */
 typedef enum {
     HTTP_REFUSED_RESETS,   /* streams reset faster than anyone needs to */
     HTTP_REFUSED_FLOOD,    /* frames that ask for answers without end */
     HTTP_REFUSED_HEADER,   /* a header without end */
     HTTP_REFUSED_STALL,    /* no progress of a request or response */
     HTTP_REFUSED_PROTOCOL, /* what breaks the rules of HTTP */
+    HTTP_REFUSED_MEMORY,   /* not the client's fault: there is no memory for its request */
 } HttpRefusal;
-#define HTTP_REFUSALS 5
+#define HTTP_REFUSALS 6
 uint64_t http_server_refused(const HttpServer *server, HttpRefusal why);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(HttpServer, http_server_free)

@@ -64,10 +64,11 @@ void server_suspend(HttpExchange *exchange);
 /* Gives a complete request to a worker. */
 void server_dispatch(HttpExchange *exchange);
 
-/* Takes `size` bytes of the body memory that all requests share; false when it is used up. */
-bool server_charge(HttpServer *server, size_t size);
+/* Whether the process may take `size` bytes more: memory_check, counted. */
+bool server_check_memory(HttpServer *server, size_t size, GError **error);
+/* Takes `size` bytes of the body memory that all requests share. UNAVAILABLE when it, or the memory
+ * of the process, is used up. */
+bool server_charge(HttpServer *server, size_t size, GError **error);
 void server_uncharge(HttpServer *server, size_t size);
-/* Sets what to answer then: UNAVAILABLE; returns false. */
-bool server_body_memory_used_up(GError **error);
 /* Counts what a client was cut off for. */
 void server_count_refusal(HttpServer *server, HttpRefusal why);

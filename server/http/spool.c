@@ -86,8 +86,8 @@ spool_append(HttpExchange *exchange, const char *data, size_t size, GError **err
     HttpSpool *spool = exchange->spool;
     if (!spool->is_writing && !spool_check(spool, error))
         return false;
-    if (!server_charge(exchange->server, size))
-        return server_body_memory_used_up(error);
+    if (!server_charge(exchange->server, size, error))
+        return false;
     spool->charged += size;
     g_byte_array_append(spool->piece, (const uint8_t *)data, (guint)size);
     if (!spool->is_writing && spool->piece->len >= PIECE_BYTES)

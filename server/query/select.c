@@ -4,6 +4,12 @@
 #include <string.h>
 
 #include "lib/base/error.h"
+#include "lib/base/memory.h"
+
+/* A node of a tree under construction, which is the largest. */
+#define ITEM_BYTES 80
+/* What a visitor takes for each node of a dataset: sums, marks and translated ids. */
+#define NODE_BYTES 32
 
 typedef struct {
     const Query *query;
@@ -123,6 +129,9 @@ static bool
 visit_dataset(const StoreDataset *dataset, void *data, GError **error)
 {
     const Job *job = data;
+    size_t n_nodes = dataset->symbols != NULL ? dataset->symbols->n_nodes : 0;
+    if (!memory_check(n_nodes * NODE_BYTES, error))
+        return false;
     return job->is_federated ? visit_labelled(job, dataset, error)
                              : visit_matching(job, dataset, error);
 }
@@ -155,10 +164,12 @@ bool
 select_check_items(const Query *query, size_t n, GError **error)
 {
     size_t max = query->items_max != 0 ? query->items_max : QUERY_ITEMS_MAX;
-    return n <= max || error_set(error, CRESSET_ERROR_RESOURCE_EXHAUSTED,
-                                 "the answer has more than %zu items: select fewer series or a "
-                                 "shorter range",
-                                 max);
+    if (n > max)
+        return error_set(error, CRESSET_ERROR_RESOURCE_EXHAUSTED,
+                         "the answer has more than %zu items: select fewer series or a shorter "
+                         "range",
+                         max);
+    return memory_check(n * ITEM_BYTES, error); /* tables double when they are full */
 }
 
 Labels *

@@ -4,7 +4,6 @@ Every request is answered, and nothing of them is left."""
 import argparse
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,13 +16,6 @@ from server_tls_test import make_pair, trust
 
 REQUESTS, CLIENTS, STREAMS = 10000, 16, 10
 PUSH_PATH = "/push.v1.PusherService/Push"
-
-
-def need(*programs):
-    missing = [program for program in programs if shutil.which(program) is None]
-    if missing:
-        print(f"skipped: {', '.join(missing)} not installed")
-        sys.exit(1 if os.environ.get("CI") == "true" else cresset.SKIPPED)
 
 
 def check_curl(server, scheme):
@@ -64,7 +56,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin", default="build/bin")
     options = parser.parse_args()
-    need("curl", "h2load", "openssl")
+    cresset.need_system(["curl", "h2load", "openssl"], {})
     with tempfile.TemporaryDirectory() as folder:
         certificate, key = make_pair(folder, "load")
         for scheme, flags, tls in (("http", (), None),
