@@ -81,7 +81,7 @@ export const checkout: Record<string, number> = {
 };
 export const CHECKOUT_MS = 1000;
 
-const toNanoseconds = (stacks: Record<string, number>) =>
+export const toNanoseconds = (stacks: Record<string, number>) =>
   Object.fromEntries(Object.entries(stacks).map(([stack, ms]) => [stack, ms * 1_000_000]));
 
 export const PROFILES = 20;

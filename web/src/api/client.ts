@@ -22,6 +22,9 @@ export class ApiError extends Error {
   }
 }
 
+/** The server is away: the call is tried again. */
+export const isAway = (error: Error | null) => error instanceof ApiError && error.retryable;
+
 const address = (path: string) => new URL(path, document.baseURI).toString();
 
 async function call(path: string, tenant: string, signal: AbortSignal | undefined, body?: unknown): Promise<Response> {
@@ -168,11 +171,34 @@ export interface FlameRequest {
   nodes: number;
 }
 
+const selection = ({ type, selector, range }: Omit<FlameRequest, 'nodes'>) =>
+  new URLSearchParams({ profile_type: type, selector, from: String(range.from), until: String(range.until) });
+
 export async function getFlamegraph(tenant: string, request: FlameRequest, signal?: AbortSignal): Promise<Columns> {
-  const params = new URLSearchParams({
-    profile_type: request.type, selector: request.selector,
-    from: String(request.range.from), until: String(request.range.until), max_nodes: String(request.nodes),
-  });
+  const params = selection(request);
+  params.set('max_nodes', String(request.nodes));
   const response = await call(`api/v1/flamegraph?${params}`, tenant, signal);
+  return decodeColumns(await response.arrayBuffer());
+}
+
+export interface DiffSide {
+  selector: string;
+  range: Resolved;
+}
+
+export interface DiffRequest {
+  type: string;
+  left: DiffSide;
+  right: DiffSide;
+  nodes: number;
+}
+
+export async function getDiff(tenant: string, { type, left, right, nodes }: DiffRequest, signal?: AbortSignal): Promise<Columns> {
+  const params = selection({ type, ...left });
+  params.set('right_selector', right.selector);
+  params.set('right_from', String(right.range.from));
+  params.set('right_until', String(right.range.until));
+  params.set('max_nodes', String(nodes));
+  const response = await call(`api/v1/flamegraph/diff?${params}`, tenant, signal);
   return decodeColumns(await response.arrayBuffer());
 }

@@ -27,17 +27,7 @@ export function TimePicker({ state, range, now, busy, set, onRefresh }: Props) {
       <span className="field-label">Time</span>
       <div className="time-row">
         <button type="button" className="tool" title="Earlier" aria-label="Earlier" disabled={!range} onClick={() => shift(-1)}><Icon name="left" /></button>
-        <Popover label="Time range" alignEnd buttonClass="range-button" title={range ? `${formatTime(range.from)} – ${formatTime(range.until)}` : undefined}
-          button={<><Icon name="clock" /> <span>{formatRange(state)}</span></>}>
-          {(close) => (
-            <RangeForm range={state} resolved={range} now={now}
-              onChange={(next) => {
-                set(next);
-                close();
-              }}
-            />
-          )}
-        </Popover>
+        <RangeButton label="Time range" range={state} resolved={range} now={now} onChange={set} />
         <button type="button" className="tool" title="Later" aria-label="Later" disabled={!range} onClick={() => shift(1)}><Icon name="right" /></button>
         <button type="button" className="tool" title="Zoom out" aria-label="Zoom out" disabled={!range}
           onClick={() => range && absolute(zoomOut(range, Date.now()))}><Icon name="zoomOut" /></button>
@@ -51,6 +41,23 @@ export function TimePicker({ state, range, now, busy, set, onRefresh }: Props) {
         </span>
       </div>
     </div>
+  );
+}
+
+export function RangeButton(props: { label: string; range: Range; resolved: Resolved | null; now: number; onChange: (range: Range) => void }) {
+  const { label, range, resolved, now, onChange } = props;
+  return (
+    <Popover label={label} alignEnd buttonClass="range-button" title={resolved ? `${formatTime(resolved.from)} – ${formatTime(resolved.until)}` : undefined}
+      button={<><Icon name="clock" /> <span>{formatRange(range)}</span></>}>
+      {(close) => (
+        <RangeForm range={range} resolved={resolved} now={now}
+          onChange={(next) => {
+            onChange(next);
+            close();
+          }}
+        />
+      )}
+    </Popover>
   );
 }
 

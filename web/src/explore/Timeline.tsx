@@ -9,6 +9,7 @@ import { useTheme } from '../ui/theme';
 import { buckets, timeTick } from './buckets';
 
 interface Props {
+  label?: string;
   series: Series[];
   type: string;
   step: number;
@@ -93,7 +94,7 @@ export function Timeline(props: Props) {
   const peak = values.reduce((most, value) => Math.max(most, value), 0);
   const mean = values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
   return (
-    <section className="timeline" aria-label="Timeline">
+    <section className="timeline" aria-label={props.label ?? 'Timeline'}>
       <div className="timeline-head">
         <h2>{scale.label}</h2>
         <span>mean {formatRate(mean, scale.unit)}</span>

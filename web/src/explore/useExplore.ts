@@ -43,3 +43,19 @@ export function useLiveRange(state: ExploreState): LiveRange {
   }, [state.refresh, until, refresh]);
   return { range: live.range, now: live.now, refresh };
 }
+
+/** The keys of a view: `/` searches, `r` refreshes. */
+export function useShortcuts(refresh: () => void) {
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      const target = event.target as HTMLElement;
+      if (event.ctrlKey || event.metaKey || event.altKey || target.closest('input, select, textarea, dialog')) return;
+      if (event.key === '/') {
+        event.preventDefault();
+        document.getElementById('search')?.focus();
+      } else if (event.key === 'r') refresh();
+    };
+    document.addEventListener('keydown', onKey);
+    return () => document.removeEventListener('keydown', onKey);
+  }, [refresh]);
+}

@@ -1,7 +1,8 @@
 // The elements of one flame graph; what happens on them is in view.ts.
 import { type RefObject, useLayoutEffect, useMemo, useRef } from 'react';
-import { ROW_HEIGHT } from './draw';
+import { ROW_HEIGHT, type Scene } from './draw';
 import type { Layout } from './layout';
+import type { Numbers } from './numbers';
 import { coloursOf, type Theme } from './palette';
 import type { Tooltip } from './Tooltip';
 import { FlameView, type Settings } from './view';
@@ -11,12 +12,11 @@ export interface FlameCanvasProps {
   /** Said to screen readers. */
   label: string;
   layout: Layout;
-  self: Float64Array;
+  numbers: Numbers;
   names: string[];
   colour: Uint8Array;
+  diff?: Scene['diff'];
   matches: Uint8Array | null;
-  unit: string;
-  total: number;
   focus: number;
   alignRight: boolean;
   inverted?: boolean;
@@ -28,15 +28,15 @@ export interface FlameCanvasProps {
 }
 
 function useSettings(props: FlameCanvasProps): Settings {
-  const { layout, names, colour, matches, theme, focus } = props;
+  const { layout, names, colour, diff, matches, theme, focus } = props;
   const textWidth = useMemo(() => new Float32Array(names.length), [names]);
   const scene = useMemo(
-    () => ({ layout, names, colour, matches, colours: coloursOf(theme), textWidth }),
-    [layout, names, colour, matches, theme, textWidth],
+    () => ({ layout, names, colour, diff, matches, colours: coloursOf(theme), textWidth }),
+    [layout, names, colour, diff, matches, theme, textWidth],
   );
-  const { self, unit, total, alignRight, inverted = false, tooltip, onFocus, onMenu, onEscape } = props;
+  const { numbers, alignRight, inverted = false, tooltip, onFocus, onMenu, onEscape } = props;
   return {
-    scene, self, unit, total, alignRight, inverted, onFocus, onMenu, onEscape,
+    scene, numbers, alignRight, inverted, onFocus, onMenu, onEscape,
     focus: focus > 0 && focus < layout.n ? focus : 0, tooltip,
   };
 }
@@ -63,8 +63,8 @@ export function FlameCanvas(props: FlameCanvasProps) {
       made.close();
     };
   }, []);
-  const { scene, self, unit, total, focus, alignRight, inverted } = settings;
-  useLayoutEffect(() => view.current?.update(latest.current), [scene, self, unit, total, focus, alignRight, inverted]);
+  const { scene, numbers, focus, alignRight, inverted } = settings;
+  useLayoutEffect(() => view.current?.update(latest.current), [scene, numbers, focus, alignRight, inverted]);
   // Handlers may be new in every rendering; they need no painting.
   useLayoutEffect(() => view.current?.setHandlers(latest.current));
 

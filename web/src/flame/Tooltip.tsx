@@ -5,19 +5,31 @@ export interface TooltipContent {
   x: number;
   y: number;
   name: string;
-  total: string;
-  self: string;
-  exact: string;
-  /** Share of the zoomed frame, or ''. */
-  zoom: string;
+  /** Rows of cells; the first cell names its row. */
+  rows: string[][];
 }
 
 export interface Tooltip {
   move: (content: TooltipContent | null) => void;
 }
 
+function fill(table: HTMLTableElement, rows: string[][]) {
+  table.replaceChildren(...rows.map((cells) => {
+    const row = document.createElement('tr');
+    row.append(...cells.map((text, i) => {
+      const cell = document.createElement(i === 0 ? 'th' : 'td');
+      cell.textContent = text;
+      return cell;
+    }));
+    return row;
+  }));
+}
+
 export function FlameTooltip({ ref }: { ref: Ref<Tooltip> }) {
   const root = useRef<HTMLDivElement>(null);
+  const name = useRef<HTMLDivElement>(null);
+  const table = useRef<HTMLTableElement>(null);
+  const shown = useRef('');
   useImperativeHandle(ref, () => ({
     move: (content) => {
       const box = root.current;
@@ -26,12 +38,12 @@ export function FlameTooltip({ ref }: { ref: Ref<Tooltip> }) {
         box.style.visibility = 'hidden';
         return;
       }
-      const parts = box.querySelectorAll('[data-part]');
-      for (const part of parts) {
-        const key = (part as HTMLElement).dataset['part'] as 'name' | 'total' | 'self' | 'exact' | 'zoom';
-        if (part.textContent !== content[key]) part.textContent = content[key];
+      const text = JSON.stringify([content.name, content.rows]);
+      if (text !== shown.current) {
+        shown.current = text;
+        name.current!.textContent = content.name;
+        fill(table.current!, content.rows);
       }
-      box.classList.toggle('zoomed', content.zoom !== '');
       const x = content.x + 14 + box.offsetWidth > window.innerWidth ? content.x - box.offsetWidth - 10 : content.x + 14;
       const y = content.y + 18 + box.offsetHeight > window.innerHeight ? content.y - box.offsetHeight - 10 : content.y + 18;
       box.style.transform = `translate(${Math.max(4, x)}px, ${Math.max(4, y)}px)`;
@@ -40,13 +52,8 @@ export function FlameTooltip({ ref }: { ref: Ref<Tooltip> }) {
   }), []);
   return (
     <div ref={root} className="tooltip" role="presentation" aria-hidden="true">
-      <div className="tooltip-name" data-part="name" />
-      <dl>
-        <dt>Total</dt><dd data-part="total" />
-        <dt>Self</dt><dd data-part="self" />
-        <dt className="zoom-only">Of the zoomed frame</dt><dd className="zoom-only" data-part="zoom" />
-        <dt>Exactly</dt><dd data-part="exact" />
-      </dl>
+      <div className="tooltip-name" ref={name} />
+      <table ref={table} />
     </div>
   );
 }

@@ -10,6 +10,12 @@ export interface Tree {
   self: Float64Array;
 }
 
+/** The other side of a diff, one entry per node as well. */
+export interface Side {
+  value: Float64Array;
+  self: Float64Array;
+}
+
 export interface Meta {
   total: string;
   unit: string;
@@ -25,6 +31,8 @@ export interface Meta {
 export interface Columns extends Tree {
   names: string[];
   meta: Meta;
+  /** Of a diff; `value` and `self` are those of the left then. */
+  right?: Side;
 }
 
 export const HEADER_BYTES = 32;
@@ -43,6 +51,7 @@ export function decodeColumns(buffer: ArrayBuffer): Columns {
   const names = header.getUint32(12, true);
   const metaBytes = header.getUint32(16, true);
   const nameBytes = header.getUint32(20, true);
+  const sides = header.getUint32(24, true);
 
   let offset = HEADER_BYTES;
   const section = (bytes: number): number => {
@@ -58,9 +67,11 @@ export function decodeColumns(buffer: ArrayBuffer): Columns {
   const level = new Uint32Array(buffer, section(nodes * 4), nodes);
   const nameOffset = new Uint32Array(buffer, section((names + 1) * 4), names + 1);
   const bytes = new Uint8Array(buffer, section(nameBytes), nameBytes);
+  const numbers = () => new Float64Array(buffer, section(nodes * 8), nodes);
+  const right = sides === 2 ? { right: { value: numbers(), self: numbers() } } : {};
   checkShape(label, level, names);
   const meta = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, metaAt, metaBytes))) as Meta;
-  return { label, level, value, self, names: decodeNames(bytes, nameOffset), meta };
+  return { label, level, value, self, names: decodeNames(bytes, nameOffset), meta, ...right };
 }
 
 function checkShape(label: Uint32Array, level: Uint32Array, names: number) {

@@ -29,12 +29,16 @@ export interface Scene {
   names: string[];
   /** Fill per name. */
   colour: Uint8Array;
+  /** Of a diff, by node. */
+  diff?: { colour: Uint8Array; note: (id: number) => string } | undefined;
   /** Matches of the search per name, or null. */
   matches: Uint8Array | null;
   colours: Colours;
   /** Measured text widths per name; 0: not yet. */
   textWidth: Float32Array;
 }
+
+const fillOf = (scene: Scene, id: number) => scene.colours.fills[scene.diff ? scene.diff.colour[id]! : scene.colour[scene.layout.label[id]!]!]!;
 
 export const rowOfLevel = (layout: Layout, level: number, inverted: boolean) => (inverted ? layout.depth - 1 - level : level);
 
@@ -69,7 +73,7 @@ function drawRow(context: CanvasRenderingContext2D, scene: Scene, view: View, ro
   const flush = () => {
     if (runFrom < 0) return;
     const match = isMatch(widest);
-    context.fillStyle = colours.fills[matches !== null && !match ? MUTED : scene.colour[layout.label[widest]!]!]!;
+    context.fillStyle = matches !== null && !match ? colours.fills[MUTED]! : fillOf(scene, widest);
     context.globalAlpha = match ? 1 : 0.6;
     context.fillRect(runFrom, y, Math.max(0.6, runTo - runFrom), ROW_HEIGHT - 1);
     context.globalAlpha = 1;
@@ -103,7 +107,7 @@ function drawFrame(context: CanvasRenderingContext2D, scene: Scene, view: View, 
   const label = layout.label[id]!;
   const muted = matches !== null && matches[label] === 0;
   const above = id < view.focus && layout.end[id]! > view.focus;
-  context.fillStyle = colours.fills[muted ? MUTED : scene.colour[label]!]!;
+  context.fillStyle = muted ? colours.fills[MUTED]! : fillOf(scene, id);
   context.globalAlpha = above ? 0.55 : 1;
   const edge = Math.round(x); // whole pixels: sharp edges
   const covered = Math.max(1, Math.round(x + width) - edge);
@@ -117,6 +121,10 @@ function drawFrame(context: CanvasRenderingContext2D, scene: Scene, view: View, 
   const right = view.alignRight && text !== scene.names[label];
   context.textAlign = right ? 'right' : 'left';
   context.fillText(text, right ? x + width - PADDING - 1 : x + PADDING, y + ROW_HEIGHT / 2);
+  const note = scene.diff && text === scene.names[label] ? scene.diff.note(id) : '';
+  if (note === '' || scene.textWidth[label]! + context.measureText(note).width + 3 * PADDING > room) return;
+  context.textAlign = 'right';
+  context.fillText(note, x + width - PADDING - 1, y + ROW_HEIGHT / 2);
 }
 
 /** The name, or as much of its beginning (or end) as there is room for. */

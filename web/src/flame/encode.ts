@@ -37,14 +37,14 @@ export function encodeTree(root: Node, meta: Partial<Meta> = {}): ArrayBuffer {
   });
 }
 
-export function encodeColumns({ label, level, value, self, names, meta }: Columns): ArrayBuffer {
+export function encodeColumns({ label, level, value, self, names, meta, right }: Columns): ArrayBuffer {
   const text = new TextEncoder();
   const parts = names.map((name) => text.encode(name));
   const nameOffset = [0];
   for (const part of parts) nameOffset.push(nameOffset.at(-1)! + part.length);
   const json = text.encode(JSON.stringify(meta));
   const nodes = label.length;
-  const sizes = [json.length, nodes * 8, nodes * 8, nodes * 4, nodes * 4, nameOffset.length * 4, nameOffset.at(-1)!];
+  const sizes = [json.length, nodes * 8, nodes * 8, nodes * 4, nodes * 4, nameOffset.length * 4, nameOffset.at(-1)!, ...(right ? [nodes * 8, nodes * 8] : [])];
   const starts: number[] = [];
   let end = HEADER_BYTES;
   for (const size of sizes) {
@@ -52,7 +52,7 @@ export function encodeColumns({ label, level, value, self, names, meta }: Column
     end = align8(end + size);
   }
   const buffer = new ArrayBuffer(end);
-  new Uint32Array(buffer, 0, 8).set([MAGIC, 1, nodes, names.length, json.length, nameOffset.at(-1)!, 0, 0]);
+  new Uint32Array(buffer, 0, 8).set([MAGIC, 1, nodes, names.length, json.length, nameOffset.at(-1)!, right ? 2 : 1, 0]);
   const bytes = new Uint8Array(buffer);
   bytes.set(json, starts[0]);
   new Float64Array(buffer, starts[1], nodes).set(value);
@@ -61,5 +61,9 @@ export function encodeColumns({ label, level, value, self, names, meta }: Column
   new Uint32Array(buffer, starts[4], nodes).set(level);
   new Uint32Array(buffer, starts[5], nameOffset.length).set(nameOffset);
   parts.forEach((part, i) => bytes.set(part, starts[6]! + nameOffset[i]!));
+  if (right) {
+    new Float64Array(buffer, starts[7], nodes).set(right.value);
+    new Float64Array(buffer, starts[8], nodes).set(right.self);
+  }
   return buffer;
 }

@@ -22,6 +22,18 @@ const packageHues = [205, 160, 255, 130, 290, 185, 330, 105, 230, 310, 145, 270]
 const plainHues = [38, 52, 64, 76, 88, 45, 58, 70];
 export const NEUTRAL = packageHues.length + plainHues.length;
 export const MUTED = NEUTRAL + 1;
+/** The fill of what is the same on both sides of a diff; DIFF_STEPS fills on either side of it say less and more. */
+export const SAME = MUTED + 5;
+export const DIFF_STEPS = 4;
+
+// Blue and orange stay apart for every common colour blindness; strength goes with chroma and lightness.
+const lessHue = 250;
+const moreHue = 55;
+const diffFills = (dark: boolean): string[] => {
+  const step = (hue: number) => (k: number) =>
+    dark ? oklch(0.66 + 0.025 * k, 0.025 + 0.03 * k, hue) : oklch(0.92 - 0.06 * k, 0.02 + 0.033 * k, hue);
+  return [...[4, 3, 2, 1].map(step(lessHue)), dark ? '#878d99' : '#d4d7dd', ...[1, 2, 3, 4].map(step(moreHue))];
+};
 
 function hash(text: string): number {
   let value = 0x811c9dc5;
@@ -78,6 +90,7 @@ export function coloursOf(theme: Theme): Colours {
       ...plainHues.map((hue) => fill(hue, dark ? 0.115 : 0.11)),
       dark ? '#878d99' : '#c9ccd3',
       dark ? '#31353e' : '#e9eaed',
+      ...diffFills(dark),
     ],
     text: '#14161a',
     mutedText: dark ? '#8b919d' : '#70757f',

@@ -27,6 +27,8 @@ export function totalsByName(tree: Tree, names: number): Totals {
   return { self, total };
 }
 
+export const compareNames = (names: string[]) => (a: number, b: number) => (names[a]! < names[b]! ? -1 : names[a]! > names[b]! ? 1 : 0);
+
 /** Names with a value (without the root's), in the order asked for; ties by total, then by name. */
 export function sortedRows(
   totals: Totals, names: string[], root: number, key: SortKey, descending: boolean, matches: Uint8Array | null,
@@ -34,7 +36,7 @@ export function sortedRows(
   const rows: number[] = [];
   for (let i = 0; i < names.length; i++)
     if (i !== root && (totals.total[i]! > 0 || totals.self[i]! > 0) && (!matches || matches[i])) rows.push(i);
-  const byName = (a: number, b: number) => (names[a]! < names[b]! ? -1 : names[a]! > names[b]! ? 1 : 0);
+  const byName = compareNames(names);
   const sign = descending ? -1 : 1;
   const column = key === 'self' ? totals.self : totals.total;
   rows.sort((a, b) =>

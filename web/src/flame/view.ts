@@ -1,8 +1,8 @@
 // What one flame graph does between renderings: paints its canvas, follows the mouse, moves the
 // keyboard's frame. It works on the elements directly, so that none of it waits for React.
-import { formatExact, formatShare, formatValue } from '../state/format';
 import { draw, ROW_HEIGHT, rowOfLevel, type Scene, type View } from './draw';
 import { hitTest, neighbour } from './layout';
+import type { Numbers } from './numbers';
 import type { Tooltip } from './Tooltip';
 
 export interface Elements {
@@ -15,10 +15,7 @@ export interface Elements {
 
 export interface Settings {
   scene: Scene;
-  self: Float64Array;
-  unit: string;
-  /** What shares are relative to. */
-  total: number;
+  numbers: Numbers;
   /** The zoomed frame; 0: none. */
   focus: number;
   alignRight: boolean;
@@ -180,7 +177,7 @@ export class FlameView {
   }
 
   move(x: number, y: number) {
-    const { scene: { layout, names }, unit, total, self, focus } = this.settings;
+    const { scene: { layout, names }, numbers, focus, tooltip } = this.settings;
     const id = this.at(x, y);
     if (id < 0) {
       this.leave();
@@ -188,14 +185,7 @@ export class FlameView {
     }
     this.elements.scroller.style.cursor = 'pointer';
     if (id !== this.hovered) this.place(this.elements.hoverBox, (this.hovered = id));
-    const value = layout.width[id]!;
-    this.settings.tooltip.current?.move({
-      x, y, name: names[layout.label[id]!]!,
-      total: `${formatValue(value, unit)} (${formatShare(value, total)})`,
-      self: `${formatValue(self[id]!, unit)} (${formatShare(self[id]!, total)})`,
-      exact: formatExact(value, unit),
-      zoom: focus > 0 ? formatShare(value, layout.width[focus]!) : '',
-    });
+    tooltip.current?.move({ x, y, name: names[layout.label[id]!]!, rows: numbers.rows(id, focus) });
   }
 
   leave() {
@@ -222,12 +212,11 @@ export class FlameView {
   }
 
   private setCursor(id: number) {
-    const { scene: { layout, names }, unit, total, self } = this.settings;
+    const { scene: { layout, names }, numbers } = this.settings;
     this.cursor = id;
     if (id >= 0) this.reveal(id, 1);
     this.place(this.elements.cursorBox, id);
-    this.elements.spoken.textContent = id < 0 ? '' :
-      `${names[layout.label[id]!]}, total ${formatValue(layout.width[id]!, unit)}, ${formatShare(layout.width[id]!, total)}, self ${formatValue(self[id]!, unit)}`;
+    this.elements.spoken.textContent = id < 0 ? '' : `${names[layout.label[id]!]}, ${numbers.spoken(id)}`;
   }
 
   private step(direction: 'up' | 'down' | 'left' | 'right') {

@@ -40,6 +40,25 @@ export function formatShare(part: number, whole: number): string {
   return `${share >= 99.95 ? '100' : share.toFixed(share >= 10 ? 1 : 2)} %`;
 }
 
+const signed = (number: number, text: string) => `${number > 0 ? '+' : '−'}${text}`;
+
+/** A difference of two shares (0 to 1) in percentage points. */
+export function formatPoints(difference: number): string {
+  const points = Math.abs(100 * difference);
+  if (points < 1e-9) return '0 pp';
+  return signed(difference, `${points.toFixed(points >= 9.995 ? 1 : 2)} pp`);
+}
+
+/** How a value grew or shrank, relative to what it was; it may be new or gone. */
+export function formatChange(before: number, after: number): string {
+  if (before === after) return '0 %';
+  if (!(before > 0)) return 'new';
+  if (!(after > 0)) return 'gone';
+  const percent = 100 * (after / before - 1);
+  if (percent >= 1000) return `×${(after / before).toFixed(0)}`;
+  return Math.abs(percent) < 0.05 ? '0 %' : signed(percent, `${Math.abs(percent).toFixed(Math.abs(percent) >= 10 ? 0 : 1)} %`);
+}
+
 export interface ProfileType {
   id: string;
   /** The family, such as process_cpu or memory. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatRate, formatShare, formatValue, isGauge, profileTypeName, timelineScale } from './format';
+import { formatChange, formatPoints, formatRate, formatShare, formatValue, isGauge, profileTypeName, timelineScale } from './format';
 import { formatSelector, fullSelector, parseSelector } from './selector';
 import { formatDuration, formatRange, parseTime, resolveRange, timelineStep, zoomOut } from './time';
 import { defaultState, formatState, parseState } from './url';
@@ -21,6 +21,12 @@ describe('values', () => {
     expect(formatShare(1, 50)).toBe('2.00 %');
     expect(formatShare(0, 0)).toBe('0 %');
   });
+  it.each([[0.123, '+12.3 pp'], [-0.004, '−0.40 pp'], [0.00001, '+0.00 pp'], [0.0999999, '+10.0 pp'], [0, '0 pp'], [1e-15, '0 pp']])(
+    'a difference of %d is %s', (difference, text) => expect(formatPoints(difference)).toBe(text));
+  it.each([
+    [10, 15, '+50 %'], [100, 101, '+1.0 %'], [8, 2, '−75 %'], [3, 3, '0 %'], [0, 3, 'new'], [3, 0, 'gone'], [0, 0, '0 %'], [1, 40, '×40'],
+    [100_000, 100_001, '0 %'],
+  ])('%d to %d is %s', (before, after, text) => expect(formatChange(before, after)).toBe(text));
   it('names types and their timelines', () => {
     expect(profileTypeName(cpu)).toBe('CPU time');
     expect(profileTypeName('custom:thing:count:x:y')).toBe('custom · thing');
@@ -93,9 +99,15 @@ describe('the address', () => {
   it('holds every state', () => {
     const state = { ...defaultState, tenant: 't', service: 'a&b', type: cpu, labels: '{x="1"}', from: '1', until: '2', search: '^a|b$',
       sandwich: 'operator()', focus: 'f~1', split: 'table' as const, align: 'right' as const, sort: 'name' as const,
-      desc: false, refresh: 15, nodes: 4096 };
+      desc: false, refresh: 15, nodes: 4096,
+      leftService: 'b', leftLabels: '', baseline: 'own' as const, leftFrom: '3', leftUntil: '4', measure: 'self' as const, order: 'left' as const };
     expect(parseState(formatState(state))).toEqual(state);
   });
+  it('tells a baseline without labels from one that has those of the comparison', () => {
+    expect(parseState('?labels={x="1"}').leftLabels).toBeNull();
+    expect(parseState('?labels={x="1"}&leftLabels=').leftLabels).toBe('');
+    expect(formatState({ ...defaultState, leftLabels: '' })).toBe('?leftLabels=');
+  });
   it('takes defaults for nonsense', () =>
-    expect(parseState('?split=x&align=y&sort=z&refresh=7&nodes=-1&other=1')).toEqual(defaultState));
+    expect(parseState('?split=x&align=y&sort=z&refresh=7&nodes=-1&baseline=x&measure=y&order=z&other=1')).toEqual(defaultState));
 });

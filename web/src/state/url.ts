@@ -1,9 +1,13 @@
-// The state of the explore view, all of it, as the query of the address.
+// The state of the views, all of it, as the query of the address. They share it: what one does not know, it leaves alone.
+import type { DiffSort, Measure } from '../flame/diff';
 import type { SortKey } from '../flame/table';
 import type { Range } from './time';
 
 export type Split = 'both' | 'flame' | 'table';
 export type Align = 'left' | 'right';
+export const baselines = ['before', 'same', 'day', 'week', 'own'] as const;
+/** The range of a comparison's baseline, relative to that of the comparison; its own is `leftFrom` to `leftUntil`. */
+export type Baseline = (typeof baselines)[number];
 
 export interface ExploreState extends Range {
   tenant: string;
@@ -23,11 +27,20 @@ export interface ExploreState extends Range {
   /** Seconds between refreshes; 0: off. */
   refresh: number;
   nodes: number;
+  /** The baseline of a comparison; null: as the other side. */
+  leftService: string | null;
+  leftLabels: string | null;
+  baseline: Baseline;
+  leftFrom: string;
+  leftUntil: string;
+  measure: Measure;
+  order: DiffSort;
 }
 
 export const defaultState: ExploreState = {
   tenant: '', service: '', type: '', labels: '', from: 'now-1h', until: 'now', search: '', sandwich: '', focus: '',
   split: 'both', align: 'left', sort: 'self', desc: true, refresh: 0, nodes: 65536,
+  leftService: null, leftLabels: null, baseline: 'before', leftFrom: '', leftUntil: '', measure: 'total', order: 'change',
 };
 
 export const refreshIntervals = [0, 5, 15, 60, 300] as const;
@@ -50,6 +63,11 @@ export function parseState(query: string): ExploreState {
     desc: params.get('desc') === null ? defaultState.desc : params.get('desc') !== '0',
     refresh: refreshIntervals.find((interval) => interval === refresh) ?? defaultState.refresh,
     nodes: Number.isInteger(nodes) && nodes >= 16 && nodes <= 1_048_576 ? nodes : defaultState.nodes,
+    leftService: params.get('leftService'), leftLabels: params.get('leftLabels'),
+    baseline: choice(params.get('baseline'), baselines, defaultState.baseline),
+    leftFrom: text('leftFrom'), leftUntil: text('leftUntil'),
+    measure: choice(params.get('measure'), ['total', 'self'], defaultState.measure),
+    order: choice(params.get('order'), ['name', 'left', 'right', 'change'], defaultState.order),
   };
 }
 

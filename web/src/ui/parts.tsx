@@ -15,15 +15,16 @@ export function Notice({ title, kind, children }: { title: string; kind?: 'error
 interface Choice<T extends string> {
   value: T;
   text: string;
-  icon: IconName;
+  /** Without one the text is shown. */
+  icon?: IconName;
 }
 
 export function Choices<T extends string>(props: { label: string; value: T; choices: readonly Choice<T>[]; onChange: (value: T) => void }) {
   return (
     <div className="choices" role="group" aria-label={props.label}>
       {props.choices.map(({ value, text, icon }) => (
-        <button key={value} type="button" title={text} aria-label={text} aria-pressed={value === props.value} onClick={() => props.onChange(value)}>
-          <Icon name={icon} />
+        <button key={value} type="button" title={icon && text} aria-label={text} aria-pressed={value === props.value} onClick={() => props.onChange(value)}>
+          {icon ? <Icon name={icon} /> : text}
         </button>
       ))}
     </div>

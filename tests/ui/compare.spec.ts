@@ -1,0 +1,189 @@
+import AxeBuilder from '@axe-core/playwright';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Page } from '@playwright/test';
+import { test as base } from './fixture';
+import { artifacts, clearDrawn, drawnTexts, expect, flame, framePoint, row } from './fixture';
+import { cpuProfile } from './pprof';
+import { checkout, push, toNanoseconds } from './server';
+
+/** The service in its second version: less JSON, a slower query, a cache that is new, no collector. */
+const second: Record<string, number> = {
+  'main;serve_http;handle_checkout;parse_json': 100,
+  'main;serve_http;handle_checkout;query_database;tcp_sendmsg': 250,
+  'main;serve_http;handle_checkout;query_database;wait_for_reply': 700,
+  'main;serve_http;handle_checkout': 50,
+  'main;serve_http;handle_checkout;read_cache;hash_key': 700,
+  'main;serve_http;render_template;walk_tree;walk_tree;walk_tree;escape_html': 120,
+  'main;serve_http;render_template;walk_tree;escape_html': 80,
+};
+const PROFILES = 8;
+
+// Both versions in the last minutes, and the first one alone before; the server takes profiles of the last hour.
+const test = base.extend<object, { releases: void }>({
+  releases: [
+    async ({ server }, use) => {
+      const labels = (version: string) => ({ __name__: 'process_cpu', service_name: 'checkout', version });
+      const times = Array.from({ length: PROFILES }, (_, i) => Date.now() - 30_000 - i * 15_000);
+      const profiles = (stacks: Record<string, number>, back: number) => times.map((time) => cpuProfile(toNanoseconds(stacks), time - back, 15));
+      await push(server.url, 'release', labels('v1'), profiles(checkout, 0));
+      await push(server.url, 'release', labels('v2'), profiles(second, 0));
+      await push(server.url, 'release', labels('v1'), profiles(checkout, 45 * 60_000));
+      await use();
+    },
+    { scope: 'worker', auto: true },
+  ],
+});
+
+const checkoutOnly = '/compare?tenant=release&service=checkout';
+const all = `${checkoutOnly}&from=now-40m`;
+const versions = `${all}&baseline=same&labels=${encodeURIComponent('{version="v2"}')}&leftLabels=${encodeURIComponent('{version="v1"}')}`;
+const cells = (page: Page, name: string) => row(page, name).getByRole('cell');
+
+async function open(page: Page, address: string) {
+  await page.goto(address);
+  await expect(flame(page).locator('canvas')).toBeVisible();
+}
+
+test('is reached from the explore view with what is shown there, and leads back', async ({ page }) => {
+  await open(page, '/?tenant=release&service=checkout&from=now-40m&search=json');
+  await page.getByRole('link', { name: 'Compare' }).click();
+  await expect(page.getByRole('region', { name: 'Baseline' }).locator('.side-head b')).toHaveText('8 s');
+  await expect(page.getByRole('region', { name: 'Comparison' }).locator('.side-head b')).toHaveText('24 s');
+  await expect(page.getByLabel('Search functions')).toHaveValue('json');
+  for (const side of ['Baseline', 'Comparison'])
+    await expect(page.getByRole('region', { name: side }).getByRole('combobox', { name: 'Service' })).toHaveValue('checkout');
+  await expect(page).toHaveTitle('checkout · CPU time · comparison · Cresset');
+  await page.getByRole('link', { name: 'Explore' }).click();
+  await expect(page.getByText('now-40m to now')).toBeVisible();
+  await expect(row(page, 'parse_json')).toBeVisible();
+});
+
+test('compares the values of a label by share', async ({ page }) => {
+  await open(page, all);
+  await page.getByRole('button', { name: 'Split by a label' }).click();
+  await page.getByRole('combobox', { name: 'Label', exact: true }).fill('version');
+  await page.keyboard.press('Enter');
+  await page.getByRole('combobox', { name: 'Value of the baseline' }).click();
+  await page.getByRole('option', { name: 'v1' }).click();
+  await page.getByRole('combobox', { name: 'Value of the comparison' }).click();
+  await page.getByRole('option', { name: 'v2' }).click();
+  await page.getByRole('button', { name: 'Compare', exact: true }).click();
+  await expect(page).toHaveURL(/baseline=same/);
+  // v1: 300 of 1000 ms a profile, v2: 100 of 2000 ms.
+  await expect(cells(page, 'parse_json').nth(1)).toHaveText('30.0 %');
+  await expect(cells(page, 'parse_json').nth(2)).toHaveText('5.00 %');
+  await expect(cells(page, 'parse_json').nth(3)).toHaveText('−25.0 pp');
+  await expect(cells(page, 'read_cache').nth(3)).toHaveText('+35.0 pp');
+  await expect(cells(page, 'collect_garbage').nth(2)).toHaveText('0 %');
+  await expect(cells(page, 'parse_json').nth(3)).toHaveAttribute('title', 'share: −83 %, value: −67 %');
+  await page.reload();
+  await expect(cells(page, 'parse_json').nth(3)).toHaveText('−25.0 pp');
+});
+
+test('the table sorts by each column, totals and self values', async ({ page }) => {
+  await open(page, versions);
+  const first = page.locator('.table-body .name').first();
+  await expect(first).toHaveText('hash_key'); // +35 points, as read_cache, but before it by name
+  await page.getByRole('button', { name: 'Change' }).click();
+  await expect(first).toHaveText('parse_json');
+  await page.getByRole('button', { name: 'Baseline', exact: true }).click();
+  await expect(first).toHaveText('main');
+  await page.getByRole('button', { name: 'Self', exact: true }).click();
+  await expect(first).toHaveText('parse_json');
+  await expect(row(page, 'main')).toHaveCount(0);
+  await page.getByRole('button', { name: 'Function', exact: true }).click();
+  await expect(first).toHaveText('collect_garbage');
+  await expect(page).toHaveURL(/measure=self/);
+  await expect(page).toHaveURL(/order=name/);
+});
+
+test('frames are as wide as both shares, and tell them', async ({ page }) => {
+  await open(page, versions);
+  for (const text of ['parse_json', '−25.0 pp', 'read_cache', '+35.0 pp']) await expect.poll(() => drawnTexts(page)).toContain(text);
+  const point = await framePoint(page, 'flame', 0.02, 1);
+  await page.mouse.move(point.x, point.y);
+  const tooltip = page.locator('.tooltip');
+  await expect(tooltip).toContainText('main');
+  await expect(tooltip.getByRole('row', { includeHidden: true }).nth(1)).toHaveText('Total8 s16 s+100 %');
+  await expect(tooltip.getByRole('row', { includeHidden: true }).nth(2)).toHaveText('of all100 %100 %0 pp');
+  await expect(page.locator('.legend')).toContainText('smaller share');
+});
+
+test('zooms by click and keyboard, and searches', async ({ page }) => {
+  await open(page, versions);
+  await page.getByRole('button', { name: 'query_database', exact: true }).click();
+  await expect(page.getByRole('navigation', { name: 'Zoomed frame' })).toContainText('35.0 % → 47.5 %');
+  await clearDrawn(page);
+  await page.getByRole('button', { name: 'Refresh', exact: true }).click();
+  await expect.poll(() => drawnTexts(page)).toContain('wait_for_reply');
+  await flame(page).focus();
+  await page.keyboard.press('ArrowDown');
+  await expect(flame(page).getByRole('status')).toContainText('query_database, baseline 2.80 s, 35.0 %, comparison 7.60 s, 47.5 %, change +12.5 pp');
+  await page.keyboard.press('Escape');
+  await expect(page).not.toHaveURL(/focus=/);
+  await page.keyboard.press('/');
+  await page.keyboard.type('^(parse|query)_');
+  await expect(page.locator('.match')).toHaveText('65.0 % → 52.5 % in 2 functions');
+  await expect(row(page, 'main')).toHaveCount(0);
+});
+
+test('the baseline has other ranges and labels of its own', async ({ page }) => {
+  await open(page, all);
+  const baseline = page.getByRole('region', { name: 'Baseline' });
+  const comparison = page.getByRole('region', { name: 'Comparison' });
+  await expect(baseline.locator('.side-head b')).toHaveText('8 s');
+  await baseline.getByLabel('Time of the baseline', { exact: true }).selectOption('A week earlier');
+  await expect(page.getByText('No profile matches the baseline: everything is new.')).toBeVisible();
+  await baseline.getByLabel('Time of the baseline', { exact: true }).selectOption('The same range');
+  await expect(baseline.locator('.side-head b')).toHaveText('24 s');
+  await baseline.getByRole('button', { name: 'Add label' }).click();
+  await page.keyboard.type('version');
+  await page.keyboard.press('Enter');
+  await page.getByRole('option', { name: 'v1' }).click();
+  await expect(baseline.locator('.side-head b')).toHaveText('8 s');
+  await expect(comparison.locator('.side-head b')).toHaveText('24 s');
+  await page.getByRole('button', { name: 'Swap the sides' }).click();
+  await expect(baseline.locator('.side-head b')).toHaveText('24 s');
+  await expect(comparison.locator('.side-head b')).toHaveText('8 s');
+  await baseline.getByLabel('Time of the baseline', { exact: true }).selectOption('Its own range');
+  await expect(page).toHaveURL(/leftFrom=\d{13}&leftUntil=\d{13}/);
+});
+
+test('sides without any profile say so', async ({ page }) => {
+  await page.goto(`${checkoutOnly}&from=1600000000000&until=1600003600000&type=process_cpu:cpu:nanoseconds:cpu:nanoseconds`);
+  await expect(page.getByRole('heading', { name: 'No profile matches on either side' })).toBeVisible();
+  await page.goto(`${checkoutOnly}&from=1600000000000&until=1600003600000`);
+  await expect(page.getByRole('heading', { name: 'No profiles in these time ranges' })).toBeVisible();
+  await page.goto(`${all}&baseline=own&leftFrom=soon&leftUntil=now`);
+  await page.getByRole('button', { name: 'Compare with the range before' }).click();
+  await expect(row(page, 'parse_json')).toBeVisible();
+});
+
+test.describe('with bad labels', () => {
+  test.use({ expectedErrors: [/status of 400/] });
+  test('the server’s words stand beside the field of their side', async ({ page }) => {
+    await page.goto(`${all}&leftLabels=${encodeURIComponent('{pod=~"("}')}`);
+    await expect(page.getByRole('region', { name: 'Baseline' }).locator('.field-error')).toContainText('closing parenthesis');
+    await expect(page.getByRole('region', { name: 'Comparison' }).locator('.field-error')).toHaveCount(0);
+    await expect(page.getByRole('heading', { name: 'The server cannot compare these' })).toBeVisible();
+    await page.getByRole('button', { name: /^Remove pod/ }).click();
+    await expect(row(page, 'parse_json')).toBeVisible();
+  });
+});
+
+for (const colorScheme of ['light', 'dark'] as const)
+  test.describe(`in ${colorScheme} colours`, () => {
+    test.use({ colorScheme });
+    test('has no accessibility violation, wide and narrow', async ({ page }) => {
+      await open(page, versions);
+      await expect(row(page, 'parse_json')).toBeVisible();
+      mkdirSync(artifacts, { recursive: true });
+      for (const [width, height] of [[1440, 900], [600, 1100]] as const) {
+        await page.setViewportSize({ width, height });
+        const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']).analyze();
+        expect(violations).toEqual([]);
+        await page.screenshot({ path: join(artifacts, `compare-${colorScheme}-${width}.png`) });
+      }
+    });
+  });

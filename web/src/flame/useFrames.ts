@@ -1,0 +1,33 @@
+// What the frames of a panel share: zooming, searching, the tooltip, the menu and copying.
+import { useCallback, useEffect, useRef, useState } from 'react';
+import type { ExploreState } from '../state/url';
+import { copyText } from '../ui/clipboard';
+import { focusKey } from './focus';
+import type { Layout } from './layout';
+import { escapeRegExp } from './search';
+import type { Tooltip } from './Tooltip';
+
+export interface OpenMenu {
+  name: string;
+  x: number;
+  y: number;
+  focus: () => void;
+}
+
+export function useFrames(layout: Layout, names: string[], set: (patch: Partial<ExploreState>, replace?: boolean) => void) {
+  const tooltip = useRef<Tooltip>(null);
+  const [menu, setMenu] = useState<OpenMenu | null>(null);
+  const [copied, setCopied] = useState('');
+  const focusNode = useCallback((id: number) => set({ focus: id <= 0 ? '' : focusKey(layout, names, id) }), [set, layout, names]);
+  const searchFor = useCallback((name: string) => set({ search: `^${escapeRegExp(name)}$` }), [set]);
+  const copy = useCallback((text: string) => {
+    void copyText(text).then((done) => setCopied(done ? text : ''));
+  }, []);
+  useEffect(() => {
+    if (copied === '') return undefined;
+    const timer = setTimeout(() => setCopied(''), 2000);
+    return () => clearTimeout(timer);
+  }, [copied]);
+  const closeMenu = useCallback(() => setMenu(null), []);
+  return { tooltip, menu, setMenu, closeMenu, copied, copy, focusNode, searchFor };
+}
