@@ -1,10 +1,10 @@
 import AxeBuilder from '@axe-core/playwright';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 import { artifacts, clearDrawn, drawnTexts, expect, flame, framePoint, row, test } from './fixture';
 import { cpuProfile } from './pprof';
-import { CHECKOUT_MS, PROFILES, push, startServer } from './server';
+import { CHECKOUT_MS, checkout, PROFILES, push, startServer } from './server';
 
 const checkoutPage = '/?service=checkout';
 const total = (PROFILES * CHECKOUT_MS) / 1000; // seconds
@@ -152,6 +152,42 @@ test('the context menu acts on its frame', async ({ page }) => {
   await page.getByRole('menuitem', { name: 'Search for this function' }).click();
   await expect(page.getByLabel('Search functions')).toHaveValue('^serve_http$');
   await expect(page.locator('.match')).toHaveText('90.0 % in 1 function');
+});
+
+test('everything selected, or what lies below the zoomed frame, can be downloaded', async ({ page }) => {
+  await open(page);
+  const download = async (menu: string, item: string) => {
+    await page.getByRole('button', { name: menu, exact: true }).click();
+    const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('menuitem', { name: item }).click()]);
+    return { name: file.suggestedFilename(), content: readFileSync(await file.path()) };
+  };
+  const collapsed = await download('Download', 'Collapsed');
+  expect(collapsed.name).toMatch(/^process_cpu-cpu-\d+\.collapsed\.txt$/);
+  const lines = collapsed.content.toString().trim().split('\n');
+  expect(lines).toContain(`main;collect_garbage ${(PROFILES * 100 * 1e6).toString()}`);
+  expect(lines.length).toBe(Object.keys(checkout).length);
+  expect([...(await download('Download', 'pprof')).content.subarray(0, 2)]).toEqual([0x1f, 0x8b]);
+  expect(JSON.parse((await download('Download', 'speedscope')).content.toString())).toHaveProperty('profiles');
+  expect((await download('Download', 'DOT')).content.toString()).toContain('digraph');
+  expect((await download('Download', 'perf script')).content.toString()).toContain('collect_garbage');
+  await page.getByRole('button', { name: 'query_database', exact: true }).click();
+  const below = await download('Download what lies below the zoomed frame', 'Collapsed');
+  expect(below.content.toString().trim().split('\n').map((line) => line.replace(/ \d+$/, '').replace(/.*;/, '')).sort()).toEqual(['tcp_sendmsg', 'wait_for_reply']);
+  await page.getByRole('button', { name: /^Download/ }).press('Enter');
+  await expect(page.getByRole('menuitem', { name: 'pprof' })).toBeFocused();
+  await page.keyboard.press('Escape');
+  await expect(page.getByRole('button', { name: /^Download/ })).toBeFocused();
+});
+
+test.describe('when the server refuses a download', () => {
+  test.use({ expectedErrors: [/status of 503/] });
+  test('its words are shown', async ({ page }) => {
+    await open(page);
+    await page.route('**/api/v1/export*', (route) => route.fulfill({ status: 503, json: { code: 'unavailable', message: 'too many queries at once' } }));
+    await page.getByRole('button', { name: 'Download', exact: true }).click();
+    await page.getByRole('menuitem', { name: 'pprof' }).click();
+    await expect(page.getByRole('alert')).toHaveText('too many queries at once');
+  });
 });
 
 test('an address restores everything', async ({ page }) => {
@@ -310,7 +346,7 @@ for (const colorScheme of ['light', 'dark'] as const)
       });
     test('open pickers have no accessibility violation', async ({ page }) => {
       await open(page);
-      for (const button of ['Last hour', 'Add label']) {
+      for (const button of ['Last hour', 'Add label', 'Download']) {
         await page.getByRole('button', { name: button }).click();
         const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']).analyze();
         expect(violations).toEqual([]);

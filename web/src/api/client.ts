@@ -169,16 +169,32 @@ export interface FlameRequest {
   selector: string;
   range: Resolved;
   nodes: number;
+  /** Only stacks that begin with these frames. */
+  callSite?: string[];
 }
 
-const selection = ({ type, selector, range }: Omit<FlameRequest, 'nodes'>) =>
-  new URLSearchParams({ profile_type: type, selector, from: String(range.from), until: String(range.until) });
+function selection({ type, selector, range, callSite = [] }: Omit<FlameRequest, 'nodes'>): URLSearchParams {
+  const params = new URLSearchParams({ profile_type: type, selector, from: String(range.from), until: String(range.until) });
+  for (const name of callSite) params.append('call_site', name);
+  return params;
+}
 
 export async function getFlamegraph(tenant: string, request: FlameRequest, signal?: AbortSignal): Promise<Columns> {
   const params = selection(request);
   params.set('max_nodes', String(request.nodes));
   const response = await call(`api/v1/flamegraph?${params}`, tenant, signal);
   return decodeColumns(await response.arrayBuffer());
+}
+
+export type ExportFormat = 'pprof' | 'collapsed' | 'speedscope' | 'perf-script' | 'dot';
+
+/** A file with everything that is selected, and the name that the server gives it. */
+export async function getExport(tenant: string, request: Omit<FlameRequest, 'nodes'>, format: ExportFormat): Promise<{ content: Blob; name: string }> {
+  const params = selection(request);
+  params.set('format', format);
+  const response = await call(`api/v1/export?${params}`, tenant, undefined);
+  const name = /filename="([^"]+)"/.exec(response.headers.get('Content-Disposition') ?? '')?.[1];
+  return { content: await response.blob(), name: name ?? `profile.${format}` };
 }
 
 export interface DiffSide {

@@ -1,8 +1,9 @@
 // Pick what to look at; see it over time and as a flame graph.
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useEffect } from 'react';
-import { ApiError, getFlamegraph, type getStats, isAway } from '../api/client';
+import { ApiError, type FlameRequest, getFlamegraph, type getStats, isAway } from '../api/client';
 import { FlamePanel } from '../flame/FlamePanel';
+import { type FlameTree, useTree } from '../flame/useTree';
 import { profileTypeName } from '../state/format';
 import { fullSelector } from '../state/selector';
 import { formatTime, type Resolved, timelineStep, zoomOut } from '../state/time';
@@ -23,14 +24,16 @@ export function Explore({ state, set, range, now, refresh }: ViewProps) {
   const { tenant, type, ready } = pick;
   const selector = fullSelector(state.service, state.labels);
   const step = timelineStep(range);
+  const request = { type, selector, range, nodes: state.nodes };
   const flame = useQuery({
-    queryKey: ['flame', tenant, type, selector, range.from, range.until, state.nodes],
-    queryFn: ({ signal }) => getFlamegraph(tenant, { type, selector, range, nodes: state.nodes }, signal),
+    queryKey: ['flame', tenant, request],
+    queryFn: ({ signal }) => getFlamegraph(tenant, request, signal),
     enabled: ready,
     placeholderData: keepPreviousData,
     structuralSharing: false,
     gcTime: 20_000, // megabytes each
   });
+  const tree = useTree(flame.data, state.focus);
   const series = useTimeline(tenant, type, selector, range, ready);
 
   // Without any data yet, the page shows the first profile by itself.
@@ -83,7 +86,7 @@ export function Explore({ state, set, range, now, refresh }: ViewProps) {
                 }} />
             )}
             {!failed && (
-              <FlameArea flame={flame} state={state} set={set} range={range} badLabels={badLabels} away={Boolean(away)}
+              <FlameArea flame={flame} tree={tree} tenant={tenant} request={request} state={state} set={set} range={range} badLabels={badLabels} away={Boolean(away)}
                 stale={flame.isPlaceholderData && flame.isFetching} />
             )}
           </>
@@ -94,6 +97,9 @@ export function Explore({ state, set, range, now, refresh }: ViewProps) {
 
 interface FlameAreaProps {
   flame: ReturnType<typeof useQuery<Awaited<ReturnType<typeof getFlamegraph>>>>;
+  tree: FlameTree | null;
+  tenant: string;
+  request: FlameRequest;
   state: ExploreState;
   set: SetState;
   range: Resolved;
@@ -102,7 +108,7 @@ interface FlameAreaProps {
   stale: boolean;
 }
 
-function FlameArea({ flame, state, set, range, badLabels, away, stale }: FlameAreaProps) {
+function FlameArea({ flame, tree, tenant, request, state, set, range, badLabels, away, stale }: FlameAreaProps) {
   if (flame.error)
     return (
       <Notice title={badLabels ? 'The server cannot read the labels' : 'There is no flame graph to show'} kind="error">
@@ -110,7 +116,7 @@ function FlameArea({ flame, state, set, range, badLabels, away, stale }: FlameAr
         {state.labels !== '' && <button type="button" className="primary" onClick={() => set({ labels: '' })}>Remove the labels</button>}
       </Notice>
     );
-  if (!flame.data) return away ? null : <Notice title="Merging profiles…" kind="busy" />;
+  if (!flame.data || !tree) return away ? null : <Notice title="Merging profiles…" kind="busy" />;
   if (!(flame.data.value[0]! > 0))
     return (
       <Notice title="No profile matches">
@@ -128,7 +134,7 @@ function FlameArea({ flame, state, set, range, badLabels, away, stale }: FlameAr
     );
   return (
     <div className={`flame-area${stale ? ' stale' : ''}`} aria-busy={stale}>
-      <FlamePanel columns={flame.data} state={state} set={set} />
+      <FlamePanel tree={tree} tenant={tenant} request={request} state={state} set={set} />
     </div>
   );
 }

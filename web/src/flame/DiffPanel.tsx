@@ -76,7 +76,7 @@ export function DiffPanel({ columns, right, state, set }: Props) {
       </div>
       <FlameTooltip ref={tooltip} />
       {menu && (
-        <Menu title={menu.name} x={menu.x} y={menu.y} onClose={closeMenu}
+        <Menu label={`Actions for ${menu.name}`} title={menu.name} x={menu.x} y={menu.y} onClose={closeMenu}
           items={[
             { text: 'Focus this frame', icon: 'target', run: menu.focus },
             { text: 'Search for this function', icon: 'search', run: () => searchFor(menu.name) },

@@ -1,19 +1,18 @@
 // The flame graph with its table, search, sandwich and menu. The state lives in the address.
 import { type ReactNode, useCallback, useMemo } from 'react';
+import type { FlameRequest } from '../api/client';
 import { formatExact, formatShare, formatValue } from '../state/format';
 import type { ExploreState } from '../state/url';
-import { Icon } from '../ui/icons';
 import { Menu } from '../ui/menu';
 import { Choices } from '../ui/parts';
 import { useTheme } from '../ui/theme';
 import { Breadcrumbs } from './Breadcrumbs';
 import type { Columns } from './columns';
 import { useTotals } from './compute';
+import { Downloads } from './Downloads';
 import { FlameCanvas } from './FlameCanvas';
 import { type Column, FlameTable } from './FlameTable';
-import { findFocus, widestOf } from './focus';
-import { downloadFolded } from './folded';
-import { layOut } from './layout';
+import { widestOf } from './focus';
 import { numbersOf } from './numbers';
 import { colourNames } from './palette';
 import { SandwichView } from './SandwichView';
@@ -22,6 +21,7 @@ import { matchedValue, type Search, searchNames } from './search';
 import { sortedRows, type Totals } from './table';
 import { FlameTooltip } from './Tooltip';
 import { useFrames } from './useFrames';
+import type { FlameTree } from './useTree';
 
 interface Props {
   columns: Columns;
@@ -29,18 +29,21 @@ interface Props {
   set: (patch: Partial<ExploreState>, replace?: boolean) => void;
 }
 
-export function FlamePanel({ columns, state, set }: Props) {
+interface PanelProps extends Omit<Props, 'columns'> {
+  tree: FlameTree;
+  tenant: string;
+  /** What is shown. */
+  request: FlameRequest;
+}
+
+export function FlamePanel({ tree, tenant, request, state, set }: PanelProps) {
   const theme = useTheme();
+  const { columns, layout, focus, callSite } = tree;
   const { names } = columns;
   const unit = columns.meta.unit;
-  const layout = useMemo(() => layOut(columns), [columns]);
   const colour = useMemo(() => colourNames(names), [names]);
   const total = columns.value[0] ?? 0;
   const numbers = useMemo(() => numbersOf(layout, columns.self, unit, total), [layout, columns, unit, total]);
-  const focus = useMemo(
-    () => (state.focus === '' ? 0 : Math.max(0, findFocus(layout, names, state.focus))),
-    [layout, names, state.focus],
-  );
   const search = useMemo(() => searchNames(names, state.search), [names, state.search]);
   const totals = useTotals(columns);
   const sandwichLabel = useMemo(() => (state.sandwich === '' ? -1 : names.indexOf(state.sandwich)), [names, state.sandwich]);
@@ -58,9 +61,7 @@ export function FlamePanel({ columns, state, set }: Props) {
       <FlameToolbar {...{ state, set, search, columns, copied }} matched={formatShare(matched, within)}>
         <span className="total" title={formatExact(total, unit)}>Total {formatValue(total, unit)}</span>
         <PaneChoices state={state} set={set} />
-        <button type="button" className="tool" title="Download as folded stacks" aria-label="Download as folded stacks" onClick={() => downloadFolded(columns, layout)}>
-          <Icon name="download" />
-        </button>
+        <Downloads tenant={tenant} request={{ ...request, callSite }} />
       </FlameToolbar>
       <Breadcrumbs layout={layout} names={names} focus={focus} onFocus={focusNode}
         share={`${formatValue(within, unit)} · ${formatShare(within, total)}`} />
@@ -97,7 +98,7 @@ export function FlamePanel({ columns, state, set }: Props) {
       </div>
       <FlameTooltip ref={tooltip} />
       {menu && (
-        <Menu title={menu.name} x={menu.x} y={menu.y} onClose={closeMenu}
+        <Menu label={`Actions for ${menu.name}`} title={menu.name} x={menu.x} y={menu.y} onClose={closeMenu}
           items={[
             { text: 'Focus this frame', icon: 'target', run: menu.focus },
             { text: 'Sandwich: callers and callees', icon: 'sandwich', run: () => openSandwich(menu.name) },

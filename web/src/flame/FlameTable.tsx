@@ -1,6 +1,7 @@
 // The functions of a profile with their numbers: sorted, and only the rows in sight are elements.
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { Icon } from '../ui/icons';
+import { FOLDED } from './focus';
 
 const ROW = 25;
 const EXTRA = 8;
@@ -53,7 +54,7 @@ export function FlameTable<K extends string>(props: Props<K>) {
   const last = Math.min(rows.length, Math.ceil((scroll + height) / ROW) + EXTRA);
   const largest = useMemo(() => columns.map(({ values }) => largestOf(values, rows)), [columns, rows]);
   const headings: readonly { key: K | 'name'; text: string }[] = [{ key: 'name', text: 'Function' }, ...columns];
-  const isFolded = (name: string) => truncated && name === 'other';
+  const isFolded = (name: string) => truncated && name === FOLDED;
   return (
     <div className={`table columns-${columns.length}`} role="table" aria-label="Functions" aria-rowcount={rows.length + 1}>
       <div role="rowgroup" className="table-head">

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Columns, decodeColumns, HEADER_BYTES } from './columns';
 import { encodeColumns, encodeTree, type Node } from './encode';
-import { folded } from './folded';
-import { findFocus, focusKey, widestOf } from './focus';
+import { callSiteOf, findFocus, focusKey, widestOf } from './focus';
 import { firstVisible, hitTest, layOut, neighbour, pathTo } from './layout';
 import { colourNames, coloursOf, oklch, packageOf } from './palette';
 import { sandwich } from './sandwich';
@@ -215,6 +214,15 @@ describe('focus', () => {
     const other = decodeColumns(encodeTree(node('total', [leaf('aaa', 50), ...sample.children!])));
     expect(findFocus(layOut(other), other.names, key)).toBe(5);
   });
+  it('has a path of names, up to what was folded', () => {
+    const c = columns();
+    expect(callSiteOf(c, layOut(c), 5)).toEqual(['main', 'a', 'a', 'b']);
+    expect(callSiteOf(c, layOut(c), 0)).toEqual([]);
+    const cut = decodeColumns(encodeTree(node('total', [node('main', [leaf('other', 1)])]), { truncated: true }));
+    expect(callSiteOf(cut, layOut(cut), 2)).toEqual(['main']);
+    const whole = decodeColumns(encodeTree(node('total', [node('main', [leaf('other', 1)])])));
+    expect(callSiteOf(whole, layOut(whole), 2)).toEqual(['main', 'other']);
+  });
   it('falls back to the widest frame of the name', () => {
     const c = columns();
     const l = layOut(c);
@@ -240,14 +248,5 @@ describe('palette', () => {
     const [root, jit] = colourNames(['total', '[jit]']);
     expect(jit).toBe(root);
     for (const index of colourNames(['total', 'other', '', 'a.b', 'plain', 'x::y'])) expect(fills[index]).toBeTruthy();
-  });
-});
-
-describe('folded', () => {
-  it('writes a line per frame with a share of its own', () => {
-    const c = columns();
-    expect(folded(c, layOut(c)).split('\n').sort()).toEqual(
-      ['', 'idle 4', 'main 1', 'main;a 2', 'main;a;a 1', 'main;a;a;b 2', 'main;a;b 5', 'main;b 5'].sort(),
-    );
   });
 });

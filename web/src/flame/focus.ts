@@ -1,5 +1,6 @@
 // A frame's identity beyond one answer of the server: the names from the root down to it.
 // In the address it is written as NAME~HASH, where the hash is over the whole path.
+import type { Columns } from './columns';
 import { type Layout, pathTo } from './layout';
 
 function hashText(text: string, seed: number): number {
@@ -46,6 +47,16 @@ export function findFocus(layout: Layout, names: string[], key: string): number 
     if (widest < 0 || layout.width[i]! > layout.width[widest]!) widest = i;
   }
   return widest;
+}
+
+/** What the server folds small frames into, in a truncated tree. */
+export const FOLDED = 'other';
+
+/** The names from the root's child down to the frame, or to the one whose callees were folded into it: what the server finds it by. */
+export function callSiteOf({ names, meta }: Columns, layout: Layout, id: number): string[] {
+  const path = pathTo(layout, id).slice(1).map((node) => names[layout.label[node]!]!);
+  if (meta.truncated && path.at(-1) === FOLDED) path.pop();
+  return path;
 }
 
 export function widestOf(layout: Layout, label: number): number {

@@ -9,6 +9,7 @@ export interface MenuItem {
 }
 
 interface Props {
+  label: string;
   title: string;
   x: number;
   y: number;
@@ -16,7 +17,7 @@ interface Props {
   onClose: () => void;
 }
 
-export function Menu({ title, x, y, items, onClose }: Props) {
+export function Menu({ label, title, x, y, items, onClose }: Props) {
   const root = useRef<HTMLDivElement>(null);
   useLayoutEffect(() => {
     const menu = root.current!;
@@ -49,7 +50,7 @@ export function Menu({ title, x, y, items, onClose }: Props) {
     else if (event.key === 'End') all.at(-1)?.focus();
   };
   return (
-    <div ref={root} className="menu" role="menu" aria-label={`Actions for ${title}`} onKeyDown={onKeyDown}>
+    <div ref={root} className="menu" role="menu" aria-label={label} onKeyDown={onKeyDown}>
       <div className="menu-title" role="presentation">{title}</div>
       {items.map((item) => (
         <button key={item.text} type="button" role="menuitem" tabIndex={-1}
