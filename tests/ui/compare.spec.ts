@@ -114,6 +114,8 @@ test('zooms by click and keyboard, and searches', async ({ page }) => {
   await open(page, versions);
   await page.getByRole('button', { name: 'query_database', exact: true }).click();
   await expect(page.getByRole('navigation', { name: 'Zoomed frame' })).toContainText('35.0 % → 47.5 %');
+  for (const side of ['baseline', 'comparison'])
+    await expect(page.getByRole('region', { name: `Timeline of the ${side}` }).getByRole('heading')).toHaveText('CPU cores of query_database');
   await clearDrawn(page);
   await page.getByRole('button', { name: 'Refresh', exact: true }).click();
   await expect.poll(() => drawnTexts(page)).toContain('wait_for_reply');

@@ -190,6 +190,24 @@ test.describe('when the server refuses a download', () => {
   });
 });
 
+test('the timeline follows the zoomed frame', async ({ page }) => {
+  await open(page);
+  const timeline = page.getByRole('region', { name: 'Timeline', exact: true });
+  const mean = async () => Number(/mean ([\d.]+) cores/.exec((await timeline.textContent())!)![1]);
+  await expect(timeline.getByRole('heading')).toHaveText('CPU cores');
+  const whole = await mean();
+  await page.getByRole('button', { name: 'query_database', exact: true }).click();
+  await expect(timeline.getByRole('heading')).toHaveText('CPU cores of query_database');
+  await expect(timeline).toHaveAttribute('aria-busy', 'false');
+  await expect.poll(async () => (await mean()) / whole).toBeCloseTo(0.35, 0.5);
+  await expect(timeline.getByRole('img')).toHaveAttribute('aria-label', /^CPU cores of query_database from/);
+  await page.reload();
+  await expect(timeline.getByRole('heading')).toHaveText('CPU cores of query_database');
+  await page.getByRole('button', { name: 'Reset zoom' }).click();
+  await expect(timeline.getByRole('heading')).toHaveText('CPU cores');
+  await expect.poll(mean).toBe(whole);
+});
+
 test('an address restores everything', async ({ page }) => {
   await open(page, `${checkoutPage}&search=json&focus=handle_checkout~0&align=right&split=flame&from=now-30m`);
   await expect(page.getByLabel('Search functions')).toHaveValue('json');

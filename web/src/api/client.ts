@@ -112,6 +112,8 @@ export interface SeriesRequest {
   average: boolean;
   groupBy: string[];
   limit: number;
+  /** Only stacks that begin with these frames. */
+  callSite?: string[];
 }
 
 export interface Series {
@@ -125,6 +127,7 @@ export async function getSeries(tenant: string, request: SeriesRequest, signal?:
     {
       profileTypeID: request.type, labelSelector: request.selector, ...times(request.range), step: request.step,
       groupBy: request.groupBy, limit: String(request.limit),
+      ...(request.callSite?.length ? { stackTraceSelector: { callSite: request.callSite.map((name) => ({ name })) } } : {}),
       aggregation: request.average ? 'TIME_SERIES_AGGREGATION_TYPE_AVERAGE' : 'TIME_SERIES_AGGREGATION_TYPE_SUM',
     },
     signal,

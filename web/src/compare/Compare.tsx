@@ -1,12 +1,14 @@
 // Two selections side by side: a baseline, and what is compared with it.
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
-import { useEffect } from 'react';
+import { useEffect, useMemo } from 'react';
 import { ApiError, getDiff, isAway } from '../api/client';
 import type { ViewProps } from '../explore/Ranged';
 import { RangeButton, TimePicker } from '../explore/TimePicker';
 import { useShortcuts } from '../explore/useExplore';
 import { usePickers } from '../explore/usePickers';
+import { combined } from '../flame/diff';
 import { DiffPanel } from '../flame/DiffPanel';
+import { type FlameTree, useTree } from '../flame/useTree';
 import { formatValue, parseProfileType, profileTypeName } from '../state/format';
 import { fullSelector } from '../state/selector';
 import type { Resolved } from '../state/time';
@@ -52,6 +54,8 @@ function CompareRanges({ state, set, range, left, now, refresh }: ViewProps & { 
     structuralSharing: false,
     gcTime: 20_000, // megabytes each
   });
+  const shape = useMemo(() => (diff.data?.right ? combined(diff.data, diff.data.right) : undefined), [diff.data]);
+  const tree = useTree(diff.data, state.focus, shape);
   useShortcuts(refresh);
   useEffect(() => {
     document.title = [state.service || 'All services', ...(type === '' ? [] : [profileTypeName(type)]), 'comparison', 'Cresset'].join(' · ');
@@ -60,7 +64,7 @@ function CompareRanges({ state, set, range, left, now, refresh }: ViewProps & { 
   const away = [pick.tenants, pick.services, diff].map(({ failureReason }) => failureReason).find(isAway);
   const failed = pick.tenants.error ?? pick.services.error;
   const total = (value: number | undefined) => (value === undefined ? '' : formatValue(value, parseProfileType(type).unit));
-  const shared = { tenant, type, ready, now, services: pick.serviceOptions, busy: pick.services.isPending };
+  const shared = { tenant, type, ready: ready && (state.focus === '' || tree !== null), now, tree, services: pick.serviceOptions, busy: pick.services.isPending };
   const ownRange = ({ from, until }: { from: string; until: string }) => set({ baseline: 'own', leftFrom: from, leftUntil: until });
   return (
     <main className="explore compare">
@@ -118,19 +122,20 @@ function CompareRanges({ state, set, range, left, now, refresh }: ViewProps & { 
       </div>
       {away && <p className="banner" role="alert">The server does not answer. Retrying…</p>}
       {failed && !away && <Notice title="The server refused" kind="error"><p>{failed.message}</p></Notice>}
-      {!failed && <DiffArea diff={diff} away={Boolean(away)} idle={!ready && pick.services.isSuccess} {...{ state, set }} />}
+      {!failed && <DiffArea diff={diff} tree={tree} away={Boolean(away)} idle={!ready && pick.services.isSuccess} {...{ state, set }} />}
     </main>
   );
 }
 
 interface AreaProps extends Pick<ViewProps, 'state' | 'set'> {
   diff: ReturnType<typeof useQuery<Awaited<ReturnType<typeof getDiff>>>>;
+  tree: FlameTree | null;
   away: boolean;
   /** There is no profile type to ask for. */
   idle: boolean;
 }
 
-function DiffArea({ diff, away, idle, state, set }: AreaProps) {
+function DiffArea({ diff, tree, away, idle, state, set }: AreaProps) {
   if (idle) return <Notice title="No profiles in these time ranges"><p>Choose other ranges above.</p></Notice>;
   if (diff.error)
     return (
@@ -138,7 +143,7 @@ function DiffArea({ diff, away, idle, state, set }: AreaProps) {
         <p>{diff.error.message}</p>
       </Notice>
     );
-  if (!diff.data) return away ? null : <Notice title="Merging profiles…" kind="busy" />;
+  if (!diff.data || !tree) return away ? null : <Notice title="Merging profiles…" kind="busy" />;
   const { right } = diff.data;
   if (!right) return <Notice title="The server sent one side only" kind="error" />;
   const empty = [diff.data.value[0]! > 0 ? '' : 'baseline', right.value[0]! > 0 ? '' : 'comparison'].filter(Boolean);
@@ -149,7 +154,7 @@ function DiffArea({ diff, away, idle, state, set }: AreaProps) {
     <>
       {empty.length === 1 && <p className="banner quiet" role="status">No profile matches the {empty[0]}: everything is {empty[0] === 'baseline' ? 'new' : 'gone'}.</p>}
       <div className={`flame-area${stale ? ' stale' : ''}`} aria-busy={stale}>
-        <DiffPanel columns={diff.data} right={right} state={state} set={set} />
+        <DiffPanel tree={tree} right={right} state={state} set={set} />
       </div>
     </>
   );

@@ -4,6 +4,7 @@ import { ApiError } from '../api/client';
 import { Selector } from '../explore/Selector';
 import { Timeline } from '../explore/Timeline';
 import { useTimeline } from '../explore/useTimeline';
+import type { FlameTree } from '../flame/useTree';
 import { fullSelector } from '../state/selector';
 import { formatTime, type Resolved, timelineStep, zoomOut } from '../state/time';
 import { Combobox, type Option } from '../ui/combobox';
@@ -22,6 +23,8 @@ interface Props {
   now: number;
   /** The total of the side, as text. */
   total: string;
+  /** Its zoomed frame is what the values over time are of. */
+  tree: FlameTree | null;
   onChoose: (chosen: Partial<Chosen>) => void;
   onRange: (range: Resolved) => void;
   /** Its picker of time. */
@@ -29,8 +32,8 @@ interface Props {
 }
 
 export function Side(props: Props) {
-  const { kind, title, tenant, type, ready, chosen, range, now } = props;
-  const series = useTimeline(tenant, type, fullSelector(chosen.service, chosen.labels), range, ready);
+  const { kind, title, tenant, type, ready, chosen, range, now, tree } = props;
+  const series = useTimeline({ tenant, type, selector: fullSelector(chosen.service, chosen.labels), range, callSite: tree?.callSite ?? [] }, ready);
   const refused = series.error instanceof ApiError && series.error.refused ? series.error.message : '';
   return (
     <section className={`side ${kind}`} aria-label={title}>
@@ -47,7 +50,7 @@ export function Side(props: Props) {
           onChange={(labels) => props.onChoose({ labels })} />
       </div>
       {series.data && (
-        <Timeline label={`Timeline of the ${kind}`} series={series.data} type={type} step={timelineStep(range)} range={range} now={now}
+        <Timeline label={`Timeline of the ${kind}`} series={series.data} stale={series.isPlaceholderData} frame={tree?.frame ?? ''} type={type} step={timelineStep(range)} range={range} now={now}
           onSelect={props.onRange} onZoomOut={() => props.onRange(zoomOut(range, Date.now()))} />
       )}
     </section>

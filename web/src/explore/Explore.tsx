@@ -34,7 +34,7 @@ export function Explore({ state, set, range, now, refresh }: ViewProps) {
     gcTime: 20_000, // megabytes each
   });
   const tree = useTree(flame.data, state.focus);
-  const series = useTimeline(tenant, type, selector, range, ready);
+  const series = useTimeline({ tenant, type, selector, range, callSite: tree?.callSite ?? [] }, ready && (state.focus === '' || tree !== null));
 
   // Without any data yet, the page shows the first profile by itself.
   const waiting = pick.services.isSuccess && pick.services.data.size === 0;
@@ -78,7 +78,7 @@ export function Explore({ state, set, range, now, refresh }: ViewProps) {
         : (
           <>
             {ready && series.data && (
-              <Timeline series={series.data} type={type} step={step} range={range} now={now}
+              <Timeline series={series.data} stale={series.isPlaceholderData} frame={tree?.frame ?? ''} type={type} step={step} range={range} now={now}
                 onSelect={(next) => set({ from: String(next.from), until: String(next.until) })}
                 onZoomOut={() => {
                   const next = zoomOut(range, Date.now());

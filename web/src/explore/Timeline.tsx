@@ -1,4 +1,4 @@
-// The total over time. Dragging selects a range; a double click zooms out.
+// The total over time, or the values below one frame. Dragging selects a range; a double click zooms out.
 import { useEffect, useMemo, useRef } from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
@@ -11,6 +11,10 @@ import { buckets, timeTick } from './buckets';
 interface Props {
   label?: string;
   series: Series[];
+  /** Those of another selection, until the right ones come. */
+  stale: boolean;
+  /** Name of the frame whose values these are; '': the total. */
+  frame: string;
   type: string;
   step: number;
   range: Resolved;
@@ -20,7 +24,7 @@ interface Props {
 }
 
 export function Timeline(props: Props) {
-  const { series, type, step, range, now } = props;
+  const { series, type, step, range, now, frame } = props;
   const theme = useTheme();
   const host = useRef<HTMLDivElement>(null);
   const readout = useRef<HTMLSpanElement>(null);
@@ -94,16 +98,16 @@ export function Timeline(props: Props) {
   const peak = values.reduce((most, value) => Math.max(most, value), 0);
   const mean = values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
   return (
-    <section className="timeline" aria-label={props.label ?? 'Timeline'}>
+    <section className={`timeline${props.stale ? ' stale' : ''}`} aria-busy={props.stale} aria-label={props.label ?? 'Timeline'}>
       <div className="timeline-head">
-        <h2>{scale.label}</h2>
+        <h2>{scale.label}{frame !== '' && <> of <span className="timeline-frame" title={`Only what lies below the zoomed frame ${frame}`}>{frame}</span></>}</h2>
         <span>mean {formatRate(mean, scale.unit)}</span>
         <span>peak {formatRate(peak, scale.unit)}</span>
         <span className="readout" ref={readout} aria-hidden="true" />
         <span className="hint grow-right">drag to select · double click to zoom out</span>
       </div>
       <div className="timeline-plot" ref={host} role="img"
-        aria-label={`${scale.label} from ${formatTime(range.from)} until ${formatTime(range.until)}: mean ${formatRate(mean, scale.unit)}, peak ${formatRate(peak, scale.unit)}. The time picker selects ranges with the keyboard.`} />
+        aria-label={`${scale.label}${frame === '' ? '' : ` of ${frame}`} from ${formatTime(range.from)} until ${formatTime(range.until)}: mean ${formatRate(mean, scale.unit)}, peak ${formatRate(peak, scale.unit)}. The time picker selects ranges with the keyboard.`} />
     </section>
   );
 }

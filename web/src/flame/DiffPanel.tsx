@@ -7,36 +7,32 @@ import { Choices } from '../ui/parts';
 import { useTheme } from '../ui/theme';
 import { Breadcrumbs } from './Breadcrumbs';
 import type { Columns, Side } from './columns';
-import { combined, type DiffSort, diffScene, diffTotals, sharesByName, sortedShares, stepText } from './diff';
+import { type DiffSort, diffScene, diffTotals, sharesByName, sortedShares, stepText } from './diff';
 import { FlameCanvas } from './FlameCanvas';
 import { FlameToolbar, PaneChoices } from './FlamePanel';
 import { type Column, FlameTable } from './FlameTable';
-import { findFocus, widestOf } from './focus';
-import { layOut } from './layout';
+import { widestOf } from './focus';
 import { diffNumbers } from './numbers';
 import { coloursOf, DIFF_STEPS, SAME, type Theme } from './palette';
 import { matchedValue, searchNames } from './search';
 import { FlameTooltip } from './Tooltip';
 import { useFrames } from './useFrames';
+import type { FlameTree } from './useTree';
 
 interface Props {
-  columns: Columns;
+  tree: FlameTree;
   right: Side;
   state: ExploreState;
   set: (patch: Partial<ExploreState>, replace?: boolean) => void;
 }
 
-export function DiffPanel({ columns, right, state, set }: Props) {
+export function DiffPanel({ tree, right, state, set }: Props) {
   const theme = useTheme();
+  const { columns, layout, focus } = tree;
   const { names } = columns;
-  const layout = useMemo(() => layOut(combined(columns, right)), [columns, right]);
   const diff = useMemo(() => diffScene(columns, right), [columns, right]);
   const numbers = useMemo(() => diffNumbers(columns, right), [columns, right]);
   const colour = useMemo(() => new Uint8Array(names.length), [names]); // frames have those of the diff
-  const focus = useMemo(
-    () => (state.focus === '' ? 0 : Math.max(0, findFocus(layout, names, state.focus))),
-    [layout, names, state.focus],
-  );
   const search = useMemo(() => searchNames(names, state.search), [names, state.search]);
   const { tooltip, menu, setMenu, closeMenu, copied, copy, focusNode, searchFor } = useFrames(layout, names, set);
   const matches = search?.matches ?? null;
@@ -105,7 +101,8 @@ function Legend({ theme }: { theme: Theme }) {
   );
 }
 
-interface TableProps extends Props {
+interface TableProps extends Omit<Props, 'tree'> {
+  columns: Columns;
   matches: Uint8Array | null;
   selected: number;
   onFocus: (name: string) => void;
