@@ -130,6 +130,19 @@ test('zooms by click and keyboard, and searches', async ({ page }) => {
   await expect(row(page, 'main')).toHaveCount(0);
 });
 
+test('a zoomed frame has all its callees, where the whole has too many', async ({ page, server }) => {
+  const many = (factor: number) => Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`run;group_${i % 3};f_${i}`, 1_000_000 * (i === 0 ? factor : 1) * (100 + i)]));
+  for (const [version, factor] of [['v1', 1], ['v2', 2]] as const)
+    await push(server.url, 'wide-release', { __name__: 'process_cpu', service_name: 'checkout', version }, [cpuProfile(many(factor), Date.now() - 60_000, 15)]);
+  await open(page, `${versions.replace('release', 'wide-release')}&nodes=32`);
+  await expect.poll(() => drawnTexts(page)).toContain('group_0');
+  expect(await drawnTexts(page)).not.toContain('f_0');
+  await page.getByRole('button', { name: 'group_0', exact: true }).click();
+  await expect.poll(() => drawnTexts(page)).toContain('f_0');
+  await expect(cells(page, 'f_0').nth(1)).toHaveText('1.29 %');
+  await expect(cells(page, 'f_0').nth(2)).toHaveText('2.54 %');
+});
+
 test('the baseline has other ranges and labels of its own', async ({ page }) => {
   await open(page, all);
   const baseline = page.getByRole('region', { name: 'Baseline' });

@@ -373,17 +373,90 @@ for (const colorScheme of ['light', 'dark'] as const)
     });
   });
 
-test('small frames are folded, and fetched on demand', async ({ page, server }) => {
-  const many = Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`run;step_${i};work_${i}`, 1_000_000 * (i + 1)]));
-  await push(server.url, 'wide', { __name__: 'process_cpu', service_name: 'wide' }, [cpuProfile(many, Date.now() - 60_000, 15)]);
-  await open(page, '/?tenant=wide&nodes=128');
-  await expect(row(page, 'other')).toBeVisible();
-  await expect(row(page, 'work_0')).toHaveCount(0);
-  await expect(page.locator('.flame-toolbar .total')).toHaveText('Total 20.1 s');
-  await page.getByRole('button', { name: 'largest frames' }).click();
-  await page.getByLabel('Search functions').fill('^work_0$');
-  await expect(row(page, 'work_0')).toBeVisible();
-  await expect(page.getByRole('button', { name: 'largest frames' })).toHaveCount(0);
+test.describe('of a profile with more frames than the page asks for', () => {
+  test.beforeAll(async ({ server }) => {
+    const many = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`run;group_${i % 3};f_${i}`, 1_000_000 * (100 + i)]));
+    await push(server.url, 'wide', { __name__: 'process_cpu', service_name: 'wide' }, [cpuProfile(many, Date.now() - 60_000, 15)]);
+  });
+  const wide = '/?tenant=wide&nodes=32&sort=total';
+
+  test('more can be asked for', async ({ page }) => {
+    await open(page, wide);
+    await page.getByLabel('Search functions').fill('^f_0$');
+    await expect(page.locator('.match')).toHaveText('No match');
+    await page.getByRole('button', { name: 'largest frames' }).click();
+    await expect(page.getByRole('button', { name: 'largest frames' })).toHaveCount(0);
+    await expect(page.locator('.match')).toContainText('in 1 function');
+  });
+
+  test('the table is exact, and so is its search', async ({ page }) => {
+    await open(page, wide);
+    await expect(row(page, 'run').getByRole('cell').nth(2)).toHaveText('7.77 s');
+    await page.getByLabel('Search functions').fill('^F_[03]$');
+    await expect(row(page, 'f_0').getByRole('cell').nth(1)).toHaveText('100 ms');
+    await expect(row(page, 'f_3').getByRole('cell').nth(1)).toHaveText('103 ms');
+    await expect(row(page, 'run')).toHaveCount(0);
+    await expect(row(page, 'other')).toHaveCount(0);
+    await page.getByRole('button', { name: 'Total', exact: true }).click();
+    await expect(page.locator('.table-body .name').first()).toHaveText('f_0');
+    await page.getByLabel('Search functions').fill('f_0(');
+    await expect(page.getByText('No function matches the search.')).toBeVisible();
+  });
+
+  test.describe('searched by what the server cannot read', () => {
+    test.use({ expectedErrors: [/status of 400/] });
+    test('the table says so, and shows what the page has', async ({ page }) => {
+      await open(page, wide);
+      await page.getByLabel('Search functions').fill('^(?=group_)');
+      await expect(page.getByRole('alert')).toContainText('parameter regex');
+      await expect(row(page, 'group_0')).toBeVisible();
+      await expect(row(page, 'run')).toHaveCount(0);
+    });
+  });
+
+  test('a zoomed frame has all its callees, and keeps them', async ({ page }) => {
+    await open(page, wide);
+    await expect.poll(() => drawnTexts(page)).toContain('group_0');
+    expect(await drawnTexts(page)).not.toContain('f_0');
+    await page.getByRole('button', { name: 'group_0', exact: true }).click();
+    await expect.poll(() => drawnTexts(page)).toContain('f_0');
+    await page.getByLabel('Search functions').fill('f_0');
+    await page.getByRole('button', { name: 'f_0', exact: true }).click();
+    const zoomed = page.getByRole('navigation', { name: 'Zoomed frame' });
+    await expect(zoomed.locator('[aria-current]')).toHaveText('f_0');
+    await expect(zoomed).toContainText('100 ms · 1.29 %');
+    const [answer] = await Promise.all([
+      page.waitForResponse((response) => response.url().includes('call_site=group_0')),
+      page.getByRole('button', { name: 'Refresh', exact: true }).click(),
+    ]);
+    expect(answer.ok()).toBe(true);
+    await expect(zoomed.locator('[aria-current]')).toHaveText('f_0');
+    await page.getByRole('button', { name: 'Reset zoom' }).click();
+    await expect(zoomed).toContainText('7.77 s · 100 %');
+  });
+
+  test('a click on what was folded zooms to its caller, which has it', async ({ page }) => {
+    await open(page, wide);
+    await page.getByRole('button', { name: 'group_2', exact: true }).click();
+    await page.getByRole('button', { name: 'Reset zoom' }).click();
+    await flame(page).focus();
+    const spoken = flame(page).getByRole('status');
+    for (const [key, name] of [['Down', 'total'], ['Down', 'run'], ['Down', 'group_2'], ['Left', 'group_1'], ['Left', 'group_0'], ['Down', 'other']] as const) {
+      await page.keyboard.press(`Arrow${key}`);
+      await expect(spoken).toContainText(name);
+    }
+    await page.keyboard.press('Enter');
+    await expect(page).toHaveURL(/focus=group_0/);
+    await expect.poll(() => drawnTexts(page)).toContain('f_0');
+  });
+
+  test('the sandwich has every caller', async ({ page }) => {
+    await page.goto(`${wide}&sandwich=f_0`);
+    await expect(page.locator('.sandwich-bar')).toContainText('100 ms · 1.29 %');
+    await expect.poll(() => drawnTexts(page)).toContain('group_0');
+    await page.goto(`${wide}&sandwich=nothing`);
+    await expect(page.getByText('This function does not occur in the range')).toBeVisible();
+  });
 });
 
 test('the theme can be chosen and is kept', async ({ page }) => {

@@ -174,6 +174,8 @@ export interface FlameRequest {
   nodes: number;
   /** Only stacks that begin with these frames. */
   callSite?: string[];
+  /** Turns the flame graph around a function: what it calls, or what calls it. */
+  around?: ['callees_of' | 'callers_of', string];
 }
 
 function selection({ type, selector, range, callSite = [] }: Omit<FlameRequest, 'nodes'>): URLSearchParams {
@@ -185,8 +187,31 @@ function selection({ type, selector, range, callSite = [] }: Omit<FlameRequest, 
 export async function getFlamegraph(tenant: string, request: FlameRequest, signal?: AbortSignal): Promise<Columns> {
   const params = selection(request);
   params.set('max_nodes', String(request.nodes));
+  if (request.around) params.set(...request.around);
   const response = await call(`api/v1/flamegraph?${params}`, tenant, signal);
   return decodeColumns(await response.arrayBuffer());
+}
+
+export interface FunctionsRequest extends Omit<FlameRequest, 'nodes'> {
+  /** RE2, found anywhere in a name; '': every function. */
+  regex: string;
+  sort: 'self' | 'total';
+  limit: number;
+}
+
+export interface Functions {
+  /** How many there are; `functions` has the largest of them. */
+  matched: number;
+  functions: { name: string; self: number; total: number }[];
+}
+
+export async function getFunctions(tenant: string, request: FunctionsRequest, signal?: AbortSignal): Promise<Functions> {
+  const params = selection(request);
+  if (request.regex !== '') params.set('regex', request.regex);
+  params.set('sort', request.sort);
+  params.set('limit', String(request.limit));
+  const response = await call(`api/v1/functions?${params}`, tenant, signal);
+  return (await response.json()) as Functions;
 }
 
 export type ExportFormat = 'pprof' | 'collapsed' | 'speedscope' | 'perf-script' | 'dot';
@@ -210,10 +235,11 @@ export interface DiffRequest {
   left: DiffSide;
   right: DiffSide;
   nodes: number;
+  callSite?: string[];
 }
 
-export async function getDiff(tenant: string, { type, left, right, nodes }: DiffRequest, signal?: AbortSignal): Promise<Columns> {
-  const params = selection({ type, ...left });
+export async function getDiff(tenant: string, { type, left, right, nodes, callSite = [] }: DiffRequest, signal?: AbortSignal): Promise<Columns> {
+  const params = selection({ type, ...left, callSite });
   params.set('right_selector', right.selector);
   params.set('right_from', String(right.range.from));
   params.set('right_until', String(right.range.until));

@@ -1,14 +1,14 @@
 // Two selections side by side: a baseline, and what is compared with it.
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
-import { useEffect, useMemo } from 'react';
+import { useEffect } from 'react';
 import { ApiError, getDiff, isAway } from '../api/client';
 import type { ViewProps } from '../explore/Ranged';
 import { RangeButton, TimePicker } from '../explore/TimePicker';
 import { useShortcuts } from '../explore/useExplore';
 import { usePickers } from '../explore/usePickers';
-import { combined } from '../flame/diff';
 import { DiffPanel } from '../flame/DiffPanel';
-import { type FlameTree, useTree } from '../flame/useTree';
+import { useExactTree } from '../flame/useExactTree';
+import type { FlameTree } from '../flame/useTree';
 import { formatValue, parseProfileType, profileTypeName } from '../state/format';
 import { fullSelector } from '../state/selector';
 import type { Resolved } from '../state/time';
@@ -42,20 +42,23 @@ function CompareRanges({ state, set, range, left, now, refresh }: ViewProps & { 
   const pick = usePickers(state, { from: Math.min(left.from, range.from), until: Math.max(left.until, range.until) });
   const { tenant, type, ready } = pick;
   const baseline = baselineOf(state);
-  const sides = {
+  const request = {
+    type, nodes: state.nodes,
     left: { selector: fullSelector(baseline.service, baseline.labels), range: left },
     right: { selector: fullSelector(state.service, state.labels), range },
   };
   const diff = useQuery({
-    queryKey: ['diff', tenant, type, sides, state.nodes],
-    queryFn: ({ signal }) => getDiff(tenant, { type, ...sides, nodes: state.nodes }, signal),
+    queryKey: ['diff', tenant, request],
+    queryFn: ({ signal }) => getDiff(tenant, request, signal),
     enabled: ready,
     placeholderData: keepPreviousData,
     structuralSharing: false,
     gcTime: 20_000, // megabytes each
   });
-  const shape = useMemo(() => (diff.data?.right ? combined(diff.data, diff.data.right) : undefined), [diff.data]);
-  const tree = useTree(diff.data, state.focus, shape);
+  const tree = useExactTree(diff.data, state.focus, {
+    request: [tenant, request], settled: !diff.isPlaceholderData,
+    fetch: (callSite, signal) => getDiff(tenant, { ...request, callSite }, signal),
+  });
   useShortcuts(refresh);
   useEffect(() => {
     document.title = [state.service || 'All services', ...(type === '' ? [] : [profileTypeName(type)]), 'comparison', 'Cresset'].join(' · ');
@@ -144,9 +147,9 @@ function DiffArea({ diff, tree, away, idle, state, set }: AreaProps) {
       </Notice>
     );
   if (!diff.data || !tree) return away ? null : <Notice title="Merging profiles…" kind="busy" />;
-  const { right } = diff.data;
+  const { right } = tree.columns;
   if (!right) return <Notice title="The server sent one side only" kind="error" />;
-  const empty = [diff.data.value[0]! > 0 ? '' : 'baseline', right.value[0]! > 0 ? '' : 'comparison'].filter(Boolean);
+  const empty = [tree.columns.value[0]! > 0 ? '' : 'baseline', right.value[0]! > 0 ? '' : 'comparison'].filter(Boolean);
   if (empty.length === 2)
     return <Notice title="No profile matches on either side"><p>Choose other labels or other ranges above.</p></Notice>;
   const stale = diff.isPlaceholderData && diff.isFetching;

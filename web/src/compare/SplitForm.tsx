@@ -1,4 +1,4 @@
-// Compares two values of one label.
+// Compares two values of one label. Services are picked on the sides themselves.
 import { useQuery } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { getLabelNames, getLabelValues } from '../api/client';
@@ -33,7 +33,7 @@ export function SplitForm({ tenant, selector, range, onSplit }: Props) {
   };
   return (
     <form className="split-form" aria-label="Two values of a label" onSubmit={submit}>
-      <Combobox label="Label" autoFocus value={name} options={options(names.data)} busy={names.isPending} free
+      <Combobox label="Label" autoFocus value={name} options={options(names.data?.filter((one) => one !== 'service_name'))} busy={names.isPending} free
         onChange={(value) => {
           setName(value);
           setLeft('');

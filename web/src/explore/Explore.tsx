@@ -3,7 +3,8 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useEffect } from 'react';
 import { ApiError, type FlameRequest, getFlamegraph, type getStats, isAway } from '../api/client';
 import { FlamePanel } from '../flame/FlamePanel';
-import { type FlameTree, useTree } from '../flame/useTree';
+import { useExactTree } from '../flame/useExactTree';
+import type { FlameTree } from '../flame/useTree';
 import { profileTypeName } from '../state/format';
 import { fullSelector } from '../state/selector';
 import { formatTime, type Resolved, timelineStep, zoomOut } from '../state/time';
@@ -33,7 +34,10 @@ export function Explore({ state, set, range, now, refresh }: ViewProps) {
     structuralSharing: false,
     gcTime: 20_000, // megabytes each
   });
-  const tree = useTree(flame.data, state.focus);
+  const tree = useExactTree(flame.data, state.focus, {
+    request: [tenant, request], settled: !flame.isPlaceholderData,
+    fetch: (callSite, signal) => getFlamegraph(tenant, { ...request, callSite }, signal),
+  });
   const series = useTimeline({ tenant, type, selector, range, callSite: tree?.callSite ?? [] }, ready && (state.focus === '' || tree !== null));
 
   // Without any data yet, the page shows the first profile by itself.

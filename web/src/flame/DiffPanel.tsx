@@ -34,7 +34,7 @@ export function DiffPanel({ tree, right, state, set }: Props) {
   const numbers = useMemo(() => diffNumbers(columns, right), [columns, right]);
   const colour = useMemo(() => new Uint8Array(names.length), [names]); // frames have those of the diff
   const search = useMemo(() => searchNames(names, state.search), [names, state.search]);
-  const { tooltip, menu, setMenu, closeMenu, copied, copy, focusNode, searchFor } = useFrames(layout, names, set);
+  const { tooltip, menu, setMenu, closeMenu, copied, copy, focusNode, searchFor } = useFrames(tree, set);
   const matches = search?.matches ?? null;
   const matched = useMemo(() => {
     if (!matches) return '';

@@ -18,8 +18,9 @@ import { colourNames } from './palette';
 import { SandwichView } from './SandwichView';
 import { SearchBox } from './SearchBox';
 import { matchedValue, type Search, searchNames } from './search';
-import { sortedRows, type Totals } from './table';
+import { sortedRows } from './table';
 import { FlameTooltip } from './Tooltip';
+import { useExactTotals } from './useExactTotals';
 import { useFrames } from './useFrames';
 import type { FlameTree } from './useTree';
 
@@ -45,9 +46,7 @@ export function FlamePanel({ tree, tenant, request, state, set }: PanelProps) {
   const total = columns.value[0] ?? 0;
   const numbers = useMemo(() => numbersOf(layout, columns.self, unit, total), [layout, columns, unit, total]);
   const search = useMemo(() => searchNames(names, state.search), [names, state.search]);
-  const totals = useTotals(columns);
-  const sandwichLabel = useMemo(() => (state.sandwich === '' ? -1 : names.indexOf(state.sandwich)), [names, state.sandwich]);
-  const { tooltip, menu, setMenu, closeMenu, copied, copy, focusNode, searchFor } = useFrames(layout, names, set);
+  const { tooltip, menu, setMenu, closeMenu, copied, copy, focusNode, searchFor } = useFrames(tree, set);
   const openSandwich = useCallback((name: string) => set({ sandwich: name, focus: '' }), [set]);
 
   const shared = { names, colour, matches: search?.matches ?? null, theme, tooltip, alignRight: state.align === 'right' };
@@ -68,13 +67,15 @@ export function FlamePanel({ tree, tenant, request, state, set }: PanelProps) {
       <div className={`flame-body split-${state.split}`}>
         {state.split !== 'flame' && (
           <div className="table-pane">
-            {totals ? (
-              <TotalsTable totals={totals} columns={columns} matches={shared.matches} state={state}
-                selected={focus > 0 ? columns.label[focus]! : sandwichLabel}
-                onSort={(sort, desc) => set({ sort, desc }, true)}
-                onFocus={(name) => (state.sandwich !== '' ? openSandwich(name) : focusNode(widestOf(layout, names.indexOf(name))))}
-                onSearch={searchFor} onSandwich={openSandwich} />
-            ) : <p className="none" role="status">Adding up…</p>}
+            <TotalsTable columns={columns} tenant={tenant} request={request} search={search} state={state}
+              selected={focus > 0 ? names[columns.label[focus]!]! : state.sandwich}
+              onSort={(sort, desc) => set({ sort, desc }, true)}
+              onFocus={(name) => {
+                const id = widestOf(layout, names.indexOf(name));
+                if (state.sandwich !== '' || id < 0) openSandwich(name); // without a frame of its own: all of them are folded
+                else focusNode(id);
+              }}
+              onSearch={searchFor} onSandwich={openSandwich} />
           </div>
         )}
         {state.split !== 'table' && (
@@ -88,7 +89,7 @@ export function FlamePanel({ tree, tenant, request, state, set }: PanelProps) {
               />
             ) : (
               <SandwichView
-                {...shared} columns={columns} label={sandwichLabel} name={state.sandwich} unit={unit} total={total}
+                {...{ columns, tenant, request, theme, tooltip, unit, total }} name={state.sandwich} search={state.search} alignRight={shared.alignRight}
                 onClose={() => set({ sandwich: '' })}
                 onMenu={(name, x, y, zoom) => setMenu({ name, x, y, focus: zoom })}
               />
@@ -112,33 +113,48 @@ export function FlamePanel({ tree, tenant, request, state, set }: PanelProps) {
 }
 
 interface TotalsProps {
-  totals: Totals;
   columns: Columns;
-  matches: Uint8Array | null;
+  tenant: string;
+  request: FlameRequest;
+  search: Search | null;
   state: ExploreState;
-  selected: number;
+  /** Name of the zoomed frame, or ''. */
+  selected: string;
   onSort: (sort: ExploreState['sort'], desc: boolean) => void;
   onFocus: (name: string) => void;
   onSearch: (name: string) => void;
   onSandwich: (name: string) => void;
 }
 
-function TotalsTable({ totals, columns, matches, state: { sort, desc }, ...rest }: TotalsProps) {
-  const { names, meta } = columns;
+/** Of a truncated profile the server adds up, which has every frame. */
+function TotalsTable({ columns, tenant, request, search, state: { sort, desc, search: text }, selected, ...rest }: TotalsProps) {
+  const { meta } = columns;
   const total = columns.value[0] ?? 0;
+  const own = useTotals(columns);
+  const exact = useExactTotals(tenant, request, { text, literal: search?.literal ?? false }, sort === 'total' ? 'total' : 'self', meta.truncated);
+  const waiting = meta.truncated && !exact.totals && exact.error === '';
+  const totals = exact.totals ?? (waiting ? null : own);
+  const names = exact.totals?.names ?? columns.names;
+  const root = exact.totals ? -1 : columns.label[0] ?? 0; // the server does not list it
+  const matches = exact.totals ? null : search?.matches ?? null; // nor what does not match
   const rows = useMemo(
-    () => sortedRows(totals, names, columns.label[0] ?? 0, sort, desc, matches),
-    [totals, names, columns, sort, desc, matches],
+    () => (totals ? sortedRows(totals, names, root, sort, desc, matches) : new Uint32Array()),
+    [totals, names, root, sort, desc, matches],
   );
   const shown = useMemo(
     () => ([['self', 'Self'], ['total', 'Total']] as const).map(([key, text]): Column<'self' | 'total'> => ({
-      key, text, values: totals[key],
+      key, text, values: totals?.[key] ?? new Float64Array(),
       format: (value) => formatValue(value, meta.unit),
-      title: (label) => formatShare(totals[key][label]!, total),
+      title: (label) => formatShare(totals?.[key][label] ?? 0, total),
     })),
     [totals, meta.unit, total],
   );
-  return <FlameTable rows={rows} names={names} columns={shown} truncated={meta.truncated} sort={sort} desc={desc} {...rest} />;
+  if (!totals) return <p className="none" role="status">Adding up…</p>;
+  const note = exact.totals && exact.totals.matched > names.length ? `The largest ${names.length.toLocaleString('en-US')} of ${exact.totals.matched.toLocaleString('en-US')} functions` : '';
+  return (
+    <FlameTable {...{ rows, names, sort, desc, note }} error={exact.error} columns={shown} truncated={meta.truncated && !exact.totals}
+      selected={selected === '' ? -1 : names.indexOf(selected)} {...rest} />
+  );
 }
 
 interface ToolbarProps extends Props {

@@ -22,6 +22,9 @@ interface Props<K extends string> {
   columns: readonly Column<K>[];
   /** The server folded small frames into “other”. */
   truncated: boolean;
+  /** Why the numbers are not what they should be, and what is left out; '': nothing. */
+  error?: string;
+  note?: string;
   sort: K | 'name';
   desc: boolean;
   /** Name of the zoomed frame, or -1. */
@@ -69,6 +72,7 @@ export function FlameTable<K extends string>(props: Props<K>) {
           ))}
         </div>
       </div>
+      {props.error && <p className="field-error table-error" role="alert">{props.error}</p>}
       <div role="rowgroup" className="table-body" ref={body} tabIndex={0} aria-label="Rows" onScroll={(event) => setScroll(event.currentTarget.scrollTop)}>
         <div style={{ height: rows.length * ROW }} role="presentation" className="table-space">
           {Array.from(rows.subarray(first, last), (label, i) => {
@@ -102,6 +106,7 @@ export function FlameTable<K extends string>(props: Props<K>) {
             );
           })}
         </div>
+        {props.note && <p className="none">{props.note}</p>}
         {rows.length === 0 && <p className="none">No function matches the search.</p>}
       </div>
     </div>

@@ -2,10 +2,10 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
 import type { ExploreState } from '../state/url';
 import { copyText } from '../ui/clipboard';
-import { focusKey } from './focus';
-import type { Layout } from './layout';
+import { FOLDED, focusKey } from './focus';
 import { escapeRegExp } from './search';
 import type { Tooltip } from './Tooltip';
+import type { FlameTree } from './useTree';
 
 export interface OpenMenu {
   name: string;
@@ -14,11 +14,15 @@ export interface OpenMenu {
   focus: () => void;
 }
 
-export function useFrames(layout: Layout, names: string[], set: (patch: Partial<ExploreState>, replace?: boolean) => void) {
+export function useFrames({ layout, columns: { names, meta: { truncated } } }: FlameTree, set: (patch: Partial<ExploreState>, replace?: boolean) => void) {
   const tooltip = useRef<Tooltip>(null);
   const [menu, setMenu] = useState<OpenMenu | null>(null);
   const [copied, setCopied] = useState('');
-  const focusNode = useCallback((id: number) => set({ focus: id <= 0 ? '' : focusKey(layout, names, id) }), [set, layout, names]);
+  // What was folded is found below its caller, once that is asked for.
+  const focusNode = useCallback((id: number) => {
+    const to = truncated && names[layout.label[id]!] === FOLDED ? layout.parent[id]! : id;
+    set({ focus: to <= 0 ? '' : focusKey(layout, names, to) });
+  }, [set, layout, names, truncated]);
   const searchFor = useCallback((name: string) => set({ search: `^${escapeRegExp(name)}$` }), [set]);
   const copy = useCallback((text: string) => {
     void copyText(text).then((done) => setCopied(done ? text : ''));

@@ -1,6 +1,7 @@
 // A profile as it is laid out, and the frame that is zoomed.
 import { useMemo } from 'react';
-import type { Columns, Tree } from './columns';
+import type { Columns } from './columns';
+import { combined } from './diff';
 import { callSiteOf, findFocus } from './focus';
 import { type Layout, layOut } from './layout';
 
@@ -15,9 +16,11 @@ export interface FlameTree {
   frame: string;
 }
 
-/** `key` is that of the zoomed frame (see focus.ts); `shape` has the widths, where they are not those of the columns. */
-export function useTree(columns: Columns | undefined, key: string, shape: Tree | undefined = columns): FlameTree | null {
-  const layout = useMemo(() => (shape ? layOut(shape) : null), [shape]);
+const shapeOf = (columns: Columns) => (columns.right ? combined(columns, columns.right) : columns);
+
+/** `key` is that of the zoomed frame (see focus.ts). */
+export function useTree(columns: Columns | undefined, key: string): FlameTree | null {
+  const layout = useMemo(() => (columns ? layOut(shapeOf(columns)) : null), [columns]);
   return useMemo(() => {
     if (!columns || !layout) return null;
     const focus = key === '' ? 0 : Math.max(0, findFocus(layout, columns.names, key));
