@@ -263,6 +263,16 @@ test('dragging over the timeline selects a range', async ({ page }) => {
   await expect(page).not.toHaveURL(/from=/);
 });
 
+for (const [width, text] of [[1440, 'wide'], [560, 'narrow'], [360, 'very narrow']] as const)
+  test(`what opens stays inside of a ${text} window`, async ({ page }) => {
+    await page.setViewportSize({ width, height: 900 });
+    await open(page);
+    await page.getByRole('button', { name: 'Last hour' }).click();
+    const box = (await page.getByRole('dialog', { name: 'Time range' }).boundingBox())!;
+    expect(box.x).toBeGreaterThanOrEqual(0);
+    expect(box.x + box.width).toBeLessThanOrEqual(width);
+  });
+
 test('the range can be typed', async ({ page }) => {
   await open(page);
   await page.getByRole('button', { name: 'Last hour' }).click();

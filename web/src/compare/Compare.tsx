@@ -77,9 +77,8 @@ function CompareRanges({ state, set, range, left, now, refresh }: ViewProps & { 
           onChange={(value) => set({ tenant: value, service: '', type: '', labels: '', leftService: null, leftLabels: null, focus: '' })} />
         <Combobox label="Profile type" className="type" value={type} busy={pick.services.isPending} options={pick.typeOptions}
           onChange={(value) => set({ type: value, focus: '' })} />
-        <button type="button" className="tool" onClick={() => set(swapSides(state, left, range))}><Icon name="swap" /> Swap the sides</button>
-        <div className="field">
-          <span className="field-label" aria-hidden="true">&nbsp;</span>
+        <div className="pickers-end">
+          <button type="button" className="tool" onClick={() => set(swapSides(state, left, range))}><Icon name="swap" /> Swap the sides</button>
           <Popover label="Two values of a label" buttonClass="range-button" button={<><Icon name="plus" /> <span>Split by a label</span></>}>
             {(close) => (
               <SplitForm tenant={tenant} selector={fullSelector(state.service, '')} range={range}

@@ -1,5 +1,7 @@
 // A panel below its button; Escape or a click elsewhere closes it and gives the focus back.
-import { type ReactNode, useEffect, useRef, useState } from 'react';
+import { type ReactNode, useEffect, useLayoutEffect, useRef, useState } from 'react';
+
+const MARGIN = 4; // pixels to the edges of the window
 
 interface Props {
   label: string;
@@ -14,6 +16,14 @@ export function Popover({ label, button, buttonClass, title, children, alignEnd 
   const [open, setOpen] = useState(false);
   const root = useRef<HTMLDivElement>(null);
   const trigger = useRef<HTMLButtonElement>(null);
+  const panel = useRef<HTMLDivElement>(null);
+  // Moved into the window, where it would stand out of it.
+  useLayoutEffect(() => {
+    if (!open) return;
+    const { left, right } = panel.current!.getBoundingClientRect();
+    const room = document.documentElement.clientWidth - MARGIN - right;
+    panel.current!.style.translate = `${Math.max(MARGIN - left, Math.min(0, room))}px`;
+  }, [open]);
   useEffect(() => {
     if (!open) return undefined;
     const outside = (event: PointerEvent) => {
@@ -42,7 +52,7 @@ export function Popover({ label, button, buttonClass, title, children, alignEnd 
         {button}
       </button>
       {open && (
-        <div role="dialog" aria-label={label} className={`popover ${alignEnd ? 'end' : ''}`}>{children(close)}</div>
+        <div ref={panel} role="dialog" aria-label={label} className={`popover ${alignEnd ? 'end' : ''}`}>{children(close)}</div>
       )}
     </div>
   );
