@@ -185,10 +185,17 @@ on_completed(void *data, struct MHD_Connection *connection, void **state,
     exchange_unref(exchange);
 }
 
+/* What libmicrohttpd cannot read it answers itself, and says so nowhere but here. */
 static void G_GNUC_PRINTF(2, 0) daemon_log(void *data, const char *format, va_list arguments)
 {
-    (void)data;
+    static const char refusal[] = "Error processing request (HTTP response code is ";
+    HttpServer *server = data;
     g_autofree char *text = g_strdup_vprintf(format, arguments);
+    if (g_str_has_prefix(text, refusal)) {
+        gint64 status = g_ascii_strtoll(text + strlen(refusal), NULL, 10);
+        server_count_refusal(server, status == MHD_HTTP_BAD_REQUEST ? HTTP_REFUSED_PROTOCOL
+                                                                    : HTTP_REFUSED_HEADER);
+    }
     g_debug("%s", g_strchomp(text));
 }
 
@@ -235,7 +242,7 @@ http1_start(HttpServer *server)
     const HttpConfig *config = &server->config;
     return MHD_start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | MHD_USE_NO_LISTEN_SOCKET, 0,
-        NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, daemon_log, NULL,
+        NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, daemon_log, server,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_NOTIFY_CONNECTION,
         on_connection, server, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)config->header_memory_bytes, MHD_OPTION_CONNECTION_LIMIT,
