@@ -6,6 +6,7 @@ endfunction()
 
 cresset_dep(GLIB glib-2.0>=2.74 gio-2.0 gio-unix-2.0 gthread-2.0)
 cresset_dep(YAML yaml-0.1)
+cresset_dep(YAJL yajl)
 cresset_dep(ZLIB zlib)
 cresset_dep(DEFLATE libdeflate>=1.14)
 cresset_dep(ZSTD libzstd>=1.5)

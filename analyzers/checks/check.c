@@ -1,0 +1,194 @@
+#include "analyzers/checks/check.h"
+
+#include <string.h>
+
+#include "analyzers/checks/fold.h"
+#include "analyzers/checks/table.h"
+
+/* On an object or its namespace: "true" or ids separated by commas, and until when. */
+#define IGNORE_ANNOTATION       "cresset.dev/ignore"
+#define IGNORE_UNTIL_ANNOTATION "cresset.dev/ignore-until"
+
+bool
+check_held(const CheckRun *run, const CheckRow *row, int64_t since_s)
+{
+    return since_s > 0 && run->now_s - since_s >= row->hold_s;
+}
+
+Finding *
+check_report(CheckRun *run, const CheckRow *row, const Object *object)
+{
+    Finding *finding = findings_add(run->findings, row, object, "");
+    finding->severity = row->severity;
+    return finding;
+}
+
+Finding *
+check_report_pod(CheckRun *run, const CheckRow *row, const Object *pod, const char *what,
+                 int64_t since_s, bool *ret_is_new)
+{
+    const Object *controller = relations_controller(run->relations, pod);
+    Finding *finding = findings_find(run->findings, row, controller, what);
+    *ret_is_new = finding == NULL;
+    if (finding == NULL) {
+        finding = findings_add(run->findings, row, controller, what);
+        finding->severity = row->severity;
+    }
+    finding_about(finding, pod);
+    finding_since(finding, since_s);
+    return finding;
+}
+
+const CheckRow *
+check_find(const char *id)
+{
+    size_t n;
+    const CheckRow *const *rows = check_rows(&n);
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(rows[i]->id, id) == 0)
+            return rows[i];
+    }
+    return NULL;
+}
+
+/* ---- What could not be looked at. ---- */
+
+static void
+say_unknown(CheckRun *run, const CheckRow *row)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(row->needs) && row->needs[i] != KIND_NONE; i++) {
+        const char *problem = snapshot_list_problem(run->snapshot, row->needs[i]);
+        if (problem != NULL)
+            findings_unverified(run->findings, row, row->needs[i], "", "", problem);
+    }
+}
+
+/* ---- Silences. ---- */
+
+static bool
+is_ignored_by(const Object *object, const Finding *finding, int64_t now_s)
+{
+    const Value *annotations =
+        object != NULL ? value_at(object->value, "metadata.annotations") : NULL;
+    const Value *ignore = value_get(annotations, IGNORE_ANNOTATION);
+    const Value *until = value_get(annotations, IGNORE_UNTIL_ANNOTATION);
+    if (ignore == NULL && until == NULL)
+        return false;
+    if (until != NULL && now_s >= time_parse(value_text(until, "")))
+        return false;
+    if (ignore == NULL || value_is(ignore, "", "true"))
+        return true;
+    g_auto(GStrv) ids = g_strsplit_set(value_text(ignore, ""), ", ", -1);
+    return g_strv_contains((const char *const *)ids, finding->check->id);
+}
+
+static bool
+is_silenced(const CheckRun *run, const Finding *finding)
+{
+    const Object *ns = finding->object->ns[0] != '\0'
+                           ? snapshot_get(run->snapshot, KIND_NAMESPACE, "", finding->object->ns)
+                           : NULL;
+    return is_ignored_by(finding->object, finding, run->now_s) ||
+           is_ignored_by(ns, finding, run->now_s);
+}
+
+/* ---- The end of a run. ---- */
+
+static void
+set_fingerprint(Finding *finding, const char *cluster)
+{
+    const KindRow *kind = kind_row(finding->object->kind);
+    g_autofree char *facts =
+        g_strjoin("\n", cluster != NULL ? cluster : "", finding->check->id, kind->group, kind->kind,
+                  finding->object->ns, finding->object->name, finding->what, NULL);
+    g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, facts, -1);
+    g_strlcpy(finding->fingerprint, sum, sizeof finding->fingerprint);
+}
+
+static int
+compare_names(const Object *a, const Object *b)
+{
+    int order = strcmp(a->ns, b->ns);
+    if (order == 0)
+        order = strcmp(kind_row(a->kind)->kind, kind_row(b->kind)->kind);
+    return order != 0 ? order : strcmp(a->name, b->name);
+}
+
+/* Roots before consequences, the worst first; of equal ones by names. */
+static gint
+compare_findings(gconstpointer left, gconstpointer right)
+{
+    const Finding *a = *(Finding *const *)left, *b = *(Finding *const *)right;
+    if ((a->root == NULL) != (b->root == NULL))
+        return a->root == NULL ? -1 : 1;
+    if (a->severity != b->severity)
+        return a->severity > b->severity ? -1 : 1;
+    int order = compare_names(a->object, b->object);
+    if (order == 0)
+        order = strcmp(a->check->id, b->check->id);
+    return order != 0 ? order : strcmp(a->what, b->what);
+}
+
+static gint
+compare_unverified(gconstpointer left, gconstpointer right)
+{
+    const Unverified *a = *(Unverified *const *)left, *b = *(Unverified *const *)right;
+    int order = strcmp(a->check->id, b->check->id);
+    if (order == 0 && a->kind != b->kind)
+        order = a->kind < b->kind ? -1 : 1;
+    if (order == 0)
+        order = strcmp(a->ns, b->ns);
+    return order != 0 ? order : strcmp(a->name, b->name);
+}
+
+static bool
+is_wanted(const CheckRun *run, const CheckOptions *options, const Finding *finding)
+{
+    if (options->ns != NULL && strcmp(finding->object->ns, options->ns) != 0)
+        return false;
+    return !is_silenced(run, finding);
+}
+
+static void
+finish(CheckRun *run, const CheckOptions *options)
+{
+    Findings *findings = run->findings;
+    for (guint i = findings->all->len; i > 0; i--) {
+        if (!is_wanted(run, options, findings->all->pdata[i - 1]))
+            g_ptr_array_remove_index(findings->all, i - 1);
+    }
+    fold_findings(findings, run->relations);
+    g_ptr_array_sort(findings->all, compare_findings);
+    g_ptr_array_sort(findings->unverified, compare_unverified);
+    for (guint i = 0; i < findings->all->len; i++) {
+        Finding *finding = findings->all->pdata[i];
+        set_fingerprint(finding, options->cluster);
+        g_ptr_array_sort(finding->explains, compare_findings);
+        findings->n_roots += finding->root == NULL;
+    }
+}
+
+Findings *
+check_all(const Snapshot *snapshot, const CheckOptions *options)
+{
+    size_t n;
+    const CheckRow *const *rows = check_rows(&n);
+    int tier = options->tier > 0 ? options->tier : TIER_DEFAULT;
+    g_autoptr(Relations) relations = relations_new(snapshot);
+    g_autoptr(GHashTable) done = g_hash_table_new(NULL, NULL); /* functions that have run */
+    CheckRun run = {snapshot, relations, options->now_s, findings_new()};
+    for (size_t i = 0; i < n; i++) {
+        if (rows[i]->tier > tier)
+            continue;
+        say_unknown(&run, rows[i]);
+        if (rows[i]->run != NULL && g_hash_table_add(done, (gpointer)(uintptr_t)rows[i]->run))
+            rows[i]->run(&run);
+    }
+    /* A function that rows share has reported those of other tiers as well. */
+    for (guint i = run.findings->all->len; i > 0; i--) {
+        if (((const Finding *)run.findings->all->pdata[i - 1])->check->tier > tier)
+            g_ptr_array_remove_index(run.findings->all, i - 1);
+    }
+    finish(&run, options);
+    return run.findings;
+}

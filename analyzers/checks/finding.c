@@ -1,0 +1,243 @@
+#include "analyzers/checks/finding.h"
+
+#include <string.h>
+
+/* Of a title, and of any other line: Slack shows three thousand characters of a block at most. */
+enum { TITLE_BYTES_MAX = 200, LINE_BYTES_MAX = 600, LINES_MAX = 12 };
+
+static const char *const severity_names[] = {
+    [SEVERITY_INFO] = "info", [SEVERITY_LOW] = "low",           [SEVERITY_MEDIUM] = "medium",
+    [SEVERITY_HIGH] = "high", [SEVERITY_CRITICAL] = "critical",
+};
+
+const char *
+severity_name(Severity severity)
+{
+    return severity_names[severity];
+}
+
+bool
+severity_parse(const char *text, Severity *ret_severity)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(severity_names); i++) {
+        if (strcmp(severity_names[i], text) == 0) {
+            *ret_severity = (Severity)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- Text. ---- */
+
+/* Valid UTF-8 of one line without control characters (what objects say can hold any), cut at a
+ * character. Takes `text`. */
+static char *
+make_line(char *text, size_t max)
+{
+    char *valid = g_utf8_make_valid(text, -1);
+    g_free(text);
+    for (char *at = valid; *at != '\0'; at = g_utf8_next_char(at)) {
+        gunichar c = g_utf8_get_char(at);
+        if (g_unichar_iscntrl(c) || g_unichar_type(c) == G_UNICODE_FORMAT)
+            memset(at, ' ', (size_t)(g_utf8_next_char(at) - at));
+    }
+    g_strstrip(valid);
+    if (strlen(valid) > max) {
+        char *end = g_utf8_find_prev_char(valid, valid + max - strlen("…") + 1);
+        g_strlcpy(end, "…", strlen("…") + 1);
+    }
+    return valid;
+}
+
+#define FORMAT_LINE(line, format, max)                                                             \
+    do {                                                                                           \
+        va_list arguments;                                                                         \
+        va_start(arguments, format);                                                               \
+        (line) = make_line(g_strdup_vprintf(format, arguments), max);                              \
+        va_end(arguments);                                                                         \
+    } while (0)
+
+void
+finding_title(Finding *finding, const char *format, ...)
+{
+    g_free(finding->title);
+    FORMAT_LINE(finding->title, format, TITLE_BYTES_MAX);
+}
+
+void
+finding_cause(Finding *finding, const char *format, ...)
+{
+    g_free(finding->cause);
+    FORMAT_LINE(finding->cause, format, LINE_BYTES_MAX);
+}
+
+static void
+add_line(GPtrArray *lines, char *line)
+{
+    if (lines->len < LINES_MAX && line[0] != '\0' &&
+        !g_ptr_array_find_with_equal_func(lines, line, g_str_equal, NULL))
+        g_ptr_array_add(lines, line);
+    else
+        g_free(line);
+}
+
+void
+finding_evidence(Finding *finding, const char *format, ...)
+{
+    char *line;
+    FORMAT_LINE(line, format, LINE_BYTES_MAX);
+    add_line(finding->evidence, line);
+}
+
+void
+finding_fix(Finding *finding, const char *format, ...)
+{
+    char *line;
+    FORMAT_LINE(line, format, LINE_BYTES_MAX);
+    add_line(finding->fix, line);
+}
+
+char *
+span_text(int64_t seconds)
+{
+    static const struct {
+        int64_t seconds;
+        const char *unit;
+    } units[] = {{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
+    seconds = MAX(seconds, 0);
+    size_t i = 0;
+    while (i + 1 < G_N_ELEMENTS(units) && seconds < units[i].seconds)
+        i++;
+    int64_t whole = seconds / units[i].seconds, rest = seconds % units[i].seconds;
+    int64_t second = i + 1 < G_N_ELEMENTS(units) ? rest / units[i + 1].seconds : 0;
+    if (second == 0 || units[i].seconds == 60)
+        return g_strdup_printf("%" G_GINT64_FORMAT " %s", whole, units[i].unit);
+    return g_strdup_printf("%" G_GINT64_FORMAT " %s %" G_GINT64_FORMAT " %s", whole, units[i].unit,
+                           second, units[i + 1].unit);
+}
+
+/* ---- Facts. ---- */
+
+void
+finding_since(Finding *finding, int64_t since_s)
+{
+    if (since_s > 0 && (finding->since_s == 0 || since_s < finding->since_s))
+        finding->since_s = since_s;
+}
+
+static void
+add_object(GPtrArray *objects, const Object *object)
+{
+    if (object != NULL && !g_ptr_array_find(objects, object, NULL))
+        g_ptr_array_add(objects, (gpointer)(uintptr_t)object);
+}
+
+void
+finding_about(Finding *finding, const Object *object)
+{
+    if (object != finding->object)
+        add_object(finding->about, object);
+}
+
+void
+finding_blame(Finding *finding, const Object *object)
+{
+    add_object(finding->blamed, object);
+}
+
+/* ---- All of them. ---- */
+
+static void
+finding_free(gpointer data)
+{
+    Finding *finding = data;
+    g_free(finding->what);
+    g_free(finding->title);
+    g_free(finding->cause);
+    g_ptr_array_unref(finding->evidence);
+    g_ptr_array_unref(finding->fix);
+    g_ptr_array_unref(finding->about);
+    g_ptr_array_unref(finding->blamed);
+    g_ptr_array_unref(finding->explains);
+    g_free(finding);
+}
+
+static void
+unverified_free(gpointer data)
+{
+    Unverified *unverified = data;
+    g_free(unverified->ns);
+    g_free(unverified->name);
+    g_free(unverified->reason);
+    g_free(unverified);
+}
+
+Findings *
+findings_new(void)
+{
+    Findings *findings = g_new0(Findings, 1);
+    findings->all = g_ptr_array_new_with_free_func(finding_free);
+    findings->unverified = g_ptr_array_new_with_free_func(unverified_free);
+    return findings;
+}
+
+void
+findings_free(Findings *findings)
+{
+    if (findings == NULL)
+        return;
+    g_ptr_array_unref(findings->all);
+    g_ptr_array_unref(findings->unverified);
+    g_free(findings);
+}
+
+Finding *
+findings_add(Findings *findings, const CheckRow *check, const Object *object, const char *what)
+{
+    Finding *finding = g_new0(Finding, 1);
+    finding->check = check;
+    finding->object = object;
+    finding->what = g_strdup(what);
+    finding->title = g_strdup("");
+    finding->cause = g_strdup("");
+    finding->evidence = g_ptr_array_new_with_free_func(g_free);
+    finding->fix = g_ptr_array_new_with_free_func(g_free);
+    finding->about = g_ptr_array_new();
+    finding->blamed = g_ptr_array_new();
+    finding->explains = g_ptr_array_new();
+    g_ptr_array_add(findings->all, finding);
+    return finding;
+}
+
+Finding *
+findings_find(const Findings *findings, const CheckRow *check, const Object *object,
+              const char *what)
+{
+    for (guint i = 0; i < findings->all->len; i++) {
+        Finding *finding = findings->all->pdata[i];
+        if (finding->check == check && finding->object == object &&
+            strcmp(finding->what, what) == 0)
+            return finding;
+    }
+    return NULL;
+}
+
+void
+findings_unverified(Findings *findings, const CheckRow *check, Kind kind, const char *ns,
+                    const char *name, const char *reason)
+{
+    for (guint i = 0; i < findings->unverified->len; i++) {
+        const Unverified *other = findings->unverified->pdata[i];
+        if (other->check == check && other->kind == kind && strcmp(other->ns, ns) == 0 &&
+            strcmp(other->name, name) == 0)
+            return;
+    }
+    Unverified *unverified = g_new0(Unverified, 1);
+    unverified->check = check;
+    unverified->kind = kind;
+    unverified->ns = g_strdup(ns);
+    unverified->name = g_strdup(name);
+    unverified->reason = make_line(g_strdup(reason), LINE_BYTES_MAX);
+    g_ptr_array_add(findings->unverified, unverified);
+}

@@ -1,0 +1,80 @@
+/* What a check has found. */
+#pragma once
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "analyzers/collect/snapshot.h"
+
+typedef struct CheckRow CheckRow;
+
+typedef enum {
+    SEVERITY_INFO,
+    SEVERITY_LOW,
+    SEVERITY_MEDIUM,
+    SEVERITY_HIGH,
+    SEVERITY_CRITICAL,
+} Severity;
+
+/* "info" … "critical". */
+const char *severity_name(Severity severity);
+bool severity_parse(const char *text, Severity *ret_severity);
+
+typedef struct Finding {
+    const CheckRow *check;
+    Severity severity;
+    const Object *object; /* what is to blame */
+    char *what;           /* which part of it, for the fingerprint: a container; "" */
+    int64_t since_s;      /* 0: not known */
+    char *title, *cause;  /* one line; one to three sentences */
+    GPtrArray *evidence;  /* char *: facts, most telling first */
+    GPtrArray *fix;       /* char *: steps; commands as they are typed */
+    GPtrArray *about;     /* Object that it is about beside `object`: the pods of a Deployment */
+    GPtrArray *blamed;    /* Object whose findings are surely its cause */
+    GPtrArray *explains;  /* Finding that are its consequences */
+    struct Finding *root; /* the finding that it is a consequence of, or NULL */
+    char fingerprint[33]; /* of stable facts: check, object, part */
+} Finding;
+
+/* printf to the fields; lines are made printable and bounded. */
+void finding_title(Finding *finding, const char *format, ...) G_GNUC_PRINTF(2, 3);
+void finding_cause(Finding *finding, const char *format, ...) G_GNUC_PRINTF(2, 3);
+void finding_evidence(Finding *finding, const char *format, ...) G_GNUC_PRINTF(2, 3);
+void finding_fix(Finding *finding, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* The earlier of what is known and `since_s` (0: not known). */
+void finding_since(Finding *finding, int64_t since_s);
+/* Also about this object; each once. */
+void finding_about(Finding *finding, const Object *object);
+/* When the object has a finding, this one is its consequence, whatever their stages. */
+void finding_blame(Finding *finding, const Object *object);
+
+/* A check that could not look at what it needs. */
+typedef struct {
+    const CheckRow *check;
+    Kind kind;
+    char *ns, *name; /* of the object that was needed; "" for all of the kind */
+    char *reason;
+} Unverified;
+
+typedef struct {
+    GPtrArray *all;        /* Finding: roots and consequences; roots sorted first */
+    guint n_roots;         /* the first of `all` */
+    GPtrArray *unverified; /* Unverified, sorted */
+} Findings;
+
+Findings *findings_new(void);
+void findings_free(Findings *findings);
+/* A finding about an object and a part of it ("": the whole), owned by the findings. */
+Finding *
+findings_add(Findings *findings, const CheckRow *check, const Object *object, const char *what);
+/* The one that is there already, or NULL. */
+Finding *findings_find(const Findings *findings, const CheckRow *check, const Object *object,
+                       const char *what);
+/* Says that a check could not see what it needs; each once. */
+void findings_unverified(Findings *findings, const CheckRow *check, Kind kind, const char *ns,
+                         const char *name, const char *reason);
+
+/* "3 h 4 min": a time span for people; free with g_free. */
+char *span_text(int64_t seconds);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Findings, findings_free)

@@ -1,0 +1,27 @@
+#include "analyzers/checks/table.h"
+
+/* In the order of their stages, as far as that goes. */
+static const CheckTopic *const topics[] = {
+    &check_topic_reference,
+};
+
+static gpointer
+collect_rows(gpointer data)
+{
+    (void)data;
+    GPtrArray *rows = g_ptr_array_new();
+    for (size_t i = 0; i < G_N_ELEMENTS(topics); i++) {
+        for (size_t k = 0; k < topics[i]->n; k++)
+            g_ptr_array_add(rows, (gpointer)(uintptr_t)&topics[i]->rows[k]);
+    }
+    return rows;
+}
+
+const CheckRow *const *
+check_rows(size_t *ret_n)
+{
+    static GOnce once = G_ONCE_INIT;
+    const GPtrArray *rows = g_once(&once, collect_rows, NULL);
+    *ret_n = rows->len;
+    return (const CheckRow *const *)rows->pdata;
+}

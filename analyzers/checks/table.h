@@ -1,0 +1,10 @@
+/* The tables of the topics, each in a file of its own. Internal to analyzers/checks. */
+#pragma once
+#include "analyzers/checks/check.h"
+
+typedef struct {
+    const CheckRow *rows;
+    size_t n;
+} CheckTopic;
+
+extern const CheckTopic check_topic_reference;

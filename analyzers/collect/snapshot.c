@@ -1,0 +1,313 @@
+#include "analyzers/collect/snapshot.h"
+
+#include <string.h>
+
+#define LOG_BYTES_MAX ((gsize)64 * 1024)
+
+typedef struct {
+    ListState state;
+    char *problem;
+    GPtrArray *objects;  /* sorted once finished */
+    GHashTable *by_name; /* "namespace/name" -> Object */
+    GHashTable *by_ns;   /* namespace -> GPtrArray of Object */
+} KindList;
+
+struct Snapshot {
+    Arena *arena;
+    KindList lists[KIND_COUNT];
+    GHashTable *by_uid;
+    GHashTable *events; /* uid of an object -> GPtrArray of Event */
+    GPtrArray *no_objects;
+    char *log_dir;
+};
+
+static void
+unref_array(gpointer array)
+{
+    g_ptr_array_unref(array);
+}
+
+Snapshot *
+snapshot_new(void)
+{
+    Snapshot *snapshot = g_new0(Snapshot, 1);
+    snapshot->arena = arena_new(SNAPSHOT_BYTES_MAX);
+    snapshot->by_uid = g_hash_table_new(g_str_hash, g_str_equal);
+    snapshot->events = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, unref_array);
+    snapshot->no_objects = g_ptr_array_new();
+    for (int i = 0; i < KIND_COUNT; i++) {
+        KindList *list = &snapshot->lists[i];
+        list->objects = g_ptr_array_new();
+        list->by_name = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+        list->by_ns = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, unref_array);
+    }
+    return snapshot;
+}
+
+void
+snapshot_free(Snapshot *snapshot)
+{
+    if (snapshot == NULL)
+        return;
+    for (int i = 0; i < KIND_COUNT; i++) {
+        KindList *list = &snapshot->lists[i];
+        g_ptr_array_unref(list->objects);
+        g_hash_table_unref(list->by_name);
+        g_hash_table_unref(list->by_ns);
+        g_free(list->problem);
+    }
+    g_hash_table_unref(snapshot->by_uid);
+    g_hash_table_unref(snapshot->events);
+    g_ptr_array_unref(snapshot->no_objects);
+    g_free(snapshot->log_dir);
+    arena_free(snapshot->arena);
+    g_free(snapshot);
+}
+
+Arena *
+snapshot_arena(Snapshot *snapshot)
+{
+    return snapshot->arena;
+}
+
+/* ---- Times. ---- */
+
+int64_t
+time_parse(const char *text)
+{
+    if (text[0] == '\0')
+        return 0;
+    g_autoptr(GTimeZone) utc = g_time_zone_new_utc();
+    g_autoptr(GDateTime) time = g_date_time_new_from_iso8601(text, utc);
+    return time != NULL ? g_date_time_to_unix(time) : 0;
+}
+
+int64_t
+value_time(const Value *value, const char *path)
+{
+    return time_parse(value_text(value, path));
+}
+
+/* ---- Filling. ---- */
+
+static char *
+name_key(const char *ns, const char *name)
+{
+    return g_strconcat(ns, "/", name, NULL);
+}
+
+void
+snapshot_add(Snapshot *snapshot, Kind kind, const Value *value)
+{
+    if (kind == KIND_NONE || value == NULL || value->type != VALUE_MAP)
+        return;
+    KindList *list = &snapshot->lists[kind];
+    const char *name = value_text(value, "metadata.name");
+    const char *ns = kind_row(kind)->is_namespaced ? value_text(value, "metadata.namespace") : "";
+    g_autofree char *key = name_key(ns, name);
+    if (name[0] == '\0' || g_hash_table_contains(list->by_name, key))
+        return;
+    Object *object = arena_alloc(snapshot->arena, sizeof *object);
+    if (object == NULL)
+        return;
+    *object = (Object){.kind = kind,
+                       .ns = ns,
+                       .name = name,
+                       .uid = value_text(value, "metadata.uid"),
+                       .value = value,
+                       .created_s = value_time(value, "metadata.creationTimestamp")};
+    g_ptr_array_add(list->objects, object);
+    g_hash_table_insert(list->by_name, g_steal_pointer(&key), object);
+    if (object->uid[0] != '\0')
+        g_hash_table_insert(snapshot->by_uid, (gpointer)object->uid, object);
+}
+
+void
+snapshot_set_list(Snapshot *snapshot, Kind kind, ListState state, const char *why)
+{
+    KindList *list = &snapshot->lists[kind];
+    list->state = state;
+    g_free(list->problem);
+    list->problem = g_strdup(why);
+}
+
+void
+snapshot_set_log_dir(Snapshot *snapshot, const char *dir)
+{
+    g_free(snapshot->log_dir);
+    snapshot->log_dir = g_strdup(dir);
+}
+
+static gint
+compare_objects(gconstpointer left, gconstpointer right)
+{
+    const Object *a = *(Object *const *)left, *b = *(Object *const *)right;
+    int order = strcmp(a->ns, b->ns);
+    return order != 0 ? order : strcmp(a->name, b->name);
+}
+
+static GPtrArray *
+array_of(GHashTable *table, const char *key)
+{
+    GPtrArray *array = g_hash_table_lookup(table, key);
+    if (array == NULL) {
+        array = g_ptr_array_new();
+        g_hash_table_insert(table, (gpointer)(uintptr_t)key, array);
+    }
+    return array;
+}
+
+/* core/v1 and events.k8s.io say the same with other names; either leaves some of it out. */
+static void
+add_event(Snapshot *snapshot, const Value *value)
+{
+    const char *uid = value_text(value, "involvedObject.uid");
+    if (uid[0] == '\0')
+        uid = value_text(value, "regarding.uid");
+    Event *event = arena_alloc(snapshot->arena, sizeof *event);
+    if (uid[0] == '\0' || event == NULL)
+        return;
+    const char *message = value_text(value, "message");
+    int64_t created_s = value_time(value, "metadata.creationTimestamp");
+    int64_t event_s = value_time(value, "eventTime");
+    int64_t first_s =
+        MAX(value_time(value, "firstTimestamp"), value_time(value, "deprecatedFirstTimestamp"));
+    int64_t last_s =
+        MAX(value_time(value, "lastTimestamp"), value_time(value, "deprecatedLastTimestamp"));
+    int64_t series_s = value_time(value, "series.lastObservedTime");
+    *event = (Event){.type = value_text(value, "type"),
+                     .reason = value_text(value, "reason"),
+                     .message = message[0] != '\0' ? message : value_text(value, "note")};
+    event->first_s = first_s != 0 ? first_s : (event_s != 0 ? event_s : created_s);
+    event->last_s = MAX(MAX(series_s, last_s), MAX(event_s, created_s));
+    event->count = MAX(MAX(value_int(value, "series.count", 1), value_int(value, "count", 1)),
+                       value_int(value, "deprecatedCount", 1));
+    g_ptr_array_add(array_of(snapshot->events, uid), event);
+}
+
+static gint
+compare_events(gconstpointer left, gconstpointer right)
+{
+    const Event *a = *(Event *const *)left, *b = *(Event *const *)right;
+    if (a->last_s != b->last_s)
+        return a->last_s > b->last_s ? -1 : 1;
+    int order = strcmp(a->reason, b->reason);
+    return order != 0 ? order : strcmp(a->message, b->message);
+}
+
+void
+snapshot_finish(Snapshot *snapshot)
+{
+    for (int i = 0; i < KIND_COUNT; i++) {
+        KindList *list = &snapshot->lists[i];
+        g_ptr_array_sort(list->objects, compare_objects);
+        for (guint k = 0; k < list->objects->len; k++) {
+            Object *object = list->objects->pdata[k];
+            g_ptr_array_add(array_of(list->by_ns, object->ns), object);
+        }
+    }
+    const GPtrArray *events = snapshot->lists[KIND_EVENT].objects;
+    for (guint i = 0; i < events->len; i++)
+        add_event(snapshot, ((const Object *)events->pdata[i])->value);
+    GHashTableIter iter;
+    gpointer array;
+    g_hash_table_iter_init(&iter, snapshot->events);
+    while (g_hash_table_iter_next(&iter, NULL, &array))
+        g_ptr_array_sort(array, compare_events);
+}
+
+/* ---- Reading. ---- */
+
+const GPtrArray *
+snapshot_objects(const Snapshot *snapshot, Kind kind)
+{
+    return snapshot->lists[kind].objects;
+}
+
+const GPtrArray *
+snapshot_in_namespace(const Snapshot *snapshot, Kind kind, const char *ns)
+{
+    const GPtrArray *objects = g_hash_table_lookup(snapshot->lists[kind].by_ns, ns);
+    return objects != NULL ? objects : snapshot->no_objects;
+}
+
+const Object *
+snapshot_get(const Snapshot *snapshot, Kind kind, const char *ns, const char *name)
+{
+    g_autofree char *key = name_key(ns, name);
+    return g_hash_table_lookup(snapshot->lists[kind].by_name, key);
+}
+
+bool
+snapshot_knows(const Snapshot *snapshot, Kind kind)
+{
+    ListState state = snapshot->lists[kind].state;
+    return state == LIST_READ || state == LIST_ABSENT;
+}
+
+Presence
+snapshot_presence(const Snapshot *snapshot, Kind kind, const char *ns, const char *name)
+{
+    if (snapshot_get(snapshot, kind, ns, name) != NULL)
+        return PRESENCE_THERE;
+    return snapshot_knows(snapshot, kind) ? PRESENCE_MISSING : PRESENCE_UNKNOWN;
+}
+
+const Object *
+snapshot_by_uid(const Snapshot *snapshot, const char *uid)
+{
+    return g_hash_table_lookup(snapshot->by_uid, uid);
+}
+
+ListState
+snapshot_list_state(const Snapshot *snapshot, Kind kind)
+{
+    return snapshot->lists[kind].state;
+}
+
+const char *
+snapshot_list_problem(const Snapshot *snapshot, Kind kind)
+{
+    const KindList *list = &snapshot->lists[kind];
+    if (snapshot_knows(snapshot, kind))
+        return NULL;
+    return list->problem != NULL ? list->problem : "the input does not have them";
+}
+
+const GPtrArray *
+snapshot_events(const Snapshot *snapshot, const Object *object)
+{
+    const GPtrArray *events = g_hash_table_lookup(snapshot->events, object->uid);
+    return events != NULL ? events : snapshot->no_objects;
+}
+
+const Event *
+snapshot_event(const Snapshot *snapshot, const Object *object, const char *reasons, int64_t since_s)
+{
+    const GPtrArray *events = snapshot_events(snapshot, object);
+    g_auto(GStrv) wanted = g_strsplit(reasons, "|", -1);
+    for (guint i = 0; i < events->len; i++) {
+        const Event *event = events->pdata[i];
+        if (event->last_s >= since_s && g_strv_contains((const char *const *)wanted, event->reason))
+            return event;
+    }
+    return NULL;
+}
+
+char *
+snapshot_log(const Snapshot *snapshot, const Object *pod, const char *container, bool previous)
+{
+    char *text;
+    gsize size;
+    if (snapshot->log_dir == NULL)
+        return NULL;
+    g_autofree char *name = g_strdup_printf("%s_%s_%s%s.log", pod->ns, pod->name, container,
+                                            previous ? ".previous" : "");
+    g_autofree char *path = g_build_filename(snapshot->log_dir, name, NULL);
+    if (strchr(name, '/') != NULL || !g_file_get_contents(path, &text, &size, NULL))
+        return NULL;
+    gsize skipped = size > LOG_BYTES_MAX ? size - LOG_BYTES_MAX : 0;
+    char *valid = g_utf8_make_valid(text + skipped, (gssize)(size - skipped));
+    g_free(text);
+    return valid;
+}

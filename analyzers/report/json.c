@@ -1,0 +1,102 @@
+#include "analyzers/report/json.h"
+
+char *
+report_time(int64_t seconds)
+{
+    g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(seconds);
+    return time != NULL ? g_date_time_format(time, "%Y-%m-%dT%H:%M:%SZ") : g_strdup("");
+}
+
+static void
+write_member(JsonWriter *json, const char *key, const char *text)
+{
+    jsonw_key(json, key);
+    jsonw_string(json, text);
+}
+
+static void
+write_object(JsonWriter *json, Kind kind, const char *ns, const char *name)
+{
+    jsonw_key(json, "object");
+    jsonw_object_begin(json);
+    write_member(json, "kind", kind_row(kind)->kind);
+    write_member(json, "namespace", ns);
+    write_member(json, "name", name);
+    jsonw_object_end(json);
+}
+
+static void
+write_lines(JsonWriter *json, const char *key, const GPtrArray *lines)
+{
+    jsonw_key(json, key);
+    jsonw_array_begin(json);
+    for (guint i = 0; i < lines->len; i++)
+        jsonw_string(json, lines->pdata[i]);
+    jsonw_array_end(json);
+}
+
+static void
+write_explains(JsonWriter *json, const Finding *finding)
+{
+    jsonw_key(json, "explains");
+    jsonw_array_begin(json);
+    for (guint i = 0; i < finding->explains->len; i++) {
+        const Finding *other = finding->explains->pdata[i];
+        jsonw_object_begin(json);
+        write_member(json, "check", other->check->id);
+        write_object(json, other->object->kind, other->object->ns, other->object->name);
+        jsonw_object_end(json);
+    }
+    jsonw_array_end(json);
+}
+
+static void
+write_finding(JsonWriter *json, const Finding *finding)
+{
+    jsonw_object_begin(json);
+    write_member(json, "check", finding->check->id);
+    write_member(json, "severity", severity_name(finding->severity));
+    write_object(json, finding->object->kind, finding->object->ns, finding->object->name);
+    jsonw_key(json, "since");
+    g_autofree char *since = report_time(finding->since_s);
+    if (finding->since_s > 0)
+        jsonw_string(json, since);
+    else
+        jsonw_null(json);
+    write_member(json, "title", finding->title);
+    write_member(json, "cause", finding->cause);
+    write_lines(json, "evidence", finding->evidence);
+    write_lines(json, "fix", finding->fix);
+    write_explains(json, finding);
+    write_member(json, "fingerprint", finding->fingerprint);
+    jsonw_object_end(json);
+}
+
+GBytes *
+report_json(const Findings *findings, const CheckOptions *options)
+{
+    JsonWriter json;
+    jsonw_init(&json, 4096);
+    jsonw_object_begin(&json);
+    write_member(&json, "cluster", options->cluster != NULL ? options->cluster : "");
+    g_autofree char *clock = report_time(options->now_s);
+    write_member(&json, "clock", clock);
+    jsonw_key(&json, "findings");
+    jsonw_array_begin(&json);
+    for (guint i = 0; i < findings->n_roots; i++)
+        write_finding(&json, findings->all->pdata[i]);
+    jsonw_array_end(&json);
+    jsonw_key(&json, "unverified");
+    jsonw_array_begin(&json);
+    for (guint i = 0; i < findings->unverified->len; i++) {
+        const Unverified *unverified = findings->unverified->pdata[i];
+        jsonw_object_begin(&json);
+        write_member(&json, "check", unverified->check->id);
+        write_object(&json, unverified->kind, unverified->ns, unverified->name);
+        write_member(&json, "reason", unverified->reason);
+        jsonw_object_end(&json);
+    }
+    jsonw_array_end(&json);
+    jsonw_object_end(&json);
+    return jsonw_finish(&json);
+}

@@ -1,0 +1,80 @@
+#include "analyzers/report/text.h"
+
+/* Of ECMA-48, as every terminal has them. */
+static const char *const colours[] = {
+    [SEVERITY_INFO] = "\033[2m",        [SEVERITY_LOW] = "\033[36m",
+    [SEVERITY_MEDIUM] = "\033[33m",     [SEVERITY_HIGH] = "\033[31m",
+    [SEVERITY_CRITICAL] = "\033[1;31m",
+};
+
+static void
+append_place(GString *out, const Object *object)
+{
+    g_string_append_printf(out, "%s %s%s%s", kind_row(object->kind)->kind, object->ns,
+                           object->ns[0] != '\0' ? "/" : "", object->name);
+}
+
+static void
+append_lines(GString *out, const char *prefix, const GPtrArray *lines)
+{
+    for (guint i = 0; i < lines->len; i++)
+        g_string_append_printf(out, "    %s %s\n", prefix, (const char *)lines->pdata[i]);
+}
+
+static void
+append_finding(GString *out, const Finding *finding, const CheckOptions *options, bool with_colour)
+{
+    g_autofree char *severity = g_ascii_strup(severity_name(finding->severity), -1);
+    g_string_append_printf(out, "%s%-8s%s  ", with_colour ? colours[finding->severity] : "",
+                           severity, with_colour ? "\033[0m" : "");
+    g_string_append_printf(out, "%s\n    ", finding->title);
+    append_place(out, finding->object);
+    if (finding->since_s > 0) {
+        g_autofree char *span = span_text(options->now_s - finding->since_s);
+        g_string_append_printf(out, " · for %s", span);
+    }
+    g_string_append_printf(out, " · %s\n    %s\n", finding->check->id, finding->cause);
+    append_lines(out, "·", finding->evidence);
+    append_lines(out, "→", finding->fix);
+    for (guint i = 0; i < finding->explains->len; i++) {
+        const Finding *other = finding->explains->pdata[i];
+        g_string_append(out, i == 0 ? "    Explains: " : "              ");
+        append_place(out, other->object);
+        g_string_append_printf(out, " (%s)\n", other->check->id);
+    }
+    g_string_append_c(out, '\n');
+}
+
+/* Checks that could not look, by what they could not see. */
+static void
+append_unverified(GString *out, const Findings *findings)
+{
+    g_autoptr(GHashTable) reasons = g_hash_table_new(g_str_hash, g_str_equal);
+    for (guint i = 0; i < findings->unverified->len; i++) {
+        const Unverified *unverified = findings->unverified->pdata[i];
+        if (!g_hash_table_add(reasons, unverified->reason))
+            continue;
+        guint n = 0;
+        for (guint k = 0; k < findings->unverified->len; k++)
+            n += g_str_equal(((const Unverified *)findings->unverified->pdata[k])->reason,
+                             unverified->reason);
+        g_string_append_printf(out, "Could not verify: %u check%s of %s: %s\n", n,
+                               n == 1 ? "" : "s", kind_row(unverified->kind)->resource,
+                               unverified->reason);
+    }
+}
+
+GString *
+report_text(const Findings *findings, const CheckOptions *options, bool with_colour)
+{
+    GString *out = g_string_new(NULL);
+    for (guint i = 0; i < findings->n_roots; i++)
+        append_finding(out, findings->all->pdata[i], options, with_colour);
+    append_unverified(out, findings);
+    if (findings->n_roots == 0)
+        g_string_append(out, "Nothing is wrong as far as these checks see.\n");
+    else
+        g_string_append_printf(out, "%u finding%s\n", findings->n_roots,
+                               findings->n_roots == 1 ? "" : "s");
+    return out;
+}

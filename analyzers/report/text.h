@@ -1,0 +1,6 @@
+/* Findings for a terminal. */
+#pragma once
+#include "analyzers/checks/check.h"
+
+/* Lines for people; with colours when asked for. Free with g_string_free. */
+GString *report_text(const Findings *findings, const CheckOptions *options, bool with_colour);

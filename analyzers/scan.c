@@ -1,0 +1,117 @@
+#include "analyzers/scan.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "analyzers/collect/folder.h"
+#include "analyzers/report/json.h"
+#include "analyzers/report/text.h"
+#include "lib/base/error.h"
+#include "lib/base/option.h"
+
+enum { EXIT_NOTHING = 0, EXIT_FINDINGS = 1, EXIT_NOT_RUN = 2 };
+
+typedef struct {
+    char *input, *now, *ns, *output, *fail_on, *cluster, *colour;
+    int64_t tier;
+} ScanOptions;
+
+#define OPTION(name, type, default_text, min, max, argument, field, help)                          \
+    {                                                                                              \
+        name, type, default_text, min, max, argument, help, offsetof(ScanOptions, field)           \
+    }
+
+static const OptionRow rows[] = {
+    OPTION("input", OPTION_STRING, "", 0, 0, "DIR", input,
+           "Folder of recorded lists or of dumps (kubectl get -o json or yaml), or one such file."),
+    OPTION("cluster", OPTION_STRING, "", 0, 0, "NAME", cluster,
+           "Name of the cluster, said in every report."),
+    OPTION("now", OPTION_STRING, "", 0, 0, "TIME", now,
+           "Time to take for the present one (RFC 3339), as for recordings."),
+    OPTION("namespace", OPTION_STRING, "", 0, 0, "NS", ns, "Only findings of this namespace."),
+    OPTION("output", OPTION_STRING, "text", 0, 0, "FORM", output, "text or json."),
+    OPTION("fail-on", OPTION_STRING, "medium", 0, 0, "SEVERITY", fail_on,
+           "Exit with 1 when a finding is at least so bad: info, low, medium, high, critical."),
+    OPTION("tier", OPTION_INT, "2", 1, 3, "N", tier,
+           "Checks up to this tier; 3 has those that give advice."),
+    OPTION("color", OPTION_STRING, "auto", 0, 0, "WHEN", colour, "auto, always or never."),
+};
+
+static const OptionTable table = {
+    .program = "cresset-analyzer",
+    .summary = "scan: looks at a cluster once and says what is wrong.",
+    .rows = rows,
+    .n_rows = G_N_ELEMENTS(rows),
+};
+
+static bool
+fill_check_options(const ScanOptions *options, CheckOptions *ret_check, Severity *ret_fail_on,
+                   GError **error)
+{
+    *ret_check = (CheckOptions){.tier = (int)options->tier,
+                                .ns = options->ns[0] != '\0' ? options->ns : NULL,
+                                .cluster = options->cluster,
+                                .now_s = g_get_real_time() / G_USEC_PER_SEC};
+    if (options->now[0] != '\0' && (ret_check->now_s = time_parse(options->now)) == 0)
+        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                         "--now '%s' is not a time like 2026-01-31T12:00:00Z", options->now);
+    if (!severity_parse(options->fail_on, ret_fail_on))
+        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                         "--fail-on '%s' is none of info, low, medium, high, critical",
+                         options->fail_on);
+    if (strcmp(options->output, "text") != 0 && strcmp(options->output, "json") != 0)
+        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                         "--output '%s' is neither text nor json", options->output);
+    return options->input[0] != '\0' ||
+           error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "--input is needed");
+}
+
+static void
+print(const Findings *findings, const ScanOptions *options, const CheckOptions *check)
+{
+    if (strcmp(options->output, "json") == 0) {
+        g_autoptr(GBytes) json = report_json(findings, check);
+        (void)fwrite(g_bytes_get_data(json, NULL), 1, g_bytes_get_size(json), stdout);
+        (void)putchar('\n');
+        return;
+    }
+    bool with_colour = strcmp(options->colour, "always") == 0 ||
+                       (strcmp(options->colour, "auto") == 0 && isatty(STDOUT_FILENO));
+    GString *text = report_text(findings, check, with_colour);
+    (void)fputs(text->str, stdout);
+    g_string_free(text, TRUE);
+}
+
+static int
+scan(const ScanOptions *options, GError **error)
+{
+    CheckOptions check;
+    Severity fail_on;
+    g_autoptr(Snapshot) snapshot = snapshot_new();
+    if (!fill_check_options(options, &check, &fail_on, error) ||
+        !folder_read(snapshot, options->input, error))
+        return EXIT_NOT_RUN;
+    g_autoptr(Findings) findings = check_all(snapshot, &check);
+    print(findings, options, &check);
+    for (guint i = 0; i < findings->n_roots; i++) {
+        if (((const Finding *)findings->all->pdata[i])->severity >= fail_on)
+            return EXIT_FINDINGS;
+    }
+    return EXIT_NOTHING;
+}
+
+int
+scan_main(int argc, char **argv)
+{
+    ScanOptions options = {0};
+    g_autoptr(GError) error = NULL;
+    OptionResult result = option_parse(&table, argc, argv, &options, &error);
+    int status = result == OPTION_DONE ? EXIT_NOTHING : EXIT_NOT_RUN;
+    if (result == OPTION_RUN)
+        status = scan(&options, &error);
+    if (error != NULL)
+        (void)fprintf(stderr, "cresset-analyzer: %s\n", error->message);
+    option_clear(&table, &options);
+    return status;
+}

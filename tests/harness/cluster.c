@@ -1,0 +1,183 @@
+#include "tests/harness/cluster.h"
+
+#include <string.h>
+
+#include "tests/harness/check.h"
+
+struct TestCluster {
+    Snapshot *snapshot;
+    Findings *findings;
+};
+
+static Value *
+add_text(Arena *arena, Value *map, const char *key, const char *text)
+{
+    Value *value = arena_alloc(arena, sizeof *value);
+    *value = (Value){.key = key,
+                     .text = arena_strndup(arena, text, strlen(text)),
+                     .next = map->first,
+                     .n = (uint32_t)strlen(text),
+                     .type = VALUE_TEXT};
+    map->first = value;
+    map->n++;
+    return value;
+}
+
+static void
+add_object(TestCluster *cluster, Value *object)
+{
+    Arena *arena = snapshot_arena(cluster->snapshot);
+    g_autofree char *group = kind_group(value_text(object, "apiVersion"));
+    Kind kind = kind_of(group, value_text(object, "kind"));
+    Value *metadata = (Value *)(uintptr_t)value_get(object, "metadata");
+    if (kind == KIND_NONE || metadata == NULL)
+        fail_msg("'%s' of '%s' is no kind, or has no metadata", value_text(object, "kind"), group);
+    const char *ns = value_text(metadata, "namespace"), *name = value_text(metadata, "name");
+    g_autofree char *uid = g_strdup_printf("%s/%s/%s", kind_row(kind)->kind, ns, name);
+    if (value_get(metadata, "uid") == NULL)
+        add_text(arena, metadata, "uid", uid);
+    if (value_get(metadata, "creationTimestamp") == NULL)
+        add_text(arena, metadata, "creationTimestamp", "2025-12-31T12:00:00Z");
+    snapshot_add(cluster->snapshot, kind, object);
+}
+
+TestCluster *
+test_cluster_new(const char *yaml)
+{
+    TestCluster *cluster = g_new0(TestCluster, 1);
+    g_autoptr(GError) error = NULL;
+    cluster->snapshot = snapshot_new();
+    g_autoptr(ValueReader) reader = value_reader_new(snapshot_arena(cluster->snapshot));
+    value_reader_begin(reader, VALUE_YAML);
+    assert_true(value_reader_feed(reader, yaml, strlen(yaml), NULL));
+    Value *documents = value_reader_end(reader, &error);
+    if (documents == NULL)
+        fail_msg("not valid YAML: %s", error->message);
+    for (int kind = KIND_NONE + 1; kind < KIND_COUNT; kind++)
+        snapshot_set_list(cluster->snapshot, (Kind)kind, LIST_READ, NULL);
+    if (documents->type == VALUE_MAP)
+        add_object(cluster, documents);
+    for (Value *one = documents->type == VALUE_LIST ? documents->first : NULL; one != NULL;
+         one = one->next)
+        add_object(cluster, one);
+    return cluster;
+}
+
+void
+test_cluster_free(TestCluster *cluster)
+{
+    if (cluster == NULL)
+        return;
+    findings_free(cluster->findings);
+    snapshot_free(cluster->snapshot);
+    g_free(cluster);
+}
+
+void
+test_cluster_fail(TestCluster *cluster, Kind kind, const char *why)
+{
+    snapshot_set_list(cluster->snapshot, kind, LIST_FAILED, why);
+}
+
+void
+test_cluster_logs(TestCluster *cluster, const char *dir)
+{
+    snapshot_set_log_dir(cluster->snapshot, dir);
+}
+
+const Findings *
+test_cluster_findings(TestCluster *cluster)
+{
+    const CheckOptions options = {.tier = 3, .now_s = TEST_NOW_S, .cluster = "test"};
+    if (cluster->findings == NULL) {
+        snapshot_finish(cluster->snapshot);
+        cluster->findings = check_all(cluster->snapshot, &options);
+    }
+    return cluster->findings;
+}
+
+static char *
+place_of(const Finding *finding)
+{
+    const Object *object = finding->object;
+    return g_strdup_printf("%s %s%s%s", kind_row(object->kind)->kind, object->ns,
+                           object->ns[0] != '\0' ? "/" : "", object->name);
+}
+
+static char *
+list_findings(const Findings *findings)
+{
+    GString *text = g_string_new(NULL);
+    for (guint i = 0; i < findings->all->len; i++) {
+        const Finding *finding = findings->all->pdata[i];
+        g_autofree char *place = place_of(finding);
+        g_string_append_printf(text, "\n  %s%s: %s: %s", finding->root != NULL ? "(folded) " : "",
+                               place, finding->check->id, finding->title);
+    }
+    return g_string_free(text, FALSE);
+}
+
+static const Finding *
+find(TestCluster *cluster, const char *check, const char *object, bool is_root)
+{
+    const Findings *findings = test_cluster_findings(cluster);
+    assert_non_null(check_find(check));
+    for (guint i = 0; i < findings->all->len; i++) {
+        const Finding *finding = findings->all->pdata[i];
+        g_autofree char *place = place_of(finding);
+        if (strcmp(finding->check->id, check) == 0 && strcmp(place, object) == 0 &&
+            (finding->root == NULL) == is_root)
+            return finding;
+    }
+    g_autofree char *all = list_findings(findings);
+    fail_msg("no %s finding of %s about %s; there are:%s", is_root ? "root" : "folded", check,
+             object, all);
+    return NULL;
+}
+
+const Finding *
+test_cluster_expect(TestCluster *cluster, const char *check, const char *object)
+{
+    return find(cluster, check, object, true);
+}
+
+const Finding *
+test_cluster_expect_folded(TestCluster *cluster, const char *check, const char *object)
+{
+    return find(cluster, check, object, false);
+}
+
+void
+test_cluster_expect_none(TestCluster *cluster, const char *check)
+{
+    const Findings *findings = test_cluster_findings(cluster);
+    assert_non_null(check_find(check));
+    for (guint i = 0; i < findings->all->len; i++) {
+        const Finding *finding = findings->all->pdata[i];
+        if (strcmp(finding->check->id, check) == 0)
+            fail_msg("%s says: %s. %s", check, finding->title, finding->cause);
+    }
+}
+
+void
+test_cluster_expect_quiet(TestCluster *cluster, Severity severity)
+{
+    const Findings *findings = test_cluster_findings(cluster);
+    for (guint i = 0; i < findings->n_roots; i++) {
+        if (((const Finding *)findings->all->pdata[i])->severity >= severity) {
+            g_autofree char *all = list_findings(findings);
+            fail_msg("there should be no finding:%s", all);
+        }
+    }
+}
+
+void
+test_cluster_expect_unverified(TestCluster *cluster, const char *check)
+{
+    const Findings *findings = test_cluster_findings(cluster);
+    for (guint i = 0; i < findings->unverified->len; i++) {
+        if (strcmp(((const Unverified *)findings->unverified->pdata[i])->check->id, check) == 0)
+            return;
+    }
+    fail_msg("%s does not say that it could not verify", check);
+}

@@ -1,0 +1,35 @@
+/* A cluster for tests of the checks: objects as YAML, every kind listed to its end. */
+#pragma once
+#include "analyzers/checks/check.h"
+
+typedef struct TestCluster TestCluster;
+
+/* The time of TEST_NOW as seconds: 2026-01-01T12:00:00Z. */
+enum { TEST_NOW_S = 1767268800 };
+
+/* Objects as documents of YAML ("---" between them); what has no creationTimestamp is a day old,
+ * what has no uid gets one of its kind and name. Fails the test when it is not valid. */
+TestCluster *test_cluster_new(const char *yaml);
+void test_cluster_free(TestCluster *cluster);
+
+/* A kind could not be listed. */
+void test_cluster_fail(TestCluster *cluster, Kind kind, const char *why);
+/* Where logs are (files NAMESPACE_POD_CONTAINER[.previous].log). */
+void test_cluster_logs(TestCluster *cluster, const char *dir);
+
+/* The findings of all checks of all tiers; made at the first call. */
+const Findings *test_cluster_findings(TestCluster *cluster);
+/* The root finding of a check about "Kind namespace/name" (or "Kind name"); fails the test when
+ * there is none, and lists what there is. */
+const Finding *test_cluster_expect(TestCluster *cluster, const char *check, const char *object);
+/* The same of a finding that was folded into another. */
+const Finding *
+test_cluster_expect_folded(TestCluster *cluster, const char *check, const char *object);
+/* No finding of the check, root or folded. */
+void test_cluster_expect_none(TestCluster *cluster, const char *check);
+/* No finding at all of at least this severity. */
+void test_cluster_expect_quiet(TestCluster *cluster, Severity severity);
+/* The check says that it could not verify. */
+void test_cluster_expect_unverified(TestCluster *cluster, const char *check);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(TestCluster, test_cluster_free)
