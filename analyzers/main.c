@@ -2,42 +2,91 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "analyzers/catalog.h"
 #include "analyzers/scan.h"
+#include "lib/base/option_help.h"
 
-enum { EXIT_USAGE = 2 };
-
-static const struct {
-    const char *verb, *help;
-    int (*run)(int argc, char **argv);
-} verbs[] = {
-    {"scan", "look at a cluster once and say what is wrong", scan_main},
+static const Verb verbs[] = {
+    {"scan", "look at a cluster once and say what is wrong", NULL, &scan_option_table,
+     sizeof(ScanOptions), scan_run},
+    {"explain", "say what a check looks for, and what to do about it", "CHECK",
+     &explain_option_table, sizeof(CatalogOptions), explain_run},
+    {"checks", "list every check", NULL, &catalog_option_table, sizeof(CatalogOptions),
+     catalog_run},
 };
 
 static void
 print_usage(FILE *out)
 {
     (void)fputs("Usage: cresset-analyzer VERB [OPTION]...\n\n", out);
-    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
-        (void)fprintf(out, "  %-10s %s\n", verbs[i].verb, verbs[i].help);
+    for (size_t i = 0; i < G_N_ELEMENTS(verbs); i++) {
+        g_autofree char *call = g_strdup_printf("%s %s", verbs[i].name,
+                                                verbs[i].argument != NULL ? verbs[i].argument : "");
+        (void)fprintf(out, "  %-16s %s\n", call, verbs[i].help);
+    }
     (void)fputs("\ncresset-analyzer VERB --help lists the options of a verb.\n", out);
+}
+
+/* The page of docs/reference. */
+static void
+print_markdown(void)
+{
+    (void)puts("# cresset-analyzer\n\nSays what is wrong in a cluster, in plain English.\n");
+    for (size_t i = 0; i < G_N_ELEMENTS(verbs); i++)
+        (void)printf("- `cresset-analyzer %s%s%s`: %s\n", verbs[i].name,
+                     verbs[i].argument != NULL ? " " : "",
+                     verbs[i].argument != NULL ? verbs[i].argument : "", verbs[i].help);
+    for (size_t i = 0; i < G_N_ELEMENTS(verbs); i++) {
+        g_autofree char *page = option_help_markdown(verbs[i].options);
+        (void)printf("\n#%s", page);
+    }
+}
+
+/* argv[1] is the verb. */
+static int
+run_verb(const Verb *verb, int argc, char **argv)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree void *options = g_malloc0(verb->options_size);
+    int skipped = 1, status = EXIT_NOT_RUN;
+    const char *argument = NULL;
+    if (verb->argument != NULL && argc > 2 && argv[2][0] != '-') {
+        argument = argv[2];
+        skipped = 2;
+    }
+    argv[skipped] = argv[0];
+    OptionResult result =
+        option_parse(verb->options, argc - skipped, argv + skipped, options, &error);
+    if (result == OPTION_DONE)
+        status = EXIT_NOTHING;
+    else if (result == OPTION_ERROR)
+        (void)fprintf(stderr, "cresset-analyzer: %s\n", error->message);
+    else if (verb->argument != NULL && argument == NULL)
+        (void)fprintf(stderr, "cresset-analyzer: %s needs %s\n", verb->name, verb->argument);
+    else
+        status = verb->run(options, argument);
+    option_clear(verb->options, options);
+    return status;
 }
 
 int
 main(int argc, char **argv)
 {
-    const char *verb = argc > 1 ? argv[1] : "";
-    if (strcmp(verb, "--help") == 0 || strcmp(verb, "help") == 0) {
+    const char *name = argc > 1 ? argv[1] : "";
+    if (strcmp(name, "--help") == 0 || strcmp(name, "help") == 0) {
         print_usage(stdout);
-        return 0;
+        return EXIT_NOTHING;
     }
-    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
-        if (strcmp(verbs[i].verb, verb) == 0) {
-            argv[1] = argv[0];
-            return verbs[i].run(argc - 1, argv + 1);
-        }
+    if (strcmp(name, "--help-markdown") == 0) {
+        print_markdown();
+        return EXIT_NOTHING;
     }
-    if (verb[0] != '\0')
-        (void)fprintf(stderr, "cresset-analyzer: there is no verb '%s'\n", verb);
+    for (size_t i = 0; i < G_N_ELEMENTS(verbs); i++) {
+        if (strcmp(verbs[i].name, name) == 0)
+            return run_verb(&verbs[i], argc, argv);
+    }
+    if (name[0] != '\0')
+        (void)fprintf(stderr, "cresset-analyzer: there is no verb '%s'\n", name);
     print_usage(stderr);
-    return EXIT_USAGE;
+    return EXIT_NOT_RUN;
 }

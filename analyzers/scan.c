@@ -8,14 +8,6 @@
 #include "analyzers/report/json.h"
 #include "analyzers/report/text.h"
 #include "lib/base/error.h"
-#include "lib/base/option.h"
-
-enum { EXIT_NOTHING = 0, EXIT_FINDINGS = 1, EXIT_NOT_RUN = 2 };
-
-typedef struct {
-    char *input, *now, *ns, *output, *fail_on, *cluster, *colour;
-    int64_t tier;
-} ScanOptions;
 
 #define OPTION(name, type, default_text, min, max, argument, field, help)                          \
     {                                                                                              \
@@ -38,9 +30,9 @@ static const OptionRow rows[] = {
     OPTION("color", OPTION_STRING, "auto", 0, 0, "WHEN", colour, "auto, always or never."),
 };
 
-static const OptionTable table = {
-    .program = "cresset-analyzer",
-    .summary = "scan: looks at a cluster once and says what is wrong.",
+const OptionTable scan_option_table = {
+    .program = "cresset-analyzer scan",
+    .summary = "Looks at a cluster once and says what is wrong.",
     .rows = rows,
     .n_rows = G_N_ELEMENTS(rows),
 };
@@ -102,16 +94,13 @@ scan(const ScanOptions *options, GError **error)
 }
 
 int
-scan_main(int argc, char **argv)
+scan_run(const void *data, const char *argument)
 {
-    ScanOptions options = {0};
+    const ScanOptions *options = data;
+    (void)argument;
     g_autoptr(GError) error = NULL;
-    OptionResult result = option_parse(&table, argc, argv, &options, &error);
-    int status = result == OPTION_DONE ? EXIT_NOTHING : EXIT_NOT_RUN;
-    if (result == OPTION_RUN)
-        status = scan(&options, &error);
+    int status = scan(options, &error);
     if (error != NULL)
         (void)fprintf(stderr, "cresset-analyzer: %s\n", error->message);
-    option_clear(&table, &options);
     return status;
 }

@@ -1,6 +1,13 @@
 /* cresset-analyzer scan: one look at a cluster. */
 #pragma once
+#include "analyzers/verb.h"
 
-/* `argv[0]` is the program. Returns its exit status: 0 nothing at or above --fail-on, 1 findings, 2
- * it could not run. */
-int scan_main(int argc, char **argv);
+typedef struct {
+    char *input, *now, *ns, *output, *fail_on, *cluster, *colour;
+    int64_t tier;
+} ScanOptions;
+
+extern const OptionTable scan_option_table;
+
+/* EXIT_NOTHING, EXIT_FINDINGS when one is at or above --fail-on, EXIT_NOT_RUN. */
+int scan_run(const void *options, const char *argument);
