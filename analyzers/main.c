@@ -3,12 +3,15 @@
 #include <string.h>
 
 #include "analyzers/catalog.h"
+#include "analyzers/run.h"
 #include "analyzers/scan.h"
 #include "lib/base/option_help.h"
 
 static const Verb verbs[] = {
     {"scan", "look at a cluster once and say what is wrong", NULL, &scan_option_table,
      sizeof(ScanOptions), scan_run},
+    {"run", "what a CronJob does: scan, remember, tell the webhook what has changed", NULL,
+     &run_option_table, sizeof(RunOptions), run_run},
     {"explain", "say what a check looks for, and what to do about it", "CHECK",
      &explain_option_table, sizeof(CatalogOptions), explain_run},
     {"checks", "list every check", NULL, &catalog_option_table, sizeof(CatalogOptions),

@@ -4,7 +4,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "analyzers/collect/folder.h"
 #include "analyzers/report/json.h"
 #include "analyzers/report/text.h"
 #include "lib/base/error.h"
@@ -15,18 +14,11 @@
     }
 
 static const OptionRow rows[] = {
-    OPTION("input", OPTION_STRING, "", 0, 0, "DIR", input,
-           "Folder of recorded lists or of dumps (kubectl get -o json or yaml), or one such file."),
-    OPTION("cluster", OPTION_STRING, "", 0, 0, "NAME", cluster,
-           "Name of the cluster, said in every report."),
-    OPTION("now", OPTION_STRING, "", 0, 0, "TIME", now,
-           "Time to take for the present one (RFC 3339), as for recordings."),
+    INPUT_OPTION_ROWS(ScanOptions, input),
     OPTION("namespace", OPTION_STRING, "", 0, 0, "NS", ns, "Only findings of this namespace."),
     OPTION("output", OPTION_STRING, "text", 0, 0, "FORM", output, "text or json."),
     OPTION("fail-on", OPTION_STRING, "medium", 0, 0, "SEVERITY", fail_on,
            "Exit with 1 when a finding is at least so bad: info, low, medium, high, critical."),
-    OPTION("tier", OPTION_INT, "2", 1, 3, "N", tier,
-           "Checks up to this tier; 3 has those that give advice."),
     OPTION("color", OPTION_STRING, "auto", 0, 0, "WHEN", colour, "auto, always or never."),
 };
 
@@ -41,22 +33,17 @@ static bool
 fill_check_options(const ScanOptions *options, CheckOptions *ret_check, Severity *ret_fail_on,
                    GError **error)
 {
-    *ret_check = (CheckOptions){.tier = (int)options->tier,
-                                .ns = options->ns[0] != '\0' ? options->ns : NULL,
-                                .cluster = options->cluster,
-                                .now_s = g_get_real_time() / G_USEC_PER_SEC};
-    if (options->now[0] != '\0' && (ret_check->now_s = time_parse(options->now)) == 0)
-        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
-                         "--now '%s' is not a time like 2026-01-31T12:00:00Z", options->now);
+    if (!input_check_options(&options->input, ret_check, error))
+        return false;
+    if (options->ns[0] != '\0')
+        ret_check->ns = options->ns;
     if (!severity_parse(options->fail_on, ret_fail_on))
         return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
                          "--fail-on '%s' is none of info, low, medium, high, critical",
                          options->fail_on);
-    if (strcmp(options->output, "text") != 0 && strcmp(options->output, "json") != 0)
-        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
-                         "--output '%s' is neither text nor json", options->output);
-    return options->input[0] != '\0' ||
-           error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "--input is needed");
+    return strcmp(options->output, "text") == 0 || strcmp(options->output, "json") == 0 ||
+           error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                     "--output '%s' is neither text nor json", options->output);
 }
 
 static void
@@ -82,7 +69,7 @@ scan(const ScanOptions *options, GError **error)
     Severity fail_on;
     g_autoptr(Snapshot) snapshot = snapshot_new();
     if (!fill_check_options(options, &check, &fail_on, error) ||
-        !folder_read(snapshot, options->input, error))
+        !input_read(&options->input, snapshot, error))
         return EXIT_NOT_RUN;
     g_autoptr(Findings) findings = check_all(snapshot, &check);
     print(findings, options, &check);

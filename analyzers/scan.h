@@ -1,10 +1,10 @@
 /* cresset-analyzer scan: one look at a cluster. */
 #pragma once
-#include "analyzers/verb.h"
+#include "analyzers/input.h"
 
 typedef struct {
-    char *input, *now, *ns, *output, *fail_on, *cluster, *colour;
-    int64_t tier;
+    InputOptions input;
+    char *ns, *output, *fail_on, *colour;
 } ScanOptions;
 
 extern const OptionTable scan_option_table;

@@ -1,0 +1,156 @@
+#include "analyzers/notify/deliver.h"
+
+#include <string.h>
+
+#include "lib/base/error.h"
+
+enum {
+    TIMEOUT_MS = 20 * 1000,
+    REPLY_BYTES_MAX = 64 * 1024,
+    LATER_S = 60, /* the next run tries again */
+    REFUSED_S = 30 * 60,
+    RETRY_AFTER_MAX_S = 60 * 60,
+    STATUS_REQUEST_TIMEOUT = 408,
+    STATUS_TOO_MANY = 429,
+};
+
+/* What Slack says of a message that it does not understand: plain text may still go through. */
+static const char *const shape_errors[] = {"invalid_blocks", "invalid_payload",
+                                           "msg_blocks_too_long", "invalid_attachments",
+                                           "too_many_attachments"};
+
+/* Takes what is too mild out of the list and the outbox. */
+static bool
+drop_mild(State *state, GPtrArray *changes, Severity min, GError **error)
+{
+    g_autoptr(GPtrArray) mild = g_ptr_array_new_with_free_func((GDestroyNotify)change_free);
+    for (guint i = changes->len; i > 0; i--) {
+        if (((const Change *)changes->pdata[i - 1])->severity < min)
+            g_ptr_array_add(mild, g_ptr_array_steal_index(changes, i - 1));
+    }
+    return mild->len == 0 || state_delivered(state, mild, error);
+}
+
+static GPtrArray *
+due_changes(State *state, const DeliverOptions *options, MessageContext *ret_context,
+            GError **error)
+{
+    *ret_context = (MessageContext){.cluster = options->cluster, .now_s = options->now_s};
+    g_autoptr(GPtrArray) changes = state_outbox(state, options->now_s, error);
+    if (changes == NULL || !state_count_open(state, &ret_context->n_open, error))
+        return NULL;
+    return g_steal_pointer(&changes);
+}
+
+static bool
+send(HttpClient *client, const char *url, GBytes *body, HttpClientReply *ret_reply, GError **error)
+{
+    static const char *const headers[] = {"Content-Type: application/json", NULL};
+    const HttpClientRequest request = {.url = url,
+                                       .headers = headers,
+                                       .body = body,
+                                       .timeout_ms = TIMEOUT_MS,
+                                       .reply_bytes_max = REPLY_BYTES_MAX};
+    return http_client_send(client, &request, ret_reply, error);
+}
+
+/* The first line of an answer, for people. */
+static char *
+reply_text(const HttpClientReply *reply)
+{
+    enum { TEXT_MAX = 200 };
+    gsize size;
+    const char *data = g_bytes_get_data(reply->body, &size);
+    g_autofree char *valid =
+        g_utf8_make_valid(data != NULL ? data : "", (gssize)MIN(size, (gsize)TEXT_MAX));
+    g_strdelimit(valid, "\r\n\t", ' ');
+    return g_strdup_printf("%d %s", reply->status, g_strstrip(valid));
+}
+
+static bool
+is_about_shape(const HttpClientReply *reply)
+{
+    g_autofree char *text = reply_text(reply);
+    for (size_t i = 0; i < G_N_ELEMENTS(shape_errors); i++) {
+        if (reply->status == 400 && strstr(text, shape_errors[i]) != NULL)
+            return true;
+    }
+    return false;
+}
+
+/* What an answer means, and after how long to try again. */
+static DeliverResult
+judge(const HttpClientReply *reply, int64_t *ret_after_s)
+{
+    *ret_after_s = LATER_S;
+    if (reply->status >= 200 && reply->status < 300)
+        return DELIVER_DONE;
+    if (reply->status == STATUS_TOO_MANY || reply->status == STATUS_REQUEST_TIMEOUT ||
+        reply->status >= 500) {
+        if (reply->retry_after_ms > 0)
+            *ret_after_s = MIN(reply->retry_after_ms / 1000 + 1, RETRY_AFTER_MAX_S);
+        return DELIVER_LATER;
+    }
+    *ret_after_s = REFUSED_S;
+    return DELIVER_REFUSED;
+}
+
+/* Sends, and once more as plain text when the receiver does not understand the message. */
+static DeliverResult
+send_changes(HttpClient *client, const DeliverOptions *options, const GPtrArray *changes,
+             const MessageContext *context, int64_t *ret_after_s, char **ret_why)
+{
+    const MessageForm attempts[] = {options->form, MESSAGE_PLAIN};
+    size_t n = options->form == MESSAGE_SLACK ? G_N_ELEMENTS(attempts) : 1;
+    DeliverResult result = DELIVER_LATER;
+    *ret_after_s = LATER_S;
+    for (size_t i = 0; i < n; i++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(GBytes) body = message_new(attempts[i], changes, context);
+        g_auto(HttpClientReply) reply = {0};
+        g_clear_pointer(ret_why, g_free);
+        if (!send(client, options->url, body, &reply, &error)) {
+            *ret_why = g_strdup(error->message);
+            return DELIVER_LATER;
+        }
+        result = judge(&reply, ret_after_s);
+        if (result != DELIVER_DONE)
+            *ret_why = reply_text(&reply);
+        if (!is_about_shape(&reply))
+            break;
+    }
+    return result;
+}
+
+bool
+deliver(State *state, HttpClient *client, const DeliverOptions *options, DeliverResult *ret_result,
+        char **ret_why, GError **error)
+{
+    MessageContext context;
+    int64_t after_s;
+    *ret_result = DELIVER_NOTHING;
+    *ret_why = NULL;
+    g_autoptr(GPtrArray) changes = due_changes(state, options, &context, error);
+    if (changes == NULL || !drop_mild(state, changes, options->severity_min, error))
+        return false;
+    if (changes->len == 0)
+        return true;
+    *ret_result = send_changes(client, options, changes, &context, &after_s, ret_why);
+    return *ret_result == DELIVER_DONE
+               ? state_delivered(state, changes, error)
+               : state_postpone(state, changes, options->now_s + after_s, error);
+}
+
+GBytes *
+deliver_preview(State *state, const DeliverOptions *options, GError **error)
+{
+    MessageContext context;
+    g_autoptr(GPtrArray) changes = due_changes(state, options, &context, error);
+    if (changes == NULL)
+        return NULL;
+    for (guint i = changes->len; i > 0; i--) {
+        if (((const Change *)changes->pdata[i - 1])->severity < options->severity_min)
+            g_ptr_array_remove_index(changes, i - 1);
+    }
+    return changes->len > 0 ? message_new(options->form, changes, &context) : NULL;
+}

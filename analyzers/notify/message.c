@@ -1,0 +1,287 @@
+#include "analyzers/notify/message.h"
+
+#include <string.h>
+
+#include "analyzers/notify/message_slack.h"
+#include "analyzers/notify/message_text.h"
+#include "lib/base/error.h"
+#include "lib/base/jsonw.h"
+
+static const struct {
+    const char *name;
+    MessageForm form;
+} forms[] = {
+    {"slack", MESSAGE_SLACK}, {"markdown", MESSAGE_MARKDOWN},         {"discord", MESSAGE_DISCORD},
+    {"teams", MESSAGE_TEAMS}, {"alertmanager", MESSAGE_ALERTMANAGER}, {"generic", MESSAGE_GENERIC},
+};
+
+static const struct {
+    const char *part; /* of the URL */
+    MessageForm form;
+} hosts[] = {
+    {"hooks.slack.com", MESSAGE_SLACK},       {"discord.com/api/webhooks", MESSAGE_DISCORD},
+    {"logic.azure.com", MESSAGE_TEAMS},       {"webhook.office.com", MESSAGE_TEAMS},
+    {"/api/v2/alerts", MESSAGE_ALERTMANAGER},
+};
+
+bool
+message_form_parse(const char *text, const char *url, MessageForm *ret_form, GError **error)
+{
+    if (strcmp(text, "auto") == 0) {
+        *ret_form = MESSAGE_MARKDOWN;
+        for (size_t i = 0; i < G_N_ELEMENTS(hosts); i++) {
+            if (strstr(url, hosts[i].part) != NULL)
+                *ret_form = hosts[i].form;
+        }
+        return true;
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(forms); i++) {
+        if (strcmp(forms[i].name, text) == 0) {
+            *ret_form = forms[i].form;
+            return true;
+        }
+    }
+    return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                     "'%s' is none of auto, slack, markdown, discord, teams, alertmanager, generic",
+                     text);
+}
+
+/* ---- One text. ---- */
+
+/* Foreign text in Markdown: nothing that makes it anything but text. */
+static char *
+escape_markdown(const char *text)
+{
+    GString *out = g_string_new(NULL);
+    for (const char *at = text; *at != '\0'; at++) {
+        if (strchr("\\`*_[]<>~|", *at) != NULL)
+            g_string_append_c(out, '\\');
+        g_string_append_c(out, *at);
+        if (*at == '@')
+            g_string_append(out, "\u200b"); /* no mention */
+    }
+    return g_string_free(out, FALSE);
+}
+
+static char *
+keep_text(const char *text)
+{
+    return g_strdup(text);
+}
+
+typedef struct {
+    char *(*escape)(const char *text);
+    const char *bold;
+    size_t max;
+} TextStyle;
+
+static char *
+change_text(const Change *change, const MessageContext *context, const TextStyle *style,
+            bool in_full)
+{
+    g_autofree char *title = style->escape(change->title), *cause = style->escape(change->cause);
+    g_autofree char *place = message_place(change), *safe = style->escape(place);
+    g_autofree char *span = message_span(change, context), *incident = message_incident(change);
+    g_auto(GStrv) fix = g_strsplit(change->fix, "\n", 2);
+    g_autofree char *step = style->escape(fix[0] != NULL ? fix[0] : "");
+    if (!in_full)
+        return g_strdup_printf("%s %s: %s (%s, %s) %s\n", message_mark(change),
+                               change_name(change->type), title, safe, span, incident);
+    return g_strdup_printf("%s %s%s: %s%s\n%s, %s, %s %s\n%s\nFirst: %s\n\n", message_mark(change),
+                           style->bold, change_name(change->type), title, style->bold, safe,
+                           severity_name(change->severity), span, incident, cause, step);
+}
+
+/* The headline, the worst in full, the rest in lines, as much as fits. */
+static char *
+all_text(const GPtrArray *changes, const MessageContext *context, const TextStyle *style)
+{
+    enum { TAIL_MAX = 40 };
+    g_autoptr(GPtrArray) sorted = message_sort(changes);
+    g_autofree char *headline = message_headline(changes, context), *safe = style->escape(headline);
+    GString *text = g_string_new(NULL);
+    g_string_append_printf(text, "%s%s%s\n\n", style->bold, safe, style->bold);
+    guint i = 0;
+    for (; i < sorted->len; i++) {
+        const Change *change = sorted->pdata[i];
+        bool in_full = i < MESSAGE_DETAILS && change->type != CHANGE_RESOLVED;
+        g_autofree char *one = change_text(change, context, style, in_full);
+        if (text->len + strlen(one) + TAIL_MAX > style->max) {
+            g_free(one);
+            one = change_text(change, context, style, false);
+        }
+        if (text->len + strlen(one) + TAIL_MAX > style->max)
+            break;
+        g_string_append(text, one);
+    }
+    if (i < sorted->len)
+        g_string_append_printf(text, "…and %u more", sorted->len - i);
+    return g_string_free(text, FALSE);
+}
+
+static GBytes *
+text_message(const char *key, const GPtrArray *changes, const MessageContext *context,
+             const TextStyle *style)
+{
+    g_autofree char *text = all_text(changes, context, style);
+    JsonWriter json;
+    jsonw_init(&json, strlen(text) + 64);
+    jsonw_object_begin(&json);
+    jsonw_key(&json, key);
+    jsonw_string(&json, text);
+    jsonw_object_end(&json);
+    return jsonw_finish(&json);
+}
+
+/* ---- Microsoft Teams. ---- */
+
+/* adaptivecards.io, version 1.4: what Workflows take. */
+static GBytes *
+teams_message(const GPtrArray *changes, const MessageContext *context)
+{
+    const TextStyle style = {escape_markdown, "**", MESSAGE_TEXT_MAX};
+    g_autofree char *text = all_text(changes, context, &style);
+    JsonWriter json;
+    jsonw_init(&json, strlen(text) + 512);
+    jsonw_object_begin(&json);
+    jsonw_key(&json, "type");
+    jsonw_string(&json, "message");
+    jsonw_key(&json, "attachments");
+    jsonw_array_begin(&json);
+    jsonw_object_begin(&json);
+    jsonw_key(&json, "contentType");
+    jsonw_string(&json, "application/vnd.microsoft.card.adaptive");
+    jsonw_key(&json, "content");
+    jsonw_object_begin(&json);
+    jsonw_key(&json, "type");
+    jsonw_string(&json, "AdaptiveCard");
+    jsonw_key(&json, "version");
+    jsonw_string(&json, "1.4");
+    jsonw_key(&json, "body");
+    jsonw_array_begin(&json);
+    jsonw_object_begin(&json);
+    jsonw_key(&json, "type");
+    jsonw_string(&json, "TextBlock");
+    jsonw_key(&json, "wrap");
+    jsonw_bool(&json, true);
+    jsonw_key(&json, "text");
+    jsonw_string(&json, text);
+    jsonw_object_end(&json);
+    jsonw_array_end(&json);
+    jsonw_object_end(&json);
+    jsonw_object_end(&json);
+    jsonw_array_end(&json);
+    jsonw_object_end(&json);
+    return jsonw_finish(&json);
+}
+
+/* ---- For programs. ---- */
+
+static void
+write_time(JsonWriter *json, const char *key, int64_t seconds)
+{
+    g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(seconds);
+    g_autofree char *text = g_date_time_format(time, "%Y-%m-%dT%H:%M:%SZ");
+    jsonw_key(json, key);
+    jsonw_string(json, text);
+}
+
+static void
+write_pairs(JsonWriter *json, const char *key, const char *const *pairs)
+{
+    jsonw_key(json, key);
+    jsonw_object_begin(json);
+    for (size_t i = 0; pairs[i] != NULL; i += 2) {
+        jsonw_key(json, pairs[i]);
+        jsonw_string(json, pairs[i + 1]);
+    }
+    jsonw_object_end(json);
+}
+
+/* Alertmanager's API v2: an alert that ends has endsAt. */
+static void
+write_alert(JsonWriter *json, const Change *change, const MessageContext *context)
+{
+    const char *const labels[] = {"alertname",   change->check,
+                                  "cluster",     context->cluster,
+                                  "severity",    severity_name(change->severity),
+                                  "kind",        change->kind,
+                                  "namespace",   change->ns,
+                                  "name",        change->name,
+                                  "fingerprint", change->fingerprint,
+                                  NULL};
+    const char *const annotations[] = {"summary", change->title, "description", change->cause,
+                                       NULL};
+    jsonw_object_begin(json);
+    write_pairs(json, "labels", labels);
+    write_pairs(json, "annotations", annotations);
+    write_time(json, "startsAt", change->since_s > 0 ? change->since_s : change->first_seen_s);
+    if (change->type == CHANGE_RESOLVED)
+        write_time(json, "endsAt", change->at_s);
+    jsonw_object_end(json);
+}
+
+static void
+write_change(JsonWriter *json, const Change *change, const MessageContext *context)
+{
+    const char *const texts[] = {"change",      change_name(change->type),
+                                 "cluster",     context->cluster,
+                                 "check",       change->check,
+                                 "severity",    severity_name(change->severity),
+                                 "title",       change->title,
+                                 "cause",       change->cause,
+                                 "evidence",    change->evidence,
+                                 "fix",         change->fix,
+                                 "fingerprint", change->fingerprint,
+                                 NULL};
+    const char *const object[] = {"kind", change->kind, "namespace", change->ns,
+                                  "name", change->name, NULL};
+    jsonw_object_begin(json);
+    for (size_t i = 0; texts[i] != NULL; i += 2) {
+        jsonw_key(json, texts[i]);
+        jsonw_string(json, texts[i + 1]);
+    }
+    write_pairs(json, "object", object);
+    write_time(json, "at", change->at_s);
+    write_time(json, "since", change->since_s > 0 ? change->since_s : change->first_seen_s);
+    jsonw_object_end(json);
+}
+
+typedef void (*WriteChange)(JsonWriter *json, const Change *change, const MessageContext *context);
+
+static GBytes *
+list_message(const GPtrArray *changes, const MessageContext *context, WriteChange write)
+{
+    JsonWriter json;
+    jsonw_init(&json, 4096);
+    jsonw_array_begin(&json);
+    for (guint i = 0; i < changes->len; i++)
+        write(&json, changes->pdata[i], context);
+    jsonw_array_end(&json);
+    return jsonw_finish(&json);
+}
+
+GBytes *
+message_new(MessageForm form, const GPtrArray *changes, const MessageContext *context)
+{
+    const TextStyle markdown = {escape_markdown, "**", MESSAGE_TEXT_MAX};
+    const TextStyle discord = {escape_markdown, "**", MESSAGE_DISCORD_MAX};
+    const TextStyle plain = {keep_text, "", MESSAGE_TEXT_MAX};
+    switch (form) {
+    case MESSAGE_SLACK:
+        return message_slack(changes, context);
+    case MESSAGE_MARKDOWN:
+        return text_message("text", changes, context, &markdown);
+    case MESSAGE_PLAIN:
+        return text_message("text", changes, context, &plain);
+    case MESSAGE_DISCORD:
+        return text_message("content", changes, context, &discord);
+    case MESSAGE_TEAMS:
+        return teams_message(changes, context);
+    case MESSAGE_ALERTMANAGER:
+        return list_message(changes, context, write_alert);
+    case MESSAGE_GENERIC:
+        return list_message(changes, context, write_change);
+    }
+    return NULL;
+}

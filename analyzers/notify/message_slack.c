@@ -1,0 +1,198 @@
+#include "analyzers/notify/message_slack.h"
+
+#include <string.h>
+
+#include "analyzers/notify/message_text.h"
+#include "lib/base/jsonw.h"
+
+/* Of Slack, a header; a section may have 3,000 characters, which the sum of what it is made of
+ * stays below. Of a message in all we stay well below 50 blocks. */
+enum {
+    HEADER_MAX = 150,
+    DETAIL_MAX = 2900,
+    LINES_MAX = 2500,
+    NAME_MAX_BYTES = 250,
+    CAUSE_MAX = 800,
+    EVIDENCE_MAX = 600,
+    FIX_MAX = 300,
+};
+
+char *
+slack_escape(const char *text, size_t max)
+{
+    GString *out = g_string_new(NULL);
+    for (const char *at = text; *at != '\0'; at = g_utf8_next_char(at)) {
+        char one[8] = {0};
+        const char *escaped = one;
+        memcpy(one, at, (size_t)(g_utf8_next_char(at) - at));
+        if (*at == '&')
+            escaped = "&amp;";
+        else if (*at == '<')
+            escaped = "&lt;";
+        else if (*at == '>')
+            escaped = "&gt;";
+        else if (*at == '`')
+            escaped = "'";
+        if (out->len + strlen(escaped) + strlen("…") > max) {
+            g_string_append(out, "…");
+            break;
+        }
+        g_string_append(out, escaped);
+    }
+    return g_string_free(out, FALSE);
+}
+
+static void
+write_text(JsonWriter *json, const char *type, const char *text)
+{
+    jsonw_object_begin(json);
+    jsonw_key(json, "type");
+    jsonw_string(json, type);
+    jsonw_key(json, "text");
+    jsonw_string(json, text);
+    if (strcmp(type, "mrkdwn") == 0) {
+        jsonw_key(json, "verbatim");
+        jsonw_bool(json, true);
+    }
+    jsonw_object_end(json);
+}
+
+static void
+write_block(JsonWriter *json, const char *block, const char *type, const char *text)
+{
+    jsonw_object_begin(json);
+    jsonw_key(json, "type");
+    jsonw_string(json, block);
+    jsonw_key(json, "text");
+    write_text(json, type, text);
+    jsonw_object_end(json);
+}
+
+static void
+write_context(JsonWriter *json, const char *text)
+{
+    jsonw_object_begin(json);
+    jsonw_key(json, "type");
+    jsonw_string(json, "context");
+    jsonw_key(json, "elements");
+    jsonw_array_begin(json);
+    write_text(json, "mrkdwn", text);
+    jsonw_array_end(json);
+    jsonw_object_end(json);
+}
+
+/* In the reader's time zone. */
+static char *
+slack_span(const Change *change, const MessageContext *context)
+{
+    int64_t since_s = change->since_s > 0 ? change->since_s : change->first_seen_s;
+    g_autofree char *fallback = message_span(change, context);
+    g_autofree char *span = span_text(context->now_s - since_s);
+    return g_strdup_printf("%ssince <!date^%" G_GINT64_FORMAT
+                           "^{date_short_pretty} {time}|%s> (%s)",
+                           change->since_s > 0 ? "" : "at least ", since_s, fallback, span);
+}
+
+static void
+append_evidence(GString *text, const Change *change)
+{
+    if (change->evidence[0] == '\0')
+        return;
+    g_autofree char *evidence = slack_escape(change->evidence, EVIDENCE_MAX);
+    g_string_append_printf(text, "```%s```\n", evidence);
+}
+
+/* The first step, and below it the command. */
+static void
+append_fix(GString *text, const Change *change)
+{
+    g_auto(GStrv) lines = g_strsplit(change->fix, "\n", 2);
+    for (guint i = 0; lines[i] != NULL && lines[i][0] != '\0'; i++) {
+        g_autofree char *line = slack_escape(lines[i], FIX_MAX);
+        g_string_append_printf(text, i == 0 ? "*First:* %s\n" : "`%s`\n", line);
+    }
+}
+
+static void
+write_detail(JsonWriter *json, const Change *change, const MessageContext *context)
+{
+    g_autofree char *title = slack_escape(change->title, NAME_MAX_BYTES),
+                    *cause = slack_escape(change->cause, CAUSE_MAX);
+    g_autofree char *place = message_place(change), *safe = slack_escape(place, NAME_MAX_BYTES);
+    g_autofree char *span = slack_span(change, context), *incident = message_incident(change);
+    GString *text = g_string_new(NULL);
+    g_string_append_printf(text, "%s *%s*\n`%s` · %s · %s\n%s\n", message_mark(change), title, safe,
+                           severity_name(change->severity), span, cause);
+    append_evidence(text, change);
+    append_fix(text, change);
+    write_block(json, "section", "mrkdwn", text->str);
+    g_string_printf(text, "%s · %s · %s", change_name(change->type), change->check, incident);
+    if (change->n_explained > 0)
+        g_string_append_printf(text, " · explains %u more", change->n_explained);
+    write_context(json, text->str);
+    g_string_free(text, TRUE);
+}
+
+/* The rest, a line each, as many as fit. */
+static void
+write_lines(JsonWriter *json, const GPtrArray *sorted, guint from, const MessageContext *context)
+{
+    GString *text = g_string_new(NULL);
+    guint i = from;
+    for (; i < sorted->len; i++) {
+        const Change *change = sorted->pdata[i];
+        g_autofree char *title = slack_escape(change->title, 200), *place = message_place(change);
+        g_autofree char *safe = slack_escape(place, 200), *incident = message_incident(change);
+        g_autofree char *span = message_span(change, context);
+        g_autofree char *line =
+            g_strdup_printf("%s %s: %s · `%s` · %s · %s\n", message_mark(change),
+                            change_name(change->type), title, safe, span, incident);
+        if (text->len + strlen(line) > LINES_MAX)
+            break;
+        g_string_append(text, line);
+    }
+    if (i < sorted->len)
+        g_string_append_printf(text, "…and %u more", sorted->len - i);
+    if (text->len > 0)
+        write_block(json, "section", "mrkdwn", text->str);
+    g_string_free(text, TRUE);
+}
+
+/* Changes that are told in full: what has not ended, as long as there is room. */
+static guint
+count_details(const GPtrArray *sorted)
+{
+    guint n = 0;
+    while (n < sorted->len && n < MESSAGE_DETAILS &&
+           ((const Change *)sorted->pdata[n])->type != CHANGE_RESOLVED)
+        n++;
+    return n;
+}
+
+GBytes *
+message_slack(const GPtrArray *changes, const MessageContext *context)
+{
+    g_autoptr(GPtrArray) sorted = message_sort(changes);
+    g_autofree char *headline = message_headline(changes, context),
+                    *header = message_cut(headline, HEADER_MAX);
+    guint n_details = count_details(sorted), i = 0;
+    JsonWriter json;
+    jsonw_init(&json, 4096);
+    jsonw_object_begin(&json);
+    jsonw_key(&json, "text");
+    g_autofree char *safe = slack_escape(headline, HEADER_MAX);
+    jsonw_string(&json, safe);
+    jsonw_key(&json, "unfurl_links");
+    jsonw_bool(&json, false);
+    jsonw_key(&json, "unfurl_media");
+    jsonw_bool(&json, false);
+    jsonw_key(&json, "blocks");
+    jsonw_array_begin(&json);
+    write_block(&json, "header", "plain_text", header);
+    for (; i < n_details && json.size + DETAIL_MAX + LINES_MAX < MESSAGE_BYTES_MAX; i++)
+        write_detail(&json, sorted->pdata[i], context);
+    write_lines(&json, sorted, i, context);
+    jsonw_array_end(&json);
+    jsonw_object_end(&json);
+    return jsonw_finish(&json);
+}

@@ -1,0 +1,106 @@
+#include "analyzers/notify/message_text.h"
+
+#include <string.h>
+
+/* In the order of what people want to read first. */
+static const ChangeType order[] = {CHANGE_NEW,   CHANGE_WORSE,    CHANGE_AGAIN,   CHANGE_FLAPPING,
+                                   CHANGE_KNOWN, CHANGE_REMINDER, CHANGE_RESOLVED};
+
+static const char *const marks[] = {
+    [SEVERITY_INFO] = "⚪",    [SEVERITY_LOW] = "🔵",      [SEVERITY_MEDIUM] = "🟡",
+    [SEVERITY_HIGH] = "🟠", [SEVERITY_CRITICAL] = "🔴",
+};
+
+static gint
+compare_changes(gconstpointer left, gconstpointer right)
+{
+    const Change *a = *(Change *const *)left, *b = *(Change *const *)right;
+    bool a_ended = a->type == CHANGE_RESOLVED, b_ended = b->type == CHANGE_RESOLVED;
+    if (a_ended != b_ended)
+        return a_ended ? 1 : -1;
+    if (a->severity != b->severity)
+        return a->severity > b->severity ? -1 : 1;
+    return a->id < b->id ? -1 : 1;
+}
+
+GPtrArray *
+message_sort(const GPtrArray *changes)
+{
+    GPtrArray *sorted = g_ptr_array_new();
+    for (guint i = 0; i < changes->len; i++)
+        g_ptr_array_add(sorted, changes->pdata[i]);
+    g_ptr_array_sort(sorted, compare_changes);
+    return sorted;
+}
+
+char *
+message_headline(const GPtrArray *changes, const MessageContext *context)
+{
+    GString *text = g_string_new(context->cluster[0] != '\0' ? context->cluster : "cluster");
+    const char *separator = ": ";
+    for (size_t i = 0; i < G_N_ELEMENTS(order); i++) {
+        guint n = 0;
+        for (guint k = 0; k < changes->len; k++)
+            n += ((const Change *)changes->pdata[k])->type == order[i];
+        if (n > 0) {
+            g_string_append_printf(text, "%s%u %s", separator, n, change_name(order[i]));
+            separator = ", ";
+        }
+    }
+    g_string_append_printf(text, "; %u open", context->n_open);
+    return g_string_free(text, FALSE);
+}
+
+char *
+message_place(const Change *change)
+{
+    return g_strdup_printf("%s %s%s%s", change->kind, change->ns, change->ns[0] != '\0' ? "/" : "",
+                           change->name);
+}
+
+static char *
+clock_text(int64_t seconds, int64_t now_s)
+{
+    enum { DAY_S = 86400 };
+    g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(seconds);
+    if (time == NULL)
+        return g_strdup("");
+    return g_date_time_format(time, now_s - seconds < DAY_S ? "%H:%M" : "%Y-%m-%d %H:%M");
+}
+
+char *
+message_span(const Change *change, const MessageContext *context)
+{
+    int64_t since_s = change->since_s > 0 ? change->since_s : change->first_seen_s;
+    g_autofree char *since = clock_text(since_s, context->now_s);
+    if (change->type == CHANGE_RESOLVED) {
+        g_autofree char *end = clock_text(change->at_s, context->now_s);
+        g_autofree char *span = span_text(change->at_s - since_s);
+        return g_strdup_printf("%s to %s UTC, %s", since, end, span);
+    }
+    g_autofree char *span = span_text(context->now_s - since_s);
+    return g_strdup_printf("%ssince %s UTC (%s)", change->since_s > 0 ? "" : "at least ", since,
+                           span);
+}
+
+char *
+message_incident(const Change *change)
+{
+    return g_strdup_printf("#%.4s", change->fingerprint);
+}
+
+const char *
+message_mark(const Change *change)
+{
+    return change->type == CHANGE_RESOLVED ? "✅" : marks[change->severity];
+}
+
+char *
+message_cut(const char *text, size_t max)
+{
+    if (strlen(text) <= max)
+        return g_strdup(text);
+    const char *end = g_utf8_find_prev_char(text, text + max - strlen("…") + 1);
+    g_autofree char *head = g_strndup(text, end != NULL ? (gsize)(end - text) : 0);
+    return g_strconcat(head, "…", NULL);
+}

@@ -1,0 +1,21 @@
+/* The words of a message, common to all receivers. Internal to analyzers/notify. */
+#pragma once
+#include "analyzers/notify/message.h"
+
+enum { MESSAGE_DETAILS = 5 }; /* changes that are told in full */
+
+/* Change, the worst first, what has ended last; borrowed from `changes`. */
+GPtrArray *message_sort(const GPtrArray *changes);
+/* "prod: 2 new, 1 worse, 3 resolved; 7 open". */
+char *message_headline(const GPtrArray *changes, const MessageContext *context);
+/* "Deployment shop/web". */
+char *message_place(const Change *change);
+/* "since 12:02 UTC (3 h 4 min)", or "at least since …", or for what has ended "12:02 to 12:41 UTC,
+ * 39 min". */
+char *message_span(const Change *change, const MessageContext *context);
+/* "#a7f3": ties the messages about an incident together. */
+char *message_incident(const Change *change);
+/* A mark for a severity, or of the end. */
+const char *message_mark(const Change *change);
+/* At most `max` bytes of `text`, cut at a character; free with g_free. */
+char *message_cut(const char *text, size_t max);

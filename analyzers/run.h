@@ -1,0 +1,15 @@
+/* cresset-analyzer run: what a CronJob does. */
+#pragma once
+#include "analyzers/input.h"
+
+typedef struct {
+    InputOptions input;
+    char *state, *url, *url_file, *form, *severity;
+    bool dry_run;
+} RunOptions;
+
+extern const OptionTable run_option_table;
+
+/* EXIT_NOTHING, or EXIT_NOT_RUN when the cluster could not be read, the state not kept, or the
+ * webhook refuses what it gets. */
+int run_run(const void *options, const char *argument);

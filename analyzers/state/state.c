@@ -1,0 +1,351 @@
+#include "analyzers/state/state.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "analyzers/state/state_db.h"
+#include "analyzers/state/state_sql.h"
+#include "lib/base/error.h"
+
+/* How long after it was told an open incident is told again; 0: never. */
+static const int64_t reminder_s[] = {
+    [SEVERITY_INFO] = 0,
+    [SEVERITY_LOW] = 0,
+    [SEVERITY_MEDIUM] = 24 * 60 * 60,
+    [SEVERITY_HIGH] = 6 * 60 * 60,
+    [SEVERITY_CRITICAL] = 60 * 60,
+};
+
+/* ---- The file. ---- */
+
+static bool
+is_sound(State *state)
+{
+    g_autoptr(sqlite3_stmt) statement = state_prepare(state, NULL, "PRAGMA quick_check(1)", "");
+    return statement != NULL && sqlite3_step(statement) == SQLITE_ROW &&
+           strcmp(state_column(statement, 0), "ok") == 0;
+}
+
+static bool
+open_file(State *state, const char *path, GError **error)
+{
+    if (sqlite3_open_v2(path, &state->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) !=
+        SQLITE_OK)
+        return state_failed(state, error);
+    if (!is_sound(state))
+        return error_set(error, CRESSET_ERROR_DATA_LOSS, "state: %s is damaged", path);
+    return state_execute(state, STATE_SQL_SETUP, error);
+}
+
+State *
+state_open(const char *path, char **ret_notice, GError **error)
+{
+    g_autoptr(State) state = g_new0(State, 1);
+    g_autoptr(GError) why = NULL;
+    *ret_notice = NULL;
+    if (open_file(state, path, &why))
+        return g_steal_pointer(&state);
+    sqlite3_close(g_steal_pointer(&state->db));
+    g_autofree char *aside =
+        g_strdup_printf("%s.corrupt-%" G_GINT64_FORMAT, path, g_get_real_time() / G_USEC_PER_SEC);
+    if (rename(path, aside) != 0) {
+        g_propagate_error(error, g_steal_pointer(&why));
+        return NULL;
+    }
+    if (!open_file(state, path, error))
+        return NULL;
+    *ret_notice = g_strdup_printf("%s: it is kept as %s, and what is found now counts as known",
+                                  why->message, aside);
+    return g_steal_pointer(&state);
+}
+
+void
+state_close(State *state)
+{
+    if (state == NULL)
+        return;
+    sqlite3_close(state->db);
+    g_free(state);
+}
+
+/* ---- A run. ---- */
+
+/* One run, while it is taken in. */
+typedef struct {
+    State *state;
+    const Findings *findings;
+    const Snapshot *snapshot;
+    int64_t now_s;
+    bool is_first;
+} Update;
+
+/* An incident as it was. */
+typedef struct {
+    bool is_known;
+    int64_t severity, told_s, ended_s, flaps, flaps_since_s, first_seen_s;
+} Former;
+
+static bool
+find_former(const Update *update, const char *fingerprint, Former *ret_former, GError **error)
+{
+    *ret_former = (Former){0};
+    g_autoptr(sqlite3_stmt) statement =
+        state_prepare(update->state, error, STATE_SQL_FIND, "s", fingerprint);
+    if (statement == NULL)
+        return false;
+    int result = sqlite3_step(statement);
+    if (result == SQLITE_ROW)
+        *ret_former = (Former){true,
+                               sqlite3_column_int64(statement, 0),
+                               sqlite3_column_int64(statement, 1),
+                               sqlite3_column_int64(statement, 2),
+                               sqlite3_column_int64(statement, 3),
+                               sqlite3_column_int64(statement, 4),
+                               sqlite3_column_int64(statement, 5)};
+    return result == SQLITE_ROW || result == SQLITE_DONE || state_failed(update->state, error);
+}
+
+/* Whether there is something to tell of a finding, and what. */
+static bool
+choose_change(const Update *update, const Finding *finding, const Former *former,
+              ChangeType *ret_type)
+{
+    int64_t after_s = reminder_s[finding->severity];
+    if (!former->is_known ||
+        (former->ended_s > 0 && update->now_s - former->ended_s > STATE_AGAIN_S)) {
+        *ret_type = update->is_first ? CHANGE_KNOWN : CHANGE_NEW;
+        return former->flaps < STATE_FLAPS;
+    }
+    if (former->ended_s > 0) {
+        *ret_type = former->flaps == STATE_FLAPS ? CHANGE_FLAPPING : CHANGE_AGAIN;
+        return former->flaps <= STATE_FLAPS;
+    }
+    if ((int64_t)finding->severity > former->severity) {
+        *ret_type = CHANGE_WORSE;
+        return true;
+    }
+    *ret_type = CHANGE_REMINDER;
+    return after_s > 0 && update->now_s - former->told_s >= after_s;
+}
+
+static char *
+join_lines(const GPtrArray *lines, guint max)
+{
+    GString *text = g_string_new(NULL);
+    for (guint i = 0; i < MIN(lines->len, max); i++)
+        g_string_append_printf(text, "%s%s", i > 0 ? "\n" : "", (const char *)lines->pdata[i]);
+    return g_string_free(text, FALSE);
+}
+
+static bool
+put_incident(const Update *update, const Finding *finding, const Former *former, bool is_told,
+             GError **error)
+{
+    enum { EVIDENCE_LINES = 3, FIX_LINES = 2 };
+    bool is_same = former->is_known &&
+                   (former->ended_s == 0 || update->now_s - former->ended_s <= STATE_AGAIN_S);
+    g_autofree char *evidence = join_lines(finding->evidence, EVIDENCE_LINES);
+    g_autofree char *fix = join_lines(finding->fix, FIX_LINES);
+    return STATE_RUN(update->state, error, STATE_SQL_PUT, "sssssiiiiiiissssi", finding->fingerprint,
+                     finding->check->id, kind_row(finding->object->kind)->kind, finding->object->ns,
+                     finding->object->name, (int64_t)finding->severity, finding->since_s,
+                     is_same ? former->first_seen_s : update->now_s, update->now_s,
+                     is_told ? update->now_s : former->told_s, former->flaps, former->flaps_since_s,
+                     finding->title, finding->cause, evidence, fix,
+                     (int64_t)finding->explains->len);
+}
+
+/* What waits to be told of an incident; -1: nothing. */
+static bool
+find_pending(const Update *update, const char *fingerprint, int64_t *ret_type, GError **error)
+{
+    g_autoptr(sqlite3_stmt) statement =
+        state_prepare(update->state, error, STATE_SQL_PENDING, "s", fingerprint);
+    if (statement == NULL)
+        return false;
+    int result = sqlite3_step(statement);
+    *ret_type = result == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : -1;
+    return result == SQLITE_ROW || result == SQLITE_DONE || state_failed(update->state, error);
+}
+
+/* What waits is told with the incident as it is when it goes out: only an end, or what comes after
+ * one, takes its place. */
+static bool
+tell(const Update *update, ChangeType type, const char *fingerprint, GError **error)
+{
+    int64_t pending;
+    if (!find_pending(update, fingerprint, &pending, error))
+        return false;
+    if (pending >= 0 && type != CHANGE_RESOLVED && pending != CHANGE_RESOLVED)
+        return true;
+    if (pending >= 0 && !STATE_RUN(update->state, error, STATE_SQL_UNTELL, "s", fingerprint))
+        return false;
+    return STATE_RUN(update->state, error, STATE_SQL_TELL, "iis", (int64_t)type, update->now_s,
+                     fingerprint);
+}
+
+static bool
+take_finding(const Update *update, const Finding *finding, GError **error)
+{
+    Former former;
+    ChangeType type;
+    if (!find_former(update, finding->fingerprint, &former, error))
+        return false;
+    if (former.flaps_since_s > 0 && update->now_s - former.flaps_since_s > STATE_FLAP_S)
+        former.flaps = former.flaps_since_s = 0;
+    bool is_told = choose_change(update, finding, &former, &type);
+    return put_incident(update, finding, &former, is_told, error) &&
+           (!is_told || tell(update, type, finding->fingerprint, error));
+}
+
+/* ---- What is quiet now. ---- */
+
+typedef struct {
+    char *fingerprint, *check, *kind, *ns, *name;
+    int64_t last_seen_s, quiet_runs, flaps, flaps_since_s;
+} Quiet;
+
+static void
+quiet_free(gpointer data)
+{
+    Quiet *quiet = data;
+    g_free(quiet->fingerprint);
+    g_free(quiet->check);
+    g_free(quiet->kind);
+    g_free(quiet->ns);
+    g_free(quiet->name);
+    g_free(quiet);
+}
+
+/* Open incidents that this run has not seen. */
+static GPtrArray *
+list_quiet(const Update *update, GError **error)
+{
+    g_autoptr(sqlite3_stmt) statement =
+        state_prepare(update->state, error, STATE_SQL_QUIET, "i", update->now_s);
+    if (statement == NULL)
+        return NULL;
+    g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func(quiet_free);
+    int result;
+    while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
+        Quiet *quiet = g_new0(Quiet, 1);
+        quiet->fingerprint = g_strdup(state_column(statement, 0));
+        quiet->check = g_strdup(state_column(statement, 1));
+        quiet->kind = g_strdup(state_column(statement, 2));
+        quiet->ns = g_strdup(state_column(statement, 3));
+        quiet->name = g_strdup(state_column(statement, 4));
+        quiet->last_seen_s = sqlite3_column_int64(statement, 5);
+        quiet->quiet_runs = sqlite3_column_int64(statement, 6) + 1;
+        quiet->flaps = sqlite3_column_int64(statement, 7);
+        quiet->flaps_since_s = sqlite3_column_int64(statement, 8);
+        g_ptr_array_add(list, quiet);
+    }
+    if (result == SQLITE_DONE)
+        return g_steal_pointer(&list);
+    state_failed(update->state, error);
+    return NULL;
+}
+
+/* Whether the check could look at everything that it needs: only then is silence good news. */
+static bool
+was_verified(const Update *update, const Quiet *quiet)
+{
+    for (guint i = 0; i < update->findings->unverified->len; i++) {
+        const Unverified *unverified = update->findings->unverified->pdata[i];
+        if (strcmp(unverified->check->id, quiet->check) == 0)
+            return false;
+    }
+    return true;
+}
+
+/* Whether the object was listed and is not there. */
+static bool
+is_gone(const Update *update, const Quiet *quiet)
+{
+    for (int kind = KIND_NONE + 1; kind < KIND_COUNT; kind++) {
+        if (strcmp(kind_row((Kind)kind)->kind, quiet->kind) == 0 &&
+            snapshot_presence(update->snapshot, (Kind)kind, quiet->ns, quiet->name) !=
+                PRESENCE_MISSING)
+            return false;
+    }
+    return true;
+}
+
+/* Whether a finding explains it now: then it has not ended, its cause is told. */
+static bool
+is_folded(const Update *update, const Quiet *quiet)
+{
+    for (guint i = update->findings->n_roots; i < update->findings->all->len; i++) {
+        const Finding *finding = update->findings->all->pdata[i];
+        if (strcmp(finding->fingerprint, quiet->fingerprint) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool
+end_incident(const Update *update, const Quiet *quiet, GError **error)
+{
+    bool is_recent =
+        quiet->flaps_since_s > 0 && update->now_s - quiet->flaps_since_s <= STATE_FLAP_S;
+    int64_t flaps = is_recent ? quiet->flaps + 1 : 1;
+    int64_t since_s = is_recent ? quiet->flaps_since_s : update->now_s;
+    return STATE_RUN(update->state, error, STATE_SQL_END, "siii", quiet->fingerprint, update->now_s,
+                     flaps, since_s) &&
+           (flaps > STATE_FLAPS || tell(update, CHANGE_RESOLVED, quiet->fingerprint, error));
+}
+
+static bool
+take_quiet(const Update *update, GError **error)
+{
+    g_autoptr(GPtrArray) list = list_quiet(update, error);
+    if (list == NULL)
+        return false;
+    for (guint i = 0; i < list->len; i++) {
+        const Quiet *quiet = list->pdata[i];
+        if (!was_verified(update, quiet))
+            continue;
+        bool is_over = is_gone(update, quiet) || quiet->quiet_runs >= STATE_QUIET_RUNS ||
+                       update->now_s - quiet->last_seen_s >= STATE_QUIET_S;
+        if (is_over && is_folded(update, quiet)) {
+            if (!STATE_RUN(update->state, error, STATE_SQL_END, "siii", quiet->fingerprint,
+                           update->now_s, quiet->flaps, quiet->flaps_since_s))
+                return false;
+        } else if (is_over ? !end_incident(update, quiet, error)
+                           : !STATE_RUN(update->state, error, STATE_SQL_SET_QUIET, "si",
+                                        quiet->fingerprint, quiet->quiet_runs)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+take_run(Update *update, GError **error)
+{
+    int64_t n_runs = 0;
+    if (!state_count(update->state, STATE_SQL_IS_FIRST, &n_runs, error))
+        return false;
+    update->is_first = n_runs == 0;
+    for (guint i = 0; i < update->findings->n_roots; i++) {
+        if (!take_finding(update, update->findings->all->pdata[i], error))
+            return false;
+    }
+    return take_quiet(update, error) &&
+           STATE_RUN(update->state, error, STATE_SQL_ADD_RUN, "i", update->now_s) &&
+           STATE_RUN(update->state, error, STATE_SQL_FORGET_RUNS, "i", update->now_s) &&
+           STATE_RUN(update->state, error, STATE_SQL_FORGET, "i", update->now_s);
+}
+
+bool
+state_update(State *state, const Findings *findings, const Snapshot *snapshot, int64_t now_s,
+             GError **error)
+{
+    Update update = {state, findings, snapshot, now_s, false};
+    if (!state_execute(state, "BEGIN IMMEDIATE", error))
+        return false;
+    if (take_run(&update, error) && state_execute(state, "COMMIT", error))
+        return true;
+    (void)state_execute(state, "ROLLBACK", NULL);
+    return false;
+}

@@ -1,0 +1,58 @@
+/* The statements of the state. Times are seconds since 1970. Internal to analyzers/state. */
+#pragma once
+
+#define STATE_SQL_SETUP                                                                            \
+    "PRAGMA journal_mode=DELETE; PRAGMA synchronous=FULL; PRAGMA busy_timeout=5000;"               \
+    "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;"                                        \
+    "CREATE TABLE IF NOT EXISTS schema_version(version BIGINT NOT NULL PRIMARY KEY);"              \
+    "INSERT INTO schema_version(version) VALUES(1) ON CONFLICT DO NOTHING;"                        \
+    "CREATE TABLE IF NOT EXISTS incident("                                                         \
+    " fingerprint TEXT NOT NULL PRIMARY KEY, check_id TEXT NOT NULL, kind TEXT NOT NULL,"          \
+    " ns TEXT NOT NULL, name TEXT NOT NULL, severity BIGINT NOT NULL, since BIGINT NOT NULL,"      \
+    " first_seen BIGINT NOT NULL, last_seen BIGINT NOT NULL, told BIGINT NOT NULL,"                \
+    " quiet_runs BIGINT NOT NULL, ended BIGINT NOT NULL, flaps BIGINT NOT NULL,"                   \
+    " flaps_since BIGINT NOT NULL, title TEXT NOT NULL, cause TEXT NOT NULL,"                      \
+    " evidence TEXT NOT NULL, fix TEXT NOT NULL, explained BIGINT NOT NULL);"                      \
+    "CREATE TABLE IF NOT EXISTS outbox("                                                           \
+    " id INTEGER PRIMARY KEY, type BIGINT NOT NULL, at BIGINT NOT NULL, due BIGINT NOT NULL,"      \
+    " fingerprint TEXT NOT NULL);"                                                                 \
+    "CREATE INDEX IF NOT EXISTS outbox_by_due ON outbox(due, id);"                                 \
+    "CREATE TABLE IF NOT EXISTS run(at BIGINT NOT NULL PRIMARY KEY);"
+
+#define STATE_SQL_IS_FIRST    "SELECT COUNT(*) FROM run"
+#define STATE_SQL_ADD_RUN     "INSERT INTO run(at) VALUES(?1) ON CONFLICT DO NOTHING"
+#define STATE_SQL_FORGET_RUNS "DELETE FROM run WHERE at < ?1 - 604800"
+
+#define STATE_SQL_FIND                                                                             \
+    "SELECT severity, told, ended, flaps, flaps_since, first_seen FROM incident"                   \
+    " WHERE fingerprint = ?1"
+#define STATE_SQL_PUT                                                                              \
+    "INSERT INTO incident(fingerprint, check_id, kind, ns, name, severity, since, first_seen,"     \
+    " last_seen, told, quiet_runs, ended, flaps, flaps_since, title, cause, evidence, fix,"        \
+    " explained) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, 0, ?11, ?12, ?13, ?14, ?15,"   \
+    " ?16, ?17) ON CONFLICT(fingerprint) DO UPDATE SET severity = excluded.severity,"              \
+    " since = excluded.since, first_seen = excluded.first_seen, last_seen = excluded.last_seen,"   \
+    " told = excluded.told, quiet_runs = 0, ended = 0, flaps = excluded.flaps,"                    \
+    " flaps_since = excluded.flaps_since, title = excluded.title, cause = excluded.cause,"         \
+    " evidence = excluded.evidence, fix = excluded.fix, explained = excluded.explained"
+#define STATE_SQL_QUIET                                                                            \
+    "SELECT fingerprint, check_id, kind, ns, name, last_seen, quiet_runs, flaps, flaps_since"      \
+    " FROM incident WHERE ended = 0 AND last_seen < ?1"
+#define STATE_SQL_SET_QUIET "UPDATE incident SET quiet_runs = ?2 WHERE fingerprint = ?1"
+#define STATE_SQL_END                                                                              \
+    "UPDATE incident SET ended = ?2, flaps = ?3, flaps_since = ?4 WHERE fingerprint = ?1"
+/* Ended ones are kept for as long as they may come back or flap. */
+#define STATE_SQL_FORGET                                                                           \
+    "DELETE FROM incident WHERE ended > 0 AND ended < ?1 - 86400"                                  \
+    " AND fingerprint NOT IN (SELECT fingerprint FROM outbox)"
+
+#define STATE_SQL_PENDING "SELECT type FROM outbox WHERE fingerprint = ?1"
+#define STATE_SQL_TELL    "INSERT INTO outbox(type, at, due, fingerprint) VALUES(?1, ?2, ?2, ?3)"
+#define STATE_SQL_UNTELL  "DELETE FROM outbox WHERE fingerprint = ?1"
+#define STATE_SQL_OUTBOX                                                                           \
+    "SELECT o.id, o.type, i.severity, o.at, i.since, i.first_seen, i.explained, i.fingerprint,"    \
+    " i.check_id, i.kind, i.ns, i.name, i.title, i.cause, i.evidence, i.fix FROM outbox o"         \
+    " JOIN incident i ON i.fingerprint = o.fingerprint WHERE o.due <= ?1 ORDER BY o.id LIMIT 500"
+#define STATE_SQL_DELIVERED "DELETE FROM outbox WHERE id = ?1"
+#define STATE_SQL_POSTPONE  "UPDATE outbox SET due = ?2 WHERE id = ?1"
+#define STATE_SQL_OPEN      "SELECT COUNT(*) FROM incident WHERE ended = 0"

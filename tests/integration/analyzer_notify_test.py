@@ -1,0 +1,180 @@
+#!/usr/bin/env python3
+"""cresset-analyzer run: what changes in a cluster is told once, to a receiver that is as strict as Slack."""
+import argparse
+import datetime
+import os
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "harness"))
+import slack
+
+MINUTE = datetime.timedelta(minutes=1)
+POD = """---
+apiVersion: v1
+kind: Pod
+metadata: {{namespace: shop, name: {name}, uid: {name}, creationTimestamp: "2026-01-01T00:00:00Z"}}
+spec: {{containers: [{{name: app, envFrom: [{{configMapRef: {{name: {needs}}}}}]}}]}}
+status: {{phase: Pending}}
+"""
+CONFIG_MAP = """---
+apiVersion: v1
+kind: ConfigMap
+metadata: {{namespace: shop, name: {name}}}
+"""
+
+
+def fail(text):
+    sys.exit(text)
+
+
+def expect(what, got, wanted):
+    if got != wanted:
+        fail(f"{what}: got {got!r}, wanted {wanted!r}")
+
+
+class Cluster:
+    """A folder with a cluster that a test changes, and the analyzer's state."""
+
+    def __init__(self, program, folder, receiver):
+        self.program, self.folder, self.receiver = program, folder, receiver
+        self.now = datetime.datetime(2026, 1, 2, 12)
+        self.input = os.path.join(folder, "input")
+        os.mkdir(self.input)
+        self.objects = CONFIG_MAP.format(name="other") + POD.format(name="idle", needs="other").replace("Pending", "Running")
+
+    def run(self, objects, later=10 * MINUTE, status=0, *options):
+        """One run over these objects; returns what it says on stderr."""
+        self.now += later
+        with open(os.path.join(self.input, "all.yaml"), "w") as out:
+            out.write(self.objects + objects)
+        done = subprocess.run([self.program, "run", "--input", self.input, "--now", self.now.isoformat() + "Z", "--cluster", "prod",
+                               "--state", os.path.join(self.folder, "state.sqlite"), "--webhook-url", self.receiver.url,
+                               "--webhook-form", "slack", *options], capture_output=True, timeout=60)
+        expect(f"the exit status, with {done.stderr.decode()!r}", done.returncode, status)
+        if "secret" in done.stderr.decode():
+            fail("the webhook's URL is said: " + done.stderr.decode())
+        return done.stderr.decode(), done.stdout.decode()
+
+    def told(self):
+        messages, self.receiver.messages[:] = list(self.receiver.messages), []
+        return messages
+
+
+BROKEN = POD.format(name="web", needs="settings")
+HEALED = BROKEN + CONFIG_MAP.format(name="settings")
+
+
+def check_once(cluster):
+    cluster.run("")
+    expect("messages about a healthy cluster", cluster.told(), [])
+    cluster.run(BROKEN)
+    first = cluster.told()
+    expect("messages about a new fault", len(first), 1)
+    text = slack.words(first[0])
+    for part in ("prod: 1 new; 1 open", "ConfigMap settings", "Pod shop/web", "kubectl -n shop"):
+        if part not in text:
+            fail(f"no {part!r} in {text!r}")
+    for _ in range(100):
+        cluster.run(BROKEN, MINUTE)
+    expect("messages about an unchanged cluster", cluster.told(), [])
+    for _ in range(5):
+        cluster.run(HEALED)
+    ended = cluster.told()
+    expect("messages about a healed cluster", len(ended), 1)
+    expect("its headline", ended[0]["text"], "prod: 1 resolved; 0 open")
+
+
+def check_outage(cluster):
+    """For an hour Slack answers with what goes away, then all is told in one message."""
+    busy = [(500, "rollup_error", {}), (503, "", {}), (429, "rate_limited", {"Retry-After": "30"})]
+    pods = ""
+    for i in range(6):
+        pods += POD.format(name=f"pay{i}", needs="keys")
+        cluster.receiver.answers.append(busy[i % len(busy)])
+        said, _ = cluster.run(pods)
+        if "the message waits" not in said:
+            fail(f"the outage is not said: {said!r}")
+    expect("messages during the outage", cluster.told(), [])
+    cluster.run(pods)
+    after = cluster.told()
+    expect("messages after the outage", [message["text"] for message in after], ["prod: 6 new; 6 open"])
+    cluster.run("")
+    expect("messages when they are gone", [message["text"] for message in cluster.told()], ["prod: 6 resolved; 0 open"])
+
+
+def check_retry_after(cluster):
+    cluster.receiver.answers.append((429, "rate_limited", {"Retry-After": "600"}))
+    cluster.run(BROKEN)
+    before = cluster.receiver.requests
+    cluster.run(BROKEN, 5 * MINUTE)
+    expect("requests before the time that Slack named", cluster.receiver.requests, before)
+    cluster.run(BROKEN, 6 * MINUTE)
+    expect("messages after it", len(cluster.told()), 1)
+    cluster.run("")
+    cluster.told()
+
+
+def check_refusals(cluster):
+    """What is refused for good is said, kept, and told when a person has mended it."""
+    for status, body in ((403, "invalid_token"), (404, "no_service"), (410, "channel_is_archived")):
+        cluster.receiver.answers.append((status, body, {}))
+        said, _ = cluster.run(BROKEN, 40 * MINUTE, 2)
+        if body not in said:
+            fail(f"{body} is not said: {said!r}")
+    cluster.run(BROKEN, 40 * MINUTE)
+    expect("messages after it was mended", len(cluster.told()), 1)
+    cluster.receiver.answers.append((400, "invalid_blocks", {}))
+    cluster.run("")
+    plain = cluster.told()
+    expect("messages when blocks are refused", len(plain), 1)
+    if "blocks" in plain[0] or "resolved" not in plain[0]["text"]:
+        fail(f"the message is not plain: {plain}")
+
+
+def check_storm(cluster):
+    """Two hundred at once are one message."""
+    cluster.run("".join(POD.format(name=f"storm{i}", needs=f"map{i}") for i in range(200)))
+    storm = cluster.told()
+    expect("messages about a storm", [message["text"] for message in storm], ["prod: 200 new; 200 open"])
+    if "more" not in slack.words(storm[0]):
+        fail("the message does not say that there is more")
+    cluster.run("", 60 * MINUTE)
+    expect("messages about its end", len(cluster.told()), 1)
+
+
+def check_foreign_text(cluster):
+    hostile = '"<!channel> <https://evil.example|click> \\e[31m `code` ' + "&" * 500 + '"'
+    cluster.run(POD.format(name="evil", needs=hostile))
+    messages = cluster.told()
+    expect("messages with foreign text", len(messages), 1)
+    text = slack.words(messages[0])
+    expect("marks of strangers", slack.foreign_marks(text), [])
+    if "\x1b" in text:
+        fail("an escape sequence came through")
+
+
+def check_dry_run(cluster):
+    _, printed = cluster.run(BROKEN, 60 * MINUTE, 0, "--dry-run")
+    expect("what a dry run prints", slack.message_error(printed.encode()), None)
+    expect("messages of a dry run", cluster.told(), [])
+    cluster.run(BROKEN)
+    expect("messages after it", len(cluster.told()), 1)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bin", default="build/bin")
+    program = os.path.abspath(os.path.join(parser.parse_args().bin, "cresset-analyzer"))
+    for check in (check_once, check_outage, check_retry_after, check_refusals, check_storm, check_foreign_text, check_dry_run):
+        with tempfile.TemporaryDirectory() as folder:
+            cluster = Cluster(program, folder, slack.Receiver())
+            if check is not check_once:
+                cluster.run("")
+            check(cluster)
+            print(f"{check.__name__}: ok")
+
+
+if __name__ == "__main__":
+    main()

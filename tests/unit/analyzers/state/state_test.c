@@ -1,0 +1,264 @@
+#include "analyzers/state/state.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/base/error.h"
+#include "tests/harness/check.h"
+#include "tests/harness/cluster.h"
+#include "tests/harness/temp_dir.h"
+
+#define POD(name, map)                                                                             \
+    "---\n"                                                                                        \
+    "apiVersion: v1\n"                                                                             \
+    "kind: Pod\n"                                                                                  \
+    "metadata: {namespace: shop, name: " name "}\n"                                                \
+    "spec: {containers: [{name: app, envFrom: [{configMapRef: {name: " map "}}]}]}\n"              \
+    "status: {phase: Pending}\n"
+#define MAP(name)                                                                                  \
+    "---\n"                                                                                        \
+    "apiVersion: v1\n"                                                                             \
+    "kind: ConfigMap\n"                                                                            \
+    "metadata: {namespace: shop, name: " name "}\n"
+
+enum { MINUTE_S = 60, HOUR_S = 3600 };
+
+static TempDir *dir;
+static char *path;
+static State *state;
+static int64_t now_s;
+
+static void
+reopen(void)
+{
+    g_autofree char *notice = NULL;
+    g_autoptr(GError) error = NULL;
+    state_close(state);
+    state = state_open(path, &notice, &error);
+    assert_null(error);
+    assert_null(notice);
+}
+
+/* One run over a cluster, so many seconds later; `failed` is a kind that cannot be listed. */
+static void
+run_failing(const char *yaml, int64_t later_s, Kind failed)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Snapshot) snapshot = snapshot_new();
+    g_autoptr(ValueReader) reader = value_reader_new(snapshot_arena(snapshot));
+    now_s += later_s;
+    value_reader_begin(reader, VALUE_YAML);
+    assert_true(value_reader_feed(reader, yaml, strlen(yaml), NULL));
+    const Value *documents = value_reader_end(reader, NULL);
+    for (int kind = KIND_NONE + 1; kind < KIND_COUNT; kind++)
+        snapshot_set_list(snapshot, (Kind)kind, (Kind)kind == failed ? LIST_FAILED : LIST_READ,
+                          "403");
+    const Value *one = documents->type == VALUE_MAP ? documents : documents->first;
+    for (; one != NULL; one = one->next) {
+        Kind kind = kind_of("", value_text(one, "kind"));
+        snapshot_add(snapshot, kind, one);
+    }
+    snapshot_finish(snapshot);
+    const CheckOptions options = {.now_s = now_s, .cluster = "test"};
+    g_autoptr(Findings) findings = check_all(snapshot, &options);
+    if (!state_update(state, findings, snapshot, now_s, &error))
+        fail_msg("%s", error->message);
+}
+
+static void
+run(const char *yaml, int64_t later_s)
+{
+    run_failing(yaml, later_s, KIND_NONE);
+}
+
+/* Takes what is to be told; "new web, resolved pay" in any order of arrival. */
+static char *
+told(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) changes = state_outbox(state, now_s, &error);
+    assert_null(error);
+    GString *text = g_string_new(NULL);
+    for (guint i = 0; i < changes->len; i++) {
+        const Change *change = changes->pdata[i];
+        g_string_append_printf(text, "%s%s %s", i > 0 ? ", " : "", change_name(change->type),
+                               change->name);
+    }
+    assert_true(state_delivered(state, changes, NULL));
+    return g_string_free(text, FALSE);
+}
+
+static void
+expect_told(const char *wanted)
+{
+    g_autofree char *got = told();
+    assert_string_equal(got, wanted);
+}
+
+static void
+test_a_fault_is_told_once_and_its_end_once(void **unused)
+{
+    (void)unused;
+    run(MAP("other"), 0);
+    expect_told("");
+    run(POD("web", "settings"), 10 * MINUTE_S);
+    expect_told("new web");
+    for (int i = 0; i < 100; i++) {
+        run(POD("web", "settings"), 3 * MINUTE_S);
+        reopen();
+        expect_told("");
+    }
+    run(POD("web", "settings") MAP("settings"), 3 * MINUTE_S);
+    expect_told(""); /* one quiet run is no proof */
+    run(POD("web", "settings") MAP("settings"), 3 * MINUTE_S);
+    expect_told("resolved web");
+    for (int i = 0; i < 100; i++) {
+        run(POD("web", "settings") MAP("settings"), 3 * MINUTE_S);
+        expect_told("");
+    }
+}
+
+static void
+test_what_was_there_before_is_known(void **unused)
+{
+    (void)unused;
+    run(POD("web", "settings"), 0);
+    expect_told("known web");
+    run(POD("web", "settings") POD("pay", "keys"), MINUTE_S);
+    expect_told("new pay");
+}
+
+static void
+test_an_object_that_is_gone_ends_at_once(void **unused)
+{
+    (void)unused;
+    run(POD("web", "settings"), 0);
+    expect_told("known web");
+    run(MAP("other"), MINUTE_S);
+    expect_told("resolved web");
+}
+
+static void
+test_blindness_is_no_good_news(void **unused)
+{
+    (void)unused;
+    run(POD("web", "settings"), 0);
+    expect_told("known web");
+    for (int i = 0; i < 6; i++) {
+        run_failing(POD("web", "settings"), HOUR_S, KIND_CONFIG_MAP);
+        expect_told("");
+    }
+    run(POD("web", "settings"), MINUTE_S);
+    expect_told("reminder web");
+}
+
+static void
+test_it_is_told_again_after_hours(void **unused)
+{
+    (void)unused;
+    run(POD("web", "settings"), 0);
+    expect_told("known web");
+    run(POD("web", "settings"), 6 * HOUR_S - MINUTE_S);
+    expect_told("");
+    run(POD("web", "settings"), MINUTE_S);
+    expect_told("reminder web");
+    run(POD("web", "settings"), HOUR_S);
+    expect_told("");
+}
+
+static void
+test_what_comes_and_goes_is_flapping(void **unused)
+{
+    (void)unused;
+    static const char *const wanted[][2] = {
+        {"new web", "resolved web"},
+        {"again web", "resolved web"},
+        {"again web", "resolved web"},
+        {"flapping web", ""},
+        {"", ""},
+    };
+    run(MAP("other"), 0);
+    for (size_t i = 0; i < G_N_ELEMENTS(wanted); i++) {
+        run(POD("web", "settings"), 5 * MINUTE_S);
+        expect_told(wanted[i][0]);
+        run(MAP("other"), 5 * MINUTE_S);
+        expect_told(wanted[i][1]);
+    }
+    run(POD("web", "settings"), 12 * HOUR_S);
+    expect_told("new web");
+}
+
+static void
+test_nothing_is_lost_while_nobody_listens(void **unused)
+{
+    (void)unused;
+    run(MAP("other"), 0);
+    run(POD("web", "settings"), 10 * MINUTE_S);
+    for (int i = 0; i < 6; i++) {
+        g_autoptr(GPtrArray) changes = state_outbox(state, now_s, NULL);
+        assert_int_equal(changes->len, 1);
+        assert_true(state_postpone(state, changes, now_s + 5 * MINUTE_S, NULL));
+        g_autoptr(GPtrArray) none = state_outbox(state, now_s, NULL);
+        assert_int_equal(none->len, 0);
+        run(POD("web", "settings"), 10 * MINUTE_S);
+        reopen();
+    }
+    expect_told("new web");
+    run(POD("pay", "keys") POD("web", "settings"), MINUTE_S);
+    run(POD("web", "settings"), MINUTE_S);
+    expect_told("resolved pay"); /* nobody had heard of its beginning */
+    expect_told("");
+}
+
+static void
+test_a_damaged_file_is_set_aside(void **unused)
+{
+    (void)unused;
+    g_autofree char *notice = NULL, *text = g_strnfill(9000, 'x');
+    run(POD("web", "settings"), 0);
+    state_close(g_steal_pointer(&state));
+    assert_true(g_file_set_contents(path, text, -1, NULL));
+    state = state_open(path, &notice, NULL);
+    assert_non_null(state);
+    assert_contains(notice, ".corrupt-");
+    run(POD("web", "settings"), MINUTE_S);
+    expect_told("known web"); /* not as news */
+}
+
+static int
+setup(void **unused)
+{
+    (void)unused;
+    dir = temp_dir_new();
+    path = temp_dir_file(dir, "state.sqlite");
+    now_s = TEST_NOW_S;
+    reopen();
+    return 0;
+}
+
+static int
+teardown(void **unused)
+{
+    (void)unused;
+    state_close(g_steal_pointer(&state));
+    g_free(path);
+    temp_dir_free(dir);
+    return 0;
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_a_fault_is_told_once_and_its_end_once),
+        TEST(test_what_was_there_before_is_known),
+        TEST(test_an_object_that_is_gone_ends_at_once),
+        TEST(test_blindness_is_no_good_news),
+        TEST(test_it_is_told_again_after_hours),
+        TEST(test_what_comes_and_goes_is_flapping),
+        TEST(test_nothing_is_lost_while_nobody_listens),
+        TEST(test_a_damaged_file_is_set_aside),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
