@@ -1,10 +1,13 @@
 #include "analyzers/scan.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "analyzers/report/json.h"
+#include "analyzers/report/junit.h"
+#include "analyzers/report/sarif.h"
 #include "analyzers/report/text.h"
 #include "lib/base/error.h"
 
@@ -16,7 +19,7 @@
 static const OptionRow rows[] = {
     INPUT_OPTION_ROWS(ScanOptions, input),
     OPTION("namespace", OPTION_STRING, "", 0, 0, "NS", ns, "Only findings of this namespace."),
-    OPTION("output", OPTION_STRING, "text", 0, 0, "FORM", output, "text or json."),
+    OPTION("output", OPTION_STRING, "text", 0, 0, "FORM", output, "text, json, sarif or junit."),
     OPTION("fail-on", OPTION_STRING, "medium", 0, 0, "SEVERITY", fail_on,
            "Exit with 1 when a finding is at least so bad: info, low, medium, high, critical."),
     OPTION("color", OPTION_STRING, "auto", 0, 0, "WHEN", colour, "auto, always or never."),
@@ -41,25 +44,37 @@ fill_check_options(const ScanOptions *options, CheckOptions *ret_check, Severity
         return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
                          "--fail-on '%s' is none of info, low, medium, high, critical",
                          options->fail_on);
-    return strcmp(options->output, "text") == 0 || strcmp(options->output, "json") == 0 ||
+    static const char *const forms[] = {"text", "json", "sarif", "junit", NULL};
+    return g_strv_contains(forms, options->output) ||
            error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
-                     "--output '%s' is neither text nor json", options->output);
+                     "--output '%s' is none of text, json, sarif, junit", options->output);
 }
 
-static void
-print(const Findings *findings, const ScanOptions *options, const CheckOptions *check)
+/* The report in the form that is asked for; NULL for none of them. */
+static GBytes *
+make_report(const ScanOptions *options, const Findings *findings, const CheckOptions *check,
+            Severity fail_on)
 {
-    if (strcmp(options->output, "json") == 0) {
-        g_autoptr(GBytes) json = report_json(findings, check);
-        (void)fwrite(g_bytes_get_data(json, NULL), 1, g_bytes_get_size(json), stdout);
-        (void)putchar('\n');
-        return;
-    }
+    if (strcmp(options->output, "json") == 0)
+        return report_json(findings, check);
+    if (strcmp(options->output, "sarif") == 0)
+        return report_sarif(findings, check);
+    if (strcmp(options->output, "junit") == 0)
+        return report_junit(findings, check, fail_on);
     bool with_colour = strcmp(options->colour, "always") == 0 ||
                        (strcmp(options->colour, "auto") == 0 && isatty(STDOUT_FILENO));
-    GString *text = report_text(findings, check, with_colour);
-    (void)fputs(text->str, stdout);
-    g_string_free(text, TRUE);
+    return g_string_free_to_bytes(report_text(findings, check, with_colour));
+}
+
+static bool
+print(GBytes *report, const char *output, GError **error)
+{
+    gsize size;
+    const char *data = g_bytes_get_data(report, &size);
+    bool ok = fwrite(data, 1, size, stdout) == size;
+    if (strcmp(output, "json") == 0 || strcmp(output, "sarif") == 0)
+        ok = putchar('\n') != EOF && ok;
+    return (fflush(stdout) == 0 && ok) || error_set_errno(error, errno, "cannot write the report");
 }
 
 static int
@@ -72,7 +87,9 @@ scan(const ScanOptions *options, GError **error)
         !input_read(&options->input, snapshot, error))
         return EXIT_NOT_RUN;
     g_autoptr(Findings) findings = check_all(snapshot, &check);
-    print(findings, options, &check);
+    g_autoptr(GBytes) report = make_report(options, findings, &check, fail_on);
+    if (!print(report, options->output, error))
+        return EXIT_NOT_RUN;
     for (guint i = 0; i < findings->n_roots; i++) {
         if (((const Finding *)findings->all->pdata[i])->severity >= fail_on)
             return EXIT_FINDINGS;

@@ -96,14 +96,32 @@ name_key(const char *ns, const char *name)
     return g_strconcat(ns, "/", name, NULL);
 }
 
+/* Names of the API are of visible ASCII; what else a file may have is not shown to a terminal. */
+static const char *
+visible_name(Snapshot *snapshot, const char *name)
+{
+    size_t length = strlen(name), i = 0;
+    while (i < length && g_ascii_isgraph(name[i]))
+        i++;
+    char *copy = i < length ? arena_strndup(snapshot->arena, name, length) : NULL;
+    if (copy == NULL)
+        return name;
+    for (; i < length; i++) {
+        if (!g_ascii_isgraph(copy[i]))
+            copy[i] = '?';
+    }
+    return copy;
+}
+
 void
 snapshot_add(Snapshot *snapshot, Kind kind, const Value *value)
 {
     if (kind == KIND_NONE || value == NULL || value->type != VALUE_MAP)
         return;
     KindList *list = &snapshot->lists[kind];
-    const char *name = value_text(value, "metadata.name");
-    const char *ns = kind_row(kind)->is_namespaced ? value_text(value, "metadata.namespace") : "";
+    const char *name = visible_name(snapshot, value_text(value, "metadata.name")), *ns = "";
+    if (kind_row(kind)->is_namespaced)
+        ns = visible_name(snapshot, value_text(value, "metadata.namespace"));
     g_autofree char *key = name_key(ns, name);
     if (name[0] == '\0' || g_hash_table_contains(list->by_name, key))
         return;
