@@ -2,7 +2,8 @@
 
 /* In the order of their stages, as far as that goes. */
 static const CheckTopic *const topics[] = {
-    &check_topic_reference,
+    &check_topic_scheduling, &check_topic_reference, &check_topic_image,
+    &check_topic_start,      &check_topic_crash,     &check_topic_probe,
 };
 
 static gpointer

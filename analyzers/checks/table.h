@@ -7,4 +7,9 @@ typedef struct {
     size_t n;
 } CheckTopic;
 
+extern const CheckTopic check_topic_crash;
+extern const CheckTopic check_topic_image;
+extern const CheckTopic check_topic_probe;
 extern const CheckTopic check_topic_reference;
+extern const CheckTopic check_topic_scheduling;
+extern const CheckTopic check_topic_start;

@@ -1,0 +1,24 @@
+/* The containers of pods, with what their specification and their status say. Internal to
+ * analyzers/checks. */
+#pragma once
+#include "analyzers/checks/check.h"
+
+typedef struct {
+    const Object *pod;
+    const char *name;
+    const Value *spec, *status; /* status may be NULL */
+    bool is_init;               /* runs before the others; with restartPolicy Always beside them */
+} Container;
+
+typedef void (*ContainerFunc)(CheckRun *run, const Container *container);
+
+/* Calls `func` for every container of every pod that is to run: not of what has finished, is being
+ * deleted, or was pushed off its node. */
+void containers_visit(CheckRun *run, ContainerFunc func);
+/* Whether a pod is to run, as above. */
+bool pod_is_wanted(const Object *pod);
+/* A condition of an object by its type, or NULL. */
+const Value *condition_of(const Object *object, const char *type);
+
+/* Names of the Services that select a pod, separated by commas; NULL when there is none. */
+char *pod_service_names(const CheckRun *run, const Object *pod);

@@ -1,0 +1,189 @@
+/* Containers that cannot be created or started, for other reasons than their image. */
+#include <string.h>
+
+#include "analyzers/checks/container.h"
+#include "analyzers/checks/table.h"
+
+static void run_starts(CheckRun *run);
+static void run_mounts(CheckRun *run);
+
+enum { ROW_CONFIG, ROW_CREATE, ROW_RUN, ROW_MOUNT, ROW_SANDBOX, ROW_ATTACH, ROW_COUNT };
+
+#define START_ROW(name, on, level, hold, function, seen, told_by, step)                            \
+    {                                                                                              \
+        .id = name, .kind = on, .severity = level, .stage = STAGE_REFERENCE, .tier = 1,            \
+        .hold_s = hold, .is_umbrella = true, .is_own_cause = true, .symptom = seen,                \
+        .meaning = told_by, .fix = step, .run = function, .needs = {                               \
+            KIND_POD                                                                               \
+        }                                                                                          \
+    }
+
+static const CheckRow rows[ROW_COUNT] = {
+    [ROW_CONFIG] = START_ROW(
+        "container-config-error", "Container", SEVERITY_HIGH, 120, run_starts,
+        "A container cannot be created because what its environment refers to is not there.",
+        "The container waits with the reason CreateContainerConfigError: a ConfigMap, a Secret or "
+        "a key of one is missing.",
+        "Create the object or the key, or correct the reference."),
+    [ROW_CREATE] =
+        START_ROW("container-create-error", "Container", SEVERITY_HIGH, 120, run_starts,
+                  "The runtime cannot create a container.",
+                  "The container waits with the reason CreateContainerError or PreCreateHookError.",
+                  "Read the message: a name in use, a path that cannot be mounted, a device that "
+                  "is not there."),
+    [ROW_RUN] = START_ROW(
+        "container-run-error", "Container", SEVERITY_HIGH, 0, run_starts,
+        "A container cannot be started.",
+        "The container waits with RunContainerError or StartError, or ended with "
+        "ContainerCannotRun.",
+        "Correct the command: it is not in the image, not executable, or its folder is missing."),
+    [ROW_MOUNT] = START_ROW(
+        "pod-mount-failed", "Pod", SEVERITY_HIGH, 300, run_mounts,
+        "A pod does not start because a volume cannot be mounted.",
+        "The pod's containers are not created, and the kubelet reports FailedMount.",
+        "Read the message: create what is missing, or look at the storage driver on that node."),
+    [ROW_SANDBOX] = START_ROW(
+        "pod-sandbox-failed", "Pod", SEVERITY_HIGH, 300, run_mounts,
+        "A pod does not start because its network cannot be set up.",
+        "The pod's containers are not created, and the kubelet reports FailedCreatePodSandBox.",
+        "Look at the network plug-in's pod on that node."),
+    [ROW_ATTACH] = START_ROW(
+        "pod-attach-failed", "Pod", SEVERITY_HIGH, 300, run_mounts,
+        "A pod does not start because its disk cannot be attached to the node.",
+        "The pod's containers are not created, and the controller reports FailedAttachVolume.",
+        "Look at the VolumeAttachment and at the storage driver; a disk for one node may still be "
+        "on another."),
+};
+
+const CheckTopic check_topic_start = {rows, G_N_ELEMENTS(rows)};
+
+/* ---- Containers. ---- */
+
+static const struct {
+    const char *reason;
+    int row;
+} reasons[] = {
+    {"CreateContainerConfigError", ROW_CONFIG},
+    {"CreateContainerError", ROW_CREATE},
+    {"PreCreateHookError", ROW_CREATE},
+    {"RunContainerError", ROW_RUN},
+    {"StartError", ROW_RUN},
+    {"ContainerCannotRun", ROW_RUN},
+};
+
+static int
+row_of(const char *reason)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(reasons); i++) {
+        if (strcmp(reasons[i].reason, reason) == 0)
+            return reasons[i].row;
+    }
+    return -1;
+}
+
+static void
+write_start(Finding *finding, const Container *container, int row, const char *message)
+{
+    static const char *const verbs[ROW_COUNT] = {
+        [ROW_CONFIG] = "be created", [ROW_CREATE] = "be created", [ROW_RUN] = "be started"};
+    const Object *controller = finding->object;
+    finding_title(finding, "%s %s: container %s cannot %s: %s", kind_row(controller->kind)->kind,
+                  controller->name, container->name, verbs[row], message);
+    finding_cause(finding, "Container %s cannot %s, so the pod does not run: %s.", container->name,
+                  verbs[row], message);
+    finding_fix(finding, "%s", rows[row].fix);
+    finding_fix(finding, "kubectl -n %s describe pod %s", container->pod->ns, container->pod->name);
+}
+
+static void
+look_at_container(CheckRun *run, const Container *container)
+{
+    const Value *state = value_at(container->status, "state.waiting");
+    int row = row_of(value_text(state, "reason"));
+    if (row < 0) {
+        state = value_at(container->status, "lastState.terminated");
+        row = row_of(value_text(state, "reason"));
+    }
+    int64_t since_s =
+        value_time(condition_of(container->pod, "PodScheduled"), "lastTransitionTime");
+    bool is_new;
+    if (row < 0 || !check_held(run, &rows[row], since_s != 0 ? since_s : container->pod->created_s))
+        return;
+    Finding *finding =
+        check_report_pod(run, &rows[row], container->pod, container->name, since_s, &is_new);
+    if (is_new)
+        write_start(finding, container, row, value_text(state, "message"));
+}
+
+static void
+run_starts(CheckRun *run)
+{
+    containers_visit(run, look_at_container);
+}
+
+/* ---- Pods. ---- */
+
+/* Events of a pod whose containers are not created yet. */
+static const struct {
+    const char *reasons;
+    int row;
+    const char *title;
+} events[] = {
+    {"FailedAttachVolume", ROW_ATTACH, "a disk cannot be attached"},
+    {"FailedMount|FailedMapVolume", ROW_MOUNT, "a volume cannot be mounted"},
+    {"FailedCreatePodSandBox|NetworkNotReady", ROW_SANDBOX, "its network cannot be set up"},
+};
+
+static bool
+is_being_created(const Object *pod)
+{
+    if (!value_is(pod->value, "status.phase", "Pending") ||
+        value_text(pod->value, "spec.nodeName")[0] == '\0')
+        return false;
+    const char *const lists[] = {"status.initContainerStatuses", "status.containerStatuses"};
+    for (size_t i = 0; i < G_N_ELEMENTS(lists); i++) {
+        for (const Value *c = value_first(pod->value, lists[i]); c != NULL; c = c->next) {
+            const char *reason = value_text(c, "state.waiting.reason");
+            if (strcmp(reason, "ContainerCreating") == 0 || strcmp(reason, "PodInitializing") == 0)
+                return true;
+        }
+    }
+    return value_count(pod->value, "status.containerStatuses") == 0;
+}
+
+static void
+look_at_pod(CheckRun *run, const Object *pod)
+{
+    enum { RECENT_S = 60 * 60 };
+    int64_t since_s = value_time(condition_of(pod, "PodScheduled"), "lastTransitionTime");
+    since_s = since_s != 0 ? since_s : pod->created_s;
+    for (size_t i = 0; i < G_N_ELEMENTS(events); i++) {
+        const CheckRow *row = &rows[events[i].row];
+        const Event *event =
+            snapshot_event(run->snapshot, pod, events[i].reasons, run->now_s - RECENT_S);
+        bool is_new;
+        if (event == NULL || !check_held(run, row, since_s))
+            continue;
+        Finding *finding = check_report_pod(run, row, pod, "", since_s, &is_new);
+        if (is_new) {
+            const Object *controller = finding->object;
+            finding_title(finding, "%s %s does not start: %s", kind_row(controller->kind)->kind,
+                          controller->name, events[i].title);
+            finding_cause(finding, "The containers cannot be created because %s: %s",
+                          events[i].title, event->message);
+            finding_fix(finding, "%s", row->fix);
+            finding_fix(finding, "kubectl -n %s describe pod %s", pod->ns, pod->name);
+        }
+        return;
+    }
+}
+
+static void
+run_mounts(CheckRun *run)
+{
+    const GPtrArray *pods = snapshot_objects(run->snapshot, KIND_POD);
+    for (guint i = 0; i < pods->len; i++) {
+        if (pod_is_wanted(pods->pdata[i]) && is_being_created(pods->pdata[i]))
+            look_at_pod(run, pods->pdata[i]);
+    }
+}

@@ -1,0 +1,275 @@
+/* Pods that do not start, end, or are not ready: a row for each check. */
+#include "tests/harness/check.h"
+#include "tests/harness/cluster.h"
+
+#define NODE                                                                                       \
+    "apiVersion: v1\n"                                                                             \
+    "kind: Node\n"                                                                                 \
+    "metadata: {name: n1, labels: {disk: hdd}}\n"                                                  \
+    "spec: {taints: [{key: gpu, value: 'yes', effect: NoSchedule}]}\n"                             \
+    "status: {allocatable: {cpu: '4', memory: 8Gi}}\n"                                             \
+    "---\n"
+/* A pod an hour old, whose status and spec a row gives. */
+#define POD(spec, status)                                                                          \
+    NODE "apiVersion: v1\n"                                                                        \
+         "kind: Pod\n"                                                                             \
+         "metadata: {namespace: shop, name: web, uid: web}\n"                                      \
+         "spec: {nodeName: n1, containers: [{name: app, image: 'r/app:1.429'" spec "}]}\n"         \
+         "status: {phase: Pending, " status "}\n"
+#define SCHEDULED                                                                                  \
+    "conditions: [{type: PodScheduled, status: 'True', lastTransitionTime: "                       \
+    "'2026-01-01T11:00:00Z'}]"
+#define WAITING(reason, message)                                                                   \
+    POD("", SCHEDULED                                                                              \
+        ", containerStatuses: [{name: app, restartCount: 0, state: {waiting: {reason: " reason     \
+        ", message: '" message "'}}}]")
+#define PULL(message) WAITING("ImagePullBackOff", message)
+#define CRASH(code, reason)                                                                        \
+    POD("", "conditions: [{type: ContainersReady, status: 'False', lastTransitionTime: "           \
+            "'2026-01-01T11:00:00Z'}], "                                                           \
+            "containerStatuses: [{name: app, restartCount: 5, state: {waiting: {reason: "          \
+            "CrashLoopBackOff}}, "                                                                 \
+            "lastState: {terminated: {exitCode: " code ", reason: " reason                         \
+            ", startedAt: '2026-01-01T11:58:00Z', finishedAt: '2026-01-01T11:58:03Z'}}}]")
+#define EVENT(event_reason, text)                                                                  \
+    "---\n"                                                                                        \
+    "apiVersion: v1\n"                                                                             \
+    "kind: Event\n"                                                                                \
+    "metadata: {namespace: shop, name: e1}\n"                                                      \
+    "involvedObject: {uid: web}\n"                                                                 \
+    "reason: " event_reason "\n"                                                                   \
+    "type: Warning\n"                                                                              \
+    "message: '" text "'\n"                                                                        \
+    "count: 9\n"                                                                                   \
+    "firstTimestamp: '2026-01-01T11:00:00Z'\n"                                                     \
+    "lastTimestamp: '2026-01-01T11:59:00Z'\n"
+#define CREATING                                                                                   \
+    POD("", SCHEDULED                                                                              \
+        ", containerStatuses: [{name: app, state: {waiting: {reason: ContainerCreating}}}]")
+#define UNREADY(probe)                                                                             \
+    NODE "apiVersion: v1\n"                                                                        \
+         "kind: Pod\n"                                                                             \
+         "metadata: {namespace: shop, name: web, uid: web}\n"                                      \
+         "spec: {containers: [{name: app, ports: [{name: http, containerPort: 80}], " probe        \
+         "}]}\n"                                                                                   \
+         "status: {phase: Running, conditions: [{type: Ready, status: 'False', reason: "           \
+         "ContainersNotReady}, "                                                                   \
+         "{type: ContainersReady, status: 'False', lastTransitionTime: '2026-01-01T11:00:00Z'}], " \
+         "containerStatuses: [{name: app, ready: false, started: true, state: {running: "          \
+         "{startedAt: "                                                                            \
+         "'2026-01-01T10:00:00Z'}}}]}\n"
+#define GET "readinessProbe: {httpGet: {path: /ok, port: http}}"
+#define UNSCHEDULED(spec, message)                                                                 \
+    NODE "apiVersion: v1\n"                                                                        \
+         "kind: Pod\n"                                                                             \
+         "metadata: {namespace: shop, name: web, uid: web}\n"                                      \
+         "spec: {" spec "}\n"                                                                      \
+         "status: {phase: Pending, conditions: [{type: PodScheduled, status: 'False', reason: "    \
+         "Unschedulable, "                                                                         \
+         "lastTransitionTime: '2026-01-01T11:00:00Z', message: '0/3 nodes are available: " message \
+         "'}]}\n"
+
+static const struct {
+    const char *check, *yaml;
+    const char *says; /* in the title or the cause */
+} rows[] = {
+    {"image-not-found", PULL("failed to resolve reference r/app:1.429: r/app:1.429: not found"),
+     "r/app:1.429"},
+    {"image-auth-denied", PULL("failed to authorize: unexpected status: 401 Unauthorized"),
+     "no pull secret"},
+    {"image-rate-limited", PULL("429 Too Many Requests - toomanyrequests: limit reached"),
+     "limits"},
+    {"image-registry-tls", PULL("tls: failed to verify certificate: x509: unknown authority"),
+     "certificate"},
+    {"image-arch-mismatch", PULL("no match for platform in manifest: not found"), "this machine"},
+    {"image-registry-unreachable", PULL("dial tcp: lookup r: no such host"), "cannot be reached"},
+    {"image-name-invalid", WAITING("InvalidImageName", "x"), "malformed"},
+    {"image-never-pull", WAITING("ErrImageNeverPull", "x"), "must not be pulled"},
+    {"image-inspect-error", WAITING("ImageInspectError", "x"), "cannot read"},
+    {"image-signature-failed", WAITING("SignatureValidationFailed", "x"), "signature"},
+    {"container-config-error", WAITING("CreateContainerConfigError", "secret \"s\" not found"),
+     "secret \"s\""},
+    {"container-create-error", WAITING("CreateContainerError", "name in use"), "name in use"},
+    {"container-run-error", WAITING("RunContainerError", "no such file"), "no such file"},
+    {"pod-mount-failed", CREATING EVENT("FailedMount", "secret \"tls\" not found"),
+     "secret \"tls\""},
+    {"pod-attach-failed", CREATING EVENT("FailedAttachVolume", "Multi-Attach error"),
+     "Multi-Attach"},
+    {"pod-sandbox-failed", CREATING EVENT("FailedCreatePodSandBox", "cni: no route"),
+     "cni: no route"},
+    {"container-crashloop", CRASH("1", "Error"), "3 s after its start"},
+    {"crashloop-oom", CRASH("137", "OOMKilled"), "memory"},
+    {"crashloop-liveness", CRASH("137", "Error") EVENT("Unhealthy", "Liveness probe failed: x"),
+     "liveness"},
+    {"crashloop-startup", CRASH("137", "Error") EVENT("Unhealthy", "Startup probe failed: x"),
+     "startup"},
+    {"crashloop-exit0", CRASH("0", "Completed"), "it finished"},
+    {"crashloop-command-not-found", CRASH("127", "Error"), "not found"},
+    {"crashloop-segfault", CRASH("139", "Error"), "SIGSEGV"},
+    {"readiness-failing",
+     UNREADY(GET)
+         EVENT("Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503"),
+     "503"},
+    {"readiness-wrong-path",
+     UNREADY(GET)
+         EVENT("Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 404"),
+     "GET /ok on port 80"},
+    {"readiness-wrong-scheme",
+     UNREADY(GET)
+         EVENT("Unhealthy",
+               "Readiness probe failed: Get x: http: server gave HTTP response to HTTPS client"),
+     "HTTPS"},
+    {"readiness-timeout",
+     UNREADY(GET) EVENT("Unhealthy", "Readiness probe failed: Get x: context deadline exceeded"),
+     "deadline"},
+    {"readiness-port-mismatch",
+     UNREADY("readinessProbe: {httpGet: {path: /ok, port: 8080}}")
+         EVENT("Unhealthy", "Readiness probe failed: Get x: dial tcp: connect: connection refused"),
+     "does not declare (80)"},
+    {"readiness-exec-failing",
+     UNREADY("readinessProbe: {exec: {command: [x]}}")
+         EVENT("Unhealthy", "Readiness probe failed: x"),
+     "its command"},
+    {"readiness-grpc",
+     UNREADY("readinessProbe: {grpc: {port: 80}}") EVENT("Unhealthy", "Readiness probe failed: x"),
+     "port 80"},
+    {"liveness-failing", UNREADY(GET) EVENT("Unhealthy", "Liveness probe failed: x"),
+     "liveness probe"},
+    {"pod-unschedulable-never-fits",
+     UNSCHEDULED("containers: [{name: app, resources: {requests: {cpu: '8'}}}]",
+                 "3 Insufficient cpu."),
+     "8 of cpu"},
+    {"pod-unschedulable-resources",
+     UNSCHEDULED("containers: [{name: app, resources: {requests: {memory: 4Gi}}}]",
+                 "1 node(s) had untolerated taint {a: b}, 2 Insufficient memory. preemption: 0/3 "
+                 "nodes are available."),
+     "4.0 GiB of memory"},
+    {"pod-unschedulable-nodeselector",
+     UNSCHEDULED("nodeSelector: {disk: ssd}", "3 node(s) did not match node affinity/selector."),
+     "disk=ssd"},
+    {"pod-unschedulable-taint",
+     UNSCHEDULED("tolerations: []", "3 node(s) had untolerated taint(s)."), "gpu=yes:NoSchedule"},
+    {"pod-unschedulable-affinity",
+     UNSCHEDULED("tolerations: []", "3 node(s) didn''t match pod anti-affinity rules."),
+     "anti-affinity"},
+    {"pod-unschedulable-topology",
+     UNSCHEDULED("tolerations: []", "3 node(s) didn''t match pod topology spread constraints."),
+     "topology"},
+    {"pod-unschedulable-volume",
+     UNSCHEDULED("tolerations: []", "pod has unbound immediate PersistentVolumeClaims."),
+     "PersistentVolumeClaims"},
+    {"pod-unschedulable-hostport",
+     UNSCHEDULED("tolerations: []",
+                 "3 node(s) didn''t have free ports for the requested pod ports."),
+     "free ports"},
+    {"pod-unschedulable-too-many-pods", UNSCHEDULED("tolerations: []", "3 Too many pods."),
+     "Too many pods"},
+    {"pod-unschedulable-cordoned", UNSCHEDULED("tolerations: []", "3 node(s) were unschedulable."),
+     "unschedulable"},
+    {"pod-unschedulable-dra", UNSCHEDULED("tolerations: []", "3 cannot allocate all claims."),
+     "claims"},
+    {"pod-unschedulable", UNSCHEDULED("tolerations: []", "3 something new."), "something new"},
+    {"pod-no-scheduler",
+     "apiVersion: v1\nkind: Pod\nmetadata: {namespace: shop, name: web}\nspec: {schedulerName: "
+     "mine}\nstatus: {phase: Pending}\n",
+     "scheduler mine"},
+    {"container-oomkilled",
+     POD("", "containerStatuses: [{name: app, restartCount: 1, ready: true, state: {running: "
+             "{startedAt: '2026-01-01T11:30:00Z'}}, "
+             "lastState: {terminated: {exitCode: 137, reason: OOMKilled, finishedAt: "
+             "'2026-01-01T11:30:00Z'}}}]"),
+     "killed"},
+    {"init-crashloop",
+     "apiVersion: v1\nkind: Pod\nmetadata: {namespace: shop, name: web}\nspec: {initContainers: "
+     "[{name: wait}]}\nstatus: {phase: "
+     "Pending, initContainerStatuses: [{name: wait, restartCount: 4, state: {waiting: {reason: "
+     "CrashLoopBackOff}}, lastState: "
+     "{terminated: {exitCode: 2}}}]}\n",
+     "wait"},
+    {"startup-failing",
+     "apiVersion: v1\nkind: Pod\nmetadata: {namespace: shop, name: web}\nspec: {containers: "
+     "[{name: app, startupProbe: {}}]}\nstatus: "
+     "{phase: Running, containerStatuses: [{name: app, started: false, ready: false, state: "
+     "{running: {startedAt: "
+     "'2026-01-01T11:00:00Z'}}}]}\n",
+     "startup probe"},
+    {"readiness-gate-unsatisfied",
+     "apiVersion: v1\nkind: Pod\nmetadata: {namespace: shop, name: web}\nspec: {readinessGates: "
+     "[{conditionType: lb/ok}]}\nstatus: "
+     "{phase: Running, conditions: [{type: Ready, status: 'False', reason: ReadinessGatesNotReady, "
+     "lastTransitionTime: "
+     "'2026-01-01T11:00:00Z'}]}\n",
+     "lb/ok"},
+};
+
+static void
+test_each_check_fires(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(TestCluster) cluster = test_cluster_new(rows[i].yaml);
+        const Finding *finding = test_cluster_expect(cluster, rows[i].check, "Pod shop/web");
+        g_autofree char *text = g_strdup_printf("%s %s", finding->title, finding->cause);
+        if (strstr(text, rows[i].says) == NULL)
+            fail_msg("%s does not say '%s': %s", rows[i].check, rows[i].says, text);
+        if (finding->fix->len < 2)
+            fail_msg("%s says no step and no command", rows[i].check);
+    }
+}
+
+/* The same pods while they are being deleted, or a moment after they began. */
+static void
+test_none_fires_about_pods_that_go_or_are_well(void **state)
+{
+    (void)state;
+    g_autoptr(TestCluster) well =
+        test_cluster_new(NODE "apiVersion: v1\nkind: Pod\nmetadata: {namespace: shop, name: "
+                              "web}\nspec: {nodeName: n1, containers: [{name: app}]}\n"
+                              "status: {phase: Running, conditions: [{type: Ready, status: "
+                              "'True'}], containerStatuses: [{name: app, ready: true, "
+                              "restartCount: 1, started: true, state: {running: {startedAt: "
+                              "'2026-01-01T10:00:00Z'}}}]}\n");
+    test_cluster_expect_quiet(well, SEVERITY_INFO);
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_auto(GStrv) parts = g_strsplit(rows[i].yaml, "name: web", 2);
+        g_autofree char *going = g_strjoinv(
+            "deletionTimestamp: '2026-01-01T11:59:00Z', deletionGracePeriodSeconds: 30, name: web",
+            parts);
+        g_autoptr(TestCluster) cluster = test_cluster_new(going);
+        test_cluster_expect_none(cluster, rows[i].check);
+    }
+}
+
+static void
+test_each_says_when_it_cannot_look(void **state)
+{
+    (void)state;
+    g_autoptr(TestCluster) cluster =
+        test_cluster_new(NODE "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n");
+    test_cluster_fail(cluster, KIND_POD, "pods could not be listed: 403");
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
+        test_cluster_expect_unverified(cluster, rows[i].check);
+}
+
+/* What is young may still come right. */
+static void
+test_the_hold_is_kept(void **state)
+{
+    (void)state;
+    g_auto(GStrv) parts = g_strsplit(PULL("not found"), "2026-01-01T11:00:00Z", -1);
+    g_autofree char *young = g_strjoinv("2026-01-01T11:59:00Z", parts);
+    g_autoptr(TestCluster) cluster = test_cluster_new(young);
+    test_cluster_expect_none(cluster, "image-not-found");
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_each_check_fires),
+        cmocka_unit_test(test_none_fires_about_pods_that_go_or_are_well),
+        cmocka_unit_test(test_each_says_when_it_cannot_look),
+        cmocka_unit_test(test_the_hold_is_kept),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
