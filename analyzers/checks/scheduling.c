@@ -339,7 +339,9 @@ report_no_scheduler(CheckRun *run, const Object *pod)
     const CheckRow *row = &rows[ROW_NO_SCHEDULER];
     const char *scheduler = value_text(pod->value, "spec.schedulerName");
     bool is_new;
-    if (!check_held(run, row, pod->created_s) ||
+    uint32_t n_begun = value_count(pod->value, "status.initContainerStatuses") +
+                       value_count(pod->value, "status.containerStatuses");
+    if (!check_held(run, row, pod->created_s) || n_begun > 0 ||
         value_count(pod->value, "spec.schedulingGates") > 0)
         return;
     Finding *finding = check_report_pod(run, row, pod, "", pod->created_s, &is_new);
