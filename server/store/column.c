@@ -37,7 +37,9 @@ column_guard_leave(ColumnGuard *guard)
 void
 column_init(Column *column, uint32_t element_size)
 {
-    *column = (Column){.element_size = element_size};
+    *column = (Column){.data = g_malloc_n(COLUMN_CAPACITY_MIN, element_size),
+                       .capacity = COLUMN_CAPACITY_MIN,
+                       .element_size = element_size};
 }
 
 void
@@ -52,17 +54,16 @@ grow(Column *column, ColumnGuard *guard, uint64_t needed)
 {
     if (needed > UINT32_MAX)
         g_error("column of %u-byte elements is full", column->element_size);
-    uint64_t capacity = MAX(column->capacity, (uint32_t)COLUMN_CAPACITY_MIN);
+    uint64_t capacity = column->capacity;
     while (capacity < needed)
         capacity *= 2;
     capacity = MIN(capacity, (uint64_t)UINT32_MAX);
     void *data = g_malloc_n(capacity, column->element_size);
-    if (column->n > 0)
-        memcpy(data, column->data, (size_t)column->n * column->element_size);
+    memcpy(data, column->data, (size_t)column->n * column->element_size);
     g_mutex_lock(&guard->lock);
     void *old = column->data;
     column->data = data;
-    if (guard->n_readers > 0 && old != NULL)
+    if (guard->n_readers > 0)
         g_ptr_array_add(guard->retired, g_steal_pointer(&old));
     g_mutex_unlock(&guard->lock);
     g_free(old);

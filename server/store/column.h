@@ -15,7 +15,7 @@ typedef struct {
 } ColumnGuard;
 
 typedef struct {
-    void *data;
+    void *data; /* never NULL until it is cleared */
     uint32_t n, capacity, element_size;
 } Column;
 

@@ -251,7 +251,7 @@ static uint32_t *
 push_stack(Translation *translation, uint32_t n)
 {
     size_t needed = translation->n_stacked + n;
-    if (needed > translation->stacks_capacity) {
+    if (needed > translation->stacks_capacity || translation->stacks == NULL) {
         translation->stacks_capacity = MAX(needed * 2, (size_t)1024);
         translation->stacks = g_renew(uint32_t, translation->stacks, translation->stacks_capacity);
     }
@@ -270,14 +270,14 @@ begin_lookup(Translation *translation, uint32_t sample, Lookup *ret_lookup, GErr
     *ret_lookup =
         (Lookup){.first = translation->n_stacked, .n = entry.n_locations, .sample = sample};
     uint32_t *stack = push_stack(translation, entry.n_locations);
-    const uint32_t *from = profile->stack_locations + entry.first_location;
     for (uint32_t i = 0; i < entry.n_locations; i++) {
-        if (from[i] >= profile->n_locations)
+        uint32_t from = profile->stack_locations[entry.first_location + i];
+        if (from >= profile->n_locations)
             return bad_reference(error, "sample", sample, "location");
-        if (translation->locations[from[i]] == HASH_INDEX_NONE &&
-            !translate_location(translation, from[i], error))
+        if (translation->locations[from] == HASH_INDEX_NONE &&
+            !translate_location(translation, from, error))
             return false;
-        stack[i] = translation->locations[from[i]];
+        stack[i] = translation->locations[from];
     }
     ret_lookup->key = symbol_table_stack_key(translation->table, stack, entry.n_locations);
     return true;

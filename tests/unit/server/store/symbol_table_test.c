@@ -179,6 +179,31 @@ tells_functions_at_one_address_apart(void **state)
     assert_string_equal(path, "main;outer;other;");
 }
 
+/* Nothing but the empty string: its columns have no elements, and are there all the same. */
+static void
+takes_a_profile_of_nothing(void **state)
+{
+    Bed *bed = *state;
+    ProfileString strings[] = {{"", 0}};
+    ProfileSample samples[] = {{0, 0, 0, 0}};
+    Profile profile = {.strings = strings, .samples = samples, .n_strings = 1, .n_samples = 1};
+    Translation translation;
+    translation_init(&translation, &bed->table, &profile);
+    assert_int_equal(node_of(&translation, 0), 0);
+    translation_clear(&translation);
+    assert_int_equal(symbol_table_string(&bed->table, "", 0), 0);
+    SymbolView view = view_of(bed);
+    uint32_t length;
+    assert_non_null(symbol_string(&view, 0, &length));
+    assert_int_equal(length, 0);
+    SymbolCounts none = {0};
+    none.n_strings = view.n_strings;
+    Wire wire = {0};
+    symbol_table_write(&bed->table, &none, &wire);
+    assert_true(wire.size > 0);
+    wire_clear(&wire);
+}
+
 static void
 refuses_references_outside_the_tables(void **state)
 {
@@ -265,6 +290,7 @@ main(void)
         cmocka_unit_test_setup_teardown(folds_inlined_and_unnamed_frames, set_up, tear_down),
         cmocka_unit_test_setup_teardown(adds_nothing_for_what_it_knows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(tells_functions_at_one_address_apart, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(takes_a_profile_of_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refuses_references_outside_the_tables, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refuses_stacks_that_unfold_into_too_much, set_up,
                                         tear_down),
