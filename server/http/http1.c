@@ -262,11 +262,13 @@ http1_add(HttpServer *server, int fd, const struct sockaddr *address, socklen_t 
 
 /* ---- Ends. ---- */
 
+/* Once per connection: the shutdown that follows is an end of its own. */
 static void
 end_soon(HttpServer *server, Http1Connection *own)
 {
-    if (!own->is_ending)
-        g_queue_push_tail_link(&server->http1_ending, &own->ending_link);
+    if (own->is_ending)
+        return;
+    g_queue_push_tail_link(&server->http1_ending, &own->ending_link);
     own->is_ending = true;
     server->is_http1_end_due = true;
 }
