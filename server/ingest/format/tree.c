@@ -9,8 +9,8 @@
 #include "server/ingest/format/stack.h"
 
 enum {
-    TREE_DEPTH_MAX = 65536,    /* nodes on a path */
-    TRIE_BYTES_PER_LIMIT = 64, /* bytes of all stacks, in sizes of a profile */
+    TREE_DEPTH_MAX = 65536,   /* nodes on a path */
+    TRIE_WORK_PER_LIMIT = 64, /* work_left, in sizes of a profile */
 };
 
 typedef struct {
@@ -19,10 +19,11 @@ typedef struct {
     uint64_t value, n_children;
 } Node;
 
-/* A node whose children are being read. */
+/* A node whose children are being read, and what to go back to behind them. */
 typedef struct {
-    uint64_t n_left;    /* children to come */
-    size_t path_length; /* of what lies above its children */
+    uint64_t n_left; /* children to come */
+    guint n_frames;
+    gsize text_length, frame_start;
 } Level;
 
 typedef struct {
@@ -30,9 +31,11 @@ typedef struct {
     CountedProfile *profile;
     const TenantLimits *limits;
     GArray *levels;     /* Level, the root first */
-    GArray *path;       /* of a tree: uint32_t, locations; of a trie: char */
+    GArray *frames;     /* uint32_t: locations of the path, the root first; no more than count */
+    GString *text;      /* of a trie: the path */
+    gsize frame_start;  /* of the frame in it that may go on */
     GArray *locations;  /* uint32_t, the leaf first */
-    uint64_t work_left; /* what all stacks together may still take: frames, or bytes of a trie */
+    uint64_t work_left; /* frames of all stacks; of a trie also the bytes of their last ones */
     GError **error;
 } Reader;
 
@@ -78,59 +81,78 @@ charge(Reader *reader, size_t work)
     return true;
 }
 
-/* Adds the locations, which stand the root first, with a value. */
-static bool
-add_stack(Reader *reader, const uint32_t *root_first, size_t n, uint64_t value)
+/* Appends a frame to the path; frames without a name, and those beyond the limit, are none. */
+static void
+add_frame(Reader *reader, const char *name, size_t length)
 {
-    n = MIN(n, (size_t)reader->limits->stack_depth_max);
-    g_array_set_size(reader->locations, (guint)n);
+    if (length == 0 || reader->frames->len >= reader->limits->stack_depth_max)
+        return;
+    uint32_t location = stack_frame(counted_profile_builder(reader->profile), name, length, 0);
+    g_array_append_val(reader->frames, location);
+}
+
+/* Adds the frames of the path with a value. */
+static bool
+add_stack(Reader *reader, uint64_t value)
+{
+    guint n = reader->frames->len;
+    g_array_set_size(reader->locations, n);
     uint32_t *locations = (uint32_t *)(void *)reader->locations->data;
-    for (size_t i = 0; i < n; i++)
-        locations[n - 1 - i] = root_first[i];
+    for (guint i = 0; i < n; i++)
+        locations[n - 1 - i] = g_array_index(reader->frames, uint32_t, i);
     return counted_profile_add_count(reader->profile, locations, n, value, reader->error);
 }
 
-/* ---- A tree: the path is of locations. ---- */
+/* Whether the frames so far fit a profile. */
+static bool
+check_frames(Reader *reader)
+{
+    return counted_profile_add(reader->profile, NULL, 0, 0, reader->error);
+}
+
+/* ---- A tree: a node is a frame. ---- */
 
 static bool
 enter_tree_node(Reader *reader, const Node *node)
 {
-    if (node->length > 0) {
-        uint32_t location =
-            stack_frame(counted_profile_builder(reader->profile), node->name, node->length, 0);
-        g_array_append_val(reader->path, location);
-    }
+    add_frame(reader, node->name, node->length);
     if (node->value == 0)
-        return counted_profile_add(reader->profile, NULL, 0, 0, reader->error);
-    return charge(reader, reader->path->len) &&
-           add_stack(reader, (const uint32_t *)(void *)reader->path->data, reader->path->len,
-                     node->value);
+        return check_frames(reader);
+    return charge(reader, reader->frames->len) && add_stack(reader, node->value);
 }
 
-/* ---- A trie: the path is of characters. ---- */
+/* ---- A trie: a node is a piece of the text of a path. ---- */
+
+/* Appends the frames that the newest text has completed. */
+static void
+complete_frames(Reader *reader, gsize old_length)
+{
+    const char *text = reader->text->str, *end = text + reader->text->len;
+    const char *at = text + old_length;
+    while ((at = memchr(at, ';', (size_t)(end - at))) != NULL) {
+        const char *start = text + reader->frame_start;
+        add_frame(reader, start, (size_t)(at - start));
+        at++;
+        reader->frame_start = (gsize)(at - text);
+    }
+}
 
 static bool
 enter_trie_node(Reader *reader, const Node *node)
 {
-    g_array_append_vals(reader->path, node->name, (guint)node->length);
-    if (node->value == 0 || reader->path->len == 0)
-        return true;
-    if (!charge(reader, reader->path->len))
+    gsize old_length = reader->text->len;
+    g_string_append_len(reader->text, node->name, (gssize)node->length);
+    complete_frames(reader, old_length);
+    if (node->value == 0 || reader->text->len == 0)
+        return check_frames(reader);
+    guint n_complete = reader->frames->len;
+    gsize rest = reader->text->len - reader->frame_start;
+    if (!charge(reader, n_complete + rest))
         return false;
-    g_autoptr(GArray) frames = g_array_new(FALSE, FALSE, sizeof(uint32_t));
-    const char *at = reader->path->data, *end = at + reader->path->len;
-    while (at < end && frames->len < (guint)reader->limits->stack_depth_max) {
-        const char *next = memchr(at, ';', (size_t)(end - at));
-        if (next == NULL)
-            next = end;
-        if (next > at) {
-            uint32_t location =
-                stack_frame(counted_profile_builder(reader->profile), at, (size_t)(next - at), 0);
-            g_array_append_val(frames, location);
-        }
-        at = next < end ? next + 1 : end;
-    }
-    return add_stack(reader, (const uint32_t *)(void *)frames->data, frames->len, node->value);
+    add_frame(reader, reader->text->str + reader->frame_start, rest);
+    bool ok = add_stack(reader, node->value);
+    g_array_set_size(reader->frames, n_complete); /* its children go on with the last one */
+    return ok;
 }
 
 static bool
@@ -138,7 +160,7 @@ read_nodes(Reader *reader, bool (*enter)(Reader *reader, const Node *node))
 {
     while (reader->at < reader->end) {
         const uint8_t *start = reader->at;
-        size_t above = reader->path->len;
+        Level level = {0, reader->frames->len, reader->text->len, reader->frame_start};
         Node node;
         if (!read_node(reader, &node) || !enter(reader, &node))
             return false;
@@ -146,13 +168,15 @@ read_nodes(Reader *reader, bool (*enter)(Reader *reader, const Node *node))
             g_array_index(reader->levels, Level, reader->levels->len - 1).n_left--;
         if (reader->levels->len >= TREE_DEPTH_MAX)
             return fail(reader, start, "the nodes are nested more than 65536 deep");
-        Level level = {node.n_children, above};
+        level.n_left = node.n_children;
         g_array_append_val(reader->levels, level);
         while (reader->levels->len > 0) {
             const Level *last = &g_array_index(reader->levels, Level, reader->levels->len - 1);
             if (last->n_left > 0)
                 break;
-            g_array_set_size(reader->path, (guint)last->path_length);
+            g_array_set_size(reader->frames, last->n_frames);
+            g_string_truncate(reader->text, last->text_length);
+            reader->frame_start = last->frame_start;
             g_array_set_size(reader->levels, reader->levels->len - 1);
         }
         if (reader->levels->len == 0 && reader->at < reader->end)
@@ -171,20 +195,22 @@ read_profile(const uint8_t *data, size_t size, bool is_trie, const ProfileSource
     if (size == 0)
         return true;
     g_autoptr(GArray) levels = g_array_new(FALSE, FALSE, sizeof(Level));
-    g_autoptr(GArray) path = g_array_new(FALSE, FALSE, is_trie ? 1 : sizeof(uint32_t));
+    g_autoptr(GArray) frames = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    g_autoptr(GString) text = g_string_new(NULL);
     g_autoptr(GArray) locations = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     const TenantLimits *limits = source->limits;
-    uint64_t frames = (uint64_t)limits->samples_max * (uint64_t)limits->stack_depth_max;
-    uint64_t bytes = (uint64_t)limits->profile_bytes_max * TRIE_BYTES_PER_LIMIT;
+    uint64_t n_frames = (uint64_t)limits->samples_max * (uint64_t)limits->stack_depth_max;
+    uint64_t trie_work = (uint64_t)limits->profile_bytes_max * TRIE_WORK_PER_LIMIT;
     Reader reader = {.start = data,
                      .at = data,
                      .end = data + size,
                      .profile = profile,
                      .limits = limits,
                      .levels = levels,
-                     .path = path,
+                     .frames = frames,
+                     .text = text,
                      .locations = locations,
-                     .work_left = is_trie ? bytes : frames,
+                     .work_left = is_trie ? trie_work : n_frames,
                      .error = error};
     if (!read_nodes(&reader, is_trie ? enter_trie_node : enter_tree_node))
         return false;
