@@ -10,9 +10,10 @@
     "application/grpc-web+json, application/grpc-web+proto, application/grpc-web-text, "           \
     "application/grpc-web-text+proto, application/json, application/json; charset=utf-8, "         \
     "application/proto"
-/* What a decoded request may cost beside the bytes of its body. */
+/* What a decoded request may cost. */
 #define ARENA_BYTES_MIN   (256 * 1024)
 #define ARENA_BODY_FACTOR 8
+#define ARENA_BESIDE_MAX  (64 * 1024 * 1024) /* beside one copy of what is in the body */
 #define TIMEOUT_DIGITS    10
 
 static void
@@ -167,7 +168,8 @@ rpc_handle(HttpRequest *request, void *data)
     call->api = data;
     call->codec = codec;
     call->scratch = g_ptr_array_new_with_free_func(g_free);
-    call->arena = arena_new(ARENA_BYTES_MIN + ARENA_BODY_FACTOR * request->body_size);
+    call->arena = arena_new(MIN(ARENA_BYTES_MIN + ARENA_BODY_FACTOR * request->body_size,
+                                ARENA_BESIDE_MAX + request->body_size));
     g_autoptr(GError) error = NULL;
     if (!check_headers(request, &error) || !check_tenant(request, method, &error) ||
         !call_decode(call, method, &error))

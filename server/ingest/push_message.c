@@ -9,6 +9,7 @@ enum {
     PUSH_PROFILES_MAX = 65536, /* far above what any client batches */
     PUSH_MEMORY_PER_BYTE = 8,  /* an empty label is 2 bytes and becomes 16 */
     PUSH_MEMORY_MIN = 64 * 1024,
+    PUSH_MEMORY_MAX = 128 * 1024 * 1024, /* a thousand labels a profile of the largest batches */
     SERIES_LABELS = 1,
     SERIES_SAMPLES = 2,
 };
@@ -23,13 +24,15 @@ typedef struct {
 } Decoder;
 
 /* Labels and strings take up to PUSH_MEMORY_PER_BYTE for each byte; a growing array of profiles,
- * its earlier copies included, at most four times its final size. */
+ * its earlier copies included, at most four times its final size. No batch that is one needs
+ * PUSH_MEMORY_MAX. */
 size_t
 push_message_memory_max(size_t size)
 {
     size_t per_byte = MIN(size, SIZE_MAX / 256);
     size_t profiles = 4 * (size_t)PUSH_PROFILES_MAX * sizeof(IngestProfile);
-    return per_byte * PUSH_MEMORY_PER_BYTE + MIN(profiles, per_byte * 64) + PUSH_MEMORY_MIN;
+    size_t most = per_byte * PUSH_MEMORY_PER_BYTE + MIN(profiles, per_byte * 64);
+    return MIN(most, (size_t)PUSH_MEMORY_MAX) + PUSH_MEMORY_MIN;
 }
 
 static bool
@@ -47,7 +50,7 @@ static bool
 fail_memory(Decoder *decoder)
 {
     return error_set(decoder->error, CRESSET_ERROR_INVALID_ARGUMENT,
-                     "push request: too many labels or profiles for its size");
+                     "push request: too many labels or profiles: send fewer at once");
 }
 
 /* Copies a string field; the wire type was not yet looked at. */

@@ -24,6 +24,7 @@ enum {
     SIZE_PER_BYTE = 16, /* profiles share the tables of a request, but as pprof each has its own */
     SIZE_MIN = 16 * 1024 * 1024,
     TABLE_ENTRY_BYTES = sizeof(WireSpan) + 1,
+    TABLES_BYTES_MAX = 128 * 1024 * 1024, /* entries of real tables have 12 bytes and more */
 };
 
 typedef struct Walk Walk;
@@ -220,7 +221,8 @@ otlp_read(const uint8_t *message, size_t size, const TenantLimits *limits, int64
           ProfileSet *set, uint64_t *ret_n, OtlpRejected *ret_rejected, GError **error)
 {
     /* Every entry of a table has at least its tag and length. */
-    g_autoptr(Arena) arena = arena_new((size / 2 + OTLP_TABLES) * TABLE_ENTRY_BYTES + 1024);
+    size_t tables_bytes = (size / 2 + OTLP_TABLES) * TABLE_ENTRY_BYTES + 1024;
+    g_autoptr(Arena) arena = arena_new(MIN(tables_bytes, (size_t)TABLES_BYTES_MAX));
     g_autoptr(GArray) resource_attributes = g_array_new(FALSE, FALSE, sizeof(Label));
     g_autoptr(GArray) attributes = g_array_new(FALSE, FALSE, sizeof(Label));
     uint64_t size_max = (uint64_t)limits->body_limit_mb << 20;

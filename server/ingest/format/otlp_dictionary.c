@@ -92,7 +92,8 @@ otlp_dictionary_read(OtlpDictionary *dictionary, WireSpan request, Arena *arena,
         table->entries = arena_alloc_array(arena, table->n, sizeof *table->entries);
         if (table->entries == NULL)
             return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
-                             "dictionary.%s has too many entries for its size", TABLE_NAMES[i]);
+                             "dictionary.%s has too many entries: send fewer profiles at once",
+                             TABLE_NAMES[i]);
         table->n = 0;
     }
     if (!scan_dictionaries(dictionary, request, true, &found, error))

@@ -58,8 +58,9 @@ otlp_symbols_init(OtlpSymbols *symbols, const OtlpDictionary *dictionary, Arena 
     symbols->dictionary = dictionary;
     symbols->mapping_lacks = arena_alloc(arena, n);
     if (symbols->mapping_lacks == NULL)
-        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
-                         "dictionary.mapping_table has too many entries for its size");
+        return error_set(
+            error, CRESSET_ERROR_INVALID_ARGUMENT,
+            "dictionary.mapping_table has too many entries: send fewer profiles at once");
     /* The first location stands for none. */
     for (uint32_t i = 1; i < locations->n; i++) {
         uint64_t mapping;

@@ -12,6 +12,7 @@
 #include "lib/base/error.h"
 #include "lib/pprof/encode.h"
 #include "lib/pprof/wire.h"
+#include "server/ingest/push_message.h"
 
 typedef struct {
     char *folder;
@@ -340,6 +341,24 @@ test_push_requests(void **state)
     assert_int_equal(stored_total(fixture, "tenant"), 9);
 }
 
+/* Labels of nothing, of which a request of a few bytes on the wire can have millions. */
+static void
+test_the_labels_of_a_request_are_bounded(void **state)
+{
+    enum { N_LABELS = 20 * 1000 * 1000 };
+    const Fixture *fixture = *state;
+    assert_in_range(push_message_memory_max(SIZE_MAX), 0, 130 * 1024 * 1024);
+    WireBuffer series = {0}, message = {0};
+    for (size_t i = 0; i < N_LABELS; i++)
+        wire_put_bytes(&series, 1, "", 0);
+    put_message(&message, 1, &series);
+    g_autoptr(GError) error = push_request(fixture, message.data, message.size);
+    assert_true(g_error_matches(error, CRESSET_ERROR, CRESSET_ERROR_INVALID_ARGUMENT));
+    assert_string_equal(error->message,
+                        "push request: too many labels or profiles: send fewer at once");
+    g_free(message.data);
+}
+
 int
 main(void)
 {
@@ -350,6 +369,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_the_same_at_the_same_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_refused_profile_stays_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_push_requests, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_labels_of_a_request_are_bounded, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -403,7 +403,7 @@ test_work_and_size_are_limited(void **state)
     (void)state;
     TenantLimits limits = TEST_LIMITS;
     limits.samples_max = 1;
-    WireBuffer profile = {0};
+    WireBuffer profile = {0}, many = {0}, dictionary = {0}, stack = {0}, packed = {0};
     put_header(&profile, S_SAMPLES, S_COUNT, S_CPU, S_NANOSECONDS);
     put_sample(&profile, true, 1, 5, 0, 0);
     put_sample(&profile, true, 2, 5, 0, 0);
@@ -413,7 +413,6 @@ test_work_and_size_are_limited(void **state)
     g_free(request.data);
 
     /* 100000 samples of one stack of 2000 frames. */
-    WireBuffer many = {0}, dictionary = {0}, stack = {0}, packed = {0}, none = {0};
     put_header(&many, S_SAMPLES, S_COUNT, S_CPU, S_NANOSECONDS);
     for (size_t i = 0; i < 100000; i++)
         put_sample(&many, true, 5, 1, 0, 0);
@@ -426,7 +425,19 @@ test_work_and_size_are_limited(void **state)
     g_autofree char *work = read_request(&request, request.size, &TEST_LIMITS);
     assert_contains(work, "far larger than the request");
     g_free(request.data);
-    (void)none;
+}
+
+static void
+test_entries_of_the_dictionary_are_limited(void **state)
+{
+    (void)state;
+    WireBuffer dictionary = {0}, request = {0};
+    for (size_t i = 0; i < 10 * 1000 * 1000; i++)
+        wire_put_bytes(&dictionary, 5, "", 0);
+    put_message(&request, 2, &dictionary);
+    g_autofree char *text = read_request(&request, request.size, &TEST_LIMITS);
+    assert_contains(text, "string_table has too many entries: send fewer profiles at once");
+    g_free(request.data);
 }
 
 /* An entry of a table: its field 1, a line for a location, and `padding` fields nobody reads. */
@@ -483,6 +494,7 @@ main(void)
         cmocka_unit_test(test_every_truncation),
         cmocka_unit_test(test_work_and_size_are_limited),
         cmocka_unit_test(test_work_on_the_dictionary_is_limited),
+        cmocka_unit_test(test_entries_of_the_dictionary_are_limited),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
