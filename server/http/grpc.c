@@ -74,7 +74,7 @@ bool
 grpc_read_message(GrpcKind kind, uint8_t *body, size_t size, GrpcMessage *ret_message,
                   GError **error)
 {
-    if (kind == GRPC_WEB_TEXT) {
+    if (kind == GRPC_WEB_TEXT && size > 0) { /* there may be no body at all */
         gint state = 0;
         guint saved = 0;
         size = g_base64_decode_step((const gchar *)body, size, body, &state, &saved);

@@ -87,6 +87,21 @@ test_one_whole_frame_is_read(void **state)
     expect_bad(GRPC_WEB_TEXT, "!!!!", 4, "holds no gRPC message");
 }
 
+/* Nothing is done with a body that is not there, which GLib would call critical. */
+static void
+test_the_body_may_be_absent(void **state)
+{
+    (void)state;
+    GLogLevelFlags before = g_log_set_always_fatal(G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL);
+    for (int kind = GRPC_PLAIN; kind <= GRPC_WEB_TEXT; kind++) {
+        GrpcMessage message;
+        g_autoptr(GError) error = NULL;
+        assert_false(grpc_read_message((GrpcKind)kind, NULL, 0, &message, &error));
+        assert_error_says(error, "holds no gRPC message");
+    }
+    g_log_set_always_fatal(before);
+}
+
 static const char *
 header_of(const HttpResponse *response, const char *name)
 {
@@ -190,6 +205,7 @@ main(void)
         cmocka_unit_test(test_kinds),
         cmocka_unit_test(test_timeouts),
         cmocka_unit_test(test_one_whole_frame_is_read),
+        cmocka_unit_test(test_the_body_may_be_absent),
         cmocka_unit_test(test_a_message_has_its_frame_and_trailers),
         cmocka_unit_test(test_an_error_is_all_trailers),
         cmocka_unit_test(test_large_messages_are_compressed_when_taken),
