@@ -26,6 +26,7 @@ node_at(YamlTree *tree, yaml_node_item_t index)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(yaml_parser_t, yaml_parser_delete)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(yaml_document_t, yaml_document_delete)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(yaml_event_t, yaml_event_delete)
 
 static bool
 fail_parse(const yaml_parser_t *parser, const char *path, GError **error)
@@ -49,6 +50,39 @@ read_file(const char *path, gsize *ret_size, GError **error)
     return g_file_get_contents(path, &text, ret_size, error) ? text : NULL;
 }
 
+static bool
+start_parser(yaml_parser_t *parser, const char *text, gsize size, const char *path, GError **error)
+{
+    if (!yaml_parser_initialize(parser))
+        return error_set(error, CRESSET_ERROR_RESOURCE_EXHAUSTED, "no memory to read %s", path);
+    yaml_parser_set_input_string(parser, (const unsigned char *)text, size);
+    return true;
+}
+
+/* Refuses what libyaml would read in the square of the time: a token costs it the depth. */
+static bool
+check_depth(const char *text, gsize size, const char *path, GError **error)
+{
+    g_auto(yaml_parser_t) parser;
+    bool is_started = start_parser(&parser, text, size, path, error);
+    for (unsigned depth = 0; is_started;) {
+        g_auto(yaml_event_t) event = {0};
+        if (!yaml_parser_parse(&parser, &event))
+            return fail_parse(&parser, path, error);
+        if (event.type == YAML_STREAM_END_EVENT)
+            return true;
+        if (event.type == YAML_SEQUENCE_START_EVENT || event.type == YAML_MAPPING_START_EVENT)
+            depth++;
+        if (event.type == YAML_SEQUENCE_END_EVENT || event.type == YAML_MAPPING_END_EVENT)
+            depth--;
+        if (depth > YAML_TREE_DEPTH_MAX)
+            return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                             "%s:%zu: nested more than %u deep", path, event.start_mark.line + 1,
+                             YAML_TREE_DEPTH_MAX);
+    }
+    return false;
+}
+
 /* Nothing may follow the first document. */
 static bool
 check_end(yaml_parser_t *parser, const char *path, GError **error)
@@ -70,14 +104,11 @@ yaml_tree_load(const char *path, GError **error)
 {
     gsize size;
     g_autofree char *text = read_file(path, &size, error);
-    if (text == NULL)
+    if (text == NULL || !check_depth(text, size, path, error))
         return NULL;
     g_auto(yaml_parser_t) parser;
-    if (!yaml_parser_initialize(&parser)) {
-        error_set(error, CRESSET_ERROR_RESOURCE_EXHAUSTED, "no memory to read %s", path);
+    if (!start_parser(&parser, text, size, path, error))
         return NULL;
-    }
-    yaml_parser_set_input_string(&parser, (const unsigned char *)text, size);
     g_autoptr(YamlTree) tree = g_new0(YamlTree, 1);
     tree->path = g_strdup(path);
     if (!yaml_parser_load(&parser, &tree->document)) {

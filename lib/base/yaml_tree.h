@@ -1,5 +1,6 @@
 /* A YAML file as a tree: what configuration with structure is read from. One document, at most
- * YAML_TREE_BYTES_MAX bytes; keys of a mapping are plain text and occur once.
+ * YAML_TREE_BYTES_MAX bytes and YAML_TREE_DEPTH_MAX lists and mappings within each other; keys of a
+ * mapping are plain text and occur once.
  *
  * Errors are INVALID_ARGUMENT and begin with "path:line: ". */
 #pragma once
@@ -7,6 +8,7 @@
 #include <stdbool.h>
 
 #define YAML_TREE_BYTES_MAX (8u << 20)
+#define YAML_TREE_DEPTH_MAX 64u
 
 typedef struct YamlTree YamlTree;
 typedef struct YamlNode YamlNode; /* lives as long as its tree */

@@ -93,6 +93,10 @@ test_files_that_cannot_be_read(void **state)
     g_autofree char *large = g_strnfill(YAML_TREE_BYTES_MAX + 1, '#');
     assert_null(load(large, &error));
     assert_error_says(error, "larger than");
+    g_clear_error(&error);
+    g_autofree char *deep = g_strnfill(YAML_TREE_DEPTH_MAX + 1, '[');
+    assert_null(load(deep, &error));
+    assert_error_says(error, ":1: nested more than 64 deep");
 }
 
 static int
