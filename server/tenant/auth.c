@@ -42,7 +42,8 @@ read_digest(Token *token, const char *text, GError **error)
     for (size_t i = 0; is_hex && i < DIGEST_BYTES; i++) {
         int high = g_ascii_xdigit_value(text[2 * i]), low = g_ascii_xdigit_value(text[2 * i + 1]);
         is_hex = high >= 0 && low >= 0;
-        token->digest[i] = (uint8_t)(high << 4 | low);
+        if (is_hex)
+            token->digest[i] = (uint8_t)(high << 4 | low);
     }
     token->has_digest = is_hex;
     return is_hex || error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,

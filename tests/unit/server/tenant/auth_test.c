@@ -115,6 +115,8 @@ test_errors_name_the_field(void **state)
 {
     (void)state;
     g_autofree char *digest = g_strnfill(64, 'a');
+    g_autofree char *other = g_strnfill(64, 'x');
+    g_autofree char *no_digest = g_strdup_printf("tokens: [{sha256: %s, tenants: [a]}]\n", other);
     g_autofree char *no_tenants = g_strdup_printf("tokens: [{sha256: %s}]\n", digest);
     g_autofree char *bad_tenant =
         g_strdup_printf("tokens: [{sha256: %s, tenants: ['a b']}]\n", digest);
@@ -122,6 +124,7 @@ test_errors_name_the_field(void **state)
         g_strdup_printf("tokens: [{sha256: %s, tenants: [a], access: [admin]}]\n", digest);
     expect_error("tokens: [{tenants: [a]}]\n", ":1: a token without sha256");
     expect_error("tokens: [{sha256: abc, tenants: [a]}]\n", "64 hexadecimal digits");
+    expect_error(no_digest, "64 hexadecimal digits");
     expect_error(no_tenants, "a token without tenants");
     expect_error(bad_tenant, "unsupported byte");
     expect_error(bad_access, "access 'admin' is none of read, write");
