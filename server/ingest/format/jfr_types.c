@@ -97,6 +97,8 @@ chars_text(WireSpan at, uint64_t length)
         gunichar2 unit = (gunichar2)number;
         g_array_append_val(units, unit);
     }
+    if (units->len == 0)
+        return g_strdup("");
     char *text =
         g_utf16_to_utf8((const gunichar2 *)(void *)units->data, units->len, NULL, NULL, NULL);
     return text != NULL ? text : g_strdup("\xef\xbf\xbd");

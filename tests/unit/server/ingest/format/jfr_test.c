@@ -202,6 +202,7 @@ test_strings_in_every_encoding(void **state)
         {{JFR_STRING_UTF8, 3, 0xc3, 0xa9, 'x'}, 5, "éx"},
         {{JFR_STRING_UTF8, 1, 0xff}, 3, "\xef\xbf\xbd"},
         {{JFR_STRING_CHARS, 2, 0xe9, 0x01, 'x'}, 5, "éx"},
+        {{JFR_STRING_CHARS, 0}, 2, ""},
         {{JFR_STRING_LATIN1, 2, 0xe9, 'x'}, 4, "éx"},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
