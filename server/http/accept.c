@@ -115,11 +115,14 @@ accept_ready(HttpServer *server)
 
 /* Tells the protocol by the first bytes. */
 static void
-greet_plainly(HttpServer *server, Greeting *greeting, const char *bytes, size_t size)
+greet_plainly(HttpServer *server, Greeting *greeting, const char *bytes, size_t size, bool is_all)
 {
     bool may_be_http2 = memcmp(bytes, PREFACE, size) == 0;
-    if (may_be_http2 && size < PREFACE_BYTES)
+    if (may_be_http2 && size < PREFACE_BYTES) {
+        if (is_all)
+            drop_greeting(server, greeting);
         return;
+    }
     struct sockaddr_storage address = greeting->address;
     socklen_t address_size = greeting->address_size;
     int fd = release_socket(server, greeting);
@@ -165,7 +168,7 @@ greet_by_tls(HttpServer *server, Greeting *greeting)
 }
 
 void
-accept_greeting(HttpServer *server, LoopSource *source)
+accept_greeting(HttpServer *server, LoopSource *source, uint32_t events)
 {
     Greeting *greeting = (Greeting *)source;
     char bytes[PREFACE_BYTES];
@@ -179,7 +182,7 @@ accept_greeting(HttpServer *server, LoopSource *source)
     if (n <= 0) {
         drop_greeting(server, greeting);
     } else if (server->tls == NULL) {
-        greet_plainly(server, greeting, bytes, (size_t)n);
+        greet_plainly(server, greeting, bytes, (size_t)n, (events & EPOLLRDHUP) != 0);
     } else if (bytes[0] != TLS_HANDSHAKE) {
         greet_in_vain(server, greeting);
     } else {

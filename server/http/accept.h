@@ -7,8 +7,8 @@
 /* Accepts what waits. Over the limit of connections, or without free descriptors, no more are
  * accepted until the next accept_tick that finds room. */
 void accept_ready(HttpServer *server);
-/* A connection that is not told apart yet has bytes, or was closed. */
-void accept_greeting(HttpServer *server, LoopSource *source);
+/* A connection that is not told apart yet has bytes, or was closed: epoll says so in `events`. */
+void accept_greeting(HttpServer *server, LoopSource *source, uint32_t events);
 /* Closes connections that have said nothing for the idle timeout; accepts again when it may. */
 void accept_tick(HttpServer *server, int64_t now_us);
 /* Closes the listening socket and every connection that is not told apart yet. */

@@ -218,7 +218,7 @@ loop_handle(HttpServer *server, const struct epoll_event *event)
         accept_ready(server);
         break;
     case LOOP_GREETING:
-        accept_greeting(server, source);
+        accept_greeting(server, source, event->events);
         break;
     case LOOP_HTTP1:
         http1_ended(server, source);

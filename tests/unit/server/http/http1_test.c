@@ -10,6 +10,8 @@
 
 #include "tests/harness/check.h"
 
+enum { IDLE_S = 60 };
+
 static GAsyncQueue *held; /* requests that /hold keeps for the test to answer */
 
 static void
@@ -23,11 +25,10 @@ static const HttpRoute routes[] = {
     {"GET", "/hold", HTTP_READ, HTTP_BODY_NONE, false, handle_hold, NULL, NULL},
 };
 
-/* Sends a request for /hold and closes the sending side. */
+/* Sends `text` and closes the sending side. */
 static int
-half_closed_client(const HttpServer *server)
+half_closed_client(const HttpServer *server, const char *text)
 {
-    static const char text[] = "GET /hold HTTP/1.1\r\nHost: a\r\n\r\n";
     const char *colon = strrchr(http_server_address(server), ':');
     const struct sockaddr_in to = {.sin_family = AF_INET,
                                    .sin_port =
@@ -35,7 +36,7 @@ half_closed_client(const HttpServer *server)
                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(connect(fd, (const struct sockaddr *)&to, sizeof to), 0);
-    assert_int_equal(send(fd, text, sizeof text - 1, MSG_NOSIGNAL), sizeof text - 1);
+    assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
     assert_int_equal(shutdown(fd, SHUT_WR), 0);
     return fd;
 }
@@ -53,7 +54,7 @@ static void
 test_a_half_closed_client_costs_nothing(void **state)
 {
     enum { WAIT_MS = 1000, SPENT_MAX_US = WAIT_MS * 1000 / 5 };
-    int fd = half_closed_client(*state);
+    int fd = half_closed_client(*state, "GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
     HttpRequest *request = g_async_queue_pop(held);
     int64_t before_us = processor_us();
     struct pollfd answer = {.fd = fd, .events = POLLIN};
@@ -69,6 +70,18 @@ test_a_half_closed_client_costs_nothing(void **state)
     close(fd);
 }
 
+/* What may become the preface of HTTP/2 becomes nothing once its client has closed. */
+static void
+test_half_a_preface_is_dropped(void **state)
+{
+    char bytes[16];
+    int fd = half_closed_client(*state, "PRI * HTTP/2.0\r\n");
+    struct pollfd end = {.fd = fd, .events = POLLIN};
+    assert_int_equal(poll(&end, 1, IDLE_S * 1000 / 2), 1);
+    assert_true(read(fd, bytes, sizeof bytes) <= 0); /* a reset, as its bytes were not read */
+    close(fd);
+}
+
 static int
 setup(void **state)
 {
@@ -76,7 +89,7 @@ setup(void **state)
         .listen = "127.0.0.1:0",
         .connections_max = 16,
         .header_memory_bytes = 7 * 1024,
-        .idle_timeout_ns = 60 * (int64_t)1000000000,
+        .idle_timeout_ns = IDLE_S * (int64_t)1000000000,
         .workers = 1,
         .body_memory_bytes = 1024 * 1024,
         .tenant_mode = TENANT_OPTIONAL,
@@ -105,6 +118,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_half_closed_client_costs_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_half_a_preface_is_dropped, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
