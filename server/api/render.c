@@ -122,6 +122,16 @@ check_groups(const Render *render, GError **error)
                      render->series->len, render->n_samples, GROUP_POINTS_MAX);
 }
 
+/* A point of the timeline's grid, as far as nanoseconds reach. */
+static int64_t
+grid_ns(const Render *render, int64_t n_steps)
+{
+    int64_t ns;
+    bool is_beyond =
+        __builtin_mul_overflow(render->snap_start_s + n_steps * render->step_s, NS_PER_SECOND, &ns);
+    return is_beyond ? INT64_MAX : ns;
+}
+
 static bool
 run_queries(Render *render, const Query *query, GError **error)
 {
@@ -129,11 +139,11 @@ run_queries(Render *render, const Query *query, GError **error)
     if (render->tree == NULL)
         return false;
     Query series = *query;
-    int64_t step_ns = render->step_s * NS_PER_SECOND;
-    series.start_ns = render->snap_start_s * NS_PER_SECOND + step_ns;
-    series.end_ns = render->snap_start_s * NS_PER_SECOND + render->n_samples * step_ns;
-    const QueryTimeSeriesOptions options = {
-        .group_by = render->group_by, .step_ns = step_ns, .aggregation = render->aggregation};
+    series.start_ns = grid_ns(render, 1);
+    series.end_ns = grid_ns(render, render->n_samples);
+    const QueryTimeSeriesOptions options = {.group_by = render->group_by,
+                                            .step_ns = render->step_s * NS_PER_SECOND,
+                                            .aggregation = render->aggregation};
     render->series = query_time_series(&series, &options, error);
     return render->series != NULL && check_groups(render, error);
 }
