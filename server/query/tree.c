@@ -250,6 +250,18 @@ tree_new(uint32_t n_nodes)
     return tree;
 }
 
+/* Keeps what all nodes have together within TREE_SUM_MAX, on either side of 0. */
+static void
+bound_values(Tree *tree)
+{
+    int64_t more = TREE_SUM_MAX, less = TREE_SUM_MAX;
+    for (uint32_t i = 0; i < tree->n_nodes; i++) {
+        tree->self[i] = CLAMP(tree->self[i], -less, more);
+        *(tree->self[i] > 0 ? &more : &less) -= ABS(tree->self[i]);
+        tree->total[i] = tree->self[i];
+    }
+}
+
 /* Copies the builder's nodes in pre-order. */
 static void
 copy_nodes(const TreeBuilder *builder, Tree *tree)
@@ -264,7 +276,7 @@ copy_nodes(const TreeBuilder *builder, Tree *tree)
         uint32_t node = stack[--n_stack], at = n++;
         position[node] = at;
         tree->name[at] = builder->nodes[node].name;
-        tree->self[at] = tree->total[at] = builder->nodes[node].self;
+        tree->self[at] = builder->nodes[node].self;
         if (at > 0) {
             tree->parent[at] = position[builder->nodes[node].parent];
             tree->depth[at] = tree->depth[tree->parent[at]] + 1;
@@ -272,8 +284,9 @@ copy_nodes(const TreeBuilder *builder, Tree *tree)
         for (uint32_t i = start[node + 1]; i > start[node]; i--)
             stack[n_stack++] = children[i - 1];
     }
+    bound_values(tree);
     for (uint32_t i = n - 1; i > 0; i--)
-        tree->total[tree->parent[i]] = add(tree->total[tree->parent[i]], tree->total[i]);
+        tree->total[tree->parent[i]] += tree->total[i];
 }
 
 Tree *
@@ -418,7 +431,7 @@ run_truncation(Truncation *job, int64_t threshold, bool folds_other)
             continue;
         }
         OpenNode *parent = &g_array_index(job->open, OpenNode, job->open->len - 1);
-        parent->other = add(parent->other, from->total[i]);
+        parent->other += from->total[i];
         for (i++; i < from->n_nodes && from->depth[i] > depth;)
             i++;
     }

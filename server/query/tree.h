@@ -2,12 +2,17 @@
  *
  * Nodes stand in pre-order (a node's subtree follows it directly), siblings sorted by name in byte
  * order; only the "other" of a truncated tree stands behind its siblings. Node 0 is the virtual
- * root, its own parent, at depth 0. Names are ids into a table of distinct names; name 0 is "". */
+ * root, its own parent, at depth 0. Names are ids into a table of distinct names; name 0 is "".
+ * Values are bounded, far above real ones, so that no sum of them overflows, of two trees either.
+ */
 #pragma once
 #include <glib.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* Of the values of all nodes above 0, and of those below 0. */
+#define TREE_SUM_MAX (INT64_MAX / 2)
 
 typedef struct Tree {
     uint32_t n_nodes, n_names;

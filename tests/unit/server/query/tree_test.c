@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/server/query/stacks.h"
+
 /* Adds "a;b;c" = value. */
 static void
 add_stack(TreeBuilder *builder, const char *stack, int64_t value)
@@ -163,13 +165,29 @@ test_real_other(void **state)
     assert_tree(whole, "0  0 31\n1 a 0 31\n2 b 1 1\n2 other 0 10\n3 x 10 10\n2 z 20 20\n");
 }
 
+/* 9223372036854775807 and more of it. */
+static void
+test_sums_never_overflow(void **state)
+{
+    (void)state;
+    g_autoptr(Tree) tree = tree_of_stacks(
+        "a=9223372036854775807 b=9223372036854775807 c=-9223372036854775807 d=1 e=-1");
+    assert_int_equal(tree->total[0], 0);
+    assert_int_equal(tree->self[1], TREE_SUM_MAX);
+    assert_int_equal(tree->self[2], 0);
+    assert_int_equal(tree->self[3], -TREE_SUM_MAX);
+    g_autoptr(Tree) large = tree_of_stacks("a;b=9223372036854775807 a;c=9223372036854775807");
+    assert_int_equal(large->total[0], TREE_SUM_MAX);
+    assert_true(large->total[0] <= INT64_MAX - large->total[0]);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sorted_pre_order), cmocka_unit_test(test_many_nodes),
-        cmocka_unit_test(test_truncation),       cmocka_unit_test(test_all_nodes_fit),
-        cmocka_unit_test(test_real_other),
+        cmocka_unit_test(test_sums_never_overflow), cmocka_unit_test(test_sorted_pre_order),
+        cmocka_unit_test(test_many_nodes),          cmocka_unit_test(test_truncation),
+        cmocka_unit_test(test_all_nodes_fit),       cmocka_unit_test(test_real_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
