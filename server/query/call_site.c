@@ -22,8 +22,8 @@ match_frame(const CallSite *site, uint32_t matched, const char *text, size_t len
 {
     if (is_decided(site, matched))
         return matched;
-    const char *name = site->names[matched - 1];
-    return strncmp(name, text, length) == 0 && name[length] == '\0' ? matched + 1 : 0;
+    const char *name = site->names[matched - 1]; /* the text may hold a NUL */
+    return strlen(name) == length && memcmp(name, text, length) == 0 ? matched + 1 : 0;
 }
 
 /* The same with all frames of a location. */
