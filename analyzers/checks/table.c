@@ -2,8 +2,25 @@
 
 /* In the order of their stages, as far as that goes. */
 static const CheckTopic *const topics[] = {
-    &check_topic_scheduling, &check_topic_reference, &check_topic_image,
-    &check_topic_start,      &check_topic_crash,     &check_topic_probe,
+    /* clang-format off */
+    &check_topic_scheduling,
+    &check_topic_reference,
+    &check_topic_image,
+    &check_topic_start,
+    &check_topic_crash,
+    &check_topic_probe,
+    &check_topic_deployment,
+    &check_topic_statefulset,
+    &check_topic_daemonset,
+    &check_topic_job,
+    &check_topic_cronjob,
+    &check_topic_creation,
+    &check_topic_quota,
+    &check_topic_autoscaler,
+    &check_topic_budget,
+    &check_topic_namespace,
+    &check_topic_alloy,
+    /* clang-format on */
 };
 
 static gpointer

@@ -7,9 +7,20 @@ typedef struct {
     size_t n;
 } CheckTopic;
 
+extern const CheckTopic check_topic_alloy;
+extern const CheckTopic check_topic_autoscaler;
+extern const CheckTopic check_topic_budget;
 extern const CheckTopic check_topic_crash;
+extern const CheckTopic check_topic_creation;
+extern const CheckTopic check_topic_cronjob;
+extern const CheckTopic check_topic_daemonset;
+extern const CheckTopic check_topic_deployment;
 extern const CheckTopic check_topic_image;
+extern const CheckTopic check_topic_job;
+extern const CheckTopic check_topic_namespace;
 extern const CheckTopic check_topic_probe;
+extern const CheckTopic check_topic_quota;
 extern const CheckTopic check_topic_reference;
 extern const CheckTopic check_topic_scheduling;
 extern const CheckTopic check_topic_start;
+extern const CheckTopic check_topic_statefulset;

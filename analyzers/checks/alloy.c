@@ -1,0 +1,263 @@
+/* Grafana Alloy on every node: where its DaemonSets have no pod, or a broken one. */
+#include <string.h>
+
+#include "analyzers/checks/placement.h"
+#include "analyzers/checks/status.h"
+#include "analyzers/checks/table.h"
+
+static void run_alloy(CheckRun *run);
+
+enum { ROW_MISSING, ROW_UNHEALTHY, ROW_GAP };
+
+enum { NODES_MAX = 5, GRACE_S = 10 * 60 };
+
+static const CheckRow rows[] = {
+    [ROW_MISSING] =
+        {
+            .id = "alloy-pod-missing-on-node",
+            .kind = "DaemonSet",
+            .severity = SEVERITY_HIGH,
+            .stage = STAGE_WORKLOAD,
+            .tier = 1,
+            .hold_s = GRACE_S,
+            .symptom = "Nothing on a node is observed because it has no Alloy pod.",
+            .meaning = "The node runs pods, and a DaemonSet of Alloy chooses it by its labels, but "
+                       "does not tolerate its taint, or has no pod there.",
+            .fix = "Add the toleration to the DaemonSet, or make room on the node.",
+            .run = run_alloy,
+            .needs = {KIND_DAEMON_SET, KIND_NODE, KIND_POD},
+        },
+    [ROW_UNHEALTHY] =
+        {
+            .id = "alloy-pod-unhealthy-on-node",
+            .kind = "DaemonSet",
+            .severity = SEVERITY_HIGH,
+            .stage = STAGE_WORKLOAD,
+            .tier = 1,
+            .hold_s = 5 * 60,
+            .symptom = "Nothing on a node is observed because its Alloy pod does not work.",
+            .meaning = "The node is Ready, and its Alloy pod has been unready for five minutes.",
+            .fix = "Look at why the Alloy pod is not ready.",
+            .run = run_alloy,
+            .needs = {KIND_DAEMON_SET, KIND_NODE, KIND_POD},
+        },
+    [ROW_GAP] =
+        {
+            .id = "daemonset-coverage-gap",
+            .kind = "DaemonSet",
+            .severity = SEVERITY_LOW,
+            .stage = STAGE_WORKLOAD,
+            .tier = 1,
+            .hold_s = 3600,
+            .symptom = "Some nodes are left out by an agent that should be on all of them.",
+            .meaning = "The DaemonSet of an agent for networks, volumes, logs or metrics does not "
+                       "tolerate a taint of these nodes.",
+            .fix = "Add the toleration to the DaemonSet, if these nodes are to be covered.",
+            .run = run_alloy,
+            .needs = {KIND_DAEMON_SET, KIND_NODE},
+        },
+};
+
+const CheckTopic check_topic_alloy = {rows, G_N_ELEMENTS(rows)};
+
+/* ---- Which sets they are. ---- */
+
+/* Whether the name of an image, without registry and tag, has one of the words. */
+static bool
+runs_image(const Object *set, const char *const *words)
+{
+    for (const Value *c = value_first(set->value, "spec.template.spec.containers"); c != NULL;
+         c = c->next) {
+        const char *image = value_text(c, "image"), *slash = strrchr(image, '/');
+        g_auto(GStrv) name = g_strsplit_set(slash != NULL ? slash + 1 : image, ":@", 2);
+        for (size_t i = 0; words[i] != NULL; i++) {
+            if (name[0] != NULL && strstr(name[0], words[i]) != NULL)
+                return true;
+        }
+    }
+    return false;
+}
+
+static bool
+is_alloy(const Object *set)
+{
+    static const char *const words[] = {"alloy", NULL};
+    const Value *labels = value_at(set->value, "spec.template.metadata.labels");
+    return value_is(value_get(labels, "app.kubernetes.io/name"), "", "alloy") ||
+           runs_image(set, words);
+}
+
+/* Agents that belong on every node: networks, volumes, logs, metrics. */
+static bool
+is_agent(const Object *set)
+{
+    static const char *const words[] = {
+        "cilium",   "calico",        "flannel",    "kube-proxy", "aws-vpc-cni", "weave",
+        "csi-node", "node-exporter", "fluent-bit", "fluentd",    "promtail",    "vector",
+        "filebeat", "datadog",       "telegraf",   "beyla",      "alloy",       NULL};
+    return is_alloy(set) || runs_image(set, words);
+}
+
+/* ---- What is on a node. ---- */
+
+/* Node name -> what runs there. */
+typedef struct {
+    bool has_work;  /* pods that no DaemonSet made, and that run */
+    GHashTable *by; /* Object of DaemonSets that have a pod there, in any state */
+} OnNode;
+
+static void
+free_on_node(gpointer data)
+{
+    OnNode *on = data;
+    g_hash_table_unref(on->by);
+    g_free(on);
+}
+
+static GHashTable *
+collect_nodes(const CheckRun *run)
+{
+    GHashTable *nodes = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, free_on_node);
+    const GPtrArray *pods = snapshot_objects(run->snapshot, KIND_POD);
+    for (guint i = 0; i < pods->len; i++) {
+        const Object *pod = pods->pdata[i];
+        const char *name = pod_node(pod);
+        if (pod_is_finished(pod) || name[0] == '\0')
+            continue;
+        OnNode *on = g_hash_table_lookup(nodes, name);
+        if (on == NULL) {
+            on = g_new0(OnNode, 1);
+            on->by = g_hash_table_new(NULL, NULL);
+            g_hash_table_insert(nodes, (gpointer)name, on);
+        }
+        const Object *owner = relations_owner(run->relations, pod);
+        bool is_static = value_get(value_at(pod->value, "metadata.annotations"),
+                                   "kubernetes.io/config.mirror") != NULL;
+        if (owner != NULL && owner->kind == KIND_DAEMON_SET)
+            g_hash_table_add(on->by, (gpointer)(uintptr_t)owner);
+        else if (!is_static)
+            on->has_work = true;
+    }
+    return nodes;
+}
+
+/* ---- Reports. ---- */
+
+/* One more node without the pod of a set; `what`: the taint, or "". */
+static void
+report_node(CheckRun *run, const CheckRow *row, const Object *set, const Object *node,
+            const Value *taint)
+{
+    const char *key = value_text(taint, "key");
+    g_autofree char *text = taint != NULL ? placement_taint_text(taint) : g_strdup("");
+    Finding *finding = findings_find(run->findings, row, set, key);
+    if (finding == NULL) {
+        finding = findings_add(run->findings, row, set, key);
+        finding->severity = row->severity;
+        finding_title(finding, "Node %s has no pod of DaemonSet %s%s%s", node->name, set->name,
+                      taint != NULL ? ": it does not tolerate taint " : "", text);
+        finding_cause(finding, "%s%s%s Nothing that %s does happens on node %s%s.",
+                      taint != NULL ? "The DaemonSet does not tolerate the taint "
+                                    : "The node is "
+                                      "chosen by the DaemonSet, but has no pod of it.",
+                      text, taint != NULL ? "." : "", set->name, node->name,
+                      is_alloy(set) ? ", so it sends no metrics, logs or profiles" : "");
+        finding_fix(finding, "%s", row->fix);
+        finding_fix(finding, "kubectl describe node %s", node->name);
+    }
+    finding_since(finding, value_time(taint, "timeAdded"));
+    finding_evidence(finding, "Node %s has no pod of it", node->name);
+}
+
+/* Whether another set of the same agent covers the node. */
+static bool
+is_covered_otherwise(const OnNode *on, const Object *set)
+{
+    GHashTableIter iter;
+    gpointer other;
+    if (on == NULL || !is_alloy(set))
+        return false;
+    g_hash_table_iter_init(&iter, on->by);
+    while (g_hash_table_iter_next(&iter, &other, NULL)) {
+        if (is_alloy(other))
+            return true;
+    }
+    return false;
+}
+
+static void
+look_at_node(CheckRun *run, const Object *set, const Object *node, const OnNode *on)
+{
+    if (!placement_is_expected(run, node) || is_covered_otherwise(on, set) ||
+        (on != NULL && g_hash_table_contains(on->by, set)) ||
+        !placement_selects(value_at(set->value, "spec.template"), node))
+        return;
+    const Value *taint = placement_taint(value_at(set->value, "spec.template"), node);
+    bool has_work = on != NULL && on->has_work && !placement_is_control_plane(node);
+    if (is_alloy(set) && (taint == NULL || has_work))
+        report_node(run, &rows[ROW_MISSING], set, node, taint);
+    else if (taint != NULL && status_is_settled(run, set, rows[ROW_GAP].hold_s) &&
+             run->now_s - node->created_s >= rows[ROW_GAP].hold_s)
+        report_node(run, &rows[ROW_GAP], set, node, taint);
+}
+
+static void
+look_at_pods(CheckRun *run, const Object *set)
+{
+    g_autoptr(GPtrArray) pods = relations_pods(run->relations, set);
+    Finding *finding = NULL;
+    guint n = 0;
+    g_autoptr(GString) nodes = g_string_new(NULL);
+    g_autofree char *first = NULL;
+    for (guint i = 0; i < pods->len; i++) {
+        const Object *pod = pods->pdata[i];
+        const Object *node = snapshot_get(run->snapshot, KIND_NODE, "", pod_node(pod));
+        int64_t since_s;
+        if (node == NULL || !placement_is_expected(run, node) || !pod_is_unready(pod, &since_s) ||
+            !check_held(run, &rows[ROW_UNHEALTHY], since_s))
+            continue;
+        g_autofree char *trouble = pod_trouble(pod);
+        if (finding == NULL) {
+            finding = check_report(run, &rows[ROW_UNHEALTHY], set);
+            first = g_strdup(trouble);
+        }
+        finding_about(finding, pod);
+        finding_since(finding, since_s);
+        finding_evidence(finding, "Pod %s on %s: %s", pod->name, node->name, trouble);
+        if (n < NODES_MAX)
+            g_string_append_printf(nodes, "%s%s", n > 0 ? ", " : "", node->name);
+        n++;
+    }
+    if (finding == NULL)
+        return;
+    if (n > NODES_MAX)
+        g_string_append_printf(nodes, " and %u more", n - NODES_MAX);
+    finding_title(finding, "Alloy (DaemonSet %s) does not work on %s", set->name, nodes->str);
+    finding_cause(finding, "Its pods there are not ready%s%s. %s %s blind since then.",
+                  first[0] != '\0' ? ": " : "", first, nodes->str, n > 1 ? "are" : "is");
+    finding_fix(finding, "%s", rows[ROW_UNHEALTHY].fix);
+    finding_fix(finding, "kubectl -n %s describe daemonset %s", set->ns, set->name);
+}
+
+static void
+run_alloy(CheckRun *run)
+{
+    const GPtrArray *sets = snapshot_objects(run->snapshot, KIND_DAEMON_SET);
+    const GPtrArray *nodes = snapshot_objects(run->snapshot, KIND_NODE);
+    if (!snapshot_knows(run->snapshot, KIND_POD))
+        return;
+    g_autoptr(GHashTable) on_nodes = collect_nodes(run);
+    for (guint i = 0; i < sets->len; i++) {
+        const Object *set = sets->pdata[i];
+        if (status_is_deleted(set) || !is_agent(set))
+            continue;
+        if (is_alloy(set))
+            look_at_pods(run, set);
+        if (!status_is_settled(run, set, GRACE_S))
+            continue;
+        for (guint k = 0; k < nodes->len; k++) {
+            const Object *node = nodes->pdata[k];
+            look_at_node(run, set, node, g_hash_table_lookup(on_nodes, node->name));
+        }
+    }
+}

@@ -1,0 +1,16 @@
+/* Whether the pods of a DaemonSet belong on a node. */
+#pragma once
+#include "analyzers/checks/check.h"
+
+/* Whether nodeSelector and the required node affinity of a template choose a node for sure. */
+bool placement_selects(const Value *template, const Object *node);
+/* The first taint of a node that keeps the pods of a DaemonSet away: NoSchedule or NoExecute, not
+ * tolerated by the template nor by every DaemonSet. NULL: none. */
+const Value *placement_taint(const Value *template, const Object *node);
+/* "nvidia.com/gpu=present:NoSchedule"; free with g_free. */
+char *placement_taint_text(const Value *taint);
+/* A machine on which agents are expected: no virtual node, not about to go, Ready, neither it nor
+ * its state younger than ten minutes. */
+bool placement_is_expected(const CheckRun *run, const Object *node);
+/* A node of the control plane, by its labels or taints. */
+bool placement_is_control_plane(const Object *node);

@@ -1,0 +1,228 @@
+#include "analyzers/checks/status.h"
+
+#include <string.h>
+
+const Value *
+status_condition(const Object *object, const char *type)
+{
+    return value_find(object->value, "status.conditions", "type", type);
+}
+
+bool
+status_is(const Object *object, const char *type, const char *status)
+{
+    return value_is(status_condition(object, type), "status", status);
+}
+
+int64_t
+status_since(const Object *object, const char *type)
+{
+    return value_time(status_condition(object, type), "lastTransitionTime");
+}
+
+bool
+status_is_deleted(const Object *object)
+{
+    return value_text(object->value, "metadata.deletionTimestamp")[0] != '\0';
+}
+
+/* The newest entry of managedFields that is neither about the status nor of the controllers; *ret_s
+ * is its time. */
+static const Value *
+last_change(const Object *object, int64_t *ret_s)
+{
+    const Value *last = NULL;
+    *ret_s = 0;
+    for (const Value *entry = value_first(object->value, "metadata.managedFields"); entry != NULL;
+         entry = entry->next) {
+        int64_t time_s = value_time(entry, "time");
+        if (!value_is(entry, "subresource", "status") &&
+            !value_is(entry, "manager", "kube-controller-manager") && time_s >= *ret_s) {
+            *ret_s = time_s;
+            last = entry;
+        }
+    }
+    return last;
+}
+
+int64_t
+status_changed(const Object *object)
+{
+    int64_t changed_s;
+    last_change(object, &changed_s);
+    return changed_s > 0 ? changed_s : object->created_s;
+}
+
+const char *
+status_changed_by(const Object *object)
+{
+    int64_t changed_s;
+    return value_text(last_change(object, &changed_s), "manager");
+}
+
+bool
+status_is_settled(const CheckRun *run, const Object *object, int64_t seconds)
+{
+    int64_t changed_s = status_changed(object);
+    return changed_s > 0 && run->now_s - changed_s >= seconds;
+}
+
+/* ---- Pods. ---- */
+
+bool
+pod_is_finished(const Object *pod)
+{
+    const char *phase = value_text(pod->value, "status.phase");
+    return strcmp(phase, "Succeeded") == 0 || strcmp(phase, "Failed") == 0;
+}
+
+bool
+pod_is_unready(const Object *pod, int64_t *ret_since_s)
+{
+    *ret_since_s = 0;
+    if (pod_is_finished(pod) || status_is_deleted(pod) || status_is(pod, "Ready", "True") ||
+        status_is(pod, "DisruptionTarget", "True"))
+        return false;
+    *ret_since_s = status_since(pod, "Ready");
+    if (*ret_since_s == 0)
+        *ret_since_s = pod->created_s;
+    return true;
+}
+
+const char *
+pod_node(const Object *pod)
+{
+    const char *name = value_text(pod->value, "spec.nodeName");
+    if (name[0] != '\0')
+        return name;
+    const Value *term = value_first(pod->value, "spec.affinity.nodeAffinity."
+                                                "requiredDuringSchedulingIgnoredDuringExecution."
+                                                "nodeSelectorTerms");
+    const Value *field = value_find(term, "matchFields", "key", "metadata.name");
+    return value_text(value_first(field, "values"), "");
+}
+
+static char *
+container_trouble(const Value *status)
+{
+    const char *name = value_text(status, "name");
+    const Value *waiting = value_at(status, "state.waiting");
+    const Value *ended = value_at(status, "state.terminated");
+    if (ended == NULL)
+        ended = value_at(status, "lastState.terminated");
+    const char *why = value_text(waiting, "reason");
+    if (ended != NULL && value_int(ended, "exitCode", 0) != 0)
+        return g_strdup_printf("container %s exited with %s (%s)%s%s", name,
+                               value_text(ended, "exitCode"), value_text(ended, "reason"),
+                               why[0] != '\0' ? ", now " : "", why);
+    if (waiting != NULL && strcmp(why, "ContainerCreating") != 0 &&
+        strcmp(why, "PodInitializing") != 0)
+        return g_strdup_printf("container %s waits: %s", name, why);
+    if (value_at(status, "state.running") != NULL && !value_is_true(status, "ready"))
+        return g_strdup_printf("container %s runs but is not ready", name);
+    return NULL;
+}
+
+char *
+pod_trouble(const Object *pod)
+{
+    const char *const lists[] = {"status.initContainerStatuses", "status.containerStatuses"};
+    const Value *scheduled = status_condition(pod, "PodScheduled");
+    if (value_is(scheduled, "status", "False"))
+        return g_strdup_printf("not scheduled: %s", value_text(scheduled, "message"));
+    for (size_t i = 0; i < G_N_ELEMENTS(lists); i++) {
+        for (const Value *s = value_first(pod->value, lists[i]); s != NULL; s = s->next) {
+            char *trouble = container_trouble(s);
+            if (trouble != NULL)
+                return trouble;
+        }
+    }
+    return g_strdup(value_text(pod->value, "status.reason"));
+}
+
+/* ---- Logs. ---- */
+
+static bool
+is_error(const char *line)
+{
+    static const char *const words[] = {"error",  "fatal",   "panic",  "exception", "failed",
+                                        "denied", "refused", "cannot", "forbidden", "no such"};
+    g_autofree char *lower = g_ascii_strdown(line, -1);
+    for (size_t i = 0; i < G_N_ELEMENTS(words); i++) {
+        if (strstr(lower, words[i]) != NULL)
+            return true;
+    }
+    return false;
+}
+
+char *
+log_error_line(const char *log)
+{
+    enum { LINES_BACK = 20 };
+    if (log == NULL)
+        return NULL;
+    g_auto(GStrv) lines = g_strsplit(log, "\n", -1);
+    const char *last = NULL, *error = NULL;
+    guint n = g_strv_length(lines);
+    for (guint i = n; i > 0 && n - i < LINES_BACK; i--) {
+        const char *line = g_strstrip(lines[i - 1]);
+        if (line[0] == '\0')
+            continue;
+        last = last != NULL ? last : line;
+        if (is_error(line))
+            error = line; /* the first of a run of errors tells the cause */
+        else if (error != NULL)
+            break;
+    }
+    return g_strdup(error != NULL ? error : last);
+}
+
+/* ---- Who sends requests. ---- */
+
+static bool
+routes_to(const Object *ingress, const char *service)
+{
+    for (const Value *rule = value_first(ingress->value, "spec.rules"); rule != NULL;
+         rule = rule->next) {
+        for (const Value *path = value_first(rule, "http.paths"); path != NULL; path = path->next) {
+            if (value_is(path, "backend.service.name", service))
+                return true;
+        }
+    }
+    return value_is(ingress->value, "spec.defaultBackend.service.name", service);
+}
+
+static void
+add_hosts(const CheckRun *run, GString *text, const Object *service)
+{
+    const GPtrArray *all = snapshot_in_namespace(run->snapshot, KIND_INGRESS, service->ns);
+    for (guint i = 0; i < all->len; i++) {
+        const Object *ingress = all->pdata[i];
+        if (!routes_to(ingress, service->name))
+            continue;
+        const char *host = value_text(value_first(ingress->value, "spec.rules"), "host");
+        g_string_append_printf(text, " (%s%s)", host[0] != '\0' ? "" : "Ingress ",
+                               host[0] != '\0' ? host : ingress->name);
+        return;
+    }
+}
+
+char *
+served_text(const CheckRun *run, const Object *maker, guint *ret_n)
+{
+    enum { SERVICES_MAX = 3 };
+    GString *text = g_string_new(NULL);
+    const Value *labels = value_at(pod_template(maker), "metadata.labels");
+    const GPtrArray *all = snapshot_in_namespace(run->snapshot, KIND_SERVICE, maker->ns);
+    *ret_n = 0;
+    for (guint i = 0; i < all->len; i++) {
+        const Object *service = all->pdata[i];
+        const Value *selector = value_at(service->value, "spec.selector");
+        if (value_count(selector, "") == 0 || !selector_match_map(selector, labels) ||
+            ++*ret_n > SERVICES_MAX)
+            continue;
+        g_string_append_printf(text, "%sService %s", text->len > 0 ? ", " : "", service->name);
+        add_hosts(run, text, service);
+    }
+    return g_string_free(text, FALSE);
+}

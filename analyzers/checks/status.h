@@ -1,0 +1,38 @@
+/* Facts of objects that many checks ask for: conditions, ages, last words. */
+#pragma once
+#include "analyzers/checks/check.h"
+
+/* An entry of status.conditions, or NULL. */
+const Value *status_condition(const Object *object, const char *type);
+/* Whether a condition has this status ("True", "False", "Unknown"). */
+bool status_is(const Object *object, const char *type, const char *status);
+/* When a condition last changed; 0: not known. */
+int64_t status_since(const Object *object, const char *type);
+/* Being deleted: metadata.deletionTimestamp is set. */
+bool status_is_deleted(const Object *object);
+/* When somebody last wrote something other than its status (managedFields); its creation when
+ * nobody says so; 0: not known. */
+int64_t status_changed(const Object *object);
+/* Who did; "" when nobody says so. */
+const char *status_changed_by(const Object *object);
+/* Whether it has been there, and not been changed, for so long. */
+bool status_is_settled(const CheckRun *run, const Object *object, int64_t seconds);
+
+/* A pod that should be ready and is not: neither finished, deleted nor evicted on purpose.
+ * *ret_since_s: since when, 0 when not known. */
+bool pod_is_unready(const Object *pod, int64_t *ret_since_s);
+/* Succeeded or Failed. */
+bool pod_is_finished(const Object *pod);
+/* The node that it runs on, or, while it waits, that a DaemonSet made it for; "". */
+const char *pod_node(const Object *pod);
+/* "container app exited with 2 (Error)": why a pod is not well, in a few words; "" when it does not
+ * say. Free with g_free. */
+char *pod_trouble(const Object *pod);
+
+/* The line of a log that says what went wrong: the first of the last errors, else the last line;
+ * NULL when there is none. Free with g_free. */
+char *log_error_line(const char *log);
+
+/* "Service web (shop.example.com)": what sends requests to the pods of a controller; "" for none.
+ * *ret_n: how many Services. Free with g_free. */
+char *served_text(const CheckRun *run, const Object *maker, guint *ret_n);
