@@ -7,6 +7,7 @@
 struct TestCluster {
     Snapshot *snapshot;
     Findings *findings;
+    bool is_finished;
 };
 
 static Value *
@@ -85,13 +86,22 @@ test_cluster_logs(TestCluster *cluster, const char *dir)
     snapshot_set_log_dir(cluster->snapshot, dir);
 }
 
+const Snapshot *
+test_cluster_snapshot(TestCluster *cluster)
+{
+    if (!cluster->is_finished)
+        snapshot_finish(cluster->snapshot);
+    cluster->is_finished = true;
+    return cluster->snapshot;
+}
+
 const Findings *
 test_cluster_findings(TestCluster *cluster)
 {
     const CheckOptions options = {.tier = 3, .now_s = TEST_NOW_S, .cluster = "test"};
     if (cluster->findings == NULL) {
-        snapshot_finish(cluster->snapshot);
-        cluster->findings = check_all(cluster->snapshot, &options);
+        const Snapshot *snapshot = test_cluster_snapshot(cluster);
+        cluster->findings = check_all(snapshot, &options);
     }
     return cluster->findings;
 }

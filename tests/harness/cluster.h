@@ -17,6 +17,9 @@ void test_cluster_fail(TestCluster *cluster, Kind kind, const char *why);
 /* Where logs are (files NAMESPACE_POD_CONTAINER[.previous].log). */
 void test_cluster_logs(TestCluster *cluster, const char *dir);
 
+/* Its objects, to look at them without checks: nothing can be added from then on. */
+const Snapshot *test_cluster_snapshot(TestCluster *cluster);
+
 /* The findings of all checks of all tiers; made at the first call. */
 const Findings *test_cluster_findings(TestCluster *cluster);
 /* The root finding of a check about "Kind namespace/name" (or "Kind name"); fails the test when
