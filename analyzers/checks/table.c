@@ -20,6 +20,10 @@ static const CheckTopic *const topics[] = {
     &check_topic_budget,
     &check_topic_namespace,
     &check_topic_alloy,
+    &check_topic_service,
+    &check_topic_service_port,
+    &check_topic_ingress,
+    &check_topic_ingress_backend,
     /* clang-format on */
 };
 
