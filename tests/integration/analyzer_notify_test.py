@@ -15,7 +15,7 @@ POD = """---
 apiVersion: v1
 kind: Pod
 metadata: {{namespace: shop, name: {name}, uid: {name}, creationTimestamp: "2026-01-01T00:00:00Z"}}
-spec: {{containers: [{{name: app, envFrom: [{{configMapRef: {{name: {needs}}}}}]}}]}}
+spec: {{nodeName: n1, containers: [{{name: app, envFrom: [{{configMapRef: {{name: {needs}}}}}]}}]}}
 status: {{phase: Pending}}
 """
 CONFIG_MAP = """---

@@ -13,7 +13,7 @@ import xml.etree.ElementTree
 NOW = "2026-01-02T12:00:00Z"
 POD = {"apiVersion": "v1", "kind": "Pod",
        "metadata": {"namespace": "shop", "name": "web", "uid": "1", "creationTimestamp": "2026-01-01T00:00:00Z"},
-       "spec": {"containers": [{"name": "app", "envFrom": [{"configMapRef": {"name": "settings"}}]}]},
+       "spec": {"nodeName": "n1", "containers": [{"name": "app", "envFrom": [{"configMapRef": {"name": "settings"}}]}]},
        "status": {"phase": "Pending"}}
 CONFIG_MAP = {"metadata": {"namespace": "shop", "name": "settings"}}
 

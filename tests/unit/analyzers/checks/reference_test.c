@@ -5,7 +5,8 @@
     "apiVersion: apps/v1\n"                                                                        \
     "kind: Deployment\n"                                                                           \
     "metadata: {namespace: shop, name: web}\n"                                                     \
-    "spec: {template: {spec: " spec "}}\n"
+    "spec: {template: {spec: " spec "}}\n"                                                         \
+    "status: {replicas: 1, readyReplicas: 1, availableReplicas: 1, updatedReplicas: 1}\n"
 
 static void
 test_missing_ones_are_named(void **state)
@@ -36,12 +37,13 @@ static void
 test_a_pod_that_waits_makes_it_worse(void **state)
 {
     (void)state;
-    g_autoptr(TestCluster) cluster = test_cluster_new(
-        "apiVersion: v1\n"
-        "kind: Pod\n"
-        "metadata: {namespace: shop, name: one}\n"
-        "spec: {containers: [{name: app, envFrom: [{configMapRef: {name: settings}}]}]}\n"
-        "status: {phase: Pending}\n");
+    g_autoptr(TestCluster) cluster =
+        test_cluster_new("apiVersion: v1\n"
+                         "kind: Pod\n"
+                         "metadata: {namespace: shop, name: one}\n"
+                         "spec: {nodeName: n1, containers: [{name: app, envFrom: [{configMapRef: "
+                         "{name: settings}}]}]}\n"
+                         "status: {phase: Pending}\n");
     const Finding *finding = test_cluster_expect(cluster, "missing-configmap-ref", "Pod shop/one");
     assert_int_equal(finding->severity, SEVERITY_HIGH);
     assert_int_equal(finding->since_s, TEST_NOW_S - 86400);
