@@ -11,6 +11,8 @@ enum {
     REPLY_START_BYTES = 4096,
 };
 
+static const GUriFlags URL_FLAGS = G_URI_FLAGS_HAS_PASSWORD | G_URI_FLAGS_ENCODED;
+
 /* An easy handle in a multi handle of its own, which keeps its connections between requests. The
  * multi interface lets a wait end when the request is cancelled. */
 typedef struct {
@@ -19,7 +21,9 @@ typedef struct {
 } Channel;
 
 struct HttpClient {
-    char *user_agent, *ca_file;
+    char *user_agent, *ca_file, *tls_server_name, *proxy_url;
+    GBytes *ca_pem;
+    bool tls_unchecked, uncompressed;
     GMutex lock;  /* guards idle */
     GQueue *idle; /* of Channel; the warmest first */
 };
@@ -27,7 +31,8 @@ struct HttpClient {
 /* One running request. */
 typedef struct {
     const HttpClientRequest *request;
-    char *host; /* "example.org:4040", for messages */
+    const char *host;            /* "example.org:4040", for messages */
+    const char *tls_server_name; /* NULL: that of the host */
     char why[CURL_ERROR_SIZE];
     GByteArray *body;
     GHashTable *headers;
@@ -88,9 +93,17 @@ http_client_new(const HttpClientConfig *config)
         g_once_init_leave(&initialised, 1);
     }
     HttpClient *client = g_new0(HttpClient, 1);
-    const char *user_agent = config != NULL ? config->user_agent : NULL;
+    static const HttpClientConfig defaults = {0};
+    if (config == NULL)
+        config = &defaults;
+    const char *user_agent = config->user_agent;
     client->user_agent = g_strdup(user_agent != NULL ? user_agent : "cresset/" CRESSET_VERSION);
-    client->ca_file = config != NULL ? g_strdup(config->ca_file) : NULL;
+    client->ca_file = g_strdup(config->ca_file);
+    client->ca_pem = config->ca_pem != NULL ? g_bytes_ref(config->ca_pem) : NULL;
+    client->tls_server_name = g_strdup(config->tls_server_name);
+    client->tls_unchecked = config->tls_unchecked;
+    client->proxy_url = g_strdup(config->proxy_url);
+    client->uncompressed = config->uncompressed;
     client->idle = g_queue_new();
     g_mutex_init(&client->lock);
     return client;
@@ -105,6 +118,9 @@ http_client_free(HttpClient *client)
     g_mutex_clear(&client->lock);
     g_free(client->user_agent);
     g_free(client->ca_file);
+    g_free(client->tls_server_name);
+    g_free(client->proxy_url);
+    g_clear_pointer(&client->ca_pem, g_bytes_unref);
     g_free(client);
 }
 
@@ -143,11 +159,11 @@ on_header(char *data, size_t size, size_t count, void *user)
     return n;
 }
 
-/* Checks the URL and returns its "host:port" for messages, or NULL with *error set. */
+/* Checks the URL and returns its "host:port", or NULL with *error set. */
 static char *
 host_of(const char *url, GError **error)
 {
-    g_autoptr(GUri) uri = g_uri_parse(url, G_URI_FLAGS_HAS_PASSWORD | G_URI_FLAGS_ENCODED, NULL);
+    g_autoptr(GUri) uri = g_uri_parse(url, URL_FLAGS, NULL);
     const char *scheme = uri != NULL ? g_uri_get_scheme(uri) : "";
     const char *host = uri != NULL ? g_uri_get_host(uri) : NULL;
     bool is_https = g_ascii_strcasecmp(scheme, "https") == 0;
@@ -184,13 +200,65 @@ set_body(CURL *easy, const HttpClientRequest *request)
 
 /* The caller frees the list after the request. */
 static struct curl_slist *
-header_list(const HttpClientRequest *request)
+header_list(const Exchange *exchange)
 {
+    const HttpClientRequest *request = exchange->request;
     /* Without this libcurl asks for "100 Continue" and waits up to a second for it. */
     struct curl_slist *list = curl_slist_append(NULL, "Expect:");
+    if (exchange->tls_server_name != NULL) {
+        g_autofree char *line = g_strconcat("Host: ", exchange->host, NULL);
+        list = curl_slist_append(list, line);
+    }
     for (const char *const *line = request->headers; line != NULL && *line != NULL; line++)
         list = curl_slist_append(list, *line);
     return list;
+}
+
+/* libcurl takes the name for TLS from the URL, so that the URL names it and the connection goes to
+ * the host that was meant. The caller frees the list after the request. */
+static struct curl_slist *
+set_tls_server_name(CURL *easy, const Exchange *exchange)
+{
+    if (exchange->tls_server_name == NULL)
+        return NULL;
+    g_autoptr(GUri) uri = g_uri_parse(exchange->request->url, URL_FLAGS, NULL);
+    int port = g_uri_get_port(uri) > 0 ? g_uri_get_port(uri) : 443;
+    g_autofree char *named = g_uri_join_with_user(
+        URL_FLAGS, g_uri_get_scheme(uri), g_uri_get_user(uri), g_uri_get_password(uri), NULL,
+        exchange->tls_server_name, port, g_uri_get_path(uri), g_uri_get_query(uri), NULL);
+    g_autofree char *route =
+        g_strdup_printf("%s:%d:%s", exchange->tls_server_name, port, exchange->host);
+    (void)curl_easy_setopt(easy, CURLOPT_URL, named);
+    struct curl_slist *list = curl_slist_append(NULL, route);
+    (void)curl_easy_setopt(easy, CURLOPT_CONNECT_TO, list);
+    return list;
+}
+
+static void
+set_blob(CURL *easy, CURLoption option, GBytes *bytes)
+{
+    if (bytes == NULL)
+        return;
+    struct curl_blob blob = {.flags = CURL_BLOB_NOCOPY};
+    blob.data = (void *)g_bytes_get_data(bytes, &blob.len);
+    (void)curl_easy_setopt(easy, option, &blob);
+}
+
+static void
+set_tls(const HttpClient *client, CURL *easy, const HttpClientRequest *request)
+{
+    if (client->ca_file != NULL && client->ca_pem == NULL)
+        (void)curl_easy_setopt(easy, CURLOPT_CAINFO, client->ca_file);
+    set_blob(easy, CURLOPT_CAINFO_BLOB, client->ca_pem);
+    /* libcurl adds the system's folder of authorities to those that are given. */
+    if (client->ca_file != NULL || client->ca_pem != NULL)
+        (void)curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+    if (client->tls_unchecked) {
+        (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+        (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
+    set_blob(easy, CURLOPT_SSLCERT_BLOB, request->certificate_pem);
+    set_blob(easy, CURLOPT_SSLKEY_BLOB, request->key_pem);
 }
 
 static void
@@ -208,9 +276,11 @@ set_options(HttpClient *client, CURL *easy, Exchange *exchange)
     (void)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
     (void)curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     (void)curl_easy_setopt(easy, CURLOPT_USERAGENT, client->user_agent);
-    (void)curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
-    if (client->ca_file != NULL)
-        (void)curl_easy_setopt(easy, CURLOPT_CAINFO, client->ca_file);
+    if (!client->uncompressed)
+        (void)curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+    if (client->proxy_url != NULL)
+        (void)curl_easy_setopt(easy, CURLOPT_PROXY, client->proxy_url);
+    set_tls(client, easy, request);
     (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, exchange->why);
     (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, exchange);
@@ -327,8 +397,11 @@ http_client_send(HttpClient *client, const HttpClientRequest *request, HttpClien
         .body_max = request->reply_bytes_max > 0 ? MIN(request->reply_bytes_max, (size_t)G_MAXINT32)
                                                  : HTTP_REPLY_BYTES_DEFAULT,
     };
-    struct curl_slist *headers = header_list(request);
+    if (g_ascii_strncasecmp(request->url, "https:", strlen("https:")) == 0)
+        exchange.tls_server_name = client->tls_server_name;
+    struct curl_slist *headers = header_list(&exchange);
     set_options(client, channel->easy, &exchange);
+    struct curl_slist *route = set_tls_server_name(channel->easy, &exchange);
     (void)curl_easy_setopt(channel->easy, CURLOPT_HTTPHEADER, headers);
     CURLcode code = run_transfer(channel, request->cancel);
     if (code == CURLE_OK)
@@ -337,6 +410,7 @@ http_client_send(HttpClient *client, const HttpClientRequest *request, HttpClien
         fail_transfer(&exchange, code, error);
     give_channel(client, channel);
     curl_slist_free_all(headers);
+    curl_slist_free_all(route);
     g_clear_pointer(&exchange.body, g_byte_array_unref);
     g_clear_pointer(&exchange.headers, g_hash_table_unref);
     return code == CURLE_OK;

@@ -1,9 +1,10 @@
 /* A blocking HTTP/1.1 and HTTP/2 client over libcurl for any number of threads.
  *
- * Connections are kept and reused. Only http and https are spoken; certificates are always checked;
- * redirects are not followed; the proxy variables of the environment (http_proxy, https_proxy,
- * no_proxy) are honoured. A compressed reply is decompressed, and the cap counts the bytes after
- * that. An HTTP error status is a reply, not an error. */
+ * Connections are kept and reused. Only http and https are spoken; certificates are checked
+ * unless the configuration says otherwise; redirects are not followed; the proxy variables of the
+ * environment (http_proxy, https_proxy, no_proxy) are honoured unless a proxy is configured. A
+ * compressed reply is decompressed, and the cap counts the bytes after that. An HTTP error status
+ * is a reply, not an error. */
 #pragma once
 #include <gio/gio.h>
 #include <stdbool.h>
@@ -20,8 +21,13 @@ enum {
 typedef struct HttpClient HttpClient;
 
 typedef struct {
-    const char *user_agent; /* NULL: "cresset/VERSION" */
-    const char *ca_file;    /* PEM file of trusted authorities; NULL: those of the system */
+    const char *user_agent;      /* NULL: "cresset/VERSION" */
+    const char *ca_file;         /* PEM file of trusted authorities; NULL: those of the system */
+    GBytes *ca_pem;              /* the same as text, and preferred */
+    const char *tls_server_name; /* whom the certificate must name; NULL: the host of the URL */
+    bool tls_unchecked;          /* takes any certificate: whoever is in between reads along */
+    const char *proxy_url;       /* http, https or socks5h; NULL: what the environment says */
+    bool uncompressed;           /* asks for no compressed replies */
 } HttpClientConfig;
 
 typedef struct {
@@ -29,6 +35,8 @@ typedef struct {
     const char *url;            /* borrowed, like everything here, until the call returns */
     const char *const *headers; /* "Name: value" lines, NULL at the end; NULL: none */
     GBytes *body;               /* NULL: none */
+    GBytes *certificate_pem;    /* shown to the server, with its chain behind it; NULL: none */
+    GBytes *key_pem;            /* of the certificate, without a passphrase */
     int64_t timeout_ms;         /* of the whole exchange; 0: HTTP_TIMEOUT_DEFAULT_MS */
     int64_t connect_timeout_ms; /* 0: HTTP_CONNECT_TIMEOUT_DEFAULT_MS */
     size_t reply_bytes_max;     /* 0: HTTP_REPLY_BYTES_DEFAULT */
@@ -53,7 +61,8 @@ void http_client_free(HttpClient *client);
  *   DEADLINE_EXCEEDED   no whole reply within timeout_ms
  *   RESOURCE_EXHAUSTED  reply larger than reply_bytes_max
  *   INVALID_ARGUMENT    URL malformed or neither http nor https
- *   FAILED_PRECONDITION certificate not trusted, no TLS agreed on, or not HTTP at all
+ *   FAILED_PRECONDITION certificate not trusted, own certificate not usable, no TLS agreed on, or
+ *                       not HTTP at all
  *   CANCELLED           by `cancel` */
 bool http_client_send(HttpClient *client, const HttpClientRequest *request,
                       HttpClientReply *ret_reply, GError **error);

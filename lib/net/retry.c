@@ -32,7 +32,9 @@ http_retry_pause_ms(const HttpRetry *retry, unsigned tries, int64_t retry_after_
     int64_t highest = retry->pause_max_ms > 0 ? retry->pause_max_ms : PAUSE_MAX_DEFAULT_MS;
     for (unsigned i = 1; i < tries && ceiling < highest; i++)
         ceiling *= 2;
-    int64_t pause_ms = (int64_t)(g_random_double() * (double)MIN(ceiling, highest));
+    double spread = retry->spread_percent / 100.0;
+    double share = spread > 0 ? 1 - spread + 2 * spread * g_random_double() : g_random_double();
+    int64_t pause_ms = (int64_t)(share * (double)MIN(ceiling, highest));
     return MAX(pause_ms, retry_after_ms);
 }
 

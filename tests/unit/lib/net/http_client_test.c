@@ -313,6 +313,47 @@ test_threads_share_a_client(void **state)
     assert_in_range(scripted_server_connections(server), 1, G_N_ELEMENTS(threads));
 }
 
+static void
+test_a_proxy_of_the_configuration(void **state)
+{
+    (void)state;
+    const ScriptStep steps[] = {{.reply = OK_HELLO, .end = SCRIPT_CLOSE}};
+    g_autoptr(ScriptedServer) server = scripted_server_new(steps, 1);
+    g_autofree char *proxy = scripted_server_url(server, "");
+    const HttpClientConfig config = {.proxy_url = proxy, .uncompressed = true};
+    g_autoptr(HttpClient) client = http_client_new(&config);
+    HttpClientRequest request = {.url = "http://kubernetes.invalid/api?a=b"};
+    g_auto(HttpClientReply) reply = {0};
+    assert_true(http_client_send(client, &request, &reply, NULL));
+    g_autofree char *seen = scripted_server_request(server, 0);
+    assert_true(g_str_has_prefix(seen, "GET http://kubernetes.invalid/api?a=b HTTP/1.1\r\n"));
+    assert_lacks(seen, "Accept-Encoding");
+}
+
+/* The name for TLS is not where the connection goes. */
+static void
+test_a_proxy_is_asked_for_the_host_of_the_url(void **state)
+{
+    (void)state;
+    const ScriptStep steps[] = {
+        {.reply = "HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n", .end = SCRIPT_CLOSE}};
+    g_autoptr(ScriptedServer) server = scripted_server_new(steps, 1);
+    g_autofree char *proxy = scripted_server_url(server, "");
+    const HttpClientConfig config = {.proxy_url = proxy, .tls_server_name = "kubernetes.default"};
+    g_autoptr(HttpClient) client = http_client_new(&config);
+    static const struct {
+        const char *url, *line;
+    } cases[] = {{"https://10.0.0.1/x", "CONNECT 10.0.0.1:443 HTTP/1.1\r\n"},
+                 {"https://[fd00::1]:6443/x?y", "CONNECT [fd00::1]:6443 HTTP/1.1\r\n"}};
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        HttpClientRequest request = {.url = cases[i].url};
+        HttpClientReply reply = {0};
+        assert_false(http_client_send(client, &request, &reply, NULL));
+        g_autofree char *seen = scripted_server_request(server, i);
+        assert_true(g_str_has_prefix(seen, cases[i].line));
+    }
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -334,6 +375,8 @@ main(void)
         CASE(test_redirects_are_not_followed),
         CASE(test_retry_after_in_seconds),
         CASE(test_threads_share_a_client),
+        CASE(test_a_proxy_of_the_configuration),
+        CASE(test_a_proxy_is_asked_for_the_host_of_the_url),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -164,6 +164,22 @@ test_which_statuses_are_retried(void **state)
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void
+test_a_pause_spreads_around_its_ceiling(void **state)
+{
+    (void)state;
+    const HttpRetry retry = {.pause_min_ms = 1000, .pause_max_ms = 3000, .spread_percent = 50};
+    int64_t lowest = G_MAXINT64, highest = 0;
+    for (int i = 0; i < 1000; i++) {
+        int64_t pause_ms = http_retry_pause_ms(&retry, 2, 0);
+        assert_in_range(pause_ms, 1000, 3000);
+        lowest = MIN(lowest, pause_ms);
+        highest = MAX(highest, pause_ms);
+        assert_in_range(http_retry_pause_ms(&retry, 9, 0), 1500, 4500);
+    }
+    assert_true(lowest < 1500 && highest > 2500);
+}
+
 int
 main(void)
 {
@@ -177,6 +193,7 @@ main(void)
         CASE(test_cancel_ends_a_pause),
         CASE(test_pauses_grow_up_to_their_ceiling),
         CASE(test_which_statuses_are_retried),
+        CASE(test_a_pause_spreads_around_its_ceiling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,8 @@
-/* Certificates are checked: against a real TLS server with a certificate made for the test. */
+/* Certificates are checked and shown: against real TLS servers with a certificate made for the
+ * test. */
 #include "lib/net/http_client.h"
+
+#include <string.h>
 
 #include "lib/base/error.h"
 #include "tests/harness/check.h"
@@ -9,8 +12,8 @@
 typedef struct {
     TempDir *dir;
     char *certificate, *key;
-    Program *server;
-    char *port;
+    Program *server, *strict; /* the strict one asks clients for the same certificate */
+    char *port, *strict_port;
 } TlsServer;
 
 /* openssl(1) with the words of one text. */
@@ -22,6 +25,12 @@ openssl_words(const char *format, ...)
     g_autofree char *text = g_strdup_vprintf(format, args);
     va_end(args);
     return g_strsplit(text, " ", -1);
+}
+
+static char *
+wait_for_port(Program *server)
+{
+    return program_wait_for(server, "^ACCEPT 127\\.0\\.0\\.1:([0-9]+)$", PROGRAM_WAIT_MS);
 }
 
 static int
@@ -40,7 +49,13 @@ setup(void **state)
     g_auto(GStrv) serve = openssl_words(
         "openssl s_server -accept 127.0.0.1:0 -www -cert %s -key %s", tls->certificate, tls->key);
     tls->server = program_start((const char *const *)serve, NULL);
-    tls->port = program_wait_for(tls->server, "^ACCEPT 127\\.0\\.0\\.1:([0-9]+)$", PROGRAM_WAIT_MS);
+    tls->port = wait_for_port(tls->server);
+    g_auto(GStrv) serve_strictly =
+        openssl_words("openssl s_server -accept 127.0.0.1:0 -www -cert %s -key %s -Verify 1 "
+                      "-verify_return_error -CAfile %s",
+                      tls->certificate, tls->key, tls->certificate);
+    tls->strict = program_start((const char *const *)serve_strictly, NULL);
+    tls->strict_port = wait_for_port(tls->strict);
     *state = tls;
     return 0;
 }
@@ -50,24 +65,42 @@ teardown(void **state)
 {
     TlsServer *tls = *state;
     program_free(tls->server);
+    program_free(tls->strict);
     temp_dir_free(tls->dir);
     g_free(tls->certificate);
     g_free(tls->key);
     g_free(tls->port);
+    g_free(tls->strict_port);
     g_free(tls);
     return 0;
 }
 
-/* Asks https://HOST:PORT/ and returns the status, or 0 with *error set. */
+/* Sends to https://HOST:PORT/ and returns the status, or 0 with *error set. */
+static int
+send_to(const char *host, const char *port, const HttpClientConfig *config,
+        HttpClientRequest request, GError **error)
+{
+    g_autoptr(HttpClient) client = http_client_new(config);
+    g_autofree char *url = g_strdup_printf("https://%s:%s/", host, port);
+    request.url = url;
+    g_auto(HttpClientReply) reply = {0};
+    return http_client_send(client, &request, &reply, error) ? reply.status : 0;
+}
+
 static int
 ask(const TlsServer *tls, const char *ca_file, const char *host, GError **error)
 {
     const HttpClientConfig config = {.ca_file = ca_file};
-    g_autoptr(HttpClient) client = http_client_new(&config);
-    g_autofree char *url = g_strdup_printf("https://%s:%s/", host, tls->port);
-    HttpClientRequest request = {.url = url};
-    g_auto(HttpClientReply) reply = {0};
-    return http_client_send(client, &request, &reply, error) ? reply.status : 0;
+    return send_to(host, tls->port, &config, (HttpClientRequest){0}, error);
+}
+
+static GBytes *
+bytes_of(const char *path)
+{
+    char *text;
+    gsize size;
+    assert_true(g_file_get_contents(path, &text, &size, NULL));
+    return g_bytes_new_take(text, size);
 }
 
 static void
@@ -109,6 +142,75 @@ test_a_missing_file_of_authorities_is_named(void **state)
     expect_no_trust(*state, "/nonexistent/ca.pem", "localhost");
 }
 
+static void
+test_authorities_as_text(void **state)
+{
+    const TlsServer *tls = *state;
+    g_autoptr(GBytes) pem = bytes_of(tls->certificate);
+    const HttpClientConfig config = {.ca_pem = pem};
+    g_autoptr(GError) error = NULL;
+    assert_int_equal(send_to("localhost", tls->port, &config, (HttpClientRequest){0}, &error), 200);
+    g_autoptr(GBytes) junk = g_bytes_new_static("junk", strlen("junk"));
+    const HttpClientConfig broken = {.ca_pem = junk};
+    assert_int_equal(send_to("localhost", tls->port, &broken, (HttpClientRequest){0}, &error), 0);
+    assert_error_says(error, "no trusted TLS with localhost");
+}
+
+static void
+test_the_certificate_of_another_name(void **state)
+{
+    const TlsServer *tls = *state;
+    const HttpClientConfig config = {.ca_file = tls->certificate, .tls_server_name = "localhost"};
+    g_autoptr(GError) error = NULL;
+    int status = send_to("127.0.0.1", tls->port, &config, (HttpClientRequest){0}, &error);
+    assert_no_error(error);
+    assert_int_equal(status, 200);
+    const HttpClientConfig other = {.ca_file = tls->certificate, .tls_server_name = "example.org"};
+    assert_int_equal(send_to("localhost", tls->port, &other, (HttpClientRequest){0}, &error), 0);
+    assert_error_says(error, "no trusted TLS with localhost");
+}
+
+static void
+test_unchecked_certificates(void **state)
+{
+    const TlsServer *tls = *state;
+    const HttpClientConfig config = {.tls_unchecked = true};
+    g_autoptr(GError) error = NULL;
+    int status = send_to("127.0.0.1", tls->port, &config, (HttpClientRequest){0}, &error);
+    assert_no_error(error);
+    assert_int_equal(status, 200);
+}
+
+static void
+test_a_certificate_of_the_client(void **state)
+{
+    const TlsServer *tls = *state;
+    const HttpClientConfig config = {.ca_file = tls->certificate};
+    g_autoptr(GBytes) certificate = bytes_of(tls->certificate), key = bytes_of(tls->key);
+    HttpClientRequest request = {.certificate_pem = certificate, .key_pem = key};
+    g_autoptr(GError) error = NULL;
+    int status = send_to("localhost", tls->strict_port, &config, request, &error);
+    assert_no_error(error);
+    assert_int_equal(status, 200);
+    request = (HttpClientRequest){0};
+    assert_int_equal(send_to("localhost", tls->strict_port, &config, request, &error), 0);
+    assert_error_says(error, "localhost");
+}
+
+static void
+test_a_broken_certificate_of_the_client(void **state)
+{
+    const TlsServer *tls = *state;
+    const HttpClientConfig config = {.ca_file = tls->certificate};
+    g_autoptr(GBytes) certificate = bytes_of(tls->certificate);
+    g_autoptr(GBytes) junk = g_bytes_new_static("junk", strlen("junk"));
+    HttpClientRequest request = {.certificate_pem = certificate, .key_pem = junk};
+    g_autoptr(GError) error = NULL;
+    assert_int_equal(send_to("localhost", tls->strict_port, &config, request, &error), 0);
+    assert_error_says(error, "no trusted TLS with localhost");
+    assert_true(g_error_matches(error, CRESSET_ERROR, CRESSET_ERROR_FAILED_PRECONDITION));
+}
+
 int
 main(void)
 {
@@ -117,6 +219,11 @@ main(void)
         cmocka_unit_test(test_an_unknown_authority_is_refused),
         cmocka_unit_test(test_a_certificate_of_another_host_is_refused),
         cmocka_unit_test(test_a_missing_file_of_authorities_is_named),
+        cmocka_unit_test(test_authorities_as_text),
+        cmocka_unit_test(test_the_certificate_of_another_name),
+        cmocka_unit_test(test_unchecked_certificates),
+        cmocka_unit_test(test_a_certificate_of_the_client),
+        cmocka_unit_test(test_a_broken_certificate_of_the_client),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
