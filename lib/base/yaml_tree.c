@@ -104,7 +104,13 @@ yaml_tree_load(const char *path, GError **error)
 {
     gsize size;
     g_autofree char *text = read_file(path, &size, error);
-    if (text == NULL || !check_depth(text, size, path, error))
+    return text != NULL ? yaml_tree_parse(text, size, path, error) : NULL;
+}
+
+YamlTree *
+yaml_tree_parse(const char *text, size_t size, const char *path, GError **error)
+{
+    if (!check_depth(text, size, path, error))
         return NULL;
     g_auto(yaml_parser_t) parser;
     if (!start_parser(&parser, text, size, path, error))
@@ -161,9 +167,8 @@ fail_visit(const YamlTree *tree, const YamlNode *node, GError *cause, GError **e
     return false;
 }
 
-/* An empty value: "key:" with nothing behind. */
-static bool
-is_empty(const YamlNode *node)
+bool
+yaml_is_empty(const YamlNode *node)
 {
     const yaml_node_t *plain = node_of(node);
     return plain == NULL || (plain->type == YAML_SCALAR_NODE &&
@@ -194,7 +199,7 @@ yaml_each_pair(YamlTree *tree, const YamlNode *node, const char *what, YamlPairF
                void *data, GError **error)
 {
     const yaml_node_t *mapping = node_of(node);
-    if (is_empty(node))
+    if (yaml_is_empty(node))
         return true;
     if (mapping->type != YAML_MAPPING_NODE)
         return yaml_fail(tree, node, error, "%s must be a mapping", what);
@@ -219,7 +224,7 @@ yaml_each_item(YamlTree *tree, const YamlNode *node, const char *what, YamlItemF
                void *data, GError **error)
 {
     const yaml_node_t *sequence = node_of(node);
-    if (is_empty(node))
+    if (yaml_is_empty(node))
         return true;
     if (sequence->type != YAML_SEQUENCE_NODE)
         return yaml_fail(tree, node, error, "%s must be a list", what);

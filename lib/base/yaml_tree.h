@@ -15,10 +15,14 @@ typedef struct YamlNode YamlNode; /* lives as long as its tree */
 
 /* NULL with *error when the file cannot be read or is not one document. */
 YamlTree *yaml_tree_load(const char *path, GError **error);
+/* The same of a text; `path` names it in errors. */
+YamlTree *yaml_tree_parse(const char *text, size_t size, const char *path, GError **error);
 void yaml_tree_free(YamlTree *tree);
 
 /* NULL: the file is empty. */
 const YamlNode *yaml_tree_root(YamlTree *tree);
+/* Whether a value is not there: nothing behind its key, null or ~. */
+bool yaml_is_empty(const YamlNode *node);
 
 /* Returns false with *error set to stop; errors without a place get that of the value. */
 typedef bool (*YamlPairFunc)(YamlTree *tree, const char *key, const YamlNode *value, void *data,

@@ -1,5 +1,7 @@
 #include "lib/base/yaml_tree.h"
 
+#include <string.h>
+
 #include "lib/base/error.h"
 #include "tests/harness/check.h"
 #include "tests/harness/temp_dir.h"
@@ -99,6 +101,33 @@ test_files_that_cannot_be_read(void **state)
     assert_error_says(error, ":1: nested more than 64 deep");
 }
 
+static bool
+name_empty(YamlTree *tree, const char *key, const YamlNode *value, void *data, GError **error)
+{
+    (void)tree;
+    (void)error;
+    if (yaml_is_empty(value))
+        g_string_append_printf(data, "%s ", key);
+    return true;
+}
+
+static void
+test_a_text_in_memory(void **state)
+{
+    (void)state;
+    static const char text[] = "a:\nb: null\nc: ~\nd: ''\ne: 'null'\nf: []\ng: 0\nh: ]";
+    g_autoptr(GError) error = NULL;
+    g_autoptr(YamlTree) tree =
+        yaml_tree_parse(text, strlen(text) - strlen("\nh: ]"), "memory", &error);
+    assert_no_error(error);
+    g_autoptr(GString) empty = g_string_new(NULL);
+    assert_true(yaml_each_pair(tree, yaml_tree_root(tree), "it", name_empty, empty, &error));
+    assert_string_equal(empty->str, "a b c ");
+    assert_true(yaml_is_empty(NULL));
+    assert_null(yaml_tree_parse(text, strlen(text), "memory", &error));
+    assert_error_says(error, "memory:8: ");
+}
+
 static int
 setup(void **state)
 {
@@ -124,6 +153,7 @@ main(void)
         cmocka_unit_test(test_nested_values),
         cmocka_unit_test(test_errors_have_a_place),
         cmocka_unit_test(test_files_that_cannot_be_read),
+        cmocka_unit_test(test_a_text_in_memory),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
