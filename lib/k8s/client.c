@@ -1,0 +1,415 @@
+#include "lib/k8s/client.h"
+
+#include <string.h>
+
+#include "cresset/version.h"
+#include "lib/base/error.h"
+#include "lib/k8s/answer.h"
+#include "lib/k8s/credentials.h"
+#include "lib/net/http_client.h"
+#include "lib/net/retry.h"
+
+enum {
+    PAUSE_MIN_MS = 500,
+    PAUSE_SPREAD_PERCENT = 50,
+    LOG_SLACK_BYTES = 64 * 1024, /* an answer may be a Status instead */
+};
+
+struct K8sClient {
+    K8sConfig *config;
+    CredentialSource *credentials;
+    HttpClient *http;
+};
+
+static const K8sCall DEFAULT_CALL = {0};
+
+const char *
+k8s_result_name(K8sResult result)
+{
+    static const char *const names[] = {
+        [K8S_OK] = "ok",
+        [K8S_ABSENT] = "absent",
+        [K8S_NOT_FOUND] = "not found",
+        [K8S_UNAUTHENTICATED] = "unauthenticated",
+        [K8S_FORBIDDEN] = "forbidden",
+        [K8S_TIMEOUT] = "timeout",
+        [K8S_CANCELLED] = "cancelled",
+        [K8S_FAILED] = "failed",
+    };
+    return names[result];
+}
+
+void
+k8s_outcome_clear(K8sOutcome *outcome)
+{
+    g_free(outcome->reason);
+    g_free(outcome->message);
+    *outcome = (K8sOutcome){0};
+}
+
+K8sClient *
+k8s_client_new(K8sConfig *config, const char *program)
+{
+    g_autofree char *user_agent = g_strdup_printf("cresset-%s/%s", program, CRESSET_VERSION);
+    const HttpClientConfig http = {
+        .user_agent = user_agent,
+        .ca_pem = config->ca_pem,
+        .tls_server_name = config->tls_server_name,
+        .tls_unchecked = config->tls_unchecked,
+        .proxy_url = config->proxy_url,
+        .uncompressed = config->uncompressed,
+    };
+    K8sClient *client = g_new0(K8sClient, 1);
+    client->config = config;
+    client->credentials = credential_source_new(config);
+    client->http = http_client_new(&http);
+    return client;
+}
+
+void
+k8s_client_free(K8sClient *client)
+{
+    if (client == NULL)
+        return;
+    http_client_free(client->http);
+    credential_source_free(client->credentials);
+    k8s_config_free(client->config);
+    g_free(client);
+}
+
+const K8sConfig *
+k8s_client_config(const K8sClient *client)
+{
+    return client->config;
+}
+
+/* --- paths ------------------------------------------------------------------------------------ */
+
+static void
+add_segment(GString *path, const char *text)
+{
+    g_string_append_c(path, '/');
+    g_string_append_uri_escaped(path, text, NULL, FALSE);
+}
+
+char *
+k8s_path(const char *group, const char *version, const char *namespace, const char *resource,
+         const char *name)
+{
+    GString *path = g_string_new(*group == '\0' ? "/api" : "/apis");
+    if (*group != '\0')
+        add_segment(path, group);
+    add_segment(path, version);
+    if (namespace != NULL) {
+        g_string_append(path, "/namespaces");
+        add_segment(path, namespace);
+    }
+    add_segment(path, resource);
+    if (name != NULL)
+        add_segment(path, name);
+    return g_string_free(path, FALSE);
+}
+
+/* Appends a parameter behind '?' or '&'. */
+static void
+add_parameter(GString *url, const char *name, const char *value)
+{
+    g_string_append_printf(url, "%c%s=", strchr(url->str, '?') != NULL ? '&' : '?', name);
+    g_string_append_uri_escaped(url, value, NULL, FALSE);
+}
+
+static void
+add_number(GString *url, const char *name, unsigned value)
+{
+    char text[16];
+    g_snprintf(text, sizeof text, "%u", value);
+    add_parameter(url, name, text);
+}
+
+static const char *
+accept_header(K8sRepresentation representation)
+{
+    static const char *const headers[] = {
+        [K8S_OBJECTS] = "Accept: application/json",
+        [K8S_METADATA] = "Accept: "
+                         "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,"
+                         "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,"
+                         "application/json",
+        [K8S_DISCOVERY] = "Accept: "
+                          "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,"
+                          "application/json;g=apidiscovery.k8s.io;v=v2beta1;"
+                          "as=APIGroupDiscoveryList,application/json",
+        [K8S_ANY] = "Accept: */*",
+    };
+    return headers[representation];
+}
+
+/* --- one request ------------------------------------------------------------------------------ */
+
+/* A request with what bounds it. */
+typedef struct {
+    K8sClient *client;
+    const K8sCall *call;
+    const char *url, *accept;
+    bool is_item; /* a 404 with a Status means the object, not the API */
+} Request;
+
+static void
+set_outcome(K8sOutcome *outcome, K8sResult result, const char *message)
+{
+    outcome->result = result;
+    g_free(outcome->message);
+    outcome->message = printable_line(message, strlen(message), ANSWER_MESSAGE_BYTES_MAX);
+}
+
+static void
+set_outcome_of_error(K8sOutcome *outcome, const GError *error)
+{
+    K8sResult result = K8S_FAILED;
+    if (g_error_matches(error, CRESSET_ERROR, CRESSET_ERROR_CANCELLED))
+        result = K8S_CANCELLED;
+    else if (g_error_matches(error, CRESSET_ERROR, CRESSET_ERROR_DEADLINE_EXCEEDED))
+        result = K8S_TIMEOUT;
+    set_outcome(outcome, result, error->message);
+}
+
+static K8sResult
+result_of_status(int status, bool is_missing_item)
+{
+    switch (status) {
+    case 401:
+        return K8S_UNAUTHENTICATED;
+    case 403:
+        return K8S_FORBIDDEN;
+    case 404:
+        return is_missing_item ? K8S_NOT_FOUND : K8S_ABSENT;
+    case 408:
+    case 504:
+        return K8S_TIMEOUT;
+    default:
+        return K8S_FAILED;
+    }
+}
+
+static void
+set_outcome_of_reply(K8sOutcome *outcome, const Request *request, const HttpClientReply *reply)
+{
+    g_auto(ErrorAnswer) answer = {0};
+    error_answer_read(reply->body, &answer);
+    g_free(outcome->reason);
+    outcome->reason = g_steal_pointer(&answer.reason);
+    bool is_missing_item = request->is_item && outcome->reason != NULL;
+    g_autofree char *status = g_strdup_printf("HTTP status %d", reply->status);
+    set_outcome(outcome, result_of_status(reply->status, is_missing_item),
+                *answer.message != '\0' ? answer.message : status);
+}
+
+/* Sends with retries as of the call. */
+static bool
+send_with(const Request *request, const Credentials *credentials, HttpClientReply *ret_reply,
+          K8sOutcome *outcome, GError **error)
+{
+    const K8sCall *call = request->call;
+    int64_t left_ms = 0;
+    if (call->end_us > 0) {
+        left_ms = (call->end_us - g_get_monotonic_time()) / 1000;
+        if (left_ms <= 0)
+            return error_set(error, CRESSET_ERROR_DEADLINE_EXCEEDED,
+                             "no time was left to ask for it");
+    }
+    const HttpRetry retry = {
+        .tries_max = call->tries_max > 0 ? call->tries_max : K8S_TRIES_MAX,
+        .deadline_ms = left_ms,
+        .pause_min_ms = PAUSE_MIN_MS,
+        .spread_percent = PAUSE_SPREAD_PERCENT,
+    };
+    const char *const headers[] = {request->accept, credentials->authorization, NULL};
+    const HttpClientRequest http = {
+        .url = request->url,
+        .headers = headers,
+        .certificate_pem = credentials->certificate_pem,
+        .key_pem = credentials->key_pem,
+        .timeout_ms = call->timeout_ms > 0 ? call->timeout_ms : K8S_REQUEST_TIMEOUT_MS,
+        .reply_bytes_max = call->body_bytes_max > 0 ? call->body_bytes_max : K8S_BODY_BYTES_MAX,
+        .cancel = call->cancel,
+    };
+    unsigned tries = 0;
+    bool sent = http_retry_send(request->client->http, &http, &retry, ret_reply, &tries, error);
+    outcome->tries += tries;
+    return sent;
+}
+
+/* The body of a 200, or NULL with the outcome set. */
+static GBytes *
+fetch(const Request *request, K8sOutcome *outcome)
+{
+    CredentialSource *source = request->client->credentials;
+    for (bool again = true, renewed = false; again; renewed = true) {
+        g_autoptr(GError) error = NULL;
+        g_auto(Credentials) credentials = {0};
+        g_auto(HttpClientReply) reply = {0};
+        outcome->status = 0;
+        if (!credential_source_get(source, request->call->cancel, &credentials, &error)) {
+            set_outcome_of_error(outcome, error);
+            if (outcome->result == K8S_FAILED)
+                outcome->result = K8S_UNAUTHENTICATED;
+            return NULL;
+        }
+        if (!send_with(request, &credentials, &reply, outcome, &error)) {
+            set_outcome_of_error(outcome, error);
+            return NULL;
+        }
+        outcome->status = reply.status;
+        if (reply.status == 200) {
+            set_outcome(outcome, K8S_OK, "");
+            g_clear_pointer(&outcome->reason, g_free);
+            return g_bytes_ref(reply.body);
+        }
+        set_outcome_of_reply(outcome, request, &reply);
+        again = reply.status == 401 && !renewed && credential_source_refuse(source, &credentials);
+    }
+    return NULL;
+}
+
+bool
+k8s_client_get(K8sClient *client, const char *path, K8sRepresentation representation,
+               const K8sCall *call, GBytes **ret_body, K8sOutcome *ret_outcome)
+{
+    g_autofree char *url = g_strconcat(client->config->server, path, NULL);
+    const Request request = {
+        .client = client,
+        .call = call != NULL ? call : &DEFAULT_CALL,
+        .url = url,
+        .accept = accept_header(representation),
+        .is_item = true,
+    };
+    K8sOutcome outcome = {0};
+    GBytes *body = fetch(&request, &outcome);
+    *ret_outcome = outcome;
+    if (body != NULL)
+        *ret_body = body;
+    return body != NULL;
+}
+
+/* --- lists ------------------------------------------------------------------------------------ */
+
+/* A list on its way. */
+typedef struct {
+    const K8sList *list;
+    K8sPageFunc func;
+    void *user;
+    char *token; /* of the next page; NULL: the first */
+    bool unlimited;
+} Listing;
+
+static char *
+page_url(const K8sClient *client, const Listing *listing)
+{
+    const K8sList *list = listing->list;
+    GString *url = g_string_new(client->config->server);
+    g_string_append(url, list->path);
+    if (list->query != NULL && *list->query != '\0')
+        g_string_append_printf(url, "?%s", list->query);
+    if (!listing->unlimited)
+        add_number(url, "limit", list->limit > 0 ? list->limit : K8S_LIST_LIMIT);
+    if (listing->token != NULL)
+        add_parameter(url, "continue", listing->token);
+    else if (list->from_cache)
+        add_parameter(url, "resourceVersion", "0"); /* refused beside a token */
+    return g_string_free(url, FALSE);
+}
+
+/* Hands a page over; false with *error when it is none, or the caller ends the list. */
+static bool
+take_page(Listing *listing, GBytes *body, K8sOutcome *outcome, GError **error)
+{
+    g_auto(ListHead) head = {0};
+    if (!list_head_read(body, &head, error))
+        return false;
+    const K8sPage page = {body, outcome->pages, head.remaining};
+    outcome->pages++;
+    outcome->is_partial = true; /* until the last one */
+    if (!listing->func(&page, listing->user, error))
+        return false;
+    if (head.continue_token != NULL && g_strcmp0(head.continue_token, listing->token) == 0)
+        return error_set(error, CRESSET_ERROR_INTERNAL,
+                         "the server goes on with the page that it just gave");
+    if (head.continue_token != NULL && outcome->pages >= K8S_PAGES_MAX)
+        return error_set(error, CRESSET_ERROR_RESOURCE_EXHAUSTED, "more than %d pages",
+                         K8S_PAGES_MAX);
+    g_free(listing->token);
+    listing->token = g_steal_pointer(&head.continue_token);
+    return true;
+}
+
+/* Begins anew without a limit when the server has forgotten the list and this was not done yet. */
+static bool
+begin_anew(Listing *listing, K8sOutcome *outcome)
+{
+    if (outcome->status != 410 || listing->unlimited)
+        return false;
+    listing->unlimited = true;
+    g_clear_pointer(&listing->token, g_free);
+    return true;
+}
+
+bool
+k8s_client_list(K8sClient *client, const K8sList *list, const K8sCall *call, K8sPageFunc func,
+                void *user, K8sOutcome *ret_outcome)
+{
+    Listing listing = {.list = list, .func = func, .user = user};
+    K8sOutcome outcome = {0};
+    unsigned tries = 0;
+    for (bool more = true; more;) {
+        g_autofree char *url = page_url(client, &listing);
+        const Request request = {
+            .client = client,
+            .call = call != NULL ? call : &DEFAULT_CALL,
+            .url = url,
+            .accept = accept_header(list->representation),
+        };
+        outcome.tries = 0;
+        g_autoptr(GBytes) body = fetch(&request, &outcome);
+        tries += outcome.tries;
+        if (body == NULL) {
+            more = begin_anew(&listing, &outcome);
+            continue;
+        }
+        if (listing.token == NULL)
+            outcome.pages = 0;
+        g_autoptr(GError) error = NULL;
+        bool taken = take_page(&listing, body, &outcome, &error);
+        if (!taken)
+            set_outcome_of_error(&outcome, error);
+        more = taken && listing.token != NULL;
+        outcome.is_partial = outcome.is_partial && !(taken && !more);
+    }
+    g_free(listing.token);
+    outcome.tries = tries;
+    *ret_outcome = outcome;
+    return outcome.result == K8S_OK;
+}
+
+/* --- logs ------------------------------------------------------------------------------------- */
+
+bool
+k8s_client_log(K8sClient *client, const K8sLog *log, const K8sCall *call, GBytes **ret_text,
+               K8sOutcome *ret_outcome)
+{
+    unsigned limit_bytes = log->limit_bytes > 0 ? log->limit_bytes : K8S_LOG_BYTES_MAX;
+    K8sCall bounded = call != NULL ? *call : DEFAULT_CALL;
+    bounded.body_bytes_max = (size_t)limit_bytes + LOG_SLACK_BYTES;
+    g_autofree char *pod = k8s_path("", "v1", log->namespace, "pods", log->pod);
+    g_autoptr(GString) path = g_string_new(pod);
+    g_string_append(path, "/log");
+    if (log->container != NULL)
+        add_parameter(path, "container", log->container);
+    if (log->previous)
+        add_parameter(path, "previous", "true");
+    if (log->timestamps)
+        add_parameter(path, "timestamps", "true");
+    if (log->tail_lines > 0)
+        add_number(path, "tailLines", log->tail_lines);
+    add_number(path, "limitBytes", limit_bytes);
+    return k8s_client_get(client, path->str, K8S_ANY, &bounded, ret_text, ret_outcome);
+}

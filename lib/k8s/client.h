@@ -1,0 +1,119 @@
+/* The client of the Kubernetes API: single objects, lists in pages, logs of containers. It carries
+ * bytes; what the objects are is the caller's to read.
+ *
+ * For any number of threads. What the server refuses for now (429, 5xx) and what is cut is sent
+ * again, after Retry-After or 0.5 s · 2^n ± 50 %, within the end of the call; a 401 is tried once
+ * more when there may be other credentials. How a call ended is a value, as a cluster that refuses
+ * one list still answers others. */
+#pragma once
+#include <gio/gio.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/k8s/config.h"
+
+enum {
+    K8S_LIST_LIMIT = 500,                   /* objects of a page: 1 to 5 MB of pods */
+    K8S_PAGES_MAX = 100 * 1000,             /* of one list */
+    K8S_BODY_BYTES_MAX = 512 * 1024 * 1024, /* of one answer: 40,000 pods in one page */
+    K8S_REQUEST_TIMEOUT_MS = 60 * 1000,     /* the longest that API servers take for a list */
+    K8S_TRIES_MAX = 5,
+    K8S_LOG_BYTES_MAX = 64 * 1024,
+};
+
+typedef struct K8sClient K8sClient;
+
+typedef enum {
+    K8S_OK,
+    K8S_ABSENT,          /* 404 of a collection: the API is not installed */
+    K8S_NOT_FOUND,       /* 404 of one object in an API that is */
+    K8S_UNAUTHENTICATED, /* 401, or there are no credentials to be had */
+    K8S_FORBIDDEN,       /* 403 */
+    K8S_TIMEOUT,         /* not within the end of the call, or the server's own timeouts (504) */
+    K8S_CANCELLED,
+    K8S_FAILED, /* everything else */
+} K8sResult;
+
+typedef struct {
+    K8sResult result;
+    int status;      /* of HTTP; 0: no answer */
+    char *reason;    /* of the server's Status: "Forbidden"; NULL: it sent none */
+    char *message;   /* what went wrong in one printable line; "" when nothing did */
+    unsigned tries;  /* requests sent */
+    unsigned pages;  /* of a list: handed over since it began, or began anew */
+    bool is_partial; /* of a list that did not end well: there are pages, and there would be more */
+} K8sOutcome;
+
+/* "ok", "absent", … */
+const char *k8s_result_name(K8sResult result);
+void k8s_outcome_clear(K8sOutcome *outcome);
+
+/* How long a call may take and what ends it. NULL where one is asked for: all defaults. */
+typedef struct {
+    GCancellable *cancel;  /* NULL: never */
+    int64_t end_us;        /* of everything, g_get_monotonic_time; 0: none */
+    int64_t timeout_ms;    /* of one try; 0: K8S_REQUEST_TIMEOUT_MS */
+    unsigned tries_max;    /* of each request; 0: K8S_TRIES_MAX */
+    size_t body_bytes_max; /* of each answer, unpacked; 0: K8S_BODY_BYTES_MAX */
+} K8sCall;
+
+/* The User-Agent is "cresset-PROGRAM/VERSION". Takes `config`. Never fails. */
+K8sClient *k8s_client_new(K8sConfig *config, const char *program);
+/* No call may be running. NULL is allowed. */
+void k8s_client_free(K8sClient *client);
+const K8sConfig *k8s_client_config(const K8sClient *client);
+
+typedef enum {
+    K8S_OBJECTS,
+    K8S_METADATA,  /* PartialObjectMetadata: kind, apiVersion and metadata alone */
+    K8S_DISCOVERY, /* aggregated (v2, then v2beta1), else plain */
+    K8S_ANY,       /* whatever it is: /readyz */
+} K8sRepresentation;
+
+/* "/apis/apps/v1/namespaces/shop/deployments/web": the path of a collection, or of an object when
+ * there is a name. `group` "" is the core; `namespace` and `name` may be NULL. The caller frees. */
+char *k8s_path(const char *group, const char *version, const char *namespace, const char *resource,
+               const char *name);
+
+/* Gets one object, or any other path of the server (with a query, encoded). Fills *ret_body when it
+ * returns true; *ret_outcome in any case, to be cleared by the caller. */
+bool k8s_client_get(K8sClient *client, const char *path, K8sRepresentation representation,
+                    const K8sCall *call, GBytes **ret_body, K8sOutcome *ret_outcome);
+
+typedef struct {
+    const char *path;  /* of the collection */
+    const char *query; /* selectors, encoded: "fieldSelector=type!%3DNormal"; NULL: none */
+    K8sRepresentation representation;
+    bool from_cache; /* resourceVersion=0: cheapest; may be old, and comes in one page */
+    unsigned limit;  /* objects of a page; 0: K8S_LIST_LIMIT */
+} K8sList;
+
+typedef struct {
+    GBytes *body;      /* a list object; borrowed */
+    unsigned number;   /* from 0; 0 again when the list began anew: forget the pages before */
+    int64_t remaining; /* objects behind this page; -1: not known */
+} K8sPage;
+
+/* Returns false with *error set to end the list, which then failed with this message. */
+typedef bool (*K8sPageFunc)(const K8sPage *page, void *user, GError **error);
+
+/* Lists a collection page by page. When the server has forgotten where the list was (410), it
+ * begins anew in one page, once. True when all pages were handed over. */
+bool k8s_client_list(K8sClient *client, const K8sList *list, const K8sCall *call, K8sPageFunc func,
+                     void *user, K8sOutcome *ret_outcome);
+
+typedef struct {
+    const char *namespace, *pod, *container; /* container NULL: the only one */
+    bool previous;                           /* of the instance before the last restart */
+    bool timestamps;
+    unsigned tail_lines;  /* from the end; 0: all */
+    unsigned limit_bytes; /* 0: K8S_LOG_BYTES_MAX; may cut the first line */
+} K8sLog;
+
+/* The log of a container as it is: any bytes. A container that waits or has no previous instance is
+ * K8S_FAILED with the status 400, a node that cannot be reached 500. */
+bool k8s_client_log(K8sClient *client, const K8sLog *log, const K8sCall *call, GBytes **ret_text,
+                    K8sOutcome *ret_outcome);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(K8sClient, k8s_client_free)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(K8sOutcome, k8s_outcome_clear)
