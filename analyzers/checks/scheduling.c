@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "analyzers/checks/container.h"
+#include "analyzers/checks/placement.h"
 #include "analyzers/checks/table.h"
 #include "lib/k8s/quantity.h"
 
@@ -251,28 +252,53 @@ tolerates(const Object *pod, const Value *taint)
     return false;
 }
 
-/* Taints that keep the pod off, each once. */
+/* The first taint of a node that keeps a pod off; NULL: none. */
+static const Value *
+barrier(const Object *pod, const Object *node)
+{
+    for (const Value *taint = value_first(node->value, "spec.taints"); taint != NULL;
+         taint = taint->next) {
+        if (!value_is(taint, "effect", "PreferNoSchedule") && !tolerates(pod, taint))
+            return taint;
+    }
+    return NULL;
+}
+
+/* Taints that keep the pod off the nodes that it chooses, each once; "" when there are no such
+ * nodes or one of them has none. Those nodes' troubles are its cause. */
 static char *
-taint_words(const CheckRun *run, const Object *pod)
+taint_words(const CheckRun *run, const Object *pod, Finding *finding)
 {
     GString *text = g_string_new(NULL);
     const GPtrArray *nodes = snapshot_objects(run->snapshot, KIND_NODE);
     for (guint i = 0; i < nodes->len && text->len < 200; i++) {
         const Object *node = nodes->pdata[i];
-        for (const Value *taint = value_first(node->value, "spec.taints"); taint != NULL;
-             taint = taint->next) {
-            if (value_is(taint, "effect", "PreferNoSchedule") || tolerates(pod, taint))
-                continue;
-            g_autofree char *one =
-                g_strdup_printf("%s=%s:%s", value_text(taint, "key"), value_text(taint, "value"),
-                                value_text(taint, "effect"));
-            if (strstr(text->str, one) == NULL)
-                g_string_append_printf(
-                    text, "%s%s",
-                    text->len > 0 ? ", " : "Nodes have taints that it does not tolerate: ", one);
-        }
+        const Value *taint = placement_selects(pod->value, node) ? barrier(pod, node) : NULL;
+        if (taint == NULL)
+            continue;
+        g_autofree char *one = placement_taint_text(taint);
+        if (finding != NULL)
+            finding_blame(finding, node);
+        if (strstr(text->str, one) == NULL)
+            g_string_append_printf(
+                text, "%s%s",
+                text->len > 0 ? ", "
+                              : "The nodes that it chooses have taints that it does not tolerate: ",
+                one);
     }
     return g_string_free(text, FALSE);
+}
+
+/* Whether the pod chooses at least one node by its labels. */
+static bool
+selects_any(const CheckRun *run, const Object *pod)
+{
+    const GPtrArray *nodes = snapshot_objects(run->snapshot, KIND_NODE);
+    for (guint i = 0; i < nodes->len; i++) {
+        if (placement_selects(pod->value, nodes->pdata[i]))
+            return true;
+    }
+    return false;
 }
 
 /* ---- Reports. ---- */
@@ -286,10 +312,11 @@ explain(const CheckRun *run, const Object *pod, const char *message, int *row)
         text = resource_text(run, pod, message, &is_never);
         if (is_never)
             *row = ROW_NEVER_FITS;
-    } else if (*row == ROW_SELECTOR) {
+    } else if (*row == ROW_SELECTOR && !selects_any(run, pod)) {
         text = selector_words(pod);
-    } else if (*row == ROW_TAINT) {
-        text = taint_words(run, pod);
+    } else if (*row == ROW_SELECTOR || *row == ROW_TAINT) {
+        *row = ROW_TAINT; /* the few nodes that it chooses are closed to it */
+        text = taint_words(run, pod, NULL);
     }
     return text;
 }
@@ -320,6 +347,8 @@ report_unschedulable(CheckRun *run, const Object *pod, const Value *scheduled)
     Finding *finding = check_report_pod(run, &rows[row], pod, "", since_s, &is_new);
     if (row == ROW_VOLUME)
         blame_claims(run, finding, pod);
+    if (row == ROW_TAINT)
+        g_free(taint_words(run, pod, finding));
     if (!is_new)
         return;
     const Object *controller = finding->object;

@@ -3,6 +3,9 @@
 /* In the order of their stages, as far as that goes. */
 static const CheckTopic *const topics[] = {
     /* clang-format off */
+    &check_topic_node,
+    &check_topic_webhook,
+    &check_topic_claim,
     &check_topic_scheduling,
     &check_topic_reference,
     &check_topic_image,
