@@ -13,7 +13,8 @@
     "apiVersion: v1\n"                                                                             \
     "kind: Pod\n"                                                                                  \
     "metadata: {namespace: shop, name: " name "}\n"                                                \
-    "spec: {nodeName: n1, containers: [{name: app, envFrom: [{configMapRef: {name: " map "}}]}]}\n"              \
+    "spec: {nodeName: n1, containers: [{name: app, envFrom: [{configMapRef: {name: " map           \
+    "}}]}]}\n"                                                                                     \
     "status: {phase: Pending}\n"
 #define MAP(name)                                                                                  \
     "---\n"                                                                                        \
