@@ -9,7 +9,8 @@ static void run_alloy(CheckRun *run);
 
 enum { ROW_MISSING, ROW_UNHEALTHY, ROW_GAP };
 
-enum { NODES_MAX = 5, GRACE_S = 10 * 60 };
+/* As many lines as a finding takes. */
+enum { NODES_MAX = 5, EVIDENCE_MAX = 12, GRACE_S = 10 * 60 };
 
 static const CheckRow rows[] = {
     [ROW_MISSING] =
@@ -54,7 +55,7 @@ static const CheckRow rows[] = {
                        "tolerate a taint of these nodes.",
             .fix = "Add the toleration to the DaemonSet, if these nodes are to be covered.",
             .run = run_alloy,
-            .needs = {KIND_DAEMON_SET, KIND_NODE},
+            .needs = {KIND_DAEMON_SET, KIND_NODE, KIND_POD},
         },
 };
 
@@ -143,30 +144,43 @@ collect_nodes(const CheckRun *run)
 
 /* ---- Reports. ---- */
 
-/* One more node without the pod of a set; `what`: the taint, or "". */
+static void
+tell_node(Finding *finding, const Object *set, const Object *node, const Value *taint)
+{
+    g_autofree char *text = taint != NULL ? placement_taint_text(taint) : g_strdup("");
+    finding_title(finding, "Node %s has no pod of DaemonSet %s%s%s", node->name, set->name,
+                  taint != NULL ? ": it does not tolerate taint " : "", text);
+    if (taint != NULL)
+        finding_cause(finding, "The DaemonSet does not tolerate the taint %s of node %s%s.", text,
+                      node->name,
+                      is_alloy(set) ? ", so no metrics, logs or profiles come from there" : "");
+    else
+        finding_cause(finding, "The DaemonSet chooses node %s, but has no pod there%s.", node->name,
+                      is_alloy(set) ? ", so no metrics, logs or profiles come from it" : "");
+    finding_fix(finding, "%s", finding->check->fix);
+    finding_fix(finding, "kubectl describe node %s", node->name);
+}
+
+/* One more node without the pod of a set. Nodes with the same taint are one finding. */
 static void
 report_node(CheckRun *run, const CheckRow *row, const Object *set, const Object *node,
             const Value *taint)
 {
     const char *key = value_text(taint, "key");
-    g_autofree char *text = taint != NULL ? placement_taint_text(taint) : g_strdup("");
     Finding *finding = findings_find(run->findings, row, set, key);
-    if (finding == NULL) {
+    bool is_new = finding == NULL;
+    if (is_new) {
         finding = findings_add(run->findings, row, set, key);
         finding->severity = row->severity;
-        finding_title(finding, "Node %s has no pod of DaemonSet %s%s%s", node->name, set->name,
-                      taint != NULL ? ": it does not tolerate taint " : "", text);
-        finding_cause(finding, "%s%s%s Nothing that %s does happens on node %s%s.",
-                      taint != NULL ? "The DaemonSet does not tolerate the taint "
-                                    : "The node is "
-                                      "chosen by the DaemonSet, but has no pod of it.",
-                      text, taint != NULL ? "." : "", set->name, node->name,
-                      is_alloy(set) ? ", so it sends no metrics, logs or profiles" : "");
-        finding_fix(finding, "%s", row->fix);
-        finding_fix(finding, "kubectl describe node %s", node->name);
+        tell_node(finding, set, node, taint);
     }
     finding_since(finding, value_time(taint, "timeAdded"));
     finding_evidence(finding, "Node %s has no pod of it", node->name);
+    if (!is_new)
+        finding_title(finding, "%s%u nodes have no pod of DaemonSet %s%s%s",
+                      finding->evidence->len >= EVIDENCE_MAX ? "At least " : "",
+                      finding->evidence->len, set->name,
+                      taint != NULL ? ": it does not tolerate taint " : "", key);
 }
 
 /* Whether another set of the same agent covers the node. */

@@ -105,15 +105,23 @@ add_fix(Finding *finding, const Object *budget)
     finding_fix(finding, "kubectl -n %s describe pdb %s", budget->ns, budget->name);
 }
 
-/* A cordoned node on which a pod of the budget runs, or NULL. */
+/* A cordoned node, best one on which a pod of the budget runs, or NULL: somebody drains nodes. */
 static const Object *
-node_that_waits(const CheckRun *run, const GPtrArray *pods)
+drained_node(const CheckRun *run, const GPtrArray *pods, bool *ret_has_pod)
 {
+    *ret_has_pod = true;
     for (guint i = 0; i < pods->len; i++) {
         const Object *pod = pods->pdata[i];
         const Object *node = snapshot_get(run->snapshot, KIND_NODE, "", pod_node(pod));
         if (!pod_is_finished(pod) && node != NULL &&
             value_is_true(node->value, "spec.unschedulable"))
+            return node;
+    }
+    *ret_has_pod = false;
+    const GPtrArray *nodes = snapshot_objects(run->snapshot, KIND_NODE);
+    for (guint i = 0; i < nodes->len; i++) {
+        const Object *node = nodes->pdata[i];
+        if (value_is_true(node->value, "spec.unschedulable") && !status_is_deleted(node))
             return node;
     }
     return NULL;
@@ -122,21 +130,23 @@ node_that_waits(const CheckRun *run, const GPtrArray *pods)
 static void
 report_always(CheckRun *run, const Object *budget, int64_t since_s, const GPtrArray *pods)
 {
-    const Object *node = node_that_waits(run, pods);
+    bool has_pod;
+    const Object *node = drained_node(run, pods, &has_pod);
     g_autofree char *rule = rule_text(budget);
     const char *expected = value_text(budget->value, "status.expectedPods");
     Finding *finding = check_report(run, &rows[ROW_ALWAYS], budget);
     finding_since(finding, since_s);
-    finding_title(finding, "Disruption budget %s never allows a disruption%s%s", budget->name,
-                  node != NULL ? ", which holds up the drain of node " : "",
-                  node != NULL ? node->name : "");
+    finding_title(finding, "Disruption budget %s never allows a disruption", budget->name);
     finding_cause(finding,
                   "All %s pods are healthy, but with %s none of them may ever be evicted, so %s%s "
                   "cannot be drained.",
-                  expected, rule, node != NULL ? "node " : "their nodes",
-                  node != NULL ? node->name : "");
-    if (node != NULL)
+                  expected, rule, has_pod ? "node " : "a node that runs one of them",
+                  has_pod ? node->name : "");
+    if (node != NULL) {
+        /* Drains go from node to node: it matters now. */
         finding->severity = SEVERITY_MEDIUM;
+        finding_evidence(finding, "Node %s is cordoned: nodes are being drained", node->name);
+    }
     add_fix(finding, budget);
 }
 

@@ -259,14 +259,18 @@ static Finding *
 report(CheckRun *run, const CheckRow *row, const Object *object, const Refusal *refusal)
 {
     Finding *finding = findings_find(run->findings, row, object, "");
-    finding_about(finding != NULL ? finding : (finding = check_report(run, row, object)),
-                  refusal->maker);
+    bool is_new = finding == NULL;
+    if (is_new)
+        finding = check_report(run, row, object);
     finding_since(finding, refusal->since_s);
-    if (finding->title != NULL) {
-        finding_evidence(finding, "Also refused: pods of %s %s",
-                         kind_row(refusal->maker->kind)->kind, refusal->maker->name);
+    if (!is_new) {
+        if (refusal->maker != object && !g_ptr_array_find(finding->about, refusal->maker, NULL))
+            finding_evidence(finding, "Also refused: pods of %s %s",
+                             kind_row(refusal->maker->kind)->kind, refusal->maker->name);
+        finding_about(finding, refusal->maker);
         return finding;
     }
+    finding_about(finding, refusal->maker);
     if (refusal->class == REFUSAL_QUOTA)
         tell_quota(finding, refusal);
     else

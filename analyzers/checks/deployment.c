@@ -191,7 +191,8 @@ static bool
 look_for_unavailable(const Deployment *d)
 {
     bool is_false = status_is(d->object, "Available", "False");
-    if (!is_false && d->available > 0)
+    bool is_known = value_int(d->object->value, "status.unavailableReplicas", 0) > 0;
+    if (!is_false && (d->available > 0 || !is_known))
         return false;
     int64_t since_s = is_false ? status_since(d->object, "Available") : status_changed(d->object);
     if (!check_held(d->run, &rows[ROW_UNAVAILABLE], since_s))
@@ -350,13 +351,14 @@ look_for_lag(CheckRun *run, const Object *object, Finding **finding)
     finding_evidence(*finding, "%s %s/%s: generation %s, observed %s", kind_row(object->kind)->kind,
                      object->ns, object->name, value_text(object->value, "metadata.generation"),
                      value_text(object->value, "status.observedGeneration"));
-    if ((*finding)->about->len >= MANY)
+    guint n = (*finding)->about->len + 1;
+    if (n >= MANY)
         (*finding)->severity = SEVERITY_HIGH;
-    finding_title(*finding, "Changes of %u controllers are not processed", (*finding)->about->len);
+    finding_title(*finding, "Changes of %u controllers are not processed", n);
     finding_cause(*finding,
                   "The controller manager has not taken up the newest generation of %u "
                   "objects, so changes have no effect.",
-                  (*finding)->about->len);
+                  n);
 }
 
 /* ---- Scaled to zero. ---- */

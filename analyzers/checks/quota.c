@@ -88,13 +88,15 @@ static void
 report(CheckRun *run, const CheckRow *row, const Object *quota, const Value *hard, const char *used)
 {
     Finding *finding = findings_find(run->findings, row, quota, "");
-    finding_evidence(finding != NULL ? finding : (finding = check_report(run, row, quota)),
-                     "%s: %s used, %s allowed", hard->key, used, value_text(hard, ""));
-    if (finding->title != NULL)
+    bool is_new = finding == NULL;
+    if (is_new)
+        finding = check_report(run, row, quota);
+    finding_evidence(finding, "%s: %s used, %s allowed", hard->key, used, value_text(hard, ""));
+    if (!is_new)
         return;
     finding_title(finding, "Quota %s: %s of %s %s are used", quota->name, used,
                   value_text(hard, ""), hard->key);
-    finding_cause(finding, "%s Namespace %s uses %s of %s %s.", row->meaning, quota->ns, used,
+    finding_cause(finding, "%s Namespace %s now uses %s of %s %s.", row->meaning, quota->ns, used,
                   value_text(hard, ""), hard->key);
     finding_fix(finding, "%s", row->fix);
     finding_fix(finding, "kubectl -n %s describe resourcequota %s", quota->ns, quota->name);

@@ -8,6 +8,11 @@ typedef struct {
 } CheckTopic;
 
 extern const CheckTopic check_topic_alloy;
+extern const CheckTopic check_topic_copies;
+extern const CheckTopic check_topic_rights;
+extern const CheckTopic check_topic_operator;
+extern const CheckTopic check_topic_size;
+extern const CheckTopic check_topic_controller;
 extern const CheckTopic check_topic_autoscaler;
 extern const CheckTopic check_topic_budget;
 extern const CheckTopic check_topic_claim;
