@@ -1,11 +1,11 @@
 /* Classes and controllers of Ingresses. */
 #include <string.h>
 
+#include "analyzers/checks/ingress_class.h"
 #include "analyzers/checks/label_hint.h"
 #include "analyzers/checks/table.h"
 #include "analyzers/collect/backend.h"
 
-#define CLASS_ANNOTATION   "kubernetes.io/ingress.class"
 #define DEFAULT_ANNOTATION "ingressclass.kubernetes.io/is-default-class"
 
 static void run_ingresses(CheckRun *run);
@@ -153,15 +153,6 @@ is_default(const Object *class)
     return value_is(value_get(annotations, DEFAULT_ANNOTATION), "", "true");
 }
 
-/* "" when it names none. */
-static const char *
-class_of(const Object *ingress)
-{
-    const char *name = value_text(ingress->value, "spec.ingressClassName");
-    const Value *annotations = value_at(ingress->value, "metadata.annotations");
-    return name[0] != '\0' ? name : value_text(value_get(annotations, CLASS_ANNOTATION), "");
-}
-
 static bool
 has_address(const Object *ingress)
 {
@@ -226,7 +217,7 @@ static void
 look_for_default(CheckRun *run, const Object *ingress)
 {
     const CheckRow *row = &rows[ROW_CLASS_NONE];
-    if (class_of(ingress)[0] != '\0' || has_address(ingress) ||
+    if (ingress_class_name(ingress)[0] != '\0' || has_address(ingress) ||
         !snapshot_knows(run->snapshot, KIND_INGRESS_CLASS) ||
         !check_held(run, row, object_changed_s(ingress, NULL)))
         return;
@@ -257,7 +248,8 @@ has_sibling_address(const CheckRun *run, const Object *ingress)
 {
     const GPtrArray *all = snapshot_objects(run->snapshot, KIND_INGRESS);
     for (guint i = 0; i < all->len; i++) {
-        if (strcmp(class_of(all->pdata[i]), class_of(ingress)) == 0 && has_address(all->pdata[i]))
+        if (strcmp(ingress_class_name(all->pdata[i]), ingress_class_name(ingress)) == 0 &&
+            has_address(all->pdata[i]))
             return true;
     }
     return false;
@@ -350,8 +342,8 @@ claim_paths(CheckRun *run, GHashTable *claims, const Object *ingress, const Valu
         return;
     for (const Value *path = value_first(rule, "http.paths"); path != NULL; path = path->next) {
         g_autofree char *key =
-            g_strjoin("\n", class_of(ingress), value_text(rule, "host"), value_text(path, "path"),
-                      value_text(path, "pathType"), NULL);
+            g_strjoin("\n", ingress_class_name(ingress), value_text(rule, "host"),
+                      value_text(path, "path"), value_text(path, "pathType"), NULL);
         const char *service = value_text(path, "backend.service.name");
         Claim *claim = g_hash_table_lookup(claims, key);
         if (claim == NULL) {
@@ -393,52 +385,12 @@ run_ingresses(CheckRun *run)
 
 /* ---- Controllers. ---- */
 
-/* spec.controller of well-known classes, and the label that their pods carry. */
-static const struct {
-    const char *controller, *key, *value;
-} controllers[] = {
-    {"k8s.io/ingress-nginx", "app.kubernetes.io/name", "ingress-nginx"},
-    {"nginx.org/ingress-controller", "app.kubernetes.io/name", "nginx-ingress"},
-    {"traefik.io/ingress-controller", "app.kubernetes.io/name", "traefik"},
-    {"haproxy-ingress.github.io/controller", "app.kubernetes.io/name", "haproxy-ingress"},
-    {"haproxy.org/ingress-controller/haproxy", "app.kubernetes.io/name", "kubernetes-ingress"},
-    {"projectcontour.io/ingress-controller", "app.kubernetes.io/name", "contour"},
-    {"ingress-controllers.konghq.com/kong", "app.kubernetes.io/name", "kong"},
-    {"ingress.k8s.aws/alb", "app.kubernetes.io/name", "aws-load-balancer-controller"},
-};
-
-typedef struct {
-    guint n_pods, n_ready;
-    int64_t held_s; /* since when the last of them is not ready */
-    const Object *maker;
-} ControllerPods;
-
-static ControllerPods
-pods_of_controller(const CheckRun *run, size_t row)
-{
-    ControllerPods found = {0, 0, 0, NULL};
-    const GPtrArray *pods = snapshot_objects(run->snapshot, KIND_POD);
-    for (guint i = 0; i < pods->len; i++) {
-        const Object *pod = pods->pdata[i];
-        const Value *labels = value_at(pod->value, "metadata.labels");
-        if (!value_is(value_get(labels, controllers[row].key), "", controllers[row].value) ||
-            !backend_is_live(pod))
-            continue;
-        int64_t since_s = backend_unready_since(pod);
-        found.n_pods++;
-        found.n_ready += backend_is_ready(pod);
-        found.held_s = MAX(found.held_s, since_s > 0 ? since_s : pod->created_s);
-        found.maker = relations_controller(run->relations, pod);
-    }
-    return found;
-}
-
 static bool
 is_class_used(const CheckRun *run, const char *name)
 {
     const GPtrArray *all = snapshot_objects(run->snapshot, KIND_INGRESS);
     for (guint i = 0; i < all->len; i++) {
-        if (strcmp(class_of(all->pdata[i]), name) == 0)
+        if (strcmp(ingress_class_name(all->pdata[i]), name) == 0)
             return true;
     }
     return false;
@@ -448,27 +400,29 @@ static void
 look_at_controller(CheckRun *run, const Object *class)
 {
     const CheckRow *row = &rows[ROW_CONTROLLER_ABSENT];
-    size_t i = 0;
-    while (i < G_N_ELEMENTS(controllers) &&
-           !value_is(class->value, "spec.controller", controllers[i].controller))
-        i++;
-    if (i == G_N_ELEMENTS(controllers) || !snapshot_knows(run->snapshot, KIND_POD) ||
-        !is_class_used(run, class->name))
+    if (!snapshot_knows(run->snapshot, KIND_POD) || !is_class_used(run, class->name))
         return;
-    ControllerPods found = pods_of_controller(run, i);
+    g_autoptr(GPtrArray) pods = ingress_class_pods(run->snapshot, class);
+    int64_t held_s = 0;
+    for (guint i = 0; i < pods->len; i++) {
+        const Object *pod = pods->pdata[i];
+        int64_t since_s = backend_unready_since(pod);
+        if (backend_is_ready(pod))
+            return;
+        held_s = MAX(held_s, since_s > 0 ? since_s : pod->created_s);
+    }
     /* No pod at all: it may be labelled otherwise, so that nobody can say. */
-    if (found.n_pods == 0 || found.n_ready > 0 || !check_held(run, row, found.held_s))
+    if (pods->len == 0 || !check_held(run, row, held_s))
         return;
+    const Object *maker = relations_controller(run->relations, pods->pdata[0]);
     Finding *finding = check_report(run, row, class);
-    finding_about(finding, found.maker);
+    finding_about(finding, maker);
     finding_title(finding, "The controller of Ingress class %s has no ready pod", class->name);
     finding_cause(finding,
                   "None of the %u pods of %s %s/%s is ready, so every Ingress of class %s is down.",
-                  found.n_pods, kind_row(found.maker->kind)->kind, found.maker->ns,
-                  found.maker->name, class->name);
-    finding_fix(finding, "Look at the pods of %s %s.", kind_row(found.maker->kind)->kind,
-                found.maker->name);
-    finding_fix(finding, "kubectl -n %s get pods -o wide", found.maker->ns);
+                  pods->len, kind_row(maker->kind)->kind, maker->ns, maker->name, class->name);
+    finding_fix(finding, "Look at the pods of %s %s.", kind_row(maker->kind)->kind, maker->name);
+    finding_fix(finding, "kubectl -n %s get pods -o wide", maker->ns);
 }
 
 static void

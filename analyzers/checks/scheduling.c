@@ -370,7 +370,7 @@ report_no_scheduler(CheckRun *run, const Object *pod)
     bool is_new;
     uint32_t n_begun = value_count(pod->value, "status.initContainerStatuses") +
                        value_count(pod->value, "status.containerStatuses");
-    if (!check_held(run, row, pod->created_s) || n_begun > 0 ||
+    if (!check_held(run, row, pod->created_s) || n_begun > 0 || scheduler[0] == '\0' ||
         value_count(pod->value, "spec.schedulingGates") > 0)
         return;
     Finding *finding = check_report_pod(run, row, pod, "", pod->created_s, &is_new);

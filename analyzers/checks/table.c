@@ -32,6 +32,9 @@ static const CheckTopic *const topics[] = {
     &check_topic_service_port,
     &check_topic_ingress,
     &check_topic_ingress_backend,
+    &check_topic_policy_selector,
+    &check_topic_policy_dns,
+    &check_topic_policy_caller,
     /* clang-format on */
 };
 

@@ -234,21 +234,6 @@ need_namespace(const Needs *needs)
         need_named(needs, KIND_NAMESPACE, "", needs->of->ns);
 }
 
-/* Policies that select a pod. */
-static void
-need_policies(const Needs *needs)
-{
-    const Object *pod = needs->of;
-    const GPtrArray *all =
-        snapshot_in_namespace(needs->relations->snapshot, KIND_NETWORK_POLICY, pod->ns);
-    for (guint i = 0; i < all->len; i++) {
-        const Object *policy = all->pdata[i];
-        if (selector_match(value_at(policy->value, "spec.podSelector"),
-                           value_at(pod->value, "metadata.labels")) == MATCH_YES)
-            need(needs, policy);
-    }
-}
-
 static void
 need_of_template(const Needs *needs, const Value *template)
 {
@@ -266,7 +251,6 @@ need_of_pod(const Needs *needs)
 {
     need_named(needs, KIND_NODE, "", value_text(needs->of->value, "spec.nodeName"));
     need_of_template(needs, needs->of->value);
-    need_policies(needs);
 }
 
 static void

@@ -90,7 +90,8 @@ test_broken_and_new_nodes_are_not_its_fault(void **state)
         "spec: {nodeName: n2, containers: [{name: app}]}\n"
         "status: {phase: Running, conditions: [{type: Ready, status: \"False\", "
         "lastTransitionTime: \"2026-01-01T11:00:00Z\"}]}\n");
-    test_cluster_expect_quiet(cluster, SEVERITY_INFO);
+    test_cluster_expect_none(cluster, "daemonset-unavailable");
+    test_cluster_expect_none(cluster, "daemonset-not-scheduled");
 }
 
 static void

@@ -320,7 +320,7 @@ test_zero_copies_on_purpose(void **state)
                          "kind: Service\n"
                          "metadata: {namespace: shop, name: front}\n"
                          "spec: {selector: {app: web}}\n");
-    test_cluster_expect_quiet(cluster, SEVERITY_INFO);
+    test_cluster_expect_none(cluster, "deployment-zero-with-traffic");
 }
 
 static void
@@ -350,7 +350,7 @@ test_zero_copies_by_an_autoscaler(void **state)
                          "kind: ScaledObject\n"
                          "metadata: {namespace: shop, name: web}\n"
                          "spec: {scaleTargetRef: {name: web}}\n");
-    test_cluster_expect_quiet(cluster, SEVERITY_INFO);
+    test_cluster_expect_none(cluster, "deployment-zero-with-traffic");
 }
 
 static void

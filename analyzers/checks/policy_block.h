@@ -1,0 +1,46 @@
+/* Flows that NetworkPolicies block, as findings about the policies. */
+#pragma once
+#include "analyzers/checks/check.h"
+#include "analyzers/checks/policy_text.h"
+
+/* Pods of one controller, of which one stands for all. */
+typedef struct {
+    const Object *maker; /* its uppermost controller, or the pod */
+    const Object *pod;
+    GPtrArray *pods;         /* Object: those that live */
+    GPtrArray *dependencies; /* Dependency; made when it is asked for */
+} Workload;
+
+typedef struct {
+    CheckRun *run;
+    Policies *policies;
+    GPtrArray *workloads; /* Workload */
+} PolicyRun;
+
+/* NULL when there are no policies, or pods or policies are not known: nothing can be said. */
+PolicyRun *policy_run_new(CheckRun *run);
+void policy_run_free(PolicyRun *run);
+
+/* Dependency: Services that the workload says it uses. */
+const GPtrArray *workload_dependencies(const PolicyRun *run, Workload *workload);
+/* Whether one of its pods runs and is not ready. */
+bool workload_is_troubled(const Workload *workload);
+/* The last line of the logs of its pods that are not ready which has one of the words (ended by
+ * NULL), or NULL; free with g_free. */
+char *workload_log_line(const PolicyRun *run, const Workload *workload, const char *const *words);
+
+/* The finding about the policy that was changed last of those that isolate an end: one per policy,
+ * check and `what`. NULL when it was changed too recently. *ret_is_new: it has no text yet. */
+Finding *policy_report(const PolicyRun *run, const CheckRow *row, const GPtrArray *isolating,
+                       const char *what, bool *ret_is_new);
+/* Says that the pods of a workload suffer from it. */
+void policy_suffers(Finding *finding, const Workload *workload);
+/* "Deployment a", "Deployment a and 2 more": who suffers; free with g_free. */
+char *policy_sufferers_text(const Finding *finding);
+/* Whether a finding of a check says already that an object suffers. */
+bool policy_is_reported(const PolicyRun *run, const char *check, const Object *object);
+
+/* "Deployment web"; free with g_free. */
+char *object_text(const Object *object);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(PolicyRun, policy_run_free)

@@ -1,0 +1,285 @@
+#include "tests/harness/check.h"
+#include "tests/harness/cluster.h"
+
+#define NS(name)                                                                                   \
+    "---\n{apiVersion: v1, kind: Namespace, metadata: {name: " name                                \
+    ", labels: {kubernetes.io/metadata.name: " name "}}}\n"
+#define POD_AS(ns, name, labels, ready, container)                                                 \
+    "---\n{apiVersion: v1, kind: Pod, metadata: {namespace: " ns ", name: " name                   \
+    ", labels: " labels "}, spec: {containers: [" container "]}, status: {phase: Running, podIP: " \
+    "10.0.0.1, conditions: [{type: Ready, status: '" ready                                         \
+    "', lastTransitionTime: '2026-01-01T11:30:00Z'}]}}\n"
+#define POD(ns, name, labels, container) POD_AS(ns, name, labels, "True", container)
+#define SERVICE(ns, name, port, target)                                                            \
+    "---\n{apiVersion: v1, kind: Service, metadata: {namespace: " ns ", name: " name               \
+    "}, spec: {selector: {app: " name "}, ports: [{port: " port ", targetPort: " target "}]}}\n"
+#define POLICY_AT(ns, name, time, spec)                                                            \
+    "---\n{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {namespace: " ns       \
+    ", name: " name ", creationTimestamp: '" time "'}, spec: " spec "}\n"
+#define POLICY(ns, name, spec) POLICY_AT(ns, name, "2026-01-01T11:20:00Z", spec)
+#define DNS                                                                                        \
+    NS("kube-system")                                                                              \
+    POD("kube-system", "coredns", "{k8s-app: kube-dns}", "{name: coredns}")                        \
+    "---\n{apiVersion: v1, kind: Service, metadata: {namespace: kube-system, name: kube-dns}, "    \
+    "spec: {selector: {k8s-app: kube-dns}, ports: [{name: dns, port: 53, protocol: UDP}, {name: "  \
+    "dns-tcp, port: 53}]}}\n"
+#define LISTENS "{name: c, ports: [{name: http, containerPort: 8080}]}"
+#define CALLS   "{name: c, env: [{name: API_URL, value: 'http://api:80'}]}"
+#define SHOP                                                                                       \
+    NS("shop")                                                                                     \
+    POD("shop", "api", "{app: api}", LISTENS)                                                      \
+    POD("shop", "web", "{app: web}", CALLS) SERVICE("shop", "api", "80", "http")
+
+/* ---- DNS. ---- */
+
+#define EGRESS(rules)                                                                              \
+    POLICY("shop", "out",                                                                          \
+           "{podSelector: {matchLabels: {app: web}}, policyTypes: [Egress], egress: " rules "}")
+#define TO_API        "{to: [{podSelector: {matchLabels: {app: api}}}]}"
+#define TO_DNS(ports) "{to: [{namespaceSelector: {}}], ports: [" ports "]}"
+
+static void
+test_an_egress_policy_without_dns(void **state)
+{
+    (void)state;
+    g_autoptr(TestCluster) cluster = test_cluster_new(DNS SHOP EGRESS("[" TO_API "]"));
+    const Finding *finding =
+        test_cluster_expect(cluster, "netpol-blocks-dns", "NetworkPolicy shop/out");
+    assert_contains(finding->title, "NetworkPolicy out keeps Pod web from DNS");
+    assert_contains(finding->cause, "allows only app=api");
+    assert_int_equal(finding->since_s, TEST_NOW_S - 2400);
+    g_autoptr(TestCluster) allowed = test_cluster_new(
+        DNS SHOP EGRESS("[" TO_API ", " TO_DNS("{protocol: UDP, port: 53}, {port: 53}") "]"));
+    test_cluster_expect_quiet(allowed, SEVERITY_INFO);
+    g_autoptr(TestCluster) by_another = test_cluster_new(DNS SHOP EGRESS("[" TO_API "]") POLICY(
+        "shop", "dns",
+        "{podSelector: {}, policyTypes: "
+        "[Egress], egress: [" TO_DNS("{protocol: UDP, port: 53}, {port: 53}") "]}"));
+    test_cluster_expect_quiet(by_another, SEVERITY_INFO);
+}
+
+static void
+test_a_block_may_let_dns_through(void **state)
+{
+    (void)state;
+    g_autoptr(TestCluster) cluster =
+        test_cluster_new(DNS SHOP EGRESS("[" TO_API ", {to: [{ipBlock: {cidr: 0.0.0.0/0}}]}]"));
+    test_cluster_expect_none(cluster, "netpol-blocks-dns");
+    g_autoptr(TestCluster) unknown = test_cluster_new(DNS SHOP EGRESS("[" TO_API "]"));
+    test_cluster_fail(unknown, KIND_NETWORK_POLICY, "networkpolicies could not be listed: 403");
+    test_cluster_expect_none(unknown, "netpol-blocks-dns");
+    test_cluster_expect_unverified(unknown, "netpol-blocks-dns");
+}
+
+static void
+test_who_names_no_host_needs_no_dns(void **state)
+{
+    (void)state;
+    g_autoptr(TestCluster) cluster = test_cluster_new(
+        DNS NS("shop") POD("shop", "web", "{app: web}", LISTENS) EGRESS("[" TO_API "]"));
+    test_cluster_expect_none(cluster, "netpol-blocks-dns");
+    g_autoptr(TestCluster) closed =
+        test_cluster_new(DNS NS("shop") POD("shop", "web", "{app: web}", LISTENS) EGRESS("[]"));
+    test_cluster_expect_quiet(closed, SEVERITY_INFO);
+}
+
+static void
+test_dns_by_udp_only(void **state)
+{
+    (void)state;
+    g_autoptr(TestCluster) cluster = test_cluster_new(DNS SHOP POLICY_AT(
+        "shop", "out", "2025-12-20T00:00:00Z",
+        "{podSelector: {matchLabels: {app: web}}, policyTypes: [Egress], egress: [" TO_API
+        ", " TO_DNS("{protocol: UDP, port: 53}") "]}"));
+    test_cluster_expect(cluster, "netpol-dns-tcp-missing", "NetworkPolicy shop/out");
+    test_cluster_expect_none(cluster, "netpol-blocks-dns");
+}
+
+static void
+test_no_connection_at_all(void **state)
+{
+    (void)state;
+    g_autoptr(TestCluster) cluster = test_cluster_new(DNS SHOP EGRESS("[]"));
+    test_cluster_expect(cluster, "netpol-egress-isolates-all", "NetworkPolicy shop/out");
+    test_cluster_expect_none(cluster, "netpol-blocks-dns");
+    test_cluster_expect_none(cluster, "netpol-blocks-caller");
+}
+
+/* ---- Callers. ---- */
+
+#define INGRESS_RULES(rules)                                                                       \
+    POLICY("shop", "in", "{podSelector: {matchLabels: {app: api}}, ingress: " rules "}")
+#define FROM(labels) "{from: [{podSelector: {matchLabels: " labels "}}]}"
+
+static void
+test_a_caller_that_is_not_let_in(void **state)
+{
+    (void)state;
+    g_autoptr(TestCluster) cluster = test_cluster_new(
+        SHOP POD("shop", "job", "{app: job}", LISTENS) INGRESS_RULES("[" FROM("{app: job}") "]"));
+    const Finding *finding =
+        test_cluster_expect(cluster, "netpol-blocks-caller", "NetworkPolicy shop/in");
+    assert_contains(finding->title, "Pod shop/web from Service api");
+    assert_contains(finding->cause, "lets in only app=job");
+    g_autoptr(TestCluster) allowed =
+        test_cluster_new(SHOP INGRESS_RULES("[" FROM("{app: web}") "]"));
+    test_cluster_expect_quiet(allowed, SEVERITY_INFO);
+}
+
+static void
+test_a_caller_that_may_not_go_out(void **state)
+{
+    (void)state;
+    g_autoptr(TestCluster) cluster =
+        test_cluster_new(DNS SHOP EGRESS("[" TO_DNS("{protocol: UDP, port: 53}, {port: 53}") "]"));
+    const Finding *finding =
+        test_cluster_expect(cluster, "netpol-blocks-caller", "NetworkPolicy shop/out");
+    assert_contains(finding->cause, "reach only all pods on UDP 53, TCP 53");
+}
+
+static void
+test_nobody_that_exists_is_let_in(void **state)
+{
+    (void)state;
+    g_autoptr(TestCluster) cluster =
+        test_cluster_new(SHOP INGRESS_RULES("[" FROM("{app: frontend}") "]"));
+    test_cluster_expect(cluster, "netpol-blocks-service-callers", "NetworkPolicy shop/in");
+    test_cluster_expect_folded(cluster, "netpol-peer-pod-nothing", "NetworkPolicy shop/in");
+    g_autoptr(TestCluster) closed = test_cluster_new(SHOP INGRESS_RULES("[]"));
+    test_cluster_expect(closed, "netpol-isolates-all", "NetworkPolicy shop/in");
+    g_autoptr(TestCluster) unused =
+        test_cluster_new(NS("shop") POD("shop", "api", "{app: api}", LISTENS)
+                             SERVICE("shop", "api", "80", "http") INGRESS_RULES("[]"));
+    test_cluster_expect_quiet(unused, SEVERITY_INFO);
+}
+
+static void
+test_the_port_of_the_service_instead_of_the_pods(void **state)
+{
+    (void)state;
+    g_autoptr(TestCluster) cluster =
+        test_cluster_new(SHOP INGRESS_RULES("[{from: [{podSelector: {}}], ports: [{port: 80}]}]"));
+    const Finding *finding = test_cluster_expect(cluster, "netpol-service-port-instead-of-target",
+                                                 "NetworkPolicy shop/in");
+    assert_contains(finding->title, "opens port 80 of Service api instead of pod port 8080");
+}
+
+#define CONTROLLER                                                                                 \
+    NS("nginx")                                                                                    \
+    POD("nginx", "nginx", "{app.kubernetes.io/name: ingress-nginx}", "{name: c}")                  \
+    "---\n{apiVersion: networking.k8s.io/v1, kind: IngressClass, metadata: {name: nginx}, spec: "  \
+    "{controller: k8s.io/ingress-nginx}}\n"                                                        \
+    "---\n{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {namespace: shop, name: "    \
+    "api}, spec: {ingressClassName: nginx, rules: [{host: a.example, http: {paths: [{path: /, "    \
+    "backend: {service: {name: api, port: {number: 80}}}}]}}]}, status: {loadBalancer: {ingress: " \
+    "[{ip: 192.0.2.1}]}}}\n"
+
+static void
+test_an_ingress_controller_that_is_shut_out(void **state)
+{
+    (void)state;
+    g_autoptr(TestCluster) cluster =
+        test_cluster_new(SHOP CONTROLLER INGRESS_RULES("[" FROM("{app: web}") "]"));
+    const Finding *finding =
+        test_cluster_expect(cluster, "netpol-blocks-ingress-controller", "NetworkPolicy shop/in");
+    assert_contains(finding->cause, "http://a.example/ times out");
+    g_autoptr(TestCluster) allowed = test_cluster_new(SHOP CONTROLLER INGRESS_RULES(
+        "[" FROM("{app: web}") ", {from: [{namespaceSelector: {matchLabels: "
+                               "{kubernetes.io/metadata.name: nginx}}}]}]"));
+    test_cluster_expect_quiet(allowed, SEVERITY_INFO);
+}
+
+static void
+test_what_a_policy_was_changed_just_now_is_left_alone(void **state)
+{
+    (void)state;
+    g_autoptr(TestCluster) cluster = test_cluster_new(SHOP CONTROLLER POLICY_AT(
+        "shop", "in", "2026-01-01T11:57:00Z", "{podSelector: {matchLabels: {app: api}}}"));
+    test_cluster_expect_quiet(cluster, SEVERITY_INFO);
+}
+
+/* ---- Selectors. ---- */
+
+static void
+test_a_policy_that_selects_nothing(void **state)
+{
+    (void)state;
+    g_autoptr(TestCluster) cluster = test_cluster_new(
+        SHOP POLICY("shop", "p", "{podSelector: {matchLabels: {app: api-server}}}"));
+    const Finding *finding =
+        test_cluster_expect(cluster, "netpol-selects-nothing", "NetworkPolicy shop/p");
+    assert_contains(finding->cause, "looks for app=api-server");
+    assert_contains(finding->cause, "labelled app=api,");
+    g_autoptr(TestCluster) zero = test_cluster_new(SHOP POLICY(
+        "shop", "p",
+        "{podSelector: {matchLabels: {app: batch}}}") "---\n{apiVersion: batch/v1, kind: CronJob, "
+                                                      "metadata: {namespace: shop, name: batch}, "
+                                                      "spec: "
+                                                      "{jobTemplate: {spec: {template: {metadata: "
+                                                      "{labels: {app: batch}}}}}}}\n");
+    test_cluster_expect_none(zero, "netpol-selects-nothing");
+    g_autoptr(TestCluster) unknown = test_cluster_new(
+        SHOP POLICY("shop", "p", "{podSelector: {matchLabels: {app: api-server}}}"));
+    test_cluster_fail(unknown, KIND_CRON_JOB, "cronjobs could not be listed: 403");
+    test_cluster_expect_none(unknown, "netpol-selects-nothing");
+    test_cluster_expect_unverified(unknown, "netpol-selects-nothing");
+}
+
+#define FROM_NS(labels) "[{from: [{namespaceSelector: {matchLabels: " labels "}}]}]"
+
+static void
+test_a_namespace_selector_that_matches_none(void **state)
+{
+    (void)state;
+    g_autoptr(TestCluster) cluster =
+        test_cluster_new(SHOP CONTROLLER INGRESS_RULES(FROM_NS("{name: nginx}")));
+    const Finding *finding =
+        test_cluster_expect(cluster, "netpol-peer-ns-nothing", "NetworkPolicy shop/in");
+    assert_int_equal(finding->severity, SEVERITY_HIGH);
+    assert_contains(finding->fix->pdata[0], "kubernetes.io/metadata.name: nginx");
+    assert_contains(finding->cause, "everything in nginx is shut out");
+    test_cluster_expect_none(cluster, "netpol-blocks-ingress-controller");
+    g_autoptr(TestCluster) absent = test_cluster_new(
+        NS("shop") POD("shop", "api", "{app: api}", LISTENS) INGRESS_RULES(FROM_NS("{team: x}")));
+    finding = test_cluster_expect(absent, "netpol-peer-ns-nothing", "NetworkPolicy shop/in");
+    assert_int_equal(finding->severity, SEVERITY_LOW);
+    g_autoptr(TestCluster) unknown = test_cluster_new(SHOP INGRESS_RULES(FROM_NS("{name: nginx}")));
+    test_cluster_fail(unknown, KIND_NAMESPACE, "namespaces could not be listed: 403");
+    test_cluster_expect_none(unknown, "netpol-peer-ns-nothing");
+    test_cluster_expect_unverified(unknown, "netpol-peer-ns-nothing");
+}
+
+static void
+test_pods_on_the_host_network(void **state)
+{
+    (void)state;
+    g_autoptr(TestCluster) cluster = test_cluster_new(NS(
+        "shop") "---\n{apiVersion: v1, kind: Pod, metadata: {namespace: shop, name: h, labels: "
+                "{app: h}}, spec: {hostNetwork: true, containers: [{name: c}]}, status: {phase: "
+                "Running, conditions: [{type: Ready, status: 'True'}]}}\n" POLICY_AT(
+                    "shop", "p", "2025-12-01T00:00:00Z", "{podSelector: {matchLabels: {app: h}}}"));
+    test_cluster_expect(cluster, "netpol-hostnetwork-subject", "NetworkPolicy shop/p");
+    test_cluster_expect_none(cluster, "netpol-selects-nothing");
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_an_egress_policy_without_dns),
+        cmocka_unit_test(test_a_block_may_let_dns_through),
+        cmocka_unit_test(test_who_names_no_host_needs_no_dns),
+        cmocka_unit_test(test_dns_by_udp_only),
+        cmocka_unit_test(test_no_connection_at_all),
+        cmocka_unit_test(test_a_caller_that_is_not_let_in),
+        cmocka_unit_test(test_a_caller_that_may_not_go_out),
+        cmocka_unit_test(test_nobody_that_exists_is_let_in),
+        cmocka_unit_test(test_the_port_of_the_service_instead_of_the_pods),
+        cmocka_unit_test(test_an_ingress_controller_that_is_shut_out),
+        cmocka_unit_test(test_what_a_policy_was_changed_just_now_is_left_alone),
+        cmocka_unit_test(test_a_policy_that_selects_nothing),
+        cmocka_unit_test(test_a_namespace_selector_that_matches_none),
+        cmocka_unit_test(test_pods_on_the_host_network),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
