@@ -140,6 +140,7 @@ root_of(Finding *finding)
     return NULL;
 }
 
+/* A cause is as bad as the worst that comes of it. */
 void
 fold_findings(Findings *findings, const Relations *relations)
 {
@@ -162,8 +163,10 @@ fold_findings(Findings *findings, const Relations *relations)
         Finding *finding = findings->all->pdata[i];
         Finding *root = finding->root != NULL ? root_of(finding->root) : NULL;
         finding->root = root != finding ? root : NULL;
-        if (finding->root != NULL)
-            g_ptr_array_add(finding->root->explains, finding);
+        if (finding->root == NULL)
+            continue;
+        g_ptr_array_add(finding->root->explains, finding);
+        finding->root->severity = MAX(finding->root->severity, finding->severity);
     }
     g_hash_table_unref(fold.by_object);
 }

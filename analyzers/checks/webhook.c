@@ -122,6 +122,8 @@ report(const Hook *hook, int row, const Object *service, const char *why)
         g_autoptr(GPtrArray) pods = relations_service_pods(hook->run->relations, service);
         finding_about(finding, service);
         for (guint i = 0; i < pods->len; i++)
+            finding_blame(finding, pods->pdata[i]);
+        for (guint i = 0; i < pods->len; i++)
             finding_since(finding,
                           value_time(condition_of(pods->pdata[i], "Ready"), "lastTransitionTime"));
     }

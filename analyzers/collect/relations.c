@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "analyzers/collect/driver.h"
+
 struct Relations {
     const Snapshot *snapshot;
     GHashTable *owned; /* uid -> GPtrArray of Object */
@@ -267,25 +269,11 @@ need_of_maker(const Needs *needs)
         need_named(needs, KIND_STORAGE_CLASS, "", value_text(claim, "spec.storageClassName"));
 }
 
-/* The pods of a CSI driver, by the words of its objects: they run a container or plug-in folder
- * that is called after the driver. */
 static void
 need_driver(const Needs *needs, const char *driver)
 {
-    const Relations *relations = needs->relations;
-    if (driver[0] == '\0')
-        return;
     need_named(needs, KIND_CSI_DRIVER, "", driver);
-    const GPtrArray *pods = snapshot_objects(relations->snapshot, KIND_POD);
-    for (guint i = 0; i < pods->len; i++) {
-        const Object *pod = pods->pdata[i];
-        for (const Value *v = value_first(pod->value, "spec.volumes"); v != NULL; v = v->next) {
-            if (strstr(value_text(v, "hostPath.path"), driver) != NULL) {
-                need(needs, pod);
-                break;
-            }
-        }
-    }
+    need_all(needs, driver_pods(needs->relations, needs->relations->snapshot, driver));
 }
 
 static void

@@ -1,0 +1,8 @@
+/* The pods of a storage driver. */
+#pragma once
+#include "analyzers/collect/relations.h"
+
+/* Pods that run a CSI driver: on nodes, those that mount the kubelet's folder for its plug-in
+ * (/var/lib/kubelet/plugins/DRIVER); beside them, the controller with the external provisioner.
+ * Free with g_ptr_array_unref. */
+GPtrArray *driver_pods(const Relations *relations, const Snapshot *snapshot, const char *driver);
