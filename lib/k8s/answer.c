@@ -78,14 +78,6 @@ error_answer_clear(ErrorAnswer *answer)
     *answer = (ErrorAnswer){0};
 }
 
-/* Whether a character may reach a terminal or a log: no controls, and none of the marks that change
- * the direction of what follows. */
-static bool
-is_printable(gunichar c)
-{
-    return g_unichar_isprint(c) && g_unichar_type(c) != G_UNICODE_FORMAT;
-}
-
 char *
 printable_line(const char *text, size_t length, size_t bytes_max)
 {
@@ -103,7 +95,7 @@ printable_line(const char *text, size_t length, size_t bytes_max)
         if (is_space)
             g_string_append_c(line, ' ');
         else
-            g_string_append_unichar(line, is_printable(c) ? c : 0xFFFD);
+            g_string_append_unichar(line, g_unichar_isprint(c) ? c : 0xFFFD);
         if (line->len + strlen(ELLIPSIS) <= bytes_max)
             keep = line->len;
         if (line->len > bytes_max) {
