@@ -13,6 +13,7 @@ enum {
     PAUSE_MIN_MS = 500,
     PAUSE_SPREAD_PERCENT = 50,
     LOG_SLACK_BYTES = 64 * 1024, /* an answer may be a Status instead */
+    LOG_TRIES_MAX = 2,           /* a node that is gone is a 500 for as long as it is gone */
 };
 
 struct K8sClient {
@@ -126,13 +127,13 @@ add_number(GString *url, const char *name, unsigned value)
     add_parameter(url, name, text);
 }
 
+/* Metadata of an object and of a list have names of their own, and the wrong one is a 406. */
 static const char *
-accept_header(K8sRepresentation representation)
+accept_header(K8sRepresentation representation, bool is_list)
 {
     static const char *const headers[] = {
         [K8S_OBJECTS] = "Accept: application/json",
         [K8S_METADATA] = "Accept: "
-                         "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,"
                          "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,"
                          "application/json",
         [K8S_DISCOVERY] = "Accept: "
@@ -141,6 +142,9 @@ accept_header(K8sRepresentation representation)
                           "as=APIGroupDiscoveryList,application/json",
         [K8S_ANY] = "Accept: */*",
     };
+    if (is_list && representation == K8S_METADATA)
+        return "Accept: application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,"
+               "application/json";
     return headers[representation];
 }
 
@@ -210,13 +214,11 @@ send_with(const Request *request, const Credentials *credentials, HttpClientRepl
           K8sOutcome *outcome, GError **error)
 {
     const K8sCall *call = request->call;
-    int64_t left_ms = 0;
-    if (call->end_us > 0) {
+    int64_t left_ms = K8S_PATIENCE_MS;
+    if (call->end_us > 0)
         left_ms = (call->end_us - g_get_monotonic_time()) / 1000;
-        if (left_ms <= 0)
-            return error_set(error, CRESSET_ERROR_DEADLINE_EXCEEDED,
-                             "no time was left to ask for it");
-    }
+    if (left_ms <= 0)
+        return error_set(error, CRESSET_ERROR_DEADLINE_EXCEEDED, "no time was left to ask for it");
     const HttpRetry retry = {
         .tries_max = call->tries_max > 0 ? call->tries_max : K8S_TRIES_MAX,
         .deadline_ms = left_ms,
@@ -280,7 +282,7 @@ k8s_client_get(K8sClient *client, const char *path, K8sRepresentation representa
         .client = client,
         .call = call != NULL ? call : &DEFAULT_CALL,
         .url = url,
-        .accept = accept_header(representation),
+        .accept = accept_header(representation, false),
         .is_item = true,
     };
     K8sOutcome outcome = {0};
@@ -366,7 +368,7 @@ k8s_client_list(K8sClient *client, const K8sList *list, const K8sCall *call, K8s
             .client = client,
             .call = call != NULL ? call : &DEFAULT_CALL,
             .url = url,
-            .accept = accept_header(list->representation),
+            .accept = accept_header(list->representation, true),
         };
         outcome.tries = 0;
         g_autoptr(GBytes) body = fetch(&request, &outcome);
@@ -399,6 +401,8 @@ k8s_client_log(K8sClient *client, const K8sLog *log, const K8sCall *call, GBytes
     unsigned limit_bytes = log->limit_bytes > 0 ? log->limit_bytes : K8S_LOG_BYTES_MAX;
     K8sCall bounded = call != NULL ? *call : DEFAULT_CALL;
     bounded.body_bytes_max = (size_t)limit_bytes + LOG_SLACK_BYTES;
+    if (bounded.tries_max == 0)
+        bounded.tries_max = LOG_TRIES_MAX;
     g_autofree char *pod = k8s_path("", "v1", log->namespace, "pods", log->pod);
     g_autoptr(GString) path = g_string_new(pod);
     g_string_append(path, "/log");

@@ -18,6 +18,7 @@ enum {
     K8S_BODY_BYTES_MAX = 512 * 1024 * 1024, /* of one answer: 40,000 pods in one page */
     K8S_REQUEST_TIMEOUT_MS = 60 * 1000,     /* the longest that API servers take for a list */
     K8S_TRIES_MAX = 5,
+    K8S_PATIENCE_MS = 8 * 60 * 1000, /* for all tries of a request whose call has no end */
     K8S_LOG_BYTES_MAX = 64 * 1024,
 };
 
@@ -51,9 +52,9 @@ void k8s_outcome_clear(K8sOutcome *outcome);
 /* How long a call may take and what ends it. NULL where one is asked for: all defaults. */
 typedef struct {
     GCancellable *cancel;  /* NULL: never */
-    int64_t end_us;        /* of everything, g_get_monotonic_time; 0: none */
+    int64_t end_us;        /* of everything, g_get_monotonic_time; 0: each request has its own */
     int64_t timeout_ms;    /* of one try; 0: K8S_REQUEST_TIMEOUT_MS */
-    unsigned tries_max;    /* of each request; 0: K8S_TRIES_MAX */
+    unsigned tries_max;    /* of each request; 0: K8S_TRIES_MAX, 2 for a log */
     size_t body_bytes_max; /* of each answer, unpacked; 0: K8S_BODY_BYTES_MAX */
 } K8sCall;
 

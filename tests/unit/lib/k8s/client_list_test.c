@@ -40,7 +40,8 @@ test_a_list_of_the_cache(void **state)
     peer_expect_request(&peer, 0, "/api/v1/secrets?limit=7&resourceVersion=0");
     peer_expect_request(&peer, 1, "/api/v1/secrets?limit=7&continue=a");
     g_autofree char *seen = scripted_server_request(peer.server, 1);
-    assert_contains(seen, "as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,");
+    assert_contains(seen, "\r\nAccept: application/json;as=PartialObjectMetadataList;"
+                          "g=meta.k8s.io;v=v1,application/json\r\n");
 }
 
 static void

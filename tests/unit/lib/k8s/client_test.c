@@ -32,6 +32,20 @@ test_one_object(void **state)
 }
 
 static void
+test_the_metadata_of_one_object(void **state)
+{
+    (void)state;
+    const ScriptStep steps[] = {{.reply = JSON_HEAD "{}"}};
+    g_auto(Peer) peer = PEER(steps);
+    g_autoptr(GBytes) body = NULL;
+    g_auto(K8sOutcome) outcome = {0};
+    assert_true(k8s_client_get(peer.client, "/x", K8S_METADATA, NULL, &body, &outcome));
+    g_autofree char *seen = scripted_server_request(peer.server, 0);
+    assert_contains(seen, "\r\nAccept: application/json;as=PartialObjectMetadata;g=meta.k8s.io;"
+                          "v=v1,application/json\r\n");
+}
+
+static void
 test_paths(void **state)
 {
     (void)state;
@@ -133,6 +147,20 @@ test_tries_have_an_end(void **state)
     assert_int_equal(outcome.tries, 2);
     assert_int_equal(outcome.status, 429);
     assert_string_equal(outcome.message, "Try later");
+}
+
+static void
+test_a_pause_that_is_too_long_is_not_made(void **state)
+{
+    (void)state;
+    const ScriptStep steps[] = {
+        {.reply = "HTTP/1.1 429 X\r\nRetry-After: 99999999\r\nContent-Length: 4\r\n\r\nbusy"}};
+    g_auto(Peer) peer = PEER(steps);
+    g_auto(K8sOutcome) outcome = {0};
+    g_autoptr(GBytes) body = NULL;
+    assert_false(k8s_client_get(peer.client, "/x", K8S_OBJECTS, NULL, &body, &outcome));
+    assert_int_equal(outcome.status, 429);
+    assert_int_equal(outcome.tries, 1);
 }
 
 static void
@@ -360,11 +388,13 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_object),
+        cmocka_unit_test(test_the_metadata_of_one_object),
         cmocka_unit_test(test_paths),
         cmocka_unit_test(test_what_errors_mean),
         cmocka_unit_test(test_the_reason_is_kept),
         cmocka_unit_test(test_a_busy_server_is_asked_again),
         cmocka_unit_test(test_tries_have_an_end),
+        cmocka_unit_test(test_a_pause_that_is_too_long_is_not_made),
         cmocka_unit_test(test_a_call_has_an_end),
         cmocka_unit_test(test_cancel_ends_a_call),
         cmocka_unit_test(test_an_answer_has_a_size),
