@@ -1,5 +1,6 @@
 #include "analyzers/input.h"
 
+#include "analyzers/collect/cluster.h"
 #include "analyzers/collect/folder.h"
 #include "lib/base/error.h"
 
@@ -12,12 +13,29 @@ input_check_options(const InputOptions *options, CheckOptions *ret_check, GError
     if (options->now[0] != '\0' && (ret_check->now_s = time_parse(options->now)) == 0)
         return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
                          "--now '%s' is not a time like 2026-01-31T12:00:00Z", options->now);
-    return options->input[0] != '\0' ||
-           error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "--input is needed");
+    return true;
+}
+
+static const char *
+given(const char *text)
+{
+    return text[0] != '\0' ? text : NULL;
 }
 
 bool
-input_read(const InputOptions *options, Snapshot *snapshot, GError **error)
+input_read(const InputOptions *options, Snapshot *snapshot, K8sClient **ret_client, GError **error)
 {
-    return folder_read(snapshot, options->input, error);
+    *ret_client = NULL;
+    if (options->input[0] != '\0')
+        return folder_read(snapshot, options->input, error);
+    const K8sConfigOptions how = {.server = given(options->server),
+                                  .kubeconfig = given(options->kubeconfig),
+                                  .context = given(options->context),
+                                  .exec_allowed = options->exec_allowed};
+    const ClusterOptions cluster = {.with_secrets = options->secrets};
+    K8sConfig *config = k8s_config_load(&how, error);
+    if (config == NULL)
+        return false;
+    *ret_client = k8s_client_new(config, "analyzer");
+    return cluster_read(snapshot, *ret_client, &cluster, error);
 }

@@ -2,38 +2,46 @@
 #pragma once
 #include "analyzers/checks/check.h"
 #include "analyzers/verb.h"
+#include "lib/k8s/client.h"
 
 typedef struct {
-    char *input, *now, *cluster;
+    char *input, *kubeconfig, *context, *server, *now, *cluster;
+    bool exec_allowed, secrets;
     int64_t tier;
 } InputOptions;
 
+#define INPUT_ROW(name, type, default_text, argument, help, place)                                 \
+    {                                                                                              \
+        name, type, default_text, 0, 0, argument, help, place                                      \
+    }
 /* Rows of an option table for an InputOptions that is member `field` of `type`. */
 #define INPUT_OPTION_ROWS(type, field)                                                             \
-    {"input",                                                                                      \
-     OPTION_STRING,                                                                                \
-     "",                                                                                           \
-     0,                                                                                            \
-     0,                                                                                            \
-     "DIR",                                                                                        \
-     "Folder of recorded lists or of dumps (kubectl get -o json or yaml), or one such file.",      \
-     offsetof(type, field.input)},                                                                 \
-        {"cluster",                                                                                \
-         OPTION_STRING,                                                                            \
-         "",                                                                                       \
-         0,                                                                                        \
-         0,                                                                                        \
-         "NAME",                                                                                   \
-         "Name of the cluster, said in every report.",                                             \
-         offsetof(type, field.cluster)},                                                           \
-        {"now",                                                                                    \
-         OPTION_STRING,                                                                            \
-         "",                                                                                       \
-         0,                                                                                        \
-         0,                                                                                        \
-         "TIME",                                                                                   \
-         "Time to take for the present one (RFC 3339), as for recordings.",                        \
-         offsetof(type, field.now)},                                                               \
+    INPUT_ROW("input", OPTION_STRING, "", "DIR",                                                   \
+              "Folder of recorded lists or of dumps (kubectl get -o json or yaml), or one such "   \
+              "file, instead of a cluster.",                                                       \
+              offsetof(type, field.input)),                                                        \
+        INPUT_ROW(                                                                                 \
+            "kubeconfig", OPTION_STRING, "", "FILE",                                               \
+            "How to reach the cluster; none: KUBECONFIG, the cluster around, or ~/.kube/config.",  \
+            offsetof(type, field.kubeconfig)),                                                     \
+        INPUT_ROW("context", OPTION_STRING, "", "NAME",                                            \
+                  "Context of the kubeconfig instead of its current one.",                         \
+                  offsetof(type, field.context)),                                                  \
+        INPUT_ROW(                                                                                 \
+            "server", OPTION_STRING, "", "URL",                                                    \
+            "Plain URL of an API server, as that of kubectl proxy, instead of a kubeconfig.",      \
+            offsetof(type, field.server)),                                                         \
+        INPUT_ROW("kubeconfig-exec", OPTION_BOOL, "false", NULL,                                   \
+                  "Run the programs that a kubeconfig names for credentials.",                     \
+                  offsetof(type, field.exec_allowed)),                                             \
+        INPUT_ROW("secrets", OPTION_BOOL, "false", NULL,                                           \
+                  "List the names of Secrets too; their content is never asked for.",              \
+                  offsetof(type, field.secrets)),                                                  \
+        INPUT_ROW("cluster", OPTION_STRING, "", "NAME",                                            \
+                  "Name of the cluster, said in every report.", offsetof(type, field.cluster)),    \
+        INPUT_ROW("now", OPTION_STRING, "", "TIME",                                                \
+                  "Time to take for the present one (RFC 3339), as for recordings.",               \
+                  offsetof(type, field.now)),                                                      \
     {                                                                                              \
         "tier", OPTION_INT, "2", 1, 3, "N",                                                        \
             "Checks up to this tier; 3 has those that give advice.", offsetof(type, field.tier)    \
@@ -41,5 +49,7 @@ typedef struct {
 
 /* Fills what the checks want to know; INVALID_ARGUMENT. */
 bool input_check_options(const InputOptions *options, CheckOptions *ret_check, GError **error);
-/* Reads the cluster; the errors of folder_read. */
-bool input_read(const InputOptions *options, Snapshot *snapshot, GError **error);
+/* Reads the cluster. *ret_client has to be freed after the snapshot; NULL when it came from files.
+ * The errors of folder_read, k8s_config_load and cluster_read. */
+bool
+input_read(const InputOptions *options, Snapshot *snapshot, K8sClient **ret_client, GError **error);

@@ -139,10 +139,11 @@ run(const RunOptions *options, GError **error)
     CheckOptions check;
     DeliverOptions deliver_options;
     g_autofree char *url = NULL, *copy = NULL;
+    g_autoptr(K8sClient) client = NULL;
     g_autoptr(Snapshot) snapshot = snapshot_new();
     if (!input_check_options(&options->input, &check, error) || !read_url(options, &url, error) ||
         !fill_deliver(options, url, &check, &deliver_options, error) ||
-        !input_read(&options->input, snapshot, error))
+        !input_read(&options->input, snapshot, &client, error))
         return false;
     if (options->dry_run && (copy = copy_state(options->state, error)) == NULL)
         return false;

@@ -82,9 +82,10 @@ scan(const ScanOptions *options, GError **error)
 {
     CheckOptions check;
     Severity fail_on;
+    g_autoptr(K8sClient) client = NULL;
     g_autoptr(Snapshot) snapshot = snapshot_new();
     if (!fill_check_options(options, &check, &fail_on, error) ||
-        !input_read(&options->input, snapshot, error))
+        !input_read(&options->input, snapshot, &client, error))
         return EXIT_NOT_RUN;
     g_autoptr(Findings) findings = check_all(snapshot, &check);
     g_autoptr(GBytes) report = make_report(options, findings, &check, fail_on);

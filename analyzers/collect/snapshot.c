@@ -19,6 +19,9 @@ struct Snapshot {
     GHashTable *events; /* uid of an object -> GPtrArray of Event */
     GPtrArray *no_objects;
     char *log_dir;
+    SnapshotLogFunc log_func; /* NULL: the folder */
+    void *log_data;
+    GDestroyNotify free_log_data;
 };
 
 static void
@@ -60,6 +63,8 @@ snapshot_free(Snapshot *snapshot)
     g_hash_table_unref(snapshot->events);
     g_ptr_array_unref(snapshot->no_objects);
     g_free(snapshot->log_dir);
+    if (snapshot->free_log_data != NULL)
+        snapshot->free_log_data(snapshot->log_data);
     arena_free(snapshot->arena);
     g_free(snapshot);
 }
@@ -154,6 +159,15 @@ snapshot_set_log_dir(Snapshot *snapshot, const char *dir)
 {
     g_free(snapshot->log_dir);
     snapshot->log_dir = g_strdup(dir);
+}
+
+void
+snapshot_set_log_source(Snapshot *snapshot, SnapshotLogFunc func, void *data,
+                        GDestroyNotify free_data)
+{
+    snapshot->log_func = func;
+    snapshot->log_data = data;
+    snapshot->free_log_data = free_data;
 }
 
 static gint
@@ -317,6 +331,8 @@ snapshot_log(const Snapshot *snapshot, const Object *pod, const char *container,
 {
     char *text;
     gsize size;
+    if (snapshot->log_func != NULL)
+        return snapshot->log_func(snapshot->log_data, pod, container, previous);
     if (snapshot->log_dir == NULL)
         return NULL;
     g_autofree char *name = g_strdup_printf("%s_%s_%s%s.log", pod->ns, pod->name, container,

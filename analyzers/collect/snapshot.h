@@ -49,6 +49,12 @@ void snapshot_add(Snapshot *snapshot, Kind kind, const Value *value);
 void snapshot_set_list(Snapshot *snapshot, Kind kind, ListState state, const char *why);
 /* Where the logs of containers are: DIR/NAMESPACE_POD_CONTAINER[.previous].log. */
 void snapshot_set_log_dir(Snapshot *snapshot, const char *dir);
+/* Who has them instead: returns the log of a container, to be freed, valid UTF-8, or NULL. `data`
+ * is freed with the snapshot. */
+typedef char *(*SnapshotLogFunc)(void *data, const Object *pod, const char *container,
+                                 bool previous);
+void snapshot_set_log_source(Snapshot *snapshot, SnapshotLogFunc func, void *data,
+                             GDestroyNotify free_data);
 /* Sorts and indexes: reading begins. */
 void snapshot_finish(Snapshot *snapshot);
 

@@ -1,0 +1,174 @@
+#include "analyzers/collect/cluster.h"
+
+#include <string.h>
+
+#include "lib/base/error.h"
+#include "lib/k8s/discovery.h"
+
+typedef struct {
+    Snapshot *snapshot;
+    K8sClient *client;
+    const Discovery *discovery;
+    ValueReader *reader;
+    GMutex lock; /* of the snapshot and the reader */
+    K8sCall call;
+    gint next; /* the next kind to list, atomic */
+    bool with_secrets;
+} Cluster;
+
+/* One list that comes page by page. */
+typedef struct {
+    Cluster *cluster;
+    Kind kind;
+} Listing;
+
+static bool
+take_page(const K8sPage *page, void *data, GError **error)
+{
+    const Listing *listing = data;
+    Cluster *cluster = listing->cluster;
+    gsize size;
+    const void *body = g_bytes_get_data(page->body, &size);
+    g_mutex_lock(&cluster->lock);
+    value_reader_begin(cluster->reader, VALUE_JSON);
+    const Value *list = value_reader_feed(cluster->reader, body, size, error)
+                            ? value_reader_end(cluster->reader, error)
+                            : NULL;
+    /* A list that begins anew brings what was there already, which is then ignored. */
+    for (const Value *item = value_first(list, "items"); item != NULL; item = item->next)
+        snapshot_add(cluster->snapshot, listing->kind, item);
+    g_mutex_unlock(&cluster->lock);
+    return list != NULL;
+}
+
+static void
+set_state(Cluster *cluster, Kind kind, ListState state, const char *why)
+{
+    g_mutex_lock(&cluster->lock);
+    snapshot_set_list(cluster->snapshot, kind, state, why);
+    g_mutex_unlock(&cluster->lock);
+}
+
+/* Of kinds that are large, what nobody reads is not asked for. */
+static K8sRepresentation
+representation_of(Kind kind)
+{
+    return kind == KIND_SECRET || kind == KIND_CONFIG_MAP ? K8S_METADATA : K8S_OBJECTS;
+}
+
+static void
+list_served(Cluster *cluster, Kind kind, const DiscoveredResource *resource)
+{
+    Listing listing = {cluster, kind};
+    g_auto(K8sOutcome) outcome = {0};
+    g_autofree char *path =
+        k8s_path(resource->group, resource->version, NULL, resource->resource, NULL);
+    const K8sList list = {.path = path,
+                          .query = kind == KIND_EVENT ? "fieldSelector=type%21%3DNormal" : NULL,
+                          .representation = representation_of(kind)};
+    if (k8s_client_list(cluster->client, &list, &cluster->call, take_page, &listing, &outcome)) {
+        set_state(cluster, kind, LIST_READ, NULL);
+    } else if (outcome.result == K8S_ABSENT) {
+        set_state(cluster, kind, LIST_ABSENT, NULL);
+    } else {
+        g_autofree char *why = g_strdup_printf(
+            "%s could not be listed%s: %d %s", resource->resource,
+            outcome.is_partial ? " to the end" : "", outcome.status, outcome.message);
+        set_state(cluster, kind, LIST_FAILED, why);
+    }
+}
+
+static void
+list_kind(Cluster *cluster, Kind kind)
+{
+    const KindRow *row = kind_row(kind);
+    const DiscoveredResource *resource =
+        discovery_find(cluster->discovery, row->group, row->resource, NULL);
+    if (kind == KIND_SECRET && !cluster->with_secrets)
+        set_state(cluster, kind, LIST_NOT_READ, "secrets are not listed without --secrets");
+    else if (resource != NULL)
+        list_served(cluster, kind, resource);
+    else if (discovery_is_stale(cluster->discovery, row->group))
+        set_state(cluster, kind, LIST_FAILED, "the API that has them does not answer");
+    else
+        set_state(cluster, kind, LIST_ABSENT, NULL);
+}
+
+static void *
+list_kinds(void *data)
+{
+    Cluster *cluster = data;
+    for (;;) {
+        int kind = g_atomic_int_add(&cluster->next, 1);
+        if (kind >= KIND_COUNT)
+            return NULL;
+        list_kind(cluster, (Kind)kind);
+    }
+}
+
+static void
+list_all(Cluster *cluster)
+{
+    GThread *threads[CLUSTER_PARALLEL];
+    cluster->next = KIND_NONE + 1;
+    for (size_t i = 0; i < G_N_ELEMENTS(threads); i++)
+        threads[i] = g_thread_new("list", list_kinds, cluster);
+    for (size_t i = 0; i < G_N_ELEMENTS(threads); i++)
+        g_thread_join(threads[i]);
+}
+
+/* ---- Logs. ---- */
+
+typedef struct {
+    K8sClient *client;
+    gint left; /* atomic */
+} LogSource;
+
+static char *
+read_log(void *data, const Object *pod, const char *container, bool previous)
+{
+    enum { LINES = 60, TIMEOUT_S = 10 };
+    LogSource *source = data;
+    g_autoptr(GBytes) text = NULL;
+    g_auto(K8sOutcome) outcome = {0};
+    const K8sLog log = {.namespace = pod->ns,
+                        .pod = pod->name,
+                        .container = container,
+                        .previous = previous,
+                        .tail_lines = LINES};
+    const K8sCall call = {.end_us = g_get_monotonic_time() + TIMEOUT_S * G_USEC_PER_SEC};
+    if (g_atomic_int_add(&source->left, -1) <= 0 ||
+        !k8s_client_log(source->client, &log, &call, &text, &outcome))
+        return NULL;
+    gsize size;
+    const char *bytes = g_bytes_get_data(text, &size);
+    return g_utf8_make_valid(bytes != NULL ? bytes : "", (gssize)size);
+}
+
+bool
+cluster_read(Snapshot *snapshot, K8sClient *client, const ClusterOptions *options, GError **error)
+{
+    int64_t deadline_s = options->deadline_s > 0 ? options->deadline_s : CLUSTER_DEADLINE_S;
+    Cluster cluster = {.snapshot = snapshot,
+                       .client = client,
+                       .call = {.end_us = g_get_monotonic_time() + deadline_s * G_USEC_PER_SEC},
+                       .with_secrets = options->with_secrets};
+    g_auto(K8sOutcome) outcome = {0};
+    g_autoptr(Discovery) discovery = discovery_load(client, &cluster.call, &outcome);
+    if (discovery == NULL)
+        return error_set(error, CRESSET_ERROR_UNAVAILABLE,
+                         "cannot reach the cluster by %s (%s): %d %s",
+                         k8s_client_config(client)->server, k8s_client_config(client)->origin,
+                         outcome.status, outcome.message);
+    g_autoptr(ValueReader) reader = value_reader_new(snapshot_arena(snapshot));
+    cluster.discovery = discovery;
+    cluster.reader = reader;
+    g_mutex_init(&cluster.lock);
+    list_all(&cluster);
+    g_mutex_clear(&cluster.lock);
+    LogSource *source = g_new0(LogSource, 1);
+    *source = (LogSource){client, CLUSTER_LOGS_MAX};
+    snapshot_set_log_source(snapshot, read_log, source, g_free);
+    snapshot_finish(snapshot);
+    return true;
+}

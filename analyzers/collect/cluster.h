@@ -1,0 +1,22 @@
+/* A snapshot from a running cluster, by its API. */
+#pragma once
+#include "analyzers/collect/snapshot.h"
+#include "lib/k8s/client.h"
+
+typedef struct {
+    bool with_secrets;  /* their metadata: RBAC cannot allow that without their content */
+    int64_t deadline_s; /* of everything; 0: CLUSTER_DEADLINE_S */
+} ClusterOptions;
+
+enum {
+    CLUSTER_DEADLINE_S = 8 * 60,
+    CLUSTER_PARALLEL = 4, /* lists at once */
+    CLUSTER_LOGS_MAX = 40,
+};
+
+/* Lists every kind that the server has and finishes the snapshot; what could not be listed says
+ * why. Logs are asked for when a check wants one, at most CLUSTER_LOGS_MAX of them; `client` is
+ * borrowed for as long as the snapshot lives. UNAVAILABLE and the like when the server does not
+ * answer at all. */
+bool
+cluster_read(Snapshot *snapshot, K8sClient *client, const ClusterOptions *options, GError **error);

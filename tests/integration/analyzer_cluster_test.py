@@ -1,0 +1,137 @@
+#!/usr/bin/env python3
+"""cresset-analyzer scan on a running API: lists in pages, what is refused, logs that a check wants."""
+import argparse
+import http.server
+import json
+import os
+import subprocess
+import sys
+import threading
+import urllib.parse
+
+NOW = "2026-01-02T12:00:00Z"
+RESOURCES = {"pods": "Pod", "configmaps": "ConfigMap", "secrets": "Secret", "services": "Service"}
+
+
+def pod(i, **status):
+    return {"metadata": {"namespace": "shop", "name": f"web{i}", "uid": f"web{i}", "creationTimestamp": "2026-01-01T00:00:00Z"},
+            "spec": {"nodeName": "n1", "containers": [{"name": "app", "envFrom": [{"configMapRef": {"name": "settings"}}]}]},
+            "status": {"phase": "Running", **status}}
+
+
+CRASHED = pod(0, containerStatuses=[{"name": "app", "restartCount": 7, "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+                                     "lastState": {"terminated": {"exitCode": 1, "reason": "Error"}}}])
+
+
+class Api:
+    """Serves pods in pages of at most two, whatever is asked; paths in `refused` answer 403."""
+
+    def __init__(self):
+        self.refused, self.requests = set(), []
+        self.objects = {"pods": [CRASHED] + [pod(i) for i in range(1, 5)],
+                        "configmaps": [{"metadata": {"namespace": "shop", "name": "settings"}}]}
+        api = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                status, body, kind = api.answer(self.path, self.headers)
+                self.send_response(status)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *arguments):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def answer(self, path, headers):
+        url = urllib.parse.urlsplit(path)
+        query = urllib.parse.parse_qs(url.query)
+        self.requests.append(path)
+        name = url.path.rsplit("/", 1)[-1]
+        if url.path == "/api":
+            return self.json({"kind": "APIVersions", "versions": ["v1"]})
+        if url.path == "/apis":
+            return self.json({"kind": "APIGroupList", "apiVersion": "v1", "groups": []})
+        if url.path == "/api/v1":
+            return self.json({"kind": "APIResourceList", "groupVersion": "v1", "resources": [
+                {"name": resource, "kind": kind, "namespaced": True, "verbs": ["get", "list"]} for resource, kind in RESOURCES.items()]})
+        if name in self.refused:
+            return self.json({"kind": "Status", "status": "Failure", "reason": "Forbidden", "code": 403,
+                              "message": f'{name} is forbidden: User "x" cannot list it'}, 403)
+        if name == "log":
+            return 200, b"starting\nERROR cannot reach db: connection refused password=hunter2\n", "text/plain"
+        if name in self.objects:
+            return self.page(RESOURCES[name], self.objects[name], int(query.get("continue", ["0"])[0]))
+        if name in RESOURCES:
+            return self.page(RESOURCES[name], [], 0)
+        return 404, b"404 page not found\n", "text/plain"
+
+    def page(self, kind, objects, start):
+        end = start + 2
+        more = {"continue": str(end), "remainingItemCount": len(objects) - end} if end < len(objects) else {}
+        return self.json({"kind": kind + "List", "apiVersion": "v1", "metadata": more, "items": objects[start:end]})
+
+    @staticmethod
+    def json(message, status=200):
+        return status, json.dumps(message).encode(), "application/json"
+
+
+def fail(text):
+    sys.exit(text)
+
+
+def expect(what, got, wanted):
+    if got != wanted:
+        fail(f"{what}: got {got!r}, wanted {wanted!r}")
+
+
+def scan(program, api, *options):
+    done = subprocess.run([program, "scan", "--server", api.url, "--now", NOW, "--output", "json", *options], capture_output=True, text=True,
+                          timeout=120)
+    if done.returncode == 2:
+        fail(done.stderr)
+    return json.loads(done.stdout)
+
+
+def check(program):
+    api = Api()
+    report = scan(program, api)
+    expect("the findings", [finding["check"] for finding in report["findings"]][:1], ["container-crashloop"])
+    text = json.dumps(report)
+    if "cannot reach db" not in text or "hunter2" in text:
+        fail(f"the log is not quoted, or a secret is: {text}")
+    pages = [path for path in api.requests if path.startswith("/api/v1/pods")]
+    expect("requests for pods", len(pages), 3)
+    if any("/secrets" in path for path in api.requests):
+        fail("secrets were asked for")
+    api.refused = {"configmaps"}
+    api.objects["configmaps"] = []
+    report = scan(program, api, "--secrets")
+    if any(finding["check"] == "missing-configmap-ref" for finding in report["findings"]):
+        fail("what is forbidden counts as missing")
+    reasons = {entry["check"]: entry["reason"] for entry in report["unverified"]}
+    if "403" not in reasons.get("missing-configmap-ref", ""):
+        fail(f"that configmaps are forbidden is not said: {reasons}")
+    if not any("/secrets" in path for path in api.requests):
+        fail("--secrets does not list secrets")
+    api.server.shutdown()
+    api.server.server_close()
+    done = subprocess.run([program, "scan", "--server", api.url], capture_output=True, text=True, timeout=120)
+    expect("the exit status without a server", done.returncode, 2)
+    if api.url not in done.stderr:
+        fail(f"the error does not name the server: {done.stderr}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bin", default="build/bin")
+    check(os.path.abspath(os.path.join(parser.parse_args().bin, "cresset-analyzer")))
+
+
+if __name__ == "__main__":
+    main()
