@@ -24,17 +24,12 @@ options_clear(Options *options)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
 
-/* Compiled alone first, so that it cannot close the group around it. */
 static bool
 read_regex(const char *pattern, Options *options, GError **error)
 {
     if (pattern == NULL || pattern[0] == '\0')
         return true;
-    g_autoptr(Regex) alone = regex_new(pattern, error);
-    if (alone != NULL) {
-        g_autofree char *anywhere = g_strdup_printf(".*(?:%s).*", pattern);
-        options->regex = regex_new(anywhere, error);
-    }
+    options->regex = regex_new_anywhere(pattern, error);
     if (options->regex == NULL)
         g_prefix_error(error, "parameter regex: ");
     return options->regex != NULL;

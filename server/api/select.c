@@ -7,7 +7,9 @@
 #include "lib/base/error.h"
 #include "lib/pprof/wire.h"
 #include "server/api/flame.h"
+#include "server/api/function_list.h"
 #include "server/api/protojson.h"
+#include "server/api/sandwich.h"
 #include "server/api/selection.h"
 #include "server/api/stacktraces.h"
 
@@ -135,6 +137,10 @@ answer_stacktraces(RpcCall *call, const Querier__V1__SelectMergeStacktracesReque
     }
     case QUERIER__V1__PROFILE_FORMAT__PROFILE_FORMAT_DOT:
         return encode_dot(call, request, query, max_nodes, error);
+    case QUERIER__V1__PROFILE_FORMAT__PROFILE_FORMAT_FUNCTIONS:
+        return function_list_answer(call, query, max_nodes, error);
+    case QUERIER__V1__PROFILE_FORMAT__PROFILE_FORMAT_SANDWICH:
+        return sandwich_answer(call, query, request->sandwich_function, max_nodes, error);
     default:
         return encode_stacktraces(call, query, max_nodes, false, error);
     }

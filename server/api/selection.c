@@ -164,7 +164,8 @@ selection_init(Selection *selection, const Api *api, const char *tenant,
     }
     selection->matchers = parse_selectors(input, error);
     if (selection->matchers == NULL || !parse_profile_ids(selection, input, error) ||
-        !parse_spans(selection, input, error))
+        !parse_spans(selection, input, error) ||
+        !frame_filter_parse(input->frames, &selection->frame_filter, error))
         return TIME_RANGE_BAD;
     TenantLimits limits;
     tenant_overrides_get(api->overrides, tenant, &limits);
@@ -188,6 +189,7 @@ selection_init(Selection *selection, const Api *api, const char *tenant,
         .n_spans = MAX(input->n_trace_ids, input->n_span_ids),
         .by_trace = input->n_trace_ids > 0,
         .call_site = selection->call_site,
+        .frame_filter = selection->frame_filter,
         .ret_partial = &selection->partial,
     };
     return result;
@@ -199,6 +201,7 @@ selection_clear(Selection *selection)
     g_free(selection->profile_type);
     matcher_set_free(selection->matchers);
     g_strfreev(selection->call_site);
+    frame_filter_free(selection->frame_filter);
     g_free(selection->profile_ids);
     g_free(selection->spans);
     *selection = (Selection){0};

@@ -4,6 +4,7 @@
 #include "server/api/time_range.h"
 #include "server/query/diff.h"
 #include "server/query/dot.h"
+#include "server/query/frame_filter.h"
 #include "server/query/query.h"
 
 typedef struct {
@@ -12,8 +13,9 @@ typedef struct {
     const char *const *selectors; /* further ones, or NULL; `n_selectors` of them */
     size_t n_selectors;
     int64_t start_ms, end_ms;
-    GStrv call_site;         /* taken; root first, or NULL */
-    uint32_t keep_locations; /* of Query, as the next one */
+    GStrv call_site;               /* taken; root first, or NULL */
+    FrameList frames[FRAME_LISTS]; /* of the frame filter; all empty for none */
+    uint32_t keep_locations;       /* of Query, as the next one */
     bool aggregate_callees;
     const char *const *profile_ids; /* UUIDs of stored profiles; none selects all */
     const char *const *trace_ids;   /* 32 hexadecimal digits each; none selects all samples */
@@ -26,6 +28,7 @@ typedef struct {
     char *profile_type;
     MatcherSet *matchers;
     GStrv call_site;
+    FrameFilter *frame_filter;
     uint8_t *profile_ids;
     StoreSpan *spans;
     bool partial;

@@ -1,9 +1,27 @@
 #include "server/api/stacktraces.h"
 
+#include <string.h>
+
 #include "lib/base/error.h"
 
 /* In every response that has one. */
 enum { FIELD_FLAMEGRAPH = 1 };
+
+static void
+fill_frames(FrameList *lists, const Types__V1__FrameFilter *filter)
+{
+    const FrameList all[FRAME_LISTS] = {
+        [FRAME_INCLUDE_NAMES] = {(const char *const *)filter->include_function_names,
+                                 filter->n_include_function_names},
+        [FRAME_EXCLUDE_NAMES] = {(const char *const *)filter->exclude_function_names,
+                                 filter->n_exclude_function_names},
+        [FRAME_INCLUDE_REGEXES] = {(const char *const *)filter->include_function_name_regexes,
+                                   filter->n_include_function_name_regexes},
+        [FRAME_EXCLUDE_REGEXES] = {(const char *const *)filter->exclude_function_name_regexes,
+                                   filter->n_exclude_function_name_regexes},
+    };
+    memcpy(lists, all, sizeof all);
+}
 
 void
 stacktraces_fill(SelectionInput *input, const Types__V1__StackTraceSelector *selector)
@@ -14,6 +32,8 @@ stacktraces_fill(SelectionInput *input, const Types__V1__StackTraceSelector *sel
         input->call_site = g_new0(char *, selector->n_call_site + 1);
     for (size_t i = 0; i < selector->n_call_site; i++)
         input->call_site[i] = g_strdup(selector->call_site[i]->name);
+    if (selector->frame_filter != NULL)
+        fill_frames(input->frames, selector->frame_filter);
     if (selector->go_pgo != NULL) {
         input->keep_locations = selector->go_pgo->keep_locations;
         input->aggregate_callees = selector->go_pgo->aggregate_callees;

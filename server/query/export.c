@@ -2,11 +2,11 @@
 
 #include "lib/base/error.h"
 #include "lib/pprof/encode.h"
-#include "server/query/call_site.h"
 #include "server/query/location_lines.h"
 #include "server/query/query.h"
 #include "server/query/retry.h"
 #include "server/query/select.h"
+#include "server/query/stack_filter.h"
 
 #define NS_PER_MS INT64_C(1000000)
 
@@ -153,8 +153,9 @@ add_stacks(const Export *export, const StoreDataset *dataset, const int64_t *tot
 {
     const SymbolView *symbols = dataset->symbols;
     g_autoptr(LocationLines) resolved = location_lines_new(export->query, dataset, totals);
-    g_autofree uint8_t *marks =
-        call_site_mark(symbols, resolved, (const char *const *)export->query->call_site);
+    g_autofree uint8_t *marks = NULL;
+    if (!stack_filter_mark(export->query, symbols, resolved, &marks, error))
+        return false;
     size_t n_ids = (size_t)symbols->n_strings + symbols->n_functions + symbols->n_mappings +
                    2 * (size_t)symbols->n_locations;
     g_autofree uint32_t *ids = g_new0(uint32_t, n_ids + 1);

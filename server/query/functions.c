@@ -24,6 +24,31 @@ functions_new(const Tree *tree)
     return functions;
 }
 
+Functions *
+functions_new_side(const TreeDiff *diff, bool right)
+{
+    Tree side = *diff->tree;
+    if (right) {
+        side.self = diff->right_self;
+        side.total = diff->right_total;
+    }
+    return functions_new(&side);
+}
+
+Functions *
+functions_larger(const Functions *a, const Functions *b)
+{
+    Functions *larger = g_new0(Functions, 1);
+    larger->n = a->n;
+    larger->self = g_new0(int64_t, a->n);
+    larger->total = g_new0(int64_t, a->n);
+    for (uint32_t i = 0; i < a->n; i++) {
+        larger->self[i] = MAX(a->self[i], b->self[i]);
+        larger->total[i] = MAX(a->total[i], b->total[i]);
+    }
+    return larger;
+}
+
 void
 functions_free(Functions *functions)
 {

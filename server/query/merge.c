@@ -1,10 +1,10 @@
 #include <string.h>
 
-#include "server/query/call_site.h"
 #include "server/query/location_lines.h"
 #include "server/query/query.h"
 #include "server/query/retry.h"
 #include "server/query/select.h"
+#include "server/query/stack_filter.h"
 
 #define NO_NAME UINT32_MAX
 
@@ -132,8 +132,9 @@ merge_dataset(const Selection *selection, void *data, GError **error)
     if (totals == NULL)
         return false;
     g_autoptr(LocationLines) lines = location_lines_new(merge->query, selection->dataset, totals);
-    g_autofree uint8_t *marks =
-        call_site_mark(symbols, lines, (const char *const *)merge->query->call_site);
+    g_autofree uint8_t *marks = NULL;
+    if (!stack_filter_mark(merge->query, symbols, lines, &marks, error))
+        return false;
     for (uint32_t i = 0; marks != NULL && i < symbols->n_nodes; i++) {
         if (!marks[i])
             totals[i] = 0;

@@ -45,6 +45,7 @@ typedef struct {
     size_t n_spans;
     bool by_trace;   /* the spans stand for traces: their own ids do not count */
     GStrv call_site; /* root first, NULL for no filter (StackTraceSelector) */
+    const struct FrameFilter *frame_filter; /* of the stacks; NULL for none */
     /* For pprof only (GoPGO of the Pyroscope API): the leaf-most frames to keep, 0 keeps all, and
      * whether samples in one function are added up whatever the line. */
     uint32_t keep_locations;

@@ -130,6 +130,17 @@ regex_new(const char *pattern, GError **error)
     return g_steal_pointer(&regex);
 }
 
+/* Compiled alone first, so that it cannot close the group around it. */
+Regex *
+regex_new_anywhere(const char *pattern, GError **error)
+{
+    g_autoptr(Regex) alone = regex_new(pattern, error);
+    if (alone == NULL)
+        return NULL;
+    g_autofree char *anywhere = g_strdup_printf(".*(?:%s).*", pattern);
+    return regex_new(anywhere, error);
+}
+
 void
 regex_free(Regex *regex)
 {

@@ -9,6 +9,8 @@ typedef struct Regex Regex;
 /* Compiles `pattern`, anchored at both ends; "." matches newlines too, as in PromQL. Fails with
  * INVALID_ARGUMENT that names the position in the pattern. */
 Regex *regex_new(const char *pattern, GError **error);
+/* The same for a pattern that may be found anywhere in a value. */
+Regex *regex_new_anywhere(const char *pattern, GError **error);
 void regex_free(Regex *regex);
 
 /* Whether the whole of `value` (valid UTF-8) matches; false when a limit was hit. */

@@ -95,3 +95,15 @@ tree_callers(const Tree *tree, const char *function, GError **error)
     }
     return tree_builder_finish(builder);
 }
+
+int64_t
+tree_function_self(const Tree *tree, const char *function)
+{
+    uint32_t name = find_name(tree, function);
+    uint64_t self = 0;
+    for (uint32_t i = 1; name != NO_NAME && i < tree->n_nodes; i++) {
+        if (tree->name[i] == name)
+            self += (uint64_t)tree->self[i];
+    }
+    return (int64_t)self;
+}

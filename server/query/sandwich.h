@@ -15,3 +15,5 @@ Tree *tree_callees(const Tree *tree, const char *function);
  * values are those of the calls, each on the last caller. RESOURCE_EXHAUSTED beyond
  * SANDWICH_STEPS_MAX. */
 Tree *tree_callers(const Tree *tree, const char *function, GError **error);
+/* What the function took itself, in all of its calls. */
+int64_t tree_function_self(const Tree *tree, const char *function);

@@ -2,11 +2,11 @@
 #include <string.h>
 
 #include "lib/base/error.h"
-#include "server/query/call_site.h"
 #include "server/query/location_lines.h"
 #include "server/query/query.h"
 #include "server/query/retry.h"
 #include "server/query/select.h"
+#include "server/query/stack_filter.h"
 
 /* Nodes that filters may pass over in one query: some seconds. */
 #define FILTER_NODES_MAX (UINT64_C(4) << 30)
@@ -160,8 +160,8 @@ count_pass(Job *job, const SymbolView *symbols, GError **error)
                      "fewer series");
 }
 
-/* Which nodes are below the call site: *ret_marks as call_site_mark gives them. Resolving needs to
- * know which stacks there are, in `totals` (scratch, by node). */
+/* Which stacks are wanted: *ret_marks as stack_filter_mark gives them. Resolving needs to know
+ * which stacks there are, in `totals` (scratch, by node). */
 static bool
 mark_nodes(Job *job, const Selection *selection, int64_t *totals, uint8_t **ret_marks,
            GError **error)
@@ -169,7 +169,7 @@ mark_nodes(Job *job, const Selection *selection, int64_t *totals, uint8_t **ret_
     const Query *query = job->query;
     const SymbolView *symbols = selection->dataset->symbols;
     g_autoptr(LocationLines) lines = NULL;
-    if (query->call_site != NULL && query->resolver != NULL) {
+    if (stack_filter_is_set(query) && query->resolver != NULL) {
         memset(totals, 0, symbols->n_nodes * sizeof *totals);
         if (!count_pass(job, symbols, error) ||
             !select_accumulate(query, selection->dataset, selection->rows, selection->n_rows,
@@ -177,12 +177,10 @@ mark_nodes(Job *job, const Selection *selection, int64_t *totals, uint8_t **ret_
             return false;
         lines = location_lines_new(query, selection->dataset, totals);
     }
-    *ret_marks = call_site_mark(symbols, lines, (const char *const *)query->call_site);
-    return true;
+    return stack_filter_mark(query, symbols, lines, ret_marks, error);
 }
 
-/* The same as add_totals, with the values of the stacks below the call site and of the spans only.
- */
+/* The same as add_totals, with the values of the wanted stacks and spans only. */
 static bool
 add_filtered(const Selection *selection, void *data, GError **error)
 {
@@ -315,8 +313,7 @@ attempt(const Query *query, const void *data, GError **error)
     g_autoptr(GHashTable) groups =
         g_hash_table_new_full(labels_hash, labels_equal, NULL, free_group);
     Job job = {.query = query, .options = options, .groups = groups};
-    bool is_filtered =
-        query->spans != NULL || (query->call_site != NULL && query->call_site[0] != NULL);
+    bool is_filtered = query->spans != NULL || stack_filter_is_set(query);
     int64_t span = query->end_ns - query->start_ns;
     int64_t first = 0, last = query->start_ns + span / step_ns * step_ns;
     if (__builtin_sub_overflow(query->start_ns, step_ns - 1, &first))

@@ -72,6 +72,10 @@ def of(selector, profile_type=CPU, **more):
     return {"profile_typeID": profile_type, "label_selector": selector, **RANGE, **more}
 
 
+def frames(**lists):
+    return {"stack_trace_selector": {"frame_filter": lists}}
+
+
 def callers(*names, **more):
     return {"stack_trace_selector": {"call_site": [{"name": name} for name in names], **more}}
 
@@ -121,16 +125,23 @@ LABELS = [
 ]
 
 STACKS = QUERIER + "SelectMergeStacktraces"
-FORMATS = ["UNSPECIFIED", "FLAMEGRAPH", "TREE", "DOT", "PPROF"]
+FORMATS = ["UNSPECIFIED", "FLAMEGRAPH", "TREE", "DOT", "PPROF", "FUNCTIONS"]
+AS_FUNCTIONS, AS_SANDWICH = {"format": "PROFILE_FORMAT_FUNCTIONS"}, {"format": "PROFILE_FORMAT_SANDWICH"}
 STACKTRACES = [
     *[rpc("worked-" + name.lower(), STACKS, of(WORKED, format="PROFILE_FORMAT_" + name)) for name in FORMATS],
     *[rpc("shop-" + name.lower(), STACKS, of(SHOP, format="PROFILE_FORMAT_" + name)) for name in FORMATS[1:]],
     *[rpc("none-" + name.lower(), STACKS, of(NOTHING, format="PROFILE_FORMAT_" + name)) for name in FORMATS[1:]],
     *[rpc("out-of-reach-" + name.lower(), STACKS, of(SHOP, format="PROFILE_FORMAT_" + name), WEEK) for name in FORMATS[1:]],
-    # Formats of newer clients, which fall back on the flame graph.
+    # Of a format that the server does not know clients fall back on the flame graph.
     rpc("unknown-format", STACKS, of(WORKED, format=5)),
-    post("functions-format", STACKS, text_of(of(WORKED, format="PROFILE_FORMAT_FUNCTIONS")), "application/json"),
-    post("sandwich-format", STACKS, text_of(of(WORKED, format="PROFILE_FORMAT_SANDWICH", sandwichFunction="a")), "application/json"),
+    post("unknown-format-name", STACKS, text_of(of(WORKED, format="PROFILE_FORMAT_NO_SUCH")), "application/json"),
+    rpc("max-nodes-functions", STACKS, of(SHOP, max_nodes=2, **AS_FUNCTIONS)),
+    rpc("worked-sandwich", STACKS, of(WORKED, sandwichFunction="a", **AS_SANDWICH)),
+    rpc("shop-sandwich", STACKS, of(SHOP, sandwichFunction="serve", **AS_SANDWICH)),
+    rpc("max-nodes-sandwich", STACKS, of(SHOP, sandwichFunction="main", maxNodes=1, **AS_SANDWICH)),
+    rpc("sandwich-of-a-stranger", STACKS, of(SHOP, sandwichFunction="nobody", **AS_SANDWICH)),
+    rpc("none-sandwich", STACKS, of(NOTHING, sandwichFunction="a", **AS_SANDWICH)),
+    rpc("no-sandwich-function", STACKS, of(SHOP, **AS_SANDWICH)),
     rpc("format-by-number", STACKS, of(WORKED, format=2)),
     rpc("camel-names", STACKS, {"profileTypeID": CPU, "labelSelector": WORKED, "start": str(START_MS), "end": str(END_MS),
                                 "maxNodes": "16384", "noSuchField": [{}]}),
@@ -144,8 +155,13 @@ STACKTRACES = [
     rpc("call-site-pprof", STACKS, of(SHOP, **callers("main", "gc"), format="PROFILE_FORMAT_PPROF")),
     rpc("call-site-none", STACKS, of(SHOP, **callers("serve"))),
     rpc("go-pgo", STACKS, of(SHOP, **callers(go_pgo={"keep_locations": 2, "aggregate_callees": True}), format="PROFILE_FORMAT_PPROF")),
-    # frame_filter of newer clients is an unknown field: everything is answered.
-    rpc("frame-filter", STACKS, of(WORKED, stackTraceSelector={"frameFilter": {"excludeFunctionNames": ["a"]}})),
+    rpc("frame-filter", STACKS, of(WORKED, stackTraceSelector={"frameFilter": {"excludeFunctionNames": ["b"]}})),
+    rpc("frame-filter-pprof", STACKS, of(SHOP, **frames(include_function_names=["parse"]), format="PROFILE_FORMAT_PPROF")),
+    rpc("frame-filter-dot", STACKS, of(SHOP, **frames(exclude_function_name_regexes=["^se"]), format="PROFILE_FORMAT_DOT")),
+    rpc("frame-filter-functions", STACKS, of(SHOP, **frames(include_function_name_regexes=["ars", "^gc$"]), **AS_FUNCTIONS)),
+    rpc("frame-filter-none", STACKS, of(SHOP, **frames(include_function_names=["main"], exclude_function_names=["main"]))),
+    rpc("bad-frame-filter", STACKS, of(SHOP, **frames(include_function_name_regexes=["a", "("]))),
+    rpc("too-many-frames", STACKS, of(SHOP, **frames(exclude_function_name_regexes=["a"] * 33))),
     rpc("span", STACKS, of(SHOP, span_selector=[SPAN])),
     rpc("trace", STACKS, of(SHOP, trace_id_selector=[TRACE])),
     rpc("profile-id", STACKS, of("{}", profile_id_selector=[SHOP_PROFILE])),
@@ -184,6 +200,7 @@ STACKTRACES = [
     rpc("max-nodes-are-not-applied", QUERIER + "SelectMergeProfile", of(SHOP, max_nodes=1)),
     rpc("go-pgo", QUERIER + "SelectMergeProfile", of(SHOP, **callers(go_pgo={"keep_locations": 2, "aggregate_callees": True}))),
     rpc("call-site", QUERIER + "SelectMergeProfile", of(SHOP, **callers("main", "serve", "parse"))),
+    rpc("frame-filter", QUERIER + "SelectMergeProfile", of(SHOP, **frames(exclude_function_names=["gc"]))),
     rpc("trace", QUERIER + "SelectMergeProfile", of(SHOP, trace_id_selector=[TRACE])),
     rpc("profile-id", QUERIER + "SelectMergeProfile", of(SHOP, profile_id_selector=[SHOP_PROFILE])),
     rpc("none", QUERIER + "SelectMergeProfile", of(NOTHING)),
@@ -194,6 +211,12 @@ STACKTRACES = [
     rpc("worked", QUERIER + "Diff", {"left": of(WORKED), "right": of(WORKED_RIGHT)}),
     rpc("regions", QUERIER + "Diff", {"left": of('{region="east"}'), "right": of('{region="west"}')}),
     rpc("max-nodes", QUERIER + "Diff", {"left": of('{region="east"}', max_nodes=3), "right": of('{region="west"}', max_nodes=2)}),
+    rpc("max-nodes-of-its-own", QUERIER + "Diff", {"left": of('{region="east"}', max_nodes=9), "right": of('{region="west"}'), "maxNodes": 1}),
+    rpc("functions", QUERIER + "Diff", {"left": of('{region="east"}'), "right": of('{region="west"}'), **AS_FUNCTIONS}),
+    rpc("max-nodes-functions", QUERIER + "Diff", {"left": of(WORKED), "right": of(WORKED_RIGHT), "maxNodes": 2, **AS_FUNCTIONS}),
+    rpc("none-functions", QUERIER + "Diff", {"left": of(NOTHING), "right": of(NOTHING), **AS_FUNCTIONS}),
+    rpc("frame-filter", QUERIER + "Diff", {"left": of(WORKED, **frames(include_function_names=["b"])), "right": of(WORKED)}),
+    rpc("too-many-nodes", QUERIER + "Diff", {"left": of(WORKED), "right": of(WORKED), "maxNodes": 2_000_000}),
     rpc("right-is-empty", QUERIER + "Diff", {"left": of(WORKED), "right": of(NOTHING)}),
     rpc("none", QUERIER + "Diff", {"left": of(NOTHING), "right": of(NOTHING)}),
     rpc("out-of-reach", QUERIER + "Diff", {"left": of(WORKED), "right": of(WORKED)}, WEEK),
@@ -216,6 +239,7 @@ OVER_TIME = [
     rpc("gauge-average", SERIES, of(POOL, GOROUTINES, step=30, aggregation=AVERAGE)),
     rpc("exemplars", SERIES, of(SHOP, step=30, group_by=["region"], exemplar_type="EXEMPLAR_TYPE_INDIVIDUAL")),
     rpc("call-site", SERIES, of(SHOP, step=30, **callers("main", "gc"))),
+    rpc("frame-filter", SERIES, of(SHOP, step=30, **frames(include_function_names=["gc"]))),
     rpc("none", SERIES, of(NOTHING, step=15)),
     rpc("out-of-reach", SERIES, of(SHOP, step=15), WEEK),
     rpc("bad-selector", SERIES, of(BAD, step=15)),

@@ -121,7 +121,10 @@ def diff(g):
 def diff_of_functions(g):
     """A format of newer versions, which fall back when the answer has no `functions`."""
     reply = g.browser(QUERIER + "Diff", {**diff_request(g), "format": "PROFILE_FORMAT_FUNCTIONS", "maxNodes": 100})
-    expect("functions" in reply or "flamegraph" in reply, "the answer is", reply)
+    rows = {row["name"]: row for row in reply["functions"]["functions"]}
+    expect(rows.keys() == {name for stack in SHOP for name in stack}, "functions", reply)
+    expect(all(row.keys() <= {"name", "leftSelf", "leftTotal", "rightSelf", "rightTotal"} for row in rows.values()), "rows", rows)
+    expect(rows["main"]["leftTotal"] == reply["functions"]["leftTotal"], "totals", reply)
 
 
 def stacktraces(g, **more):
@@ -147,11 +150,24 @@ def subtree(g):
 @call()
 def functions(g):
     """Formats of newer versions: an answer without their field makes them fall back."""
-    for name in ("FUNCTIONS", "SANDWICH"):
-        body = {"profileTypeID": CPU, "labelSelector": "{}", "start": g.start, "end": g.end,
-                "format": "PROFILE_FORMAT_" + name, "sandwichFunction": "handle"}
-        reply = g.browser(QUERIER + "SelectMergeStacktraces", body)
-        expect(name.lower() in reply or "flamegraph" in reply, "the answer is", reply)
+    body = {"profileTypeID": CPU, "labelSelector": '{service_name="shop"}', "start": g.start, "end": g.end}
+    reply = g.browser(QUERIER + "SelectMergeStacktraces", {**body, "format": "PROFILE_FORMAT_FUNCTIONS"})["functions"]
+    totals = {row["name"]: int(row["total"]) for row in reply["functions"]}
+    expect(totals["main"] == int(reply["total"]) == SHOP_TOTAL, "functions", reply)
+    reply = g.browser(QUERIER + "SelectMergeStacktraces",
+                      {**body, "format": "PROFILE_FORMAT_SANDWICH", "sandwichFunction": "handle"})["sandwich"]
+    names = {side: {reply["names"][node.get("nameIndex", 0)] for node in reply[side]} for side in ("callers", "callees")}
+    expect(int(reply["total"]) == totals["handle"] == SHOP_TOTAL * 5 // 6, "the sandwich", reply)
+    expect(names == {"callers": {"main"}, "callees": {"parse", "query"}}, "the sandwich", reply)
+
+
+@call()
+def frame_filter(g):
+    """Of newer versions: only stacks with one function, or without."""
+    parsing = stacktraces(g, stackTraceSelector={"frame_filter": {"include_function_names": ["parse"]}})
+    others = stacktraces(g, stackTraceSelector={"frameFilter": {"excludeFunctionNameRegexes": ["^par"]}})
+    expect(parsing[("total",)][0] == SHOP_TOTAL // 3, "with parse", parsing)
+    expect(others[("total",)][0] == SHOP_TOTAL - SHOP_TOTAL // 3, "without parse", others)
 
 
 @call()

@@ -64,7 +64,7 @@ test_presence_and_unknown_enums(void **state)
     (void)state;
     g_autoptr(Arena) arena = arena_new(65536);
     const Querier__V1__SelectMergeStacktracesRequest *request =
-        decode(&STACKTRACES, "{\"format\":\"PROFILE_FORMAT_FUNCTIONS\",\"max_nodes\":0}", arena);
+        decode(&STACKTRACES, "{\"format\":\"PROFILE_FORMAT_NO_SUCH\",\"max_nodes\":0}", arena);
     assert_int_equal(request->format, 0);
     assert_int_equal(request->max_nodes_presence_case,
                      QUERIER__V1__SELECT_MERGE_STACKTRACES_REQUEST__MAX_NODES_PRESENCE_MAX_NODES);
