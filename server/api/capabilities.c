@@ -2,6 +2,8 @@
 
 #include <services.pb-c.h>
 
+#include "lib/base/error.h"
+
 /* The only version of the querier API there is. */
 #define QUERIER_API 1
 
@@ -40,14 +42,15 @@ call_feature_flags(RpcCall *call)
     rpc_reply(call, &response.base);
 }
 
-void
-vcs_handle(HttpRequest *request, void *api)
+static void
+call_vcs(RpcCall *call)
 {
-    (void)api;
-    http_reply(request, http_response_error(501, "unimplemented",
-                                            "the source code integration is not configured"));
+    g_autoptr(GError) error = NULL;
+    error_set(&error, CRESSET_ERROR_UNIMPLEMENTED, "the source code integration is not configured");
+    rpc_fail(call, error);
 }
 
 const RpcMethod rpc_version = {.request = &services__v1__empty__descriptor, .call = call_version};
 const RpcMethod rpc_feature_flags = {.request = &services__v1__empty__descriptor,
                                      .call = call_feature_flags};
+const RpcMethod rpc_vcs = {.request = &services__v1__empty__descriptor, .call = call_vcs};

@@ -154,31 +154,38 @@ repair_ids(const Request *request)
     }
 }
 
+/* Older releases call the lines of a location `line` in JSON; the field number is the same. */
+static void
+rename_lines(const Request *request)
+{
+    const Opentelemetry__Proto__ProfilesDictionary *dictionary = request->dictionary;
+    for (size_t i = 0; dictionary != NULL && i < dictionary->n_location_table; i++) {
+        Opentelemetry__Proto__OtlpLocation *location = dictionary->location_table[i];
+        if (location->n_lines == 0) {
+            location->lines = location->line;
+            location->n_lines = location->n_line;
+        }
+        location->n_line = 0;
+    }
+}
+
 /* The binary form of a request that came as JSON. */
 static GBytes *
 pack_request(const ProtobufCMessage *message)
 {
     repair_ids((const Request *)(const void *)message);
+    rename_lines((const Request *)(const void *)message);
     return codec_encode(CODEC_PROTO, message);
 }
 
 /* ---- HTTP. ---- */
 
 static void
-reply_text(HttpRequest *request, unsigned status, const char *message)
-{
-    GBytes *body = g_bytes_new(message, strlen(message));
-    HttpResponse *response = http_response_new(status, "text/plain; charset=utf-8", body);
-    response->message = g_strdup(message);
-    http_reply(request, response);
-}
-
-static void
 http_done(void *data, const Response *response, const GError *error)
 {
     HttpRequest *request = data;
     if (error != NULL)
-        reply_text(request, http_error_status(error), error->message);
+        http_reply(request, http_response_from_error(error));
     else
         http_reply(request, http_response_new(200, "application/x-protobuf",
                                               codec_encode(CODEC_PROTO, &response->base)));
@@ -212,8 +219,9 @@ otlp_handle(HttpRequest *request, void *api)
              header_is_media_type(type, "application/protobuf"))
         export_request(api, request->tenant, request->body, request->body_size, http_done, request);
     else
-        reply_text(request, 415,
-                   "the content type must be application/x-protobuf or application/json");
+        http_reply(request, http_response_error(415, "unknown",
+                                                "the content type must be application/x-protobuf "
+                                                "or application/json"));
 }
 
 /* ---- RPC. ---- */

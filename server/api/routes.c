@@ -24,23 +24,23 @@
 
 #define RPC_READ(path, method)                                                                     \
     {                                                                                              \
-        "POST", path, HTTP_READ, HTTP_BODY_QUERY, false, rpc_handle, &method, NULL                 \
+        "POST", path, HTTP_READ, HTTP_BODY_QUERY, 0, rpc_handle, &method, NULL                     \
     }
 #define RPC_WRITE(path, method)                                                                    \
     {                                                                                              \
-        "POST", path, HTTP_WRITE, HTTP_BODY_QUERY, false, rpc_handle, &method, NULL                \
+        "POST", path, HTTP_WRITE, HTTP_BODY_QUERY, 0, rpc_handle, &method, NULL                    \
     }
 #define RPC_PUBLIC(path, method)                                                                   \
     {                                                                                              \
-        "POST", path, HTTP_PUBLIC, HTTP_BODY_QUERY, false, rpc_handle, &method, NULL               \
+        "POST", path, HTTP_PUBLIC, HTTP_BODY_QUERY, 0, rpc_handle, &method, NULL                   \
     }
 #define RPC_UNKNOWN(path)                                                                          \
     {                                                                                              \
-        "POST", path, HTTP_PUBLIC, HTTP_BODY_QUERY, false, rpc_handle_unknown, NULL, NULL          \
+        "POST", path, HTTP_PUBLIC, HTTP_BODY_QUERY, 0, rpc_handle_unknown, NULL, NULL              \
     }
 #define GET(path, scope, handler)                                                                  \
     {                                                                                              \
-        "GET", path, scope, HTTP_BODY_NONE, false, handler, NULL, NULL                             \
+        "GET", path, scope, HTTP_BODY_NONE, 0, handler, NULL, NULL                                 \
     }
 
 #define QUERIER  "/querier.v1.QuerierService/"
@@ -50,15 +50,17 @@
 #define DEBUG    "/debuginfo.v1alpha1.DebuginfoService/"
 
 static const HttpRoute routes[] = {
-    {"POST", "/push.v1.PusherService/Push", HTTP_WRITE, HTTP_BODY_PUSH, false, rpc_handle,
-     &rpc_push, NULL},
-    {"POST", "/ingest", HTTP_WRITE, HTTP_BODY_PUSH, true, legacy_ingest_handle, NULL, NULL},
-    {"POST", "/pyroscope/ingest", HTTP_WRITE, HTTP_BODY_PUSH, true, legacy_ingest_handle, NULL,
+    {"POST", "/push.v1.PusherService/Push", HTTP_WRITE, HTTP_BODY_PUSH, 0, rpc_handle, &rpc_push,
      NULL},
+    {"POST", "/ingest", HTTP_WRITE, HTTP_BODY_PUSH, HTTP_RAW_BODY, legacy_ingest_handle, NULL,
+     NULL},
+    {"POST", "/pyroscope/ingest", HTTP_WRITE, HTTP_BODY_PUSH, HTTP_RAW_BODY, legacy_ingest_handle,
+     NULL, NULL},
 
-    {"POST", "/v1development/profiles", HTTP_WRITE, HTTP_BODY_PUSH, false, otlp_handle, NULL, NULL},
+    {"POST", "/v1development/profiles", HTTP_WRITE, HTTP_BODY_PUSH, HTTP_TEXT_ERRORS, otlp_handle,
+     NULL, NULL},
     {"POST", "/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export",
-     HTTP_WRITE, HTTP_BODY_PUSH, false, rpc_handle, &rpc_otlp_export, NULL},
+     HTTP_WRITE, HTTP_BODY_PUSH, 0, rpc_handle, &rpc_otlp_export, NULL},
 
     RPC_READ(QUERIER "ProfileTypes", rpc_profile_types),
     RPC_READ(QUERIER "LabelNames", rpc_label_names),
@@ -79,14 +81,13 @@ static const HttpRoute routes[] = {
     RPC_READ(RULES "ListRecordingRules", rpc_recording_rules_list),
     RPC_WRITE(RULES "UpsertRecordingRule", rpc_recording_rule_upsert),
     RPC_WRITE(RULES "DeleteRecordingRule", rpc_recording_rule_delete),
-    {"POST", ADHOC "Upload", HTTP_WRITE, HTTP_BODY_PUSH, false, rpc_handle, &rpc_adhoc_upload,
-     NULL},
+    {"POST", ADHOC "Upload", HTTP_WRITE, HTTP_BODY_PUSH, 0, rpc_handle, &rpc_adhoc_upload, NULL},
     RPC_READ(ADHOC "Get", rpc_adhoc_get),
     RPC_READ(ADHOC "List", rpc_adhoc_list),
     RPC_READ(ADHOC "Diff", rpc_adhoc_diff),
     RPC_WRITE(DEBUG "ShouldInitiateUpload", rpc_should_initiate_upload),
-    {"POST", DEBUGINFO_UPLOAD "*", HTTP_WRITE, HTTP_BODY_FILE, true, debuginfo_handle_upload, NULL,
-     debuginfo_admit_upload},
+    {"POST", DEBUGINFO_UPLOAD "*", HTTP_WRITE, HTTP_BODY_FILE, HTTP_RAW_BODY,
+     debuginfo_handle_upload, NULL, debuginfo_admit_upload},
     RPC_WRITE(DEBUG "UploadFinished", rpc_upload_finished),
     RPC_READ(DEBUG "ListDebuginfo", rpc_list_debuginfo),
     RPC_WRITE(DEBUG "DeleteDebuginfo", rpc_delete_debuginfo),
@@ -114,7 +115,7 @@ static const HttpRoute routes[] = {
     RPC_UNKNOWN("/querier.v1.*"),
     RPC_UNKNOWN("/settings.v1.*"),
     RPC_UNKNOWN("/adhocprofiles.v1.*"),
-    {"POST", "/vcs.v1.*", HTTP_PUBLIC, HTTP_BODY_QUERY, false, vcs_handle, NULL, NULL},
+    RPC_PUBLIC("/vcs.v1.*", rpc_vcs),
     RPC_UNKNOWN("/capabilities.v1.*"),
     RPC_UNKNOWN("/version.v1.*"),
     RPC_UNKNOWN("/debuginfo.v1alpha1.*"),

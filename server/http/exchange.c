@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/base/error.h"
+#include "server/http/grpc.h"
 #include "server/http/spool.h"
 
 #define REQUEST_ID_LENGTH_MAX 64
@@ -117,6 +118,16 @@ exchange_finish_head(HttpExchange *exchange, GError **error)
     exchange->accepted = encoding_choose(http_request_header(request, "Accept-Encoding"));
     return are_params_valid(request) || error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
                                                   "path or query string is not valid UTF-8");
+}
+
+void
+exchange_shape_response(const HttpRequest *request, HttpResponse *response)
+{
+    bool is_text = request->route != NULL && (request->route->flags & HTTP_TEXT_ERRORS) != 0;
+    if (is_text && response->message != NULL)
+        http_response_set_text(response);
+    else
+        grpc_shape_response(request, response);
 }
 
 bool

@@ -57,6 +57,9 @@ bool exchange_finish_head(HttpExchange *exchange, GError **error);
 /* Sets the tenant that the request acts for; the error of tenant_resolve or tenant_auth_resolve. */
 bool exchange_find_tenant(HttpExchange *exchange, GError **error);
 
+/* Gives an answer the form that the request's route and protocol ask for. */
+void exchange_shape_response(const HttpRequest *request, HttpResponse *response);
+
 /* Moves from `from` to EXCHANGE_ANSWERED with `response`; frees it when another answer was first.
  */
 bool exchange_answer(HttpExchange *exchange, ExchangeState from, HttpResponse *response);

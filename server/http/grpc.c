@@ -97,18 +97,6 @@ grpc_read_message(GrpcKind kind, uint8_t *body, size_t size, GrpcMessage *ret_me
     return true;
 }
 
-static void
-drop_header(HttpResponse *response, const char *name)
-{
-    GPtrArray *headers = response->headers;
-    for (guint i = 0; i + 1 < headers->len;) {
-        if (g_ascii_strcasecmp(headers->pdata[i], name) == 0)
-            g_ptr_array_remove_range(headers, i, 2);
-        else
-            i += 2;
-    }
-}
-
 /* grpc-status and grpc-message: name, value, name, value. */
 static GPtrArray *
 status_pairs(const HttpResponse *response)
@@ -198,7 +186,7 @@ grpc_shape_response(const HttpRequest *request, HttpResponse *response)
         return;
     static const char *const replaced[] = {"Content-Type", "Accept-Encoding", "Accept-Post"};
     for (size_t i = 0; i < G_N_ELEMENTS(replaced); i++)
-        drop_header(response, replaced[i]);
+        http_response_drop_header(response, replaced[i]);
     http_response_set_header(response, "Content-Type", TYPES[type].type);
     http_response_set_header(response, "grpc-accept-encoding", "identity,gzip,zstd");
     response->sent_status = 200;

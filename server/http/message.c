@@ -57,6 +57,18 @@ http_response_set_header(HttpResponse *response, const char *name, const char *v
 }
 
 /* The names and statuses of the Connect protocol, by CressetError. */
+void
+http_response_drop_header(HttpResponse *response, const char *name)
+{
+    GPtrArray *headers = response->headers;
+    for (guint i = 0; i + 1 < headers->len;) {
+        if (g_ascii_strcasecmp(headers->pdata[i], name) == 0)
+            g_ptr_array_remove_range(headers, i, 2);
+        else
+            i += 2;
+    }
+}
+
 static const struct {
     const char *name;
     unsigned status;
@@ -107,6 +119,15 @@ http_response_error(unsigned status, const char *code, const char *message)
     response->message = g_strdup(message);
     response->grpc_status = grpc_status_of(code);
     return response;
+}
+
+void
+http_response_set_text(HttpResponse *response)
+{
+    g_clear_pointer(&response->body, g_bytes_unref);
+    response->body = g_bytes_new(response->message, strlen(response->message));
+    http_response_drop_header(response, "Content-Type");
+    http_response_set_header(response, "Content-Type", "text/plain; charset=utf-8");
 }
 
 static size_t

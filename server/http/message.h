@@ -45,6 +45,12 @@ typedef enum {
 } HttpBody;
 #define HTTP_BODIES 4
 
+/* Of a route. */
+enum {
+    HTTP_RAW_BODY = 1,    /* leave Content-Encoding to the handler */
+    HTTP_TEXT_ERRORS = 2, /* errors are their message as text/plain, not Connect's JSON */
+};
+
 typedef struct HttpResponse HttpResponse;
 
 typedef void (*HttpHandler)(HttpRequest *request, void *app);
@@ -58,7 +64,7 @@ struct HttpRoute {
     const char *path;
     HttpScope scope;
     HttpBody body; /* which cap of the configuration holds */
-    bool raw_body; /* leave Content-Encoding to the handler */
+    unsigned flags;
     HttpHandler handler;
     const void *detail;  /* the handler's own */
     HttpAdmission admit; /* NULL lets everything in */
@@ -88,6 +94,8 @@ void http_request_keep_file(HttpRequest *request);
 HttpResponse *http_response_new(unsigned status, const char *content_type, GBytes *body);
 void http_response_free(HttpResponse *response);
 void http_response_set_header(HttpResponse *response, const char *name, const char *value);
+/* Removes every header called `name`, in any case. */
+void http_response_drop_header(HttpResponse *response, const char *name);
 
 /* The status line's. */
 static inline unsigned
@@ -99,7 +107,9 @@ http_response_status(const HttpResponse *response)
 /* The error body of Connect, which every path of this server shares:
  * {"code":"invalid_argument","message":"…"}. */
 HttpResponse *http_response_error(unsigned status, const char *code, const char *message);
-/* The same from an error, by the status table of Connect. */
+/* Makes the body of an error its message as plain text. */
+void http_response_set_text(HttpResponse *response);
+/* The same as http_response_error from an error, by the status table of Connect. */
 HttpResponse *http_response_from_error(const GError *error);
 
 /* "invalid_argument" and 400 for CRESSET_ERROR_INVALID_ARGUMENT and so on; foreign errors are

@@ -31,7 +31,7 @@
 static void
 refuse(HttpExchange *exchange, HttpResponse *response)
 {
-    grpc_shape_response(&exchange->request, response);
+    exchange_shape_response(&exchange->request, response);
     exchange->response = response;
     g_atomic_int_set(&exchange->state, EXCHANGE_DISCARDING);
     g_clear_pointer(&exchange->body, g_free);
@@ -384,7 +384,7 @@ prepare_body(HttpExchange *exchange, GError **error)
         return spool_check(exchange->spool, error);
     if (kind != GRPC_NONE)
         return open_message(exchange, kind, error);
-    if (request->route->raw_body || request->route->body == HTTP_BODY_NONE)
+    if ((request->route->flags & HTTP_RAW_BODY) != 0 || request->route->body == HTTP_BODY_NONE)
         return true;
     return decode_body(exchange, http_request_header(request, "Content-Encoding"), error);
 }

@@ -88,7 +88,7 @@ http_reply(HttpRequest *request, HttpResponse *response)
 {
     HttpExchange *exchange = (HttpExchange *)request;
     HttpServer *server = exchange->server;
-    grpc_shape_response(request, response);
+    exchange_shape_response(request, response);
     compress_response(exchange, response);
     if (exchange_answer(exchange, EXCHANGE_HANDLING, response)) {
         g_async_queue_push(server->answered, exchange);
@@ -180,7 +180,7 @@ loop_answer_overdue(HttpServer *server, int64_t now_us, bool all)
                                           "the deadline of the request passed")
                     : http_response_error(MHD_HTTP_SERVICE_UNAVAILABLE, "unavailable",
                                           "the server is shutting down");
-        grpc_shape_response(&exchange->request, response);
+        exchange_shape_response(&exchange->request, response);
         if (exchange_answer(exchange, EXCHANGE_HANDLING, response))
             loop_resume(server, exchange);
     }

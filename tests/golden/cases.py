@@ -278,6 +278,7 @@ SERVER = [
     *[rpc("no-tenant", path, {}, {}) for path in (SETTINGS + "Get", RULES + "ListRecordingRules", ADHOC + "List", DEBUG + "ListDebuginfo", OTLP)],
     rpc("not-configured", VCS + "GithubApp", {}),
     rpc("not-configured", VCS + "GetFile", {}),
+    post("wrong-content-type", VCS + "GithubApp", b"{}", "text/plain"),
     rpc("version", VERSION, {}, {}),
     rpc("flags", FLAGS, {}, {}),
 ]

@@ -52,12 +52,15 @@ def otlp(service, *stacks, time_ns=None, numbering="1.10"):
     return block(1, resource + block(2, block(2, profile))) + block(2, tables)
 
 
-def otlp_json(service, time_ns=None):
-    """The same as JSON: ids are hexadecimal, 64-bit numbers may be strings; the sample has a span and an attribute."""
+def otlp_json(service, time_ns=None, lines="lines"):
+    """The same as JSON: ids are hexadecimal, 64-bit numbers may be strings; the sample has a span and an attribute.
+
+    `lines` is what the release calls the lines of a location.
+    """
     attribute = {"key": "service.name", "value": {"arrayValue": {"values": [{"stringValue": service}]}}}
     strings = ["", "samples", "count", "cpu", "nanoseconds", "main", "thread.id"]
     dictionary = {"stringTable": strings, "functionTable": [{}, {"nameStrindex": 5}], "stackTable": [{}, {"locationIndices": [1]}],
-                  "locationTable": [{}, {"lines": [{"functionIndex": 1, "line": "7"}]}],
+                  "locationTable": [{}, {lines: [{"functionIndex": 1, "line": "7"}]}],
                   "attributeTable": [{}, {"keyStrindex": 6, "value": {"intValue": "42"}}],
                   "linkTable": [{}, {"traceId": "4bf92f3577b34da6a3ce929d0e0e4736", "spanId": "00f067aa0ba902b7"}]}
     sample = {"stackIndex": 1, "values": ["3", 2], "linkIndex": 1, "attributeIndices": [1]}

@@ -207,6 +207,12 @@ def test_otlp_as_json(client):
     expect(span["flamegraph"]["total"], "50000000")
 
 
+def test_otlp_as_json_of_older_releases(client):
+    expect(client.post(OTLP, otlp_json("shop", lines="line"), "application/json"), (200, b""))
+    expect(client.post(EXPORT, otlp_json("shop", lines="line").replace("0af765", "1af765"), "application/json"), (200, b"{}"))
+    expect(client.stacks(CPU, '{service_name="shop"}'), {"main": 100_000_000})
+
+
 def test_otlp_keeps_the_good_profiles(client):
     both = otlp("shop", (1, 2)) + cresset.block(1, resource_of(otlp("bad", (9, 1))))
     status, body = client.post(OTLP, both, "application/x-protobuf")

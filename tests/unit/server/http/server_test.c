@@ -79,10 +79,10 @@ admit_file(const HttpRequest *request, void *app)
 }
 
 static const HttpRoute routes[] = {
-    {"POST", "/echo", HTTP_WRITE, HTTP_BODY_PUSH, false, handle_echo, NULL, NULL},
-    {"POST", "/file", HTTP_WRITE, HTTP_BODY_FILE, true, handle_file, NULL, admit_file},
-    {"GET", "/param", HTTP_PUBLIC, HTTP_BODY_NONE, false, handle_param, NULL, NULL},
-    {"GET", "/hold", HTTP_READ, HTTP_BODY_NONE, false, handle_hold, NULL, NULL},
+    {"POST", "/echo", HTTP_WRITE, HTTP_BODY_PUSH, 0, handle_echo, NULL, NULL},
+    {"POST", "/file", HTTP_WRITE, HTTP_BODY_FILE, HTTP_RAW_BODY, handle_file, NULL, admit_file},
+    {"GET", "/param", HTTP_PUBLIC, HTTP_BODY_NONE, 0, handle_param, NULL, NULL},
+    {"GET", "/hold", HTTP_READ, HTTP_BODY_NONE, 0, handle_hold, NULL, NULL},
 };
 
 static HttpServer *
