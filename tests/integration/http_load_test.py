@@ -11,8 +11,8 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "harness"))
 import cresset
+from certificates import make_pair, trust
 from raw_http import expect, metric
-from server_tls_test import make_pair, trust
 
 REQUESTS, CLIENTS, STREAMS = 10000, 16, 10
 PUSH_PATH = "/push.v1.PusherService/Push"

@@ -14,27 +14,12 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "harness"))
 import cresset
+from certificates import make_pair, trust
 from http2_test import DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PREFACE, SETTINGS, Client, fields, frame
 from raw_http import connect, expect, expect_counted, metric, refused, send
 
 IDLE_S = 1
 RELOAD_S = 20  # read again within 5 s; a busy machine is slow, not wrong
-
-
-def make_pair(folder, name):
-    """A certificate that signs itself, and its key: their paths."""
-    paths = [os.path.join(folder, f"{name}.{kind}") for kind in ("crt", "key")]
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                    "-days", "2", "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1",
-                    "-out", paths[0], "-keyout", paths[1]], check=True, capture_output=True)
-    return paths
-
-
-def trust(*certificates):
-    context = ssl.create_default_context()
-    for certificate in certificates:
-        context.load_verify_locations(certificate)
-    return context
 
 
 def connect_tls(server, *protocols):

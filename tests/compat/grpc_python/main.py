@@ -1,4 +1,4 @@
-"""Calls the server by gRPC with stubs: main.py 127.0.0.1:4040
+"""Calls the server by gRPC with stubs: main.py 127.0.0.1:4040 [the certificate to trust: over TLS]
 
 Prints a line per check and ends with 1 when one failed.
 """
@@ -21,9 +21,17 @@ METADATA = [("x-scope-orgid", "grpc")]
 N_CALLS = 200
 
 
+def channel(address, certificate):
+    options = [("grpc.max_receive_message_length", 256 << 20)]
+    if certificate is None:
+        return grpc.insecure_channel(address, options=options)
+    with open(certificate, "rb") as file:
+        return grpc.secure_channel(address, grpc.ssl_channel_credentials(file.read()), options=options)
+
+
 class Client:
-    def __init__(self, address):
-        self.channel = grpc.insecure_channel(address, options=[("grpc.max_receive_message_length", 256 << 20)])
+    def __init__(self, address, certificate=None):
+        self.channel = channel(address, certificate)
         self.pusher = push_service_pb2_grpc.PusherServiceStub(self.channel)
         self.querier = querier_service_pb2_grpc.QuerierServiceStub(self.channel)
         self.now_ms = int(time.time() * 1000)
@@ -138,7 +146,7 @@ def cancelled(client):
 
 
 def main():
-    client = Client(sys.argv[1])
+    client = Client(*sys.argv[1:])
     bad = 0
     for check in (small, metadata_calls, compressed, big, many, errors, cancelled):
         try:
