@@ -290,7 +290,7 @@ main(void)
     tenant_limits_init(&limits);
     limits.reject_older_ns = limits.reject_newer_ns = 0;
     limits.samples_max = INT64_C(1) << 30;
-    TenantOverrides *overrides = tenant_overrides_new(NULL, &limits, NULL, NULL);
+    TenantOverrides *overrides = tenant_overrides_new(NULL, &limits, NULL, NULL, NULL);
     Ingest *ingest = ingest_new(store, overrides);
     measure_ingest(ingest);
     measure_queries(store);

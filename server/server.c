@@ -48,6 +48,12 @@ on_reloaded(const char *path, const GError *error, void *data)
         g_message("%s was read again", path);
 }
 
+static void
+on_unused_limits(const char *path, const char *names)
+{
+    g_warning("%s has limits of Pyroscope that mean nothing here: %s", path, names);
+}
+
 static HttpConfig
 http_config(const ServerOptions *options, Api *api, TenantMode mode)
 {
@@ -180,8 +186,8 @@ static bool
 open_tenants(Server *server, GError **error)
 {
     const ServerOptions *options = server->options;
-    server->overrides =
-        tenant_overrides_new(options->overrides_file, &options->limits, on_reloaded, error);
+    server->overrides = tenant_overrides_new(options->overrides_file, &options->limits, on_reloaded,
+                                             on_unused_limits, error);
     if (server->overrides == NULL)
         return false;
     if (options->tokens_file[0] == '\0')

@@ -51,6 +51,8 @@ void option_clear(const OptionTable *table, void *config);
 
 /* Parses "1h30m", "15s", "500ms", "7d" or a bare number of seconds into nanoseconds. */
 bool option_parse_duration(const char *text, int64_t *ret_ns, GError **error);
+/* The same text of a duration, in the largest unit that divides it: "90m"; 0 is "0s". */
+char *option_duration_text(int64_t ns);
 /* Parses "64MiB", "4k", "1GB" or a bare number into bytes (k, M, G and Ki, Mi, Gi are 1024-based
  * with the i and 1000-based without). */
 bool option_parse_bytes(const char *text, int64_t *ret_bytes, GError **error);

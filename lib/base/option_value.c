@@ -1,6 +1,7 @@
 #include "lib/base/option_value.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -182,6 +183,17 @@ bound_text(const OptionRow *row, double bound)
             units[i].scale >= best->scale)
             best = &units[i];
     return g_strdup_printf("%.15g%s", bound / (double)best->scale, best->suffix);
+}
+
+char *
+option_duration_text(int64_t ns)
+{
+    const Unit *best = NULL;
+    for (size_t i = 0; i < G_N_ELEMENTS(DURATIONS); i++) {
+        if (ns % DURATIONS[i].scale == 0 && (ns != 0 || DURATIONS[i].scale == NS_PER_S))
+            best = &DURATIONS[i];
+    }
+    return g_strdup_printf("%" PRId64 "%s", ns / best->scale, best->suffix);
 }
 
 static bool

@@ -7,6 +7,7 @@
 #include "server/api/api_metrics.h"
 #include "server/rules/evaluate.h"
 
+#define MIB          (1024.0 * 1024.0)
 #define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
 void
@@ -69,6 +70,27 @@ operations_handle_buildinfo(HttpRequest *request, void *api)
         jsonw_string(&json, members[i][1]);
     }
     jsonw_object_end(&json);
+    jsonw_object_end(&json);
+    http_reply(request, http_response_new(200, "application/json", jsonw_finish(&json)));
+}
+
+void
+operations_handle_tenant_limits(HttpRequest *request, void *data)
+{
+    Api *api = data;
+    TenantLimits limits;
+    tenant_overrides_get(api->overrides, request->tenant, &limits);
+    JsonWriter json;
+    jsonw_init(&json, 1024);
+    jsonw_object_begin(&json);
+    jsonw_key(&json, "ingestion_rate");
+    jsonw_double(&json, limits.ingestion_rate_mb * MIB);
+    jsonw_key(&json, "ingestion_burst_size");
+    jsonw_double(&json, limits.ingestion_burst_size_mb * MIB);
+    jsonw_key(&json, "max_global_series_per_user"); /* there is no such limit */
+    jsonw_int(&json, 0);
+    jsonw_key(&json, "limits");
+    tenant_limits_write_json(&limits, &json);
     jsonw_object_end(&json);
     http_reply(request, http_response_new(200, "application/json", jsonw_finish(&json)));
 }

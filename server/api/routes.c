@@ -100,6 +100,7 @@ static const HttpRoute routes[] = {
 
     GET("/api/v1/rules/metrics", HTTP_READ, operations_handle_rule_metrics),
     GET("/api/v1/tenants", HTTP_PUBLIC, operations_handle_tenants),
+    GET("/api/v1/tenant_limits", HTTP_READ, operations_handle_tenant_limits),
     GET("/api/v1/flamegraph", HTTP_READ, flamegraph_handle),
     GET("/api/v1/flamegraph/diff", HTTP_READ, flamegraph_handle_diff),
     GET("/api/v1/functions", HTTP_READ, functions_handle),

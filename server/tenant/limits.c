@@ -7,6 +7,7 @@
 #include "lib/base/option_value.h"
 #include "lib/base/yaml_tree.h"
 #include "server/tenant/tenant.h"
+#include "server/tenant/unused_limits.h"
 
 #define ROW(name, type, default_text, min, max, argument, field, help)                             \
     {name, type, default_text, min, max, argument, help, offsetof(TenantLimits, field)},
@@ -14,6 +15,7 @@ static const OptionRow rows[] = {TENANT_LIMITS(ROW)};
 
 struct TenantOverrides {
     TenantLimits defaults;
+    TenantOverridesUnused unused;
     ReloadedFile *file; /* NULL: there is none */
 };
 
@@ -26,6 +28,7 @@ typedef struct {
     Content *content;
     const TenantLimits *defaults;
     TenantLimits *limits; /* of the tenant that is being read */
+    GPtrArray *unused;    /* names, each once */
 } Reading;
 
 /* The name in the file: as the option, with underscores. */
@@ -36,29 +39,46 @@ limit_name(const OptionRow *row)
 }
 
 static const OptionRow *
-find_row(const char *name, GError **error)
+find_row(const char *name)
 {
-    const char *names[G_N_ELEMENTS(rows)];
     g_autofree char *wanted = g_strdelimit(g_strdup(name), "_", '-');
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
-        names[i] = rows[i].name;
         if (strcmp(rows[i].name, wanted) == 0)
             return &rows[i];
     }
-    int nearest = nearest_name(wanted, names, G_N_ELEMENTS(rows));
-    g_autofree char *meant = nearest >= 0 ? limit_name(&rows[nearest]) : NULL;
-    error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "there is no limit '%s'%s%s%s", name,
-              meant != NULL ? ", did you mean " : "", meant != NULL ? meant : "",
-              meant != NULL ? "?" : "");
     return NULL;
+}
+
+static bool
+fail_unknown(const char *name, GError **error)
+{
+    size_t n_unused;
+    const char *const *unused = unused_limits(&n_unused);
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
+        g_ptr_array_add(names, limit_name(&rows[i]));
+    for (size_t i = 0; i < n_unused; i++)
+        g_ptr_array_add(names, g_strdup(unused[i]));
+    int nearest = nearest_name(name, (const char *const *)names->pdata, (int)names->len);
+    const char *meant = nearest >= 0 ? names->pdata[nearest] : NULL;
+    return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "there is no limit '%s'%s%s%s", name,
+                     meant != NULL ? ", did you mean " : "", meant != NULL ? meant : "",
+                     meant != NULL ? "?" : "");
 }
 
 static bool
 read_limit(YamlTree *tree, const char *key, const YamlNode *value, void *data, GError **error)
 {
     Reading *reading = data;
-    const OptionRow *row = find_row(key, error);
-    const char *text = row != NULL ? yaml_text(tree, value, key, error) : NULL;
+    const OptionRow *row = find_row(key);
+    if (row == NULL && unused_limit_is(key)) {
+        if (!g_ptr_array_find_with_equal_func(reading->unused, key, g_str_equal, NULL))
+            g_ptr_array_add(reading->unused, g_strdup(key));
+        return true;
+    }
+    if (row == NULL)
+        return fail_unknown(key, error);
+    const char *text = yaml_text(tree, value, key, error);
     if (text == NULL)
         return false;
     GError *cause = NULL;
@@ -94,6 +114,16 @@ content_clear(gpointer content)
     g_hash_table_unref(((Content *)content)->limits);
 }
 
+static void
+tell_unused(const TenantOverrides *overrides, const char *path, GPtrArray *names)
+{
+    if (names->len == 0 || overrides->unused == NULL)
+        return;
+    g_ptr_array_add(names, NULL);
+    g_autofree char *text = g_strjoinv(", ", (char **)names->pdata);
+    overrides->unused(path, text);
+}
+
 static void *
 parse(const char *path, void *data, GError **error)
 {
@@ -102,9 +132,13 @@ parse(const char *path, void *data, GError **error)
         return NULL;
     Content *content = g_atomic_rc_box_new0(Content);
     content->limits = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-    Reading reading = {content, data, NULL};
-    if (yaml_each_pair(tree, yaml_tree_root(tree), "the file", read_top, &reading, error))
+    const TenantOverrides *overrides = data;
+    g_autoptr(GPtrArray) unused = g_ptr_array_new_with_free_func(g_free);
+    Reading reading = {content, &overrides->defaults, NULL, unused};
+    if (yaml_each_pair(tree, yaml_tree_root(tree), "the file", read_top, &reading, error)) {
+        tell_unused(overrides, path, unused);
         return content;
+    }
     g_atomic_rc_box_release_full(content, content_clear);
     return NULL;
 }
@@ -119,16 +153,37 @@ tenant_limits_init(TenantLimits *limits)
     }
 }
 
+void
+tenant_limits_write_json(const TenantLimits *limits, JsonWriter *json)
+{
+    jsonw_object_begin(json);
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        const void *field = (const char *)limits + rows[i].offset;
+        g_autofree char *name = limit_name(&rows[i]);
+        jsonw_key(json, name);
+        if (rows[i].type == OPTION_DOUBLE) {
+            jsonw_double(json, *(const double *)field);
+        } else if (rows[i].type == OPTION_DURATION) {
+            g_autofree char *text = option_duration_text(*(const int64_t *)field);
+            jsonw_string(json, text);
+        } else {
+            jsonw_int(json, *(const int64_t *)field);
+        }
+    }
+    jsonw_object_end(json);
+}
+
 TenantOverrides *
 tenant_overrides_new(const char *path, const TenantLimits *defaults, ReloadedFileNotice notice,
-                     GError **error)
+                     TenantOverridesUnused unused, GError **error)
 {
     TenantOverrides *overrides = g_new0(TenantOverrides, 1);
     overrides->defaults = *defaults;
+    overrides->unused = unused;
     if (path == NULL || path[0] == '\0')
         return overrides;
     ReloadedFileConfig config = {
-        .parse = parse, .clear = content_clear, .data = &overrides->defaults, .notice = notice};
+        .parse = parse, .clear = content_clear, .data = overrides, .notice = notice};
     overrides->file = reloaded_file_new(path, &config, error);
     if (overrides->file == NULL)
         g_clear_pointer(&overrides, tenant_overrides_free);

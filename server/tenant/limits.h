@@ -7,12 +7,15 @@
  *     team-a:
  *       ingestion_rate_mb: 16
  *       max_query_length: 3d
+ *
+ * The limits of Pyroscope that mean nothing here (unused_limits.h) may stand there too.
  */
 #pragma once
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/base/jsonw.h"
 #include "lib/base/option.h"
 #include "lib/base/reloaded_file.h"
 
@@ -69,12 +72,19 @@ typedef struct {
 /* Sets every limit to the default of its row. */
 void tenant_limits_init(TenantLimits *limits);
 
+/* Writes an object with every limit: numbers, and durations as the file has them. */
+void tenant_limits_write_json(const TenantLimits *limits, JsonWriter *json);
+
 typedef struct TenantOverrides TenantOverrides;
 
+/* Told of every good reading of the file which of its limits are not used: "a, b". */
+typedef void (*TenantOverridesUnused)(const char *path, const char *names);
+
 /* `path` NULL: every tenant has `defaults`. NULL with *error when the file is not good. The file is
- * read again within 10 s of a change; `notice` is told (may be NULL). */
-TenantOverrides *tenant_overrides_new(const char *path, const TenantLimits *defaults,
-                                      ReloadedFileNotice notice, GError **error);
+ * read again within 10 s of a change; `notice` is told. Both may be NULL. */
+TenantOverrides *
+tenant_overrides_new(const char *path, const TenantLimits *defaults, ReloadedFileNotice notice,
+                     TenantOverridesUnused unused, GError **error);
 void tenant_overrides_free(TenantOverrides *overrides);
 
 /* The limits of a tenant; of several, joined by '|', the strictest. From any thread. */

@@ -43,7 +43,7 @@ test_node_limits(void **state)
 {
     (void)state;
     const TenantLimits limits = {.nodes_default = 8192, .nodes_max = 100000};
-    g_autoptr(TenantOverrides) overrides = tenant_overrides_new(NULL, &limits, NULL, NULL);
+    g_autoptr(TenantOverrides) overrides = tenant_overrides_new(NULL, &limits, NULL, NULL, NULL);
     const Api api = {.overrides = overrides};
     int64_t nodes = -1;
     assert_true(selection_max_nodes(&api, "a", false, -5, &nodes, NULL));
@@ -67,7 +67,7 @@ test_profile_types_are_checked(void **state)
 {
     (void)state;
     g_autoptr(TenantOverrides) overrides =
-        tenant_overrides_new(NULL, &(TenantLimits){0}, NULL, NULL);
+        tenant_overrides_new(NULL, &(TenantLimits){0}, NULL, NULL, NULL);
     const Api api = {.overrides = overrides};
     static const struct {
         const char *type, *expected;

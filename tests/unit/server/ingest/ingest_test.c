@@ -33,7 +33,7 @@ open_all(Fixture *fixture)
         fail_msg("%s", error->message);
     TenantLimits limits;
     tenant_limits_init(&limits);
-    fixture->overrides = tenant_overrides_new(NULL, &limits, NULL, NULL);
+    fixture->overrides = tenant_overrides_new(NULL, &limits, NULL, NULL, NULL);
     fixture->ingest = ingest_new(fixture->store, fixture->overrides);
 }
 

@@ -23,7 +23,7 @@ fixture_open(Fixture *fixture, int64_t seal_bytes)
     TenantLimits limits;
     tenant_limits_init(&limits);
     limits.reject_older_ns = limits.reject_newer_ns = 0;
-    fixture->overrides = tenant_overrides_new(NULL, &limits, NULL, NULL);
+    fixture->overrides = tenant_overrides_new(NULL, &limits, NULL, NULL, NULL);
     fixture->ingest = ingest_new(fixture->store, fixture->overrides);
 }
 

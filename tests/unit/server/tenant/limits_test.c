@@ -16,11 +16,21 @@ static const TenantLimits defaults = {.ingestion_burst_size_mb = 64,
 static TempDir *dir;
 static char *path;
 
+static GString *unused; /* what the last readings said, a line each */
+
+static void
+on_unused(const char *file, const char *names)
+{
+    assert_string_equal(file, path);
+    g_string_append_printf(unused, "%s\n", names);
+}
+
 static TenantOverrides *
 load(const char *text, GError **error)
 {
+    g_string_truncate(unused, 0);
     assert_true(g_file_set_contents(path, text, -1, NULL));
-    return tenant_overrides_new(path, &defaults, NULL, error);
+    return tenant_overrides_new(path, &defaults, NULL, on_unused, error);
 }
 
 static void
@@ -70,7 +80,7 @@ test_without_a_file_all_have_the_defaults(void **state)
 {
     (void)state;
     TenantLimits limits;
-    g_autoptr(TenantOverrides) overrides = tenant_overrides_new(NULL, &defaults, NULL, NULL);
+    g_autoptr(TenantOverrides) overrides = tenant_overrides_new(NULL, &defaults, NULL, NULL, NULL);
     tenant_overrides_get(overrides, "a", &limits);
     assert_int_equal(limits.profile_bytes_max, 4096);
     g_autoptr(GString) out = g_string_new(NULL);
@@ -99,6 +109,47 @@ test_errors_name_the_limit(void **state)
     expect_error("overrides: {a: {max_query_length: [1d]}}\n", "must be a plain value");
 }
 
+/* What a file for Pyroscope may have; whatever shape the values have. */
+static void
+test_limits_of_pyroscope_that_mean_nothing_here_are_told(void **state)
+{
+    (void)state;
+    TenantLimits limits;
+    g_autoptr(TenantOverrides) overrides = load("overrides:\n"
+                                                "  a:\n"
+                                                "    recording_rules: [{metric_name: x}]\n"
+                                                "    max_query_length: 3d\n"
+                                                "    symbolizer: {enabled: true}\n"
+                                                "  b: {retention_period: 31d, symbolizer: }\n",
+                                                NULL);
+    assert_non_null(overrides);
+    assert_string_equal(unused->str, "recording_rules, symbolizer, retention_period\n");
+    tenant_overrides_get(overrides, "a", &limits);
+    assert_int_equal(limits.query_length_ns, 3 * DAY_NS);
+    expect_error("overrides: {a: {retention_period: 1d, retention_periods: 1d}}\n",
+                 ":1: there is no limit 'retention_periods', did you mean retention_period?");
+    assert_string_equal(unused->str, "");
+    g_autoptr(TenantOverrides) none = load("overrides: {a: {max_query_length: 3d}}\n", NULL);
+    assert_non_null(none);
+    assert_string_equal(unused->str, "");
+}
+
+static void
+test_limits_as_json(void **state)
+{
+    (void)state;
+    TenantLimits limits;
+    g_auto(JsonWriter) json;
+    jsonw_init(&json, 64);
+    tenant_limits_init(&limits);
+    tenant_limits_write_json(&limits, &json);
+    g_autoptr(GBytes) bytes = jsonw_finish(&json);
+    g_autofree char *text = g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
+    assert_contains(text, "{\"ingestion_rate_mb\":0,\"ingestion_burst_size_mb\":64,");
+    assert_contains(text, "\"max_profile_size_bytes\":4194304,");
+    assert_contains(text, "\"reject_newer_than\":\"10m\",\"max_query_lookback\":\"1w\",");
+}
+
 static void
 test_metrics_say_whether_the_file_is_in_force(void **state)
 {
@@ -116,6 +167,7 @@ setup(void **state)
     (void)state;
     dir = temp_dir_new();
     path = temp_dir_file(dir, "overrides.yaml");
+    unused = g_string_new(NULL);
     return 0;
 }
 
@@ -123,6 +175,7 @@ static int
 teardown(void **state)
 {
     (void)state;
+    g_string_free(unused, TRUE);
     g_free(path);
     temp_dir_free(dir);
     return 0;
@@ -136,6 +189,8 @@ main(void)
         cmocka_unit_test(test_several_tenants_have_the_strictest),
         cmocka_unit_test(test_without_a_file_all_have_the_defaults),
         cmocka_unit_test(test_errors_name_the_limit),
+        cmocka_unit_test(test_limits_of_pyroscope_that_mean_nothing_here_are_told),
+        cmocka_unit_test(test_limits_as_json),
         cmocka_unit_test(test_metrics_say_whether_the_file_is_in_force),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
