@@ -4,9 +4,9 @@
 
 #include "lib/base/error.h"
 #include "lib/base/jsonw.h"
+#include "lib/base/regex.h"
 #include "server/api/params.h"
 #include "server/query/functions.h"
-#include "server/query/regex.h"
 
 enum { LIMIT_DEFAULT = 100, LIMIT_MAX = 10000 };
 

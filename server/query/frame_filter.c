@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "lib/base/error.h"
-#include "server/query/regex.h"
+#include "lib/base/regex.h"
 
 /* What is known of a name, of a location or of the way to a node. */
 enum { INCLUDED = 1, EXCLUDED = 2, UNKNOWN = 0xff };

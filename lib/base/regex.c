@@ -1,4 +1,4 @@
-#include "server/query/regex.h"
+#include "lib/base/regex.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -82,7 +82,7 @@ find_foreign(const char *pattern)
 }
 
 static bool
-compile(Regex *regex, GError **error)
+compile(Regex *regex, bool with_groups, GError **error)
 {
     const char *foreign = find_foreign(regex->pattern);
     if (foreign != NULL)
@@ -92,7 +92,8 @@ compile(Regex *regex, GError **error)
     int code = 0;
     PCRE2_SIZE at = 0;
     uint32_t options = PCRE2_UTF | PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY | PCRE2_ANCHORED |
-                       PCRE2_ENDANCHORED | PCRE2_NEVER_BACKSLASH_C | PCRE2_NO_AUTO_CAPTURE;
+                       PCRE2_ENDANCHORED | PCRE2_NEVER_BACKSLASH_C |
+                       (with_groups ? 0 : PCRE2_NO_AUTO_CAPTURE);
     regex->code =
         pcre2_compile((PCRE2_SPTR)regex->pattern, PCRE2_ZERO_TERMINATED, options, &code, &at, NULL);
     if (regex->code == NULL) {
@@ -107,8 +108,8 @@ compile(Regex *regex, GError **error)
     return true;
 }
 
-Regex *
-regex_new(const char *pattern, GError **error)
+static Regex *
+create(const char *pattern, bool with_groups, GError **error)
 {
     if (strlen(pattern) > REGEX_PATTERN_BYTES_MAX) {
         error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
@@ -118,7 +119,7 @@ regex_new(const char *pattern, GError **error)
     }
     g_autoptr(Regex) regex = g_new0(Regex, 1);
     regex->pattern = g_strdup(pattern);
-    if (!compile(regex, error))
+    if (!compile(regex, with_groups, error))
         return NULL;
     regex->match = pcre2_match_data_create(1, NULL);
     regex->limits = pcre2_match_context_create(NULL);
@@ -128,6 +129,18 @@ regex_new(const char *pattern, GError **error)
     pcre2_set_heap_limit(regex->limits, REGEX_HEAP_LIMIT_KIB);
     regex->outcomes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return g_steal_pointer(&regex);
+}
+
+Regex *
+regex_new(const char *pattern, GError **error)
+{
+    return create(pattern, false, error);
+}
+
+Regex *
+regex_new_with_groups(const char *pattern, GError **error)
+{
+    return create(pattern, true, error);
 }
 
 /* Compiled alone first, so that it cannot close the group around it. */
@@ -198,4 +211,97 @@ bool
 regex_hit_limit(const Regex *regex)
 {
     return regex->hit_limit;
+}
+
+/* ---- Groups. ---- */
+
+struct RegexMatch {
+    const Regex *regex;
+    const char *value;
+    pcre2_match_data *data;
+};
+
+bool
+regex_find(const Regex *regex, const char *value, RegexMatch **ret_match, GError **error)
+{
+    g_autoptr(RegexMatch) match = g_new0(RegexMatch, 1);
+    *match = (RegexMatch){regex, value, pcre2_match_data_create_from_pattern(regex->code, NULL)};
+    g_assert(match->data != NULL);
+    *ret_match = NULL;
+    int result = pcre2_match(regex->code, (PCRE2_SPTR)value, strlen(value), 0, PCRE2_NO_UTF_CHECK,
+                             match->data, regex->limits);
+    if (result < 0 && result != PCRE2_ERROR_NOMATCH)
+        return error_set(error, CRESSET_ERROR_RESOURCE_EXHAUSTED,
+                         "regular expression '%s' needs too many steps; write it simpler",
+                         regex->pattern);
+    if (result >= 0)
+        *ret_match = g_steal_pointer(&match);
+    return true;
+}
+
+void
+regex_match_free(RegexMatch *match)
+{
+    if (match == NULL)
+        return;
+    pcre2_match_data_free(match->data);
+    g_free(match);
+}
+
+/* The number of a group by its number or name; -1 when there is none. */
+static int
+group_number(const RegexMatch *match, const char *name)
+{
+    guint64 number = 0;
+    if (g_ascii_string_to_unsigned(name, 10, 0, pcre2_get_ovector_count(match->data) - 1, &number,
+                                   NULL))
+        return (int)number;
+    int found = pcre2_substring_number_from_name(match->regex->code, (PCRE2_SPTR)name);
+    return found > 0 ? found : -1;
+}
+
+static void
+append_group(const RegexMatch *match, const char *name, GString *out)
+{
+    int group = group_number(match, name);
+    if (group < 0)
+        return;
+    const PCRE2_SIZE *ends = pcre2_get_ovector_pointer(match->data) + 2 * (size_t)group;
+    if (ends[0] != PCRE2_UNSET)
+        g_string_append_len(out, match->value + ends[0], (gssize)(ends[1] - ends[0]));
+}
+
+/* The name of a group behind a '$', and where the text goes on behind it; NULL when it is none. */
+static char *
+read_group_name(const char *text, const char **ret_rest)
+{
+    bool is_braced = *text == '{';
+    const char *name = text + is_braced;
+    size_t length = 0;
+    while (g_ascii_isalnum(name[length]) || name[length] == '_')
+        length++;
+    if (length == 0 || (is_braced && name[length] != '}'))
+        return NULL;
+    *ret_rest = name + length + is_braced;
+    return g_strndup(name, length);
+}
+
+void
+regex_match_expand(const RegexMatch *match, const char *text, size_t bytes_max, GString *out)
+{
+    while (*text != '\0' && out->len <= bytes_max) {
+        size_t plain = strcspn(text, "$");
+        g_string_append_len(out, text, (gssize)plain);
+        text += plain;
+        if (*text == '\0')
+            break;
+        text++;
+        g_autofree char *name = *text != '$' ? read_group_name(text, &text) : NULL;
+        if (name != NULL) {
+            append_group(match, name, out);
+            continue;
+        }
+        g_string_append_c(out, '$');
+        text += *text == '$';
+    }
 }
