@@ -37,6 +37,7 @@ static const char *const REASON_NAMES[] = {"missing_labels",
                                            "rate_limited",
                                            "series_limit",
                                            "store_failed",
+                                           "dropped_by_relabel_rules",
                                            NULL};
 
 static const MetricRow METRICS[] = {
@@ -54,12 +55,12 @@ static const MetricRow METRICS[] = {
                            .help = "Profiles sent again that were stored before."},
     [METRIC_DISCARDED] = {.name = "pyroscope_discarded_samples_total",
                           .kind = METRIC_COUNTER,
-                          .help = "Profiles that were refused, by reason.",
+                          .help = "Profiles that were refused or dropped, by reason.",
                           .label = "reason",
                           .label_values = REASON_NAMES},
     [METRIC_DISCARDED_BYTES] = {.name = "pyroscope_discarded_bytes_total",
                                 .kind = METRIC_COUNTER,
-                                .help = "Bytes of the profiles that were refused, by reason.",
+                                .help = "Bytes of those profiles, by reason.",
                                 .label = "reason",
                                 .label_values = REASON_NAMES},
 };
@@ -241,6 +242,18 @@ ingest_free(Ingest *ingest)
     g_free(ingest);
 }
 
+/* A profile of which some rows are left has its bytes with them. */
+static void
+count_dropped(Ingest *ingest, const PreparedProfile *prepared)
+{
+    if (prepared->n_dropped == 0)
+        return;
+    metrics_add(ingest->metrics, METRIC_DISCARDED, REASON_RELABEL, (double)prepared->n_dropped);
+    if (prepared->n_rows == 0)
+        metrics_add(ingest->metrics, METRIC_DISCARDED_BYTES, REASON_RELABEL,
+                    (double)prepared->raw_size);
+}
+
 /* Hands the rows over to the store; the item is finished from there, or here when it refuses. */
 static void
 append(Ingest *ingest, const char *tenant, PreparedProfile *prepared, Item *item)
@@ -249,6 +262,7 @@ append(Ingest *ingest, const char *tenant, PreparedProfile *prepared, Item *item
         key_to_uuid(item->key, prepared->rows[i].id);
     metrics_add(ingest->metrics, METRIC_SAMPLES, 0, (double)prepared->n_samples);
     metrics_add(ingest->metrics, METRIC_BYTES, 0, (double)prepared->raw_size);
+    count_dropped(ingest, prepared);
     g_autoptr(GError) error = NULL;
     if (prepared->n_rows == 0 || !store_append(ingest->store, tenant, prepared->rows,
                                                prepared->n_rows, on_stored, item, &error))
@@ -351,8 +365,11 @@ ingest_push(Ingest *ingest, const char *tenant, const IngestProfile *profiles, s
     tenant_overrides_get(ingest->overrides, tenant, &limits);
     if (!take_rate(ingest, tenant, &limits, profiles, n, done, data))
         return;
+    g_auto(TenantRelabel) relabel = {0};
+    tenant_overrides_get_relabel(ingest->overrides, tenant, &relabel);
     g_autoptr(Arena) arena = arena_new(prepare_memory_max(&limits));
     PrepareContext context = {.limits = &limits,
+                              .relabel = &relabel,
                               .now_ns = now_ns(),
                               .arena = arena,
                               .body_left = (uint64_t)limits.body_limit_mb << 20};

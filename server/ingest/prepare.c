@@ -154,6 +154,22 @@ cut_sizes(const TenantLimits *limits, Profile *profile)
     }
 }
 
+/* Keeps the session where the tenant wants to have some told apart. */
+static IngestReason
+take_session(PrepareContext *context, const IngestProfile *from, GArray *labels, GError **error)
+{
+    char text[SESSION_TEXT_BYTES];
+    if (!series_labels_session(from->labels, from->n_labels, context->limits->sessions_max, text))
+        return REASON_NONE;
+    Label label = {SESSION_LABEL, arena_strndup(context->arena, text, strlen(text))};
+    if (label.value == NULL) {
+        error_set(error, CRESSET_ERROR_RESOURCE_EXHAUSTED, "no memory for the labels");
+        return REASON_PROFILE_SIZE;
+    }
+    g_array_append_val(labels, label);
+    return REASON_NONE;
+}
+
 static IngestReason
 prepare(PrepareContext *context, const IngestProfile *from, GArray *labels,
         PreparedProfile *prepared, GError **error)
@@ -161,6 +177,8 @@ prepare(PrepareContext *context, const IngestProfile *from, GArray *labels,
     PprofInput input = {0};
     IngestReason reason =
         series_labels_take(context->limits, from->labels, from->n_labels, labels, error);
+    if (reason == REASON_NONE)
+        reason = take_session(context, from, labels, error);
     if (reason == REASON_NONE)
         reason = unpack(context, from, prepared, &input, error);
     if (reason == REASON_NONE)

@@ -10,6 +10,7 @@
 
 typedef struct {
     const TenantLimits *limits;
+    const TenantRelabel *relabel; /* NULL: no rules of the tenant */
     int64_t now_ns;
     Arena *arena;       /* of the profile's tables and rows; prepare_memory_max() is a fit cap */
     uint64_t body_left; /* uncompressed bytes that the batch may still take; prepare takes its own
@@ -23,12 +24,14 @@ typedef struct {
     size_t n_rows;
     size_t raw_size;    /* uncompressed bytes */
     uint64_t n_samples; /* over all rows */
+    size_t n_dropped;   /* rows that relabel rules dropped */
 } PreparedProfile;
 
 size_t prepare_memory_max(const TenantLimits *limits);
 
 /* Fills `ret_prepared`, which must be cleared with prepared_profile_clear. No rows is a success: a
- * profile without a sample that counts. Otherwise the reason, and INVALID_ARGUMENT in *error. */
+ * profile without a sample that counts, or of which
+ * relabel rules dropped everything. Otherwise the reason, and INVALID_ARGUMENT in *error. */
 IngestReason prepare_profile(PrepareContext *context, const IngestProfile *from,
                              PreparedProfile *ret_prepared, GError **error);
 void prepared_profile_clear(PreparedProfile *prepared);

@@ -16,7 +16,8 @@ typedef enum {
     REASON_SAMPLE_LABELS,
     REASON_MALFORMED,
     REASON_BODY_SIZE,
-    REASON_RATE,   /* the tenant pushes too fast */
-    REASON_SERIES, /* the profile splits into too many series */
-    REASON_STORE,  /* the store could not write it */
+    REASON_RATE,    /* the tenant pushes too fast */
+    REASON_SERIES,  /* the profile splits into too many series */
+    REASON_STORE,   /* the store could not write it */
+    REASON_RELABEL, /* a rule of the tenant drops it: no error */
 } IngestReason;

@@ -6,8 +6,6 @@
 
 enum { PRINT_LENGTH_MAX = 500, QUOTE_LENGTH_MAX = 100 };
 
-static const char DELTA_PREFIX[] = "godeltaprof_";
-
 const char *
 series_labels_get(const Label *labels, size_t n, const char *name)
 {
@@ -31,7 +29,7 @@ series_labels_is_own(const char *name)
 static bool
 is_directive(const char *name)
 {
-    return strcmp(name, "__delta__") == 0 || strcmp(name, "__session_id__") == 0;
+    return strcmp(name, "__delta__") == 0 || strcmp(name, SESSION_LABEL) == 0;
 }
 
 static int
@@ -136,13 +134,7 @@ take_name(const Label *labels, size_t n, GArray *out, GError **error)
                   "invalid labels '%s' with error: __name__ is missing or empty", series);
         return REASON_INVALID_LABELS;
     }
-    const char *kept = name;
-    if (g_str_has_prefix(name, DELTA_PREFIX) && name[strlen(DELTA_PREFIX)] != '\0') {
-        kept = name + strlen(DELTA_PREFIX);
-        Label replaced = {"__name_replaced__", name};
-        g_array_append_val(out, replaced);
-    }
-    Label label = {"__name__", kept};
+    Label label = {"__name__", name};
     g_array_append_val(out, label);
     return REASON_NONE;
 }
@@ -173,4 +165,23 @@ series_labels_take(const TenantLimits *limits, const Label *labels, size_t n, GA
             g_array_append_val(ret_labels, labels[i]);
     }
     return REASON_NONE;
+}
+
+bool
+series_labels_session(const Label *labels, size_t n, int64_t sessions_max, char *ret_text)
+{
+    const char *text = series_labels_get(labels, n, SESSION_LABEL);
+    uint64_t session = 0;
+    if (sessions_max <= 0 || text == NULL || strlen(text) != SESSION_TEXT_BYTES - 1)
+        return false;
+    for (size_t i = 0; i < SESSION_TEXT_BYTES - 1; i++) {
+        int digit = g_ascii_xdigit_value(text[i]);
+        if (digit < 0)
+            return false;
+        session = session << 4 | (uint64_t)digit;
+    }
+    session = GUINT64_SWAP_LE_BE(session) % (uint64_t)sessions_max;
+    g_snprintf(ret_text, SESSION_TEXT_BYTES, "%016" G_GINT64_MODIFIER "x",
+               GUINT64_SWAP_LE_BE(session));
+    return true;
 }

@@ -8,10 +8,18 @@
 
 /* Checks labels as a client sent them and fills `ret_labels` (Label, strings borrowed, cleared
  * first) with what is kept: service_name is "unknown_service" when missing or empty; labels with
- * an empty value, __delta__, __session_id__ and those that the server sets itself are left out; the
- * prefix "godeltaprof_" of __name__ is cut and the old name kept as __name_replaced__. */
+ * an empty value, __delta__, __session_id__ and those that the server sets itself are left out. */
 IngestReason series_labels_take(const TenantLimits *limits, const Label *labels, size_t n,
                                 GArray *ret_labels, GError **error);
+
+/* The label by which clients tell the runs of one process apart: the hexadecimal digits of a
+ * little-endian 64-bit number. */
+#define SESSION_LABEL "__session_id__"
+enum { SESSION_TEXT_BYTES = 17 };
+
+/* Sets ret_text to the session, made one of `sessions_max`; false when there is none, it is not
+ * one, or sessions_max is 0. */
+bool series_labels_session(const Label *labels, size_t n, int64_t sessions_max, char *ret_text);
 
 /* Checks the lengths, the count and the names of a complete set against the limits. */
 IngestReason

@@ -5,6 +5,7 @@
 #include <xxhash.h>
 
 #include "lib/base/error.h"
+#include "server/ingest/row_labels.h"
 #include "server/ingest/series_labels.h"
 
 #define NO_GROUP UINT32_MAX
@@ -79,8 +80,8 @@ key_state(Split *split, uint32_t key)
         *state = KEY_SPAN;
     else if (string_is(text, "trace_id"))
         *state = KEY_TRACE;
-    else if (text->length == 0 || string_is(text, "__delta__") ||
-             string_is(text, "__session_id__") || series_labels_is_own(name) ||
+    else if (text->length == 0 || string_is(text, "__delta__") || string_is(text, SESSION_LABEL) ||
+             series_labels_is_own(name) ||
              series_labels_get(own, split->own_labels->len, name) != NULL)
         *state = KEY_DROPPED;
     else
@@ -243,49 +244,23 @@ group_samples(Split *split)
 
 /* ---- Rows. ---- */
 
-/* The labels that say what the values are; strings live in the arena. */
-static bool
-append_type_labels(Split *split, const ProfileValueType *type, GArray *labels)
+/* Makes the labels of the row of one group and sample type. */
+static IngestReason
+make_labels(Split *split, const Group *group, uint32_t at_type, Labels **ret_labels)
 {
     const Profile *profile = split->profile;
-    const char *name = series_labels_get((const Label *)labels->data, labels->len, "__name__");
-    const char *service =
-        series_labels_get((const Label *)labels->data, labels->len, "service_name");
-    const char *parts[] = {copy_string(split, type->type), copy_string(split, type->unit),
+    const ProfileValueType *type = &profile->sample_types[at_type];
+    const RowType texts = {copy_string(split, type->type), copy_string(split, type->unit),
                            copy_string(split, profile->period_type.type),
                            copy_string(split, profile->period_type.unit)};
-    if (!parts[0] || !parts[1] || !parts[2] || !parts[3])
-        return false;
-    if (strcmp(name, "wall") == 0 && strcmp(parts[0], "cpu") == 0) {
-        for (guint i = 0; i < labels->len; i++) {
-            if (strcmp(g_array_index(labels, Label, i).name, "__name__") == 0)
-                g_array_index(labels, Label, i).value = "process_cpu";
-        }
-        Label replaced = {"__name_replaced__", name};
-        g_array_append_val(labels, replaced);
-        name = "process_cpu";
-    }
-    g_autofree char *id =
-        g_strdup_printf("%s:%s:%s:%s:%s", name, parts[0], parts[1], parts[2], parts[3]);
-    const Label added[] = {
-        {"__profile_type__", arena_strndup(split->context->arena, id, strlen(id))},
-        {"__type__", parts[0]},
-        {"__unit__", parts[1]},
-        {"__period_type__", parts[2]},
-        {"__period_unit__", parts[3]},
-        {"__service_name__", service},
-    };
-    for (size_t i = 0; i < G_N_ELEMENTS(added); i++) {
-        if (added[i].value == NULL)
-            return false;
-        if (*added[i].value != '\0')
-            g_array_append_val(labels, added[i]);
-    }
-    return true;
+    if (!texts.type || !texts.unit || !texts.period_type || !texts.period_unit)
+        return fail_memory(split);
+    return row_labels_make(split->context->limits, split->context->relabel, group->labels, &texts,
+                           ret_labels, split->error);
 }
 
-/* Adds the row of one group and sample type, unless all its values are zero. */
-static bool
+/* Adds the row of one group and sample type, unless all its values are zero or a rule drops it. */
+static IngestReason
 add_row(Split *split, const Group *group, const uint32_t *samples, uint32_t type)
 {
     const Profile *profile = split->profile;
@@ -295,7 +270,7 @@ add_row(Split *split, const Group *group, const uint32_t *samples, uint32_t type
     StoreSpan *spans =
         split->spans != NULL ? arena_alloc_array(arena, group->n_samples, sizeof *spans) : NULL;
     if (kept == NULL || values == NULL || (spans == NULL && split->spans != NULL))
-        return false;
+        return fail_memory(split);
     uint32_t n = 0;
     for (uint32_t i = 0; i < group->n_samples; i++) {
         int64_t value = profile->values[(size_t)samples[i] * profile->n_sample_types + type];
@@ -306,14 +281,17 @@ add_row(Split *split, const Group *group, const uint32_t *samples, uint32_t type
         n += value != 0;
     }
     if (n == 0)
-        return true;
-    g_autoptr(GArray) labels =
-        g_array_sized_new(FALSE, FALSE, sizeof(Label), group->labels->len + 8);
-    g_array_append_vals(labels, group->labels->data, group->labels->len);
-    if (!append_type_labels(split, &profile->sample_types[type], labels))
-        return false;
+        return REASON_NONE;
+    Labels *labels = NULL;
+    IngestReason reason = make_labels(split, group, type, &labels);
+    if (reason == REASON_RELABEL) {
+        split->prepared->n_dropped++;
+        return REASON_NONE;
+    }
+    if (reason != REASON_NONE)
+        return reason;
     split->prepared->rows[split->prepared->n_rows++] = (StoreRow){
-        .labels = labels_new((const Label *)labels->data, labels->len),
+        .labels = labels,
         .profile = profile,
         .samples = kept,
         .values = values,
@@ -324,7 +302,7 @@ add_row(Split *split, const Group *group, const uint32_t *samples, uint32_t type
         .period = profile->period,
     };
     split->prepared->n_samples += n;
-    return true;
+    return REASON_NONE;
 }
 
 /* The samples sorted by group, each group's in order; where a group starts follows from the counts
@@ -367,8 +345,9 @@ add_rows(Split *split)
     for (guint i = 0; i < split->groups->len; i++) {
         const Group *group = &g_array_index(split->groups, Group, i);
         for (uint32_t type = 0; type < profile->n_sample_types; type++) {
-            if (!add_row(split, group, samples, type))
-                return fail_memory(split);
+            IngestReason reason = add_row(split, group, samples, type);
+            if (reason != REASON_NONE)
+                return reason;
         }
         samples += group->n_samples;
     }

@@ -21,13 +21,15 @@ struct TenantOverrides {
 
 /* What the file says. */
 typedef struct {
-    GHashTable *limits; /* tenant -> TenantLimits */
+    GHashTable *limits;  /* tenant -> TenantLimits */
+    GHashTable *relabel; /* tenant -> TenantRelabel; only of those that have rules */
 } Content;
 
 typedef struct {
     Content *content;
     const TenantLimits *defaults;
-    TenantLimits *limits; /* of the tenant that is being read */
+    const char *tenant;   /* that is being read */
+    TenantLimits *limits; /* of it */
     GPtrArray *unused;    /* names, each once */
 } Reading;
 
@@ -66,10 +68,31 @@ fail_unknown(const char *name, GError **error)
                      meant != NULL ? "?" : "");
 }
 
+static void
+free_relabel(void *relabel)
+{
+    tenant_relabel_clear(relabel);
+    g_free(relabel);
+}
+
+/* That of the tenant which is being read. */
+static TenantRelabel *
+relabel_of(const Reading *reading)
+{
+    TenantRelabel *relabel = g_hash_table_lookup(reading->content->relabel, reading->tenant);
+    if (relabel == NULL) {
+        relabel = g_new0(TenantRelabel, 1);
+        g_hash_table_insert(reading->content->relabel, g_strdup(reading->tenant), relabel);
+    }
+    return relabel;
+}
+
 static bool
 read_limit(YamlTree *tree, const char *key, const YamlNode *value, void *data, GError **error)
 {
     Reading *reading = data;
+    if (tenant_relabel_has_key(key))
+        return tenant_relabel_read(tree, key, value, relabel_of(reading), error);
     const OptionRow *row = find_row(key);
     if (row == NULL && unused_limit_is(key)) {
         if (!g_ptr_array_find_with_equal_func(reading->unused, key, g_str_equal, NULL))
@@ -94,6 +117,7 @@ read_tenant(YamlTree *tree, const char *key, const YamlNode *value, void *data, 
     Reading *reading = data;
     if (!tenant_validate(key, error))
         return false;
+    reading->tenant = key;
     reading->limits = g_memdup2(reading->defaults, sizeof *reading->defaults);
     g_hash_table_insert(reading->content->limits, g_strdup(key), reading->limits);
     return yaml_each_pair(tree, value, "the limits of a tenant", read_limit, reading, error);
@@ -112,6 +136,7 @@ static void
 content_clear(gpointer content)
 {
     g_hash_table_unref(((Content *)content)->limits);
+    g_hash_table_unref(((Content *)content)->relabel);
 }
 
 static void
@@ -132,9 +157,10 @@ parse(const char *path, void *data, GError **error)
         return NULL;
     Content *content = g_atomic_rc_box_new0(Content);
     content->limits = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    content->relabel = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_relabel);
     const TenantOverrides *overrides = data;
     g_autoptr(GPtrArray) unused = g_ptr_array_new_with_free_func(g_free);
-    Reading reading = {content, &overrides->defaults, NULL, unused};
+    Reading reading = {.content = content, .defaults = &overrides->defaults, .unused = unused};
     if (yaml_each_pair(tree, yaml_tree_root(tree), "the file", read_top, &reading, error)) {
         tell_unused(overrides, path, unused);
         return content;
@@ -235,6 +261,18 @@ tenant_overrides_get(TenantOverrides *overrides, const char *tenant, TenantLimit
         else
             restrict_reads(ret_limits, limits);
     }
+    reloaded_file_release(overrides->file, content);
+}
+
+void
+tenant_overrides_get_relabel(TenantOverrides *overrides, const char *tenant,
+                             TenantRelabel *ret_relabel)
+{
+    *ret_relabel = (TenantRelabel){0};
+    if (overrides->file == NULL)
+        return;
+    Content *content = reloaded_file_acquire(overrides->file);
+    tenant_relabel_copy(g_hash_table_lookup(content->relabel, tenant), ret_relabel);
     reloaded_file_release(overrides->file, content);
 }
 

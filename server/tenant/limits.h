@@ -8,7 +8,8 @@
  *       ingestion_rate_mb: 16
  *       max_query_length: 3d
  *
- * The limits of Pyroscope that mean nothing here (unused_limits.h) may stand there too.
+ * The rules of tenant_relabel.h stand there too, and the limits of Pyroscope that mean nothing here
+ * (unused_limits.h) may.
  */
 #pragma once
 #include <glib.h>
@@ -18,6 +19,7 @@
 #include "lib/base/jsonw.h"
 #include "lib/base/option.h"
 #include "lib/base/reloaded_file.h"
+#include "server/tenant/tenant_relabel.h"
 
 typedef struct {
     double ingestion_rate_mb, ingestion_burst_size_mb; /* MiB per second, and MiB; rate 0: none */
@@ -26,6 +28,7 @@ typedef struct {
     int64_t samples_max, sample_labels_max;            /* of one profile; of one sample */
     int64_t stack_depth_max, symbol_length_max;        /* beyond is cut */
     int64_t label_names_max, label_name_length_max, label_value_length_max;
+    int64_t sessions_max;                     /* of one series; 0: sessions are not told apart */
     int64_t reject_older_ns, reject_newer_ns; /* of now; 0 is no bound */
     int64_t query_lookback_ns, query_length_ns;
     int64_t nodes_default, nodes_max; /* of a flame graph; a maximum of 0 is none */
@@ -56,6 +59,8 @@ typedef struct {
       "Length of a label name.")                                                                   \
     X("max-label-value-length", OPTION_INT, "2048", 1, 1e6, "BYTES", label_value_length_max,       \
       "Length of a label value.")                                                                  \
+    X("max-sessions-per-series", OPTION_INT, "0", 0, 1e6, "N", sessions_max,                       \
+      "Values that the label __session_id__ of a series may have; 0 drops the label.")             \
     X("reject-older-than", OPTION_DURATION, "1h", 0, 0, "DURATION", reject_older_ns,               \
       "Age from which a profile is refused; 0 accepts any.")                                       \
     X("reject-newer-than", OPTION_DURATION, "10m", 0, 0, "DURATION", reject_newer_ns,              \
@@ -89,6 +94,10 @@ void tenant_overrides_free(TenantOverrides *overrides);
 
 /* The limits of a tenant; of several, joined by '|', the strictest. From any thread. */
 void tenant_overrides_get(TenantOverrides *overrides, const char *tenant, TenantLimits *ret_limits);
+
+/* The relabelling of one tenant, to be cleared with tenant_relabel_clear. From any thread. */
+void tenant_overrides_get_relabel(TenantOverrides *overrides, const char *tenant,
+                                  TenantRelabel *ret_relabel);
 
 /* The largest profile that any tenant may push. */
 int64_t tenant_overrides_profile_bytes_max(TenantOverrides *overrides);

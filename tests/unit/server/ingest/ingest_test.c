@@ -21,6 +21,12 @@ typedef struct {
     Ingest *ingest;
 } Fixture;
 
+static const char OVERRIDES[] =
+    "overrides:\n"
+    "  dropping:\n"
+    "    ingestion_relabeling_rules:\n"
+    "      - {action: drop, source_labels: [service_name], regex: shop}\n";
+
 static void
 open_all(Fixture *fixture)
 {
@@ -33,7 +39,11 @@ open_all(Fixture *fixture)
         fail_msg("%s", error->message);
     TenantLimits limits;
     tenant_limits_init(&limits);
-    fixture->overrides = tenant_overrides_new(NULL, &limits, NULL, NULL, NULL);
+    g_autofree char *path = g_build_filename(fixture->folder, "overrides.yaml", NULL);
+    assert_true(g_file_set_contents(path, OVERRIDES, -1, NULL));
+    fixture->overrides = tenant_overrides_new(path, &limits, NULL, NULL, &error);
+    if (fixture->overrides == NULL)
+        fail_msg("%s", error->message);
     fixture->ingest = ingest_new(fixture->store, fixture->overrides);
 }
 
@@ -148,7 +158,7 @@ stored_total(const Fixture *fixture, const char *tenant)
 static const Label LABELS[] = {{"__name__", "process_cpu"}, {"service_name", "shop"}};
 
 static GError *
-push_one(const Fixture *fixture, const GByteArray *profile, const char *id)
+push_as(const Fixture *fixture, const char *tenant, const GByteArray *profile, const char *id)
 {
     Outcome outcome = {.n_calls = 0};
     IngestProfile push = {.labels = LABELS,
@@ -156,8 +166,14 @@ push_one(const Fixture *fixture, const GByteArray *profile, const char *id)
                           .profile = profile->data,
                           .profile_size = profile->len,
                           .id = id};
-    ingest_push(fixture->ingest, "tenant", &push, 1, on_done, &outcome);
+    ingest_push(fixture->ingest, tenant, &push, 1, on_done, &outcome);
     return wait_for(&outcome);
+}
+
+static GError *
+push_one(const Fixture *fixture, const GByteArray *profile, const char *id)
+{
+    return push_as(fixture, "tenant", profile, id);
 }
 
 static void
@@ -204,6 +220,26 @@ test_good_series_of_a_batch_are_stored(void **state)
                            "pyroscope_discarded_samples_total{reason=\"malformed_profile\"} 1\n"));
     assert_non_null(
         strstr(metrics->str, "pyroscope_discarded_samples_total{reason=\"missing_labels\"} 1\n"));
+}
+
+/* What a rule drops is a success, and counted. */
+static void
+test_dropped_series_are_counted(void **state)
+{
+    const Fixture *fixture = *state;
+    g_autoptr(GByteArray) profile = make_profile(5);
+    assert_null(push_as(fixture, "dropping", profile, NULL));
+    assert_null(push_as(fixture, "tenant", profile, NULL));
+    assert_int_equal(stored_total(fixture, "dropping"), 0);
+    assert_int_equal(stored_total(fixture, "tenant"), 5);
+    g_autoptr(GString) metrics = g_string_new(NULL);
+    ingest_write_metrics(fixture->ingest, metrics);
+    g_autofree char *bytes = g_strdup_printf(
+        "pyroscope_discarded_bytes_total{reason=\"dropped_by_relabel_rules\"} %u\n", profile->len);
+    assert_non_null(
+        strstr(metrics->str,
+               "pyroscope_discarded_samples_total{reason=\"dropped_by_relabel_rules\"} 1\n"));
+    assert_non_null(strstr(metrics->str, bytes));
 }
 
 static void
@@ -365,6 +401,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_what_is_pushed_is_stored, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_good_series_of_a_batch_are_stored, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_dropped_series_are_counted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_retries_are_not_stored_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_same_at_the_same_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_refused_profile_stays_refused, set_up, tear_down),

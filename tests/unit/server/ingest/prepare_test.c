@@ -254,6 +254,32 @@ test_names_are_rewritten(void **state)
 }
 
 static void
+test_sessions_are_told_apart_as_the_tenant_says(void **state)
+{
+    Fixture *fixture = *state;
+    static const struct {
+        int64_t max;
+        const char *session, *kept; /* NULL: dropped */
+    } cases[] = {
+        {0, "0f00000000000000", NULL},
+        {4, "0f00000000000000", "0300000000000000"}, /* 15 mod 4 */
+        {300, "2c01000000000001", "8800000000000000"},
+        {4, "0f", NULL},
+        {4, "xf00000000000000", NULL},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        pprof_builder_sample_type(fixture->builder, "cpu", "nanoseconds");
+        add_sample(fixture->builder, "a", (int64_t[]){1}, NULL);
+        const Label labels[] = {{"__name__", "process_cpu"}, {"__session_id__", cases[i].session}};
+        fixture->limits.sessions_max = cases[i].max;
+        assert_int_equal(prepare(fixture, labels, G_N_ELEMENTS(labels)), REASON_NONE);
+        const char *kept = labels_get(fixture->prepared.rows[0].labels, "__session_id__");
+        if (g_strcmp0(kept, cases[i].kept) != 0)
+            fail_msg("%s mod %d is %s", cases[i].session, (int)cases[i].max, kept);
+    }
+}
+
+static void
 test_deep_stacks_and_long_names_are_cut(void **state)
 {
     Fixture *fixture = *state;
@@ -427,6 +453,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_string_labels_become_series, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_spans_stay_with_their_samples, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_names_are_rewritten, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_sessions_are_told_apart_as_the_tenant_says, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_deep_stacks_and_long_names_are_cut, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_window, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_labels_that_are_refused, set_up, tear_down),

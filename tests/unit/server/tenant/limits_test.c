@@ -105,6 +105,10 @@ test_errors_name_the_limit(void **state)
     expect_error("overrides:\n  a:\n    max_query_length: soon\n", ":3: max_query_length: 'soon'");
     expect_error("overrides: {a: {max_profile_size_bytes: 3}}\n", "max_profile_size_bytes: ");
     expect_error("overrides: {'a b': {}}\n", "unsupported byte");
+    expect_error("overrides: {a: {ingestion_relabeling_rules: [{action: dorp}]}}\n",
+                 ":1: there is no action 'dorp', did you mean drop?");
+    expect_error("overrides: {a: {ingestion_relabeling_default_rules_position: never}}\n",
+                 "must be first, last or disabled: got 'never'");
     expect_error("override: {}\n", "'override' is not known here");
     expect_error("overrides: {a: {max_query_length: [1d]}}\n", "must be a plain value");
 }
