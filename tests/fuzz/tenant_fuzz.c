@@ -33,7 +33,7 @@ read_overrides(const char *path)
     g_autoptr(GError) error = NULL;
     TenantLimits limits;
     tenant_limits_init(&limits);
-    g_autoptr(TenantOverrides) overrides = tenant_overrides_new(path, &limits, NULL, &error);
+    g_autoptr(TenantOverrides) overrides = tenant_overrides_new(path, &limits, NULL, NULL, &error);
     if ((overrides == NULL) != (error != NULL))
         abort();
     if (overrides != NULL)
