@@ -126,8 +126,6 @@ fill(Names *names, const Query *query, const char *function, Querier__V1__Sandwi
     sandwich->self = tree_function_self(tree, function);
     sandwich->callers = make_side(names, callers, &sandwich->n_callers);
     sandwich->callees = make_side(names, callees, &sandwich->n_callees);
-    sandwich->names = (char **)names->names->pdata;
-    sandwich->n_names = names->names->len;
     return true;
 }
 
@@ -146,6 +144,7 @@ sandwich_answer(RpcCall *call, const Query *query, const char *function, int64_t
     }
     g_autoptr(GHashTable) ids = g_hash_table_new(g_str_hash, g_str_equal);
     g_autoptr(GPtrArray) texts = g_ptr_array_new();
+    g_ptr_array_add(texts, rpc_alloc(call, 1, 1)); /* ""; no node has the index that JSON omits */
     Names names = {
         .call = call,
         .max_nodes = max_nodes,
@@ -155,5 +154,7 @@ sandwich_answer(RpcCall *call, const Query *query, const char *function, int64_t
     };
     if (query != NULL && !fill(&names, query, function, &sandwich, error))
         return NULL;
+    sandwich.names = (char **)texts->pdata;
+    sandwich.n_names = texts->len;
     return codec_encode(call->codec, &response.base);
 }

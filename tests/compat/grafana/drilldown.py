@@ -156,7 +156,7 @@ def functions(g):
     expect(totals["main"] == int(reply["total"]) == SHOP_TOTAL, "functions", reply)
     reply = g.browser(QUERIER + "SelectMergeStacktraces",
                       {**body, "format": "PROFILE_FORMAT_SANDWICH", "sandwichFunction": "handle"})["sandwich"]
-    names = {side: {reply["names"][node.get("nameIndex", 0)] for node in reply[side]} for side in ("callers", "callees")}
+    names = {side: {reply["names"][node["nameIndex"]] for node in reply[side]} for side in ("callers", "callees")}
     expect(int(reply["total"]) == totals["handle"] == SHOP_TOTAL * 5 // 6, "the sandwich", reply)
     expect(names == {"callers": {"main"}, "callees": {"parse", "query"}}, "the sandwich", reply)
 
