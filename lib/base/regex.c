@@ -14,6 +14,9 @@ enum {
     REGEX_CACHE_BYTES_MAX = 4 * 1024 * 1024,
 };
 
+/* The pattern has to match all of a value. */
+#define WHOLE (PCRE2_ANCHORED | PCRE2_ENDANCHORED)
+
 struct Regex {
     char *pattern;
     pcre2_code *code;
@@ -82,7 +85,7 @@ find_foreign(const char *pattern)
 }
 
 static bool
-compile(Regex *regex, bool with_groups, GError **error)
+compile(Regex *regex, uint32_t options, GError **error)
 {
     const char *foreign = find_foreign(regex->pattern);
     if (foreign != NULL)
@@ -91,9 +94,7 @@ compile(Regex *regex, bool with_groups, GError **error)
                          regex->pattern, foreign - regex->pattern + 1);
     int code = 0;
     PCRE2_SIZE at = 0;
-    uint32_t options = PCRE2_UTF | PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY | PCRE2_ANCHORED |
-                       PCRE2_ENDANCHORED | PCRE2_NEVER_BACKSLASH_C |
-                       (with_groups ? 0 : PCRE2_NO_AUTO_CAPTURE);
+    options |= PCRE2_UTF | PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C;
     regex->code =
         pcre2_compile((PCRE2_SPTR)regex->pattern, PCRE2_ZERO_TERMINATED, options, &code, &at, NULL);
     if (regex->code == NULL) {
@@ -109,7 +110,7 @@ compile(Regex *regex, bool with_groups, GError **error)
 }
 
 static Regex *
-create(const char *pattern, bool with_groups, GError **error)
+create(const char *pattern, uint32_t options, GError **error)
 {
     if (strlen(pattern) > REGEX_PATTERN_BYTES_MAX) {
         error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
@@ -119,7 +120,7 @@ create(const char *pattern, bool with_groups, GError **error)
     }
     g_autoptr(Regex) regex = g_new0(Regex, 1);
     regex->pattern = g_strdup(pattern);
-    if (!compile(regex, with_groups, error))
+    if (!compile(regex, options, error))
         return NULL;
     regex->match = pcre2_match_data_create(1, NULL);
     regex->limits = pcre2_match_context_create(NULL);
@@ -134,24 +135,19 @@ create(const char *pattern, bool with_groups, GError **error)
 Regex *
 regex_new(const char *pattern, GError **error)
 {
-    return create(pattern, false, error);
+    return create(pattern, WHOLE | PCRE2_NO_AUTO_CAPTURE, error);
 }
 
 Regex *
 regex_new_with_groups(const char *pattern, GError **error)
 {
-    return create(pattern, true, error);
+    return create(pattern, WHOLE, error);
 }
 
-/* Compiled alone first, so that it cannot close the group around it. */
 Regex *
 regex_new_anywhere(const char *pattern, GError **error)
 {
-    g_autoptr(Regex) alone = regex_new(pattern, error);
-    if (alone == NULL)
-        return NULL;
-    g_autofree char *anywhere = g_strdup_printf(".*(?:%s).*", pattern);
-    return regex_new(anywhere, error);
+    return create(pattern, PCRE2_NO_AUTO_CAPTURE, error);
 }
 
 void

@@ -14,7 +14,7 @@ Regex *regex_new_anywhere(const char *pattern, GError **error);
 Regex *regex_new_with_groups(const char *pattern, GError **error);
 void regex_free(Regex *regex);
 
-/* Whether the whole of `value` (valid UTF-8) matches; false when a limit was hit. The outcome is
+/* Whether `value` (valid UTF-8) matches; false when a limit was hit. The outcome is
  * remembered per distinct value, so this belongs to one thread. */
 bool regex_match(Regex *regex, const char *value);
 /* The pattern, and whether it ever ran into a limit. */

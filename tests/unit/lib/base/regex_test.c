@@ -16,6 +16,21 @@ test_whole_values_match(void **state)
     assert_null(regex_new_anywhere("a)(b", NULL));
 }
 
+/* What text around the pattern would change: quotes without an end. */
+static void
+test_patterns_are_found_anywhere(void **state)
+{
+    (void)state;
+    g_autoptr(Regex) quoted = regex_new_anywhere("\\Qa.b", NULL);
+    assert_non_null(quoted);
+    assert_true(regex_match(quoted, "xa.by"));
+    assert_false(regex_match(quoted, "xazby"));
+    g_autoptr(Regex) ends = regex_new_anywhere("^a|b$", NULL);
+    assert_true(regex_match(ends, "ac"));
+    assert_true(regex_match(ends, "cb"));
+    assert_false(regex_match(ends, "cac\nb\n"));
+}
+
 static void
 expect_expanded(const char *pattern, const char *value, const char *text, const char *expected)
 {
@@ -69,6 +84,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_whole_values_match),
+        cmocka_unit_test(test_patterns_are_found_anywhere),
         cmocka_unit_test(test_groups_are_expanded),
         cmocka_unit_test(test_steps_and_lengths_are_bounded),
     };
