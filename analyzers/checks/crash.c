@@ -1,244 +1,296 @@
 /* Containers that end again and again. */
+#include "analyzers/checks/crash.h"
+
 #include <string.h>
 
-#include "analyzers/checks/container.h"
-#include "analyzers/checks/exit_code.h"
-#include "analyzers/checks/log_line.h"
 #include "analyzers/checks/table.h"
 
 static void run_crashes(CheckRun *run);
 
-enum {
-    ROW_CRASH,
-    ROW_OOM,
-    ROW_LIVENESS,
-    ROW_STARTUP,
-    ROW_EXIT0,
-    ROW_COMMAND,
-    ROW_SEGFAULT,
-    ROW_INIT,
-    ROW_OOM_ONCE,
-    ROW_COUNT
-};
-
-#define CRASH_ROW(name, level, seen, told_by, step)                                                \
+#define CRASH_ROW(name, level, own_cause, seen, told_by, step)                                     \
     {                                                                                              \
         .id = name, .kind = "Container", .severity = level, .stage = STAGE_CONTAINER, .tier = 1,   \
-        .is_own_cause = true, .symptom = seen, .meaning = told_by, .fix = step,                    \
+        .is_own_cause = own_cause, .symptom = seen, .meaning = told_by, .fix = step,               \
         .run = run_crashes, .needs = {                                                             \
             KIND_POD                                                                               \
         }                                                                                          \
     }
+#define LOOPS "The container is in CrashLoopBackOff, or ends as often, and "
 
-static const CheckRow rows[ROW_COUNT] = {
-    [ROW_CRASH] = CRASH_ROW(
-        "container-crashloop", SEVERITY_HIGH, "A container starts and ends, again and again.",
-        "The container waits in CrashLoopBackOff after at least two restarts.",
-        "Read the log of the run before, and what changed before the first failure."),
-    [ROW_OOM] =
-        CRASH_ROW("crashloop-oom", SEVERITY_HIGH,
+static const CheckRow rows[] = {
+    [CRASH_PLAIN] = CRASH_ROW("container-crashloop", SEVERITY_HIGH, true,
+                              "A container starts and ends, again and again.",
+                              LOOPS "nothing tells which kind of fault it is.",
+                              "Read the log of the run before, and what changed before the first "
+                              "failure."),
+    [CRASH_DEPENDENCY] =
+        CRASH_ROW("crashloop-dependency", SEVERITY_HIGH, false,
+                  "A container ends again and again because it cannot reach something it needs.",
+                  LOOPS "the log of its last run says that a connection or a look-up failed.",
+                  "Repair what it needs first; it starts by itself when that answers."),
+    [CRASH_CONFIG] = CRASH_ROW(
+        "crashloop-config", SEVERITY_HIGH, true,
+        "A container ends again and again because it does not accept its configuration.",
+        LOOPS "the log of its last run speaks of a setting, a login or a file that is missing or "
+              "wrong.",
+        "Correct the setting that the log names: an environment variable, a key or a mount."),
+    [CRASH_PERMISSION] = CRASH_ROW(
+        "crashloop-permission", SEVERITY_HIGH, true,
+        "A container ends again and again because the system forbids what it does.",
+        LOOPS "the log of its last run says that permission was denied or the file system is "
+              "read-only.",
+        "Let its user write there: fsGroup for a volume, or an emptyDir where the root is "
+        "read-only."),
+    [CRASH_PORT] =
+        CRASH_ROW("crashloop-bind", SEVERITY_MEDIUM, true,
+                  "A container ends again and again because it cannot open its port.",
+                  LOOPS "the log of its last run says that the address is in use, or that its user "
+                        "may not open a port below 1024.",
+                  "Choose a free port above 1023, or stop what listens on it in the same pod."),
+    [CRASH_LOCK] = CRASH_ROW(
+        "crashloop-migration-lock", SEVERITY_MEDIUM, true,
+        "A container ends again and again because it waits for a lock.",
+        LOOPS "the log of its last run speaks of the lock of a migration or a database.",
+        "Find who holds the lock; when nobody does any more, release it and let the pod restart."),
+    [CRASH_MEMORY] =
+        CRASH_ROW("crashloop-oom", SEVERITY_HIGH, true,
                   "A container is killed again and again because it takes more memory than it may.",
-                  "The container is in CrashLoopBackOff and its last run ended as OOMKilled.",
+                  LOOPS "its last run ended as OOMKilled.",
                   "Raise the memory limit above what it needs, or find what takes the memory."),
-    [ROW_LIVENESS] = CRASH_ROW(
-        "crashloop-liveness", SEVERITY_HIGH, "A container is restarted by its liveness probe.",
-        "The container is in CrashLoopBackOff, its last run was killed, and the kubelet reports "
-        "that "
-        "the liveness probe failed.",
+    [CRASH_LIVENESS] = CRASH_ROW(
+        "crashloop-liveness", SEVERITY_HIGH, true,
+        "A container is restarted again and again by its liveness probe.",
+        LOOPS "the kubelet reports that it killed it, or was about to, for a failed liveness "
+              "probe.",
         "Give the program time with a startupProbe, or mend what the probe asks."),
-    [ROW_STARTUP] =
-        CRASH_ROW("crashloop-startup", SEVERITY_HIGH,
-                  "A container is restarted because it does not start in time.",
-                  "The container is in CrashLoopBackOff, its last run was killed, and the kubelet "
-                  "reports that "
-                  "the startup probe failed.",
-                  "Raise failureThreshold of the startup probe, or make the start faster."),
-    [ROW_EXIT0] =
-        CRASH_ROW("crashloop-exit0", SEVERITY_MEDIUM,
-                  "A program finishes as it should, and is started again and again.",
-                  "The container is in CrashLoopBackOff and its last run ended with status 0.",
-                  "Make it a Job, or keep the program in the foreground."),
-    [ROW_COMMAND] = CRASH_ROW(
-        "crashloop-command-not-found", SEVERITY_HIGH, "The command of a container cannot be run.",
-        "The container is in CrashLoopBackOff and its last run ended with status 126 or 127.",
+    [CRASH_STARTUP] = CRASH_ROW(
+        "crashloop-startup", SEVERITY_HIGH, true,
+        "A container is restarted again and again because it does not start in time.",
+        LOOPS "the kubelet reports that it killed it, or was about to, for a failed startup probe.",
+        "Raise failureThreshold of the startup probe, or make the start faster."),
+    [CRASH_FINISHED] = CRASH_ROW("crashloop-exit0", SEVERITY_MEDIUM, true,
+                                 "A program finishes as it should, and is started again and again.",
+                                 LOOPS "its last run ended with status 0.",
+                                 "Make it a Job, or keep the program in the foreground."),
+    [CRASH_COMMAND] = CRASH_ROW(
+        "crashloop-command-not-found", SEVERITY_HIGH, true,
+        "The command of a container cannot be run.",
+        LOOPS "its last run ended with status 126 or 127.",
         "Correct command and args: the program is not in the image or is not executable."),
-    [ROW_SEGFAULT] = CRASH_ROW(
-        "crashloop-segfault", SEVERITY_HIGH, "A program crashes natively, again and again.",
-        "The container is in CrashLoopBackOff and its last run ended by SIGSEGV, SIGABRT, SIGILL, "
-        "SIGBUS or SIGFPE.",
+    [CRASH_SIGNAL] = CRASH_ROW(
+        "crashloop-segfault", SEVERITY_HIGH, true, "A program crashes natively, again and again.",
+        LOOPS "its last run ended by SIGSEGV, SIGABRT, SIGILL, SIGBUS or SIGFPE.",
         "Go back to the last good image; with SIGILL look at the instruction set of the node's "
         "CPU."),
-    [ROW_INIT] =
-        CRASH_ROW("init-crashloop", SEVERITY_HIGH,
-                  "An init container ends again and again, so the pod never starts.",
-                  "An init container waits in CrashLoopBackOff after at least two restarts.",
-                  "Read the log of the init container."),
-    [ROW_OOM_ONCE] =
-        CRASH_ROW("container-oomkilled", SEVERITY_MEDIUM,
+    [CRASH_INIT] = CRASH_ROW("init-crashloop", SEVERITY_HIGH, false,
+                             "An init container ends again and again, so the pod never starts.",
+                             "An init container is in CrashLoopBackOff, or ends as often.",
+                             "Read the log of the init container."),
+    [CRASH_MEMORY_ONCE] =
+        CRASH_ROW("container-oomkilled", SEVERITY_MEDIUM, true,
                   "A container was killed because it took more memory than it may.",
                   "The last run of a container that runs now ended as OOMKilled within two hours.",
                   "Look at its memory over time; raise the limit before it happens again."),
+    [CRASH_SELDOM] = CRASH_ROW(
+        "container-restarting", SEVERITY_MEDIUM, true,
+        "A container that runs is restarted several times a day.",
+        "The container has been restarted three times a day or more on average, the last time "
+        "within six hours and not while its pod was starting.",
+        "Compare the times of the restarts with load, memory and scheduled work."),
 };
 
 const CheckTopic check_topic_crash = {rows, G_N_ELEMENTS(rows)};
 
+/* ---- Which kind. ---- */
+
+/* Whether the kubelet killed the container for a probe: it says so of the container, or was
+ * reporting failures when a signal ended it. */
 static bool
-was_killed_by_probe(const CheckRun *run, const Container *container, const char *probe)
+was_killed_by_probe(const CheckRun *run, const Container *container, const Value *ended,
+                    const char *probe, const char *field)
 {
     enum { RECENT_S = 60 * 60 };
     const GPtrArray *events = snapshot_events(run->snapshot, container->pod);
+    int64_t code = value_int(ended, "exitCode", -1);
+    if (value_get(container->spec, field) == NULL)
+        return false;
+    g_autofree char *killing =
+        g_strdup_printf("Container %s failed %s probe", container->name, probe);
     for (guint i = 0; i < events->len; i++) {
         const Event *event = events->pdata[i];
         if (event->last_s < run->now_s - RECENT_S)
             break;
-        if (strcmp(event->reason, "Unhealthy") == 0 &&
+        if (strcmp(event->reason, "Killing") == 0 && g_str_has_prefix(event->message, killing))
+            return true;
+        if ((code == 137 || code == 143) && strcmp(event->reason, "Unhealthy") == 0 &&
             g_ascii_strncasecmp(event->message, probe, strlen(probe)) == 0)
             return true;
     }
     return false;
 }
 
-static int
-classify(const CheckRun *run, const Container *container, const Value *ended)
+static CrashKind
+kind_of_signature(LogSignature signature, const char *line)
 {
-    int64_t code = value_int(ended, "exitCode", -1);
-    bool was_killed = code == 137 || code == 143;
-    if (value_is(ended, "reason", "OOMKilled"))
-        return ROW_OOM;
-    if (container->is_init)
-        return ROW_INIT;
-    if (was_killed && was_killed_by_probe(run, container, "Liveness"))
-        return ROW_LIVENESS;
-    if (was_killed && was_killed_by_probe(run, container, "Startup"))
-        return ROW_STARTUP;
-    if (code == 0)
-        return ROW_EXIT0;
-    if (code == 126 || code == 127)
-        return ROW_COMMAND;
-    return code == 139 || code == 134 || code == 132 || code == 135 || code == 136 ? ROW_SEGFAULT
-                                                                                   : ROW_CRASH;
+    switch (signature) {
+    case LOG_DEPENDENCY:
+    case LOG_TLS:
+        return CRASH_DEPENDENCY;
+    case LOG_PERMISSION:
+        return strstr(line, "bind") != NULL || strstr(line, "listen") != NULL ? CRASH_PORT
+                                                                              : CRASH_PERMISSION;
+    case LOG_PORT:
+        return CRASH_PORT;
+    case LOG_LOCK:
+        return CRASH_LOCK;
+    case LOG_CONFIG:
+    case LOG_LOGIN:
+    case LOG_SCHEMA:
+        return CRASH_CONFIG;
+    case LOG_FORMAT:
+        return CRASH_ARCHITECTURE;
+    default:
+        return CRASH_PLAIN;
+    }
 }
 
-/* A run of seconds, or nothing when it is not known. */
-static char *
-run_length(const Value *ended)
+static CrashKind
+classify(const CheckRun *run, const Container *container, const Value *ended, const char *line)
+{
+    int64_t code = value_int(ended, "exitCode", -1);
+    bool is_exec_format = line != NULL && log_signature(line) == LOG_FORMAT && code != 0;
+    if (value_is(ended, "reason", "OOMKilled"))
+        return CRASH_MEMORY;
+    if (is_exec_format)
+        return CRASH_ARCHITECTURE;
+    if (container->is_init)
+        return CRASH_INIT;
+    if (was_killed_by_probe(run, container, ended, "liveness", "livenessProbe"))
+        return CRASH_LIVENESS;
+    if (was_killed_by_probe(run, container, ended, "startup", "startupProbe"))
+        return CRASH_STARTUP;
+    if (code == 0)
+        return CRASH_FINISHED;
+    if (code == 126 || code == 127)
+        return CRASH_COMMAND;
+    if (code == 139 || code == 134 || code == 132 || code == 135 || code == 136)
+        return CRASH_SIGNAL;
+    return line != NULL ? kind_of_signature(log_signature(line), line) : CRASH_PLAIN;
+}
+
+/* ---- Whether it is in a loop. ---- */
+
+/* Seconds that a run took; -1 when it does not say. */
+static int64_t
+run_seconds(const Value *ended)
 {
     int64_t from_s = value_time(ended, "startedAt"), to_s = value_time(ended, "finishedAt");
-    if (from_s == 0 || to_s < from_s)
-        return g_strdup("");
-    g_autofree char *span = span_text(to_s - from_s);
-    return g_strdup_printf(" %s after its start", span);
+    return from_s > 0 && to_s >= from_s ? to_s - from_s : -1;
 }
 
-/* Of a DaemonSet it matters where. */
-static char *
-place_text(const Finding *finding, const Container *container)
+/* Waits between two runs, has ended just now, or runs again after a short run, no longer than that
+ * took. */
+static const Value *
+find_loop(const CheckRun *run, const Container *container)
 {
-    Kind kind = finding->object->kind;
-    return kind == KIND_DAEMON_SET || kind == KIND_POD
-               ? g_strdup_printf(" on node %s", value_text(container->pod->value, "spec.nodeName"))
-               : g_strdup("");
+    enum { RESTARTS_MIN = 2, RESTARTS_RUNNING_MIN = 3, SHORT_S = 10 * 60 };
+    const Value *state = value_get(container->status, "state");
+    const Value *last = value_at(container->status, "lastState.terminated");
+    int64_t restarts = value_int(container->status, "restartCount", 0);
+    if (restarts < RESTARTS_MIN)
+        return NULL;
+    if (value_is(state, "waiting.reason", "CrashLoopBackOff"))
+        return last != NULL ? last : state;
+    const Value *ended = value_get(state, "terminated");
+    bool restarts_always =
+        !container->is_init && (value_is(container->pod->value, "spec.restartPolicy", "Always") ||
+                                value_int(ended, "exitCode", 0) != 0);
+    if (ended != NULL && !value_is(ended, "reason", "Completed"))
+        return restarts_always ? ended : NULL;
+    int64_t started_s = value_time(state, "running.startedAt"), took_s = run_seconds(last);
+    bool is_short =
+        took_s >= 0 && took_s < SHORT_S && run->now_s - value_time(last, "finishedAt") < SHORT_S;
+    return started_s > 0 && restarts >= RESTARTS_RUNNING_MIN && is_short &&
+                   run->now_s - started_s <= took_s
+               ? last
+               : NULL;
 }
 
-static void
-write_cause(Finding *finding, const Container *container, const Value *ended, int row,
-            const char *line)
+/* Runs now, and has been restarted often, though not while its pod was starting. */
+static bool
+is_seldom(const CheckRun *run, const Container *container, const Value *ended)
 {
-    int64_t code = value_int(ended, "exitCode", -1);
-    const char *limit = value_text(container->spec, "resources.limits.memory");
-    g_autofree char *length = run_length(ended), *place = place_text(finding, container);
-    if (row == ROW_OOM || row == ROW_OOM_ONCE)
-        finding_cause(finding,
-                      "Container %s%s is killed%s because it takes more memory than its limit%s%s "
-                      "allows (OOMKilled).",
-                      container->name, place, length, limit[0] != '\0' ? " of " : "", limit);
-    else if (line != NULL)
-        finding_cause(finding,
-                      "Container %s%s ends%s with exit code %" G_GINT64_FORMAT
-                      ", %s; its log says \"%s\".",
-                      container->name, place, length, code, exit_code_text(code), line);
-    else
-        finding_cause(finding, "Container %s%s ends%s with exit code %" G_GINT64_FORMAT ": %s.",
-                      container->name, place, length, code, exit_code_text(code));
+    enum { RESTARTS_MIN = 3, DAY_S = 86400, RECENT_S = 6 * 60 * 60, STARTING_S = 60 * 60 };
+    int64_t restarts = value_int(container->status, "restartCount", 0);
+    int64_t ended_s = value_time(ended, "finishedAt");
+    int64_t begun_s = value_time(container->pod->value, "status.startTime");
+    if (container->is_init || begun_s == 0 || restarts < RESTARTS_MIN)
+        return false;
+    return ended_s - begun_s > STARTING_S && run->now_s - ended_s <= RECENT_S &&
+           restarts * DAY_S >= RESTARTS_MIN * MAX(run->now_s - begun_s, DAY_S);
 }
 
-static void
-write_title(Finding *finding, const Container *container, const Value *ended, int row,
-            const char *line)
-{
-    const char *kind = kind_row(finding->object->kind)->kind, *name = finding->object->name;
-    int64_t code = value_int(ended, "exitCode", -1);
-    if (row == ROW_OOM)
-        finding_title(finding, "%s %s: container %s runs out of memory again and again", kind, name,
-                      container->name);
-    else if (row == ROW_OOM_ONCE)
-        finding_title(finding, "%s %s: container %s was killed for its memory", kind, name,
-                      container->name);
-    else if (row == ROW_LIVENESS || row == ROW_STARTUP)
-        finding_title(finding, "%s %s: container %s is restarted by its %s probe", kind, name,
-                      container->name, row == ROW_LIVENESS ? "liveness" : "startup");
-    else
-        finding_title(
-            finding,
-            "%s %s: container %s crashes again and again (exit code %" G_GINT64_FORMAT ")%s%s",
-            kind, name, container->name, code, line != NULL ? ": " : "", line != NULL ? line : "");
-}
+/* ---- Reports. ---- */
 
-static void
-write_text(CheckRun *run, Finding *finding, const Container *container, const Value *ended, int row)
-{
-    const Object *pod = container->pod;
-    g_autofree char *line = log_line(run, container, true);
-    g_autofree char *services = pod_service_names(run, pod);
-    const char *node = value_text(pod->value, "spec.nodeName");
-    write_title(finding, container, ended, row, line);
-    write_cause(finding, container, ended, row, line);
-    if (line != NULL)
-        finding_evidence(finding, "%s", line);
-    finding_evidence(finding,
-                     "%" G_GINT64_FORMAT
-                     " restarts; the last run ended with exit code %" G_GINT64_FORMAT
-                     " (%s) on node %s",
-                     value_int(container->status, "restartCount", 0),
-                     value_int(ended, "exitCode", -1), value_text(ended, "reason"), node);
-    if (services != NULL)
-        finding_evidence(finding, "Service %s sends traffic to these pods", services);
-    finding_fix(finding, "%s", rows[row].fix);
-    finding_fix(finding, "kubectl -n %s logs --previous -c %s %s", pod->ns, container->name,
-                pod->name);
-}
-
-/* When the present trouble began: the pod has been not ready since, as far as that is known. */
+/* When the present trouble began, as far as that is known: the first event of the back-off, or
+ * since when the pod is not ready. */
 static int64_t
-trouble_since(const Container *container)
+trouble_since(const CheckRun *run, const Container *container)
 {
     const Value *ready =
         condition_of(container->pod, container->is_init ? "Initialized" : "ContainersReady");
-    return value_is(ready, "status", "False") ? value_time(ready, "lastTransitionTime") : 0;
+    int64_t since_s =
+        value_is(ready, "status", "False") ? value_time(ready, "lastTransitionTime") : 0;
+    const Event *back_off = snapshot_event(run->snapshot, container->pod, "BackOff", 0);
+    bool is_crash = back_off != NULL && strcmp(back_off->type, "Warning") == 0;
+    if (is_crash && back_off->first_s > 0 && (since_s == 0 || back_off->first_s < since_s))
+        since_s = back_off->first_s;
+    return since_s;
+}
+
+static const CheckRow *
+row_of(CrashKind kind)
+{
+    return kind == CRASH_ARCHITECTURE ? check_find("image-arch-mismatch") : &rows[kind];
+}
+
+static void
+report(CheckRun *run, Crash *crash, int64_t since_s)
+{
+    const Container *container = crash->container;
+    bool is_new;
+    Finding *finding = check_report_pod(run, row_of(crash->kind), container->pod, container->name,
+                                        since_s, &is_new);
+    if (is_new)
+        crash_write(run, finding, crash);
+    else if (crash->dependency != NULL)
+        dependency_blame(run->relations, crash->dependency, finding);
 }
 
 static void
 look_at(CheckRun *run, const Container *container)
 {
-    enum { RESTARTS_MIN = 2, RECENT_S = 2 * 60 * 60 };
-    const Value *ended = value_at(container->status, "lastState.terminated");
-    bool is_looping = value_is(container->status, "state.waiting.reason", "CrashLoopBackOff") &&
-                      value_int(container->status, "restartCount", 0) >= RESTARTS_MIN;
-    bool is_new;
-    int row = -1;
-    if (is_looping)
-        row = classify(run, container, ended);
-    else if (value_is(ended, "reason", "OOMKilled") &&
-             value_at(container->status, "state.running") != NULL &&
-             run->now_s - value_time(ended, "finishedAt") <= RECENT_S)
-        row = ROW_OOM_ONCE;
-    if (row < 0)
-        return;
-    Finding *finding = check_report_pod(
-        run, &rows[row], container->pod, container->name,
-        is_looping ? trouble_since(container) : value_time(ended, "finishedAt"), &is_new);
-    if (is_new)
-        write_text(run, finding, container, ended, row);
+    enum { RECENT_S = 2 * 60 * 60 };
+    const Value *last = value_at(container->status, "lastState.terminated");
+    const Value *loop = find_loop(run, container);
+    Crash crash = {.container = container, .ended = loop != NULL ? loop : last};
+    if (loop != NULL) {
+        crash.line = log_line(run, container, true);
+        crash.kind = classify(run, container, loop, crash.line);
+        if (crash.line != NULL && log_signature(crash.line) == LOG_DEPENDENCY)
+            crash.dependency = dependency_of(run->snapshot, container->pod->ns, crash.line);
+        report(run, &crash, trouble_since(run, container));
+    } else if (value_at(container->status, "state.running") != NULL && last != NULL) {
+        int64_t ended_s = value_time(last, "finishedAt");
+        bool is_memory = value_is(last, "reason", "OOMKilled") && run->now_s - ended_s <= RECENT_S;
+        crash.kind = is_memory ? CRASH_MEMORY_ONCE : CRASH_SELDOM;
+        if (is_memory || is_seldom(run, container, last)) {
+            crash.line = log_line(run, container, true);
+            report(run, &crash, is_memory ? ended_s : 0);
+        }
+    }
+    g_free(crash.line);
+    dependency_free(crash.dependency);
 }
 
 static void

@@ -120,8 +120,9 @@ find_blamed(const Fold *fold, const Finding *finding)
     for (guint i = 0; i < finding->blamed->len; i++) {
         const GPtrArray *findings = g_hash_table_lookup(fold->by_object, finding->blamed->pdata[i]);
         for (guint k = 0; findings != NULL && k < findings->len; k++) {
-            if (findings->pdata[k] != finding)
-                return findings->pdata[k];
+            Finding *candidate = findings->pdata[k];
+            if (candidate != finding && candidate->check->stage != STAGE_ADVICE)
+                return candidate;
         }
     }
     return NULL;

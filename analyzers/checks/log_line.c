@@ -2,14 +2,8 @@
 
 #include <string.h>
 
-enum { LINE_BYTES_MAX = 300 };
-
-/* Words of lines that say what went wrong, in lower case. */
-static const char *const error_words[] = {
-    "error",   "fatal",       "panic",   "exception",    "traceback", "failed",  "failure",
-    "refused", "denied",      "timeout", "no such host", "not found", "not set", "missing",
-    "invalid", "unreachable", "cannot",  "can't",        "could not", "unable",  "killed",
-};
+/* A line that is shown, and how far back one is looked for. */
+enum { LINE_BYTES_MAX = 300, LINES_BACK = 60 };
 
 /* What comes before a secret's value, and the value. */
 #define SECRET_PATTERN                                                                             \
@@ -36,40 +30,44 @@ log_redact(const char *text)
     return redacted != NULL ? redacted : g_strdup("[redacted]");
 }
 
-static bool
-is_error(const char *line)
+/* How much a line says. The words that begin a stack trace say nothing themselves. */
+static int
+weight_of(const char *line)
 {
-    g_autofree char *lower = g_ascii_strdown(line, -1);
-    for (size_t i = 0; i < G_N_ELEMENTS(error_words); i++) {
-        if (strstr(lower, error_words[i]) != NULL)
-            return true;
-    }
-    return false;
+    LogSignature signature = log_signature(line);
+    if (g_ascii_strncasecmp(line, "traceback", strlen("traceback")) == 0)
+        return LOG_NOTHING;
+    return MIN(signature, LOG_PANIC + 1);
 }
 
 char *
 log_line_of(const char *log)
 {
     g_auto(GStrv) lines = g_strsplit(log, "\n", -1);
-    const char *last = NULL, *telling = NULL;
-    for (size_t i = 0; lines[i] != NULL; i++) {
-        g_strstrip(lines[i]);
-        if (lines[i][0] == '\0')
-            continue;
-        last = lines[i];
-        if (is_error(last))
-            telling = last;
+    const char *best = NULL;
+    int best_weight = -1;
+    guint n = g_strv_length(lines);
+    for (guint i = n; i > 0 && n - i < LINES_BACK; i--) {
+        const char *line = g_strstrip(lines[i - 1]);
+        int weight = line[0] != '\0' ? weight_of(line) : -1;
+        if (weight > best_weight) {
+            best = line;
+            best_weight = weight;
+        }
     }
-    if (last == NULL)
+    if (best == NULL)
         return NULL;
-    g_autofree char *cut = g_strndup(telling != NULL ? telling : last, LINE_BYTES_MAX);
-    g_autofree char *valid = g_utf8_make_valid(cut, -1);
-    return log_redact(valid);
+    g_autofree char *redacted = log_redact(best);
+    g_autofree char *cut = g_strndup(redacted, LINE_BYTES_MAX);
+    return g_utf8_make_valid(cut, -1);
 }
 
 char *
 log_line(const CheckRun *run, const Container *container, bool previous)
 {
     g_autofree char *log = snapshot_log(run->snapshot, container->pod, container->name, previous);
-    return log != NULL ? log_line_of(log) : NULL;
+    char *line = log != NULL ? log_line_of(log) : NULL;
+    if (line != NULL || !previous)
+        return line;
+    return log_line_of(value_text(container->status, "lastState.terminated.message"));
 }

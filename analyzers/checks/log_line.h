@@ -1,10 +1,12 @@
 /* What the log of a container says about its end. */
 #pragma once
 #include "analyzers/checks/container.h"
+#include "analyzers/checks/log_signature.h"
 
-/* The line that says most about why the container ended or is not ready: the last one that looks
- * like an error, else the last one; secrets taken out, bounded. NULL without a log; free with
- * g_free. */
+/* The line that says most about why the container ended or is not ready: of the last lines the
+ * newest with a signature, else with an exception, else with an error, else the last one; secrets
+ * taken out, bounded. Without a log, of the message that the container left behind (previous). NULL
+ * without either; free with g_free. */
 char *log_line(const CheckRun *run, const Container *container, bool previous);
 /* The same of a text. */
 char *log_line_of(const char *log);

@@ -75,7 +75,9 @@ const Object *
 relations_owner(const Relations *relations, const Object *object)
 {
     const char *uid = value_text(controller_ref(object), "uid");
-    return uid[0] != '\0' ? snapshot_by_uid(relations->snapshot, uid) : NULL;
+    const Object *owner = uid[0] != '\0' ? snapshot_by_uid(relations->snapshot, uid) : NULL;
+    /* A static pod names its node, which is not what makes it run. */
+    return owner != NULL && owner->kind != KIND_NODE ? owner : NULL;
 }
 
 const Object *

@@ -24,13 +24,15 @@
         ", containerStatuses: [{name: app, restartCount: 0, state: {waiting: {reason: " reason     \
         ", message: '" message "'}}}]")
 #define PULL(message) WAITING("ImagePullBackOff", message)
-#define CRASH(code, reason)                                                                        \
-    POD("", "conditions: [{type: ContainersReady, status: 'False', lastTransitionTime: "           \
-            "'2026-01-01T11:00:00Z'}], "                                                           \
-            "containerStatuses: [{name: app, restartCount: 5, state: {waiting: {reason: "          \
-            "CrashLoopBackOff}}, "                                                                 \
-            "lastState: {terminated: {exitCode: " code ", reason: " reason                         \
-            ", startedAt: '2026-01-01T11:58:00Z', finishedAt: '2026-01-01T11:58:03Z'}}}]")
+#define CRASHED(spec, code, reason)                                                                \
+    POD(spec, "conditions: [{type: ContainersReady, status: 'False', lastTransitionTime: "         \
+              "'2026-01-01T11:00:00Z'}], "                                                         \
+              "containerStatuses: [{name: app, restartCount: 5, state: {waiting: {reason: "        \
+              "CrashLoopBackOff}}, "                                                               \
+              "lastState: {terminated: {exitCode: " code ", reason: " reason                       \
+              ", startedAt: '2026-01-01T11:58:00Z', finishedAt: '2026-01-01T11:58:03Z'}}}]")
+#define CRASH(code, reason) CRASHED("", code, reason)
+#define PROBED(code)        CRASHED(", livenessProbe: {periodSeconds: 5}, startupProbe: {}", code, "Error")
 #define EVENT(event_reason, text)                                                                  \
     "---\n"                                                                                        \
     "apiVersion: v1\n"                                                                             \
@@ -99,10 +101,9 @@ static const struct {
      "cni: no route"},
     {"container-crashloop", CRASH("1", "Error"), "3 s after its start"},
     {"crashloop-oom", CRASH("137", "OOMKilled"), "memory"},
-    {"crashloop-liveness", CRASH("137", "Error") EVENT("Unhealthy", "Liveness probe failed: x"),
+    {"crashloop-liveness", PROBED("137") EVENT("Unhealthy", "Liveness probe failed: x"),
      "liveness"},
-    {"crashloop-startup", CRASH("137", "Error") EVENT("Unhealthy", "Startup probe failed: x"),
-     "startup"},
+    {"crashloop-startup", PROBED("137") EVENT("Unhealthy", "Startup probe failed: x"), "startup"},
     {"crashloop-exit0", CRASH("0", "Completed"), "it finished"},
     {"crashloop-command-not-found", CRASH("127", "Error"), "not found"},
     {"crashloop-segfault", CRASH("139", "Error"), "SIGSEGV"},

@@ -1,0 +1,188 @@
+#include "analyzers/checks/dependency.h"
+
+#include <string.h>
+
+#include "analyzers/checks/status.h"
+
+/* Where lines name a host, and its port when they do: the first that matches decides. Of a Go line
+ * "lookup db on 10.96.0.10:53: read udp …: i/o timeout" it is the name server that is missing. */
+static const struct {
+    const char *pattern;
+    bool is_dns;
+} patterns[] = {
+    {"lookup [^ ]+ on ([0-9a-f.:\\[\\]]+?):(53): (?!no such host)", true},
+    {"lookup ([a-z0-9_.-]+?)\\.?(?: on [^ ]+)?:()", false},
+    {"getaddrinfo (?:enotfound|eai_again) ([a-z0-9_.-]+)()", false},
+    {"could not translate host name \"([a-z0-9_.-]+)\"()", false},
+    {"(?:could not resolve host|unknownhostexception|unknown host):? ([a-z0-9_.-]+)()", false},
+    {"dial tcp ([a-z0-9_.-]+):([0-9]{1,5})", false},
+    {"(?:econnrefused|etimedout|econnreset) ([a-z0-9_.-]+):([0-9]{1,5})", false},
+    {"host=['\"]?([a-z0-9_.-]+)['\"]?,? port=([0-9]{1,5})", false},
+    {"\"([a-z0-9_.-]+)\"(?: \\([0-9a-f.:]+\\))?,? port ([0-9]{1,5})", false},
+    {"[a-z]+://(?:[^@/ ]*@)?([a-z0-9_.-]+)(?::([0-9]{1,5}))?", false},
+    {"(?:^|[ '\"(\\[/=,])([a-z][a-z0-9_.-]*[a-z0-9]):([0-9]{2,5})(?![0-9:.])", false},
+    {"(?:^|[ '\"(\\[/=,])([0-9]{1,3}(?:\\.[0-9]{1,3}){3}):([0-9]{2,5})(?![0-9])", false},
+};
+
+static gpointer
+compile_patterns(gpointer data)
+{
+    (void)data;
+    GRegex **compiled = g_new0(GRegex *, G_N_ELEMENTS(patterns));
+    for (size_t i = 0; i < G_N_ELEMENTS(patterns); i++)
+        compiled[i] =
+            g_regex_new(patterns[i].pattern, G_REGEX_CASELESS, G_REGEX_MATCH_DEFAULT, NULL);
+    return compiled;
+}
+
+static Dependency *
+find_host(const char *line)
+{
+    static GOnce once = G_ONCE_INIT;
+    GRegex *const *compiled = g_once(&once, compile_patterns, NULL);
+    for (size_t i = 0; i < G_N_ELEMENTS(patterns); i++) {
+        g_autoptr(GMatchInfo) match = NULL;
+        if (!g_regex_match(compiled[i], line, G_REGEX_MATCH_DEFAULT, &match))
+            continue;
+        g_autofree char *port = g_match_info_fetch(match, 2);
+        Dependency *dependency = g_new0(Dependency, 1);
+        dependency->host = g_match_info_fetch(match, 1);
+        dependency->port = port != NULL ? g_ascii_strtoll(port, NULL, 10) : 0;
+        dependency->is_dns = patterns[i].is_dns;
+        return dependency;
+    }
+    return NULL;
+}
+
+/* ---- Which Service it is. ---- */
+
+static const Object *
+by_address(const Snapshot *snapshot, const char *address)
+{
+    const GPtrArray *services = snapshot_objects(snapshot, KIND_SERVICE);
+    for (guint i = 0; i < services->len; i++) {
+        const Object *service = services->pdata[i];
+        if (value_is(service->value, "spec.clusterIP", address))
+            return service;
+    }
+    return NULL;
+}
+
+/* "db", "db.shop", "db.shop.svc…", and "db-0.db.shop.svc…" of a pod of a StatefulSet. */
+static void
+resolve(const Snapshot *snapshot, const char *own_ns, Dependency *dependency)
+{
+    g_auto(GStrv) labels = g_strsplit(dependency->host, ".", -1);
+    guint n = g_strv_length(labels);
+    if (g_hostname_is_ip_address(dependency->host)) {
+        dependency->service = by_address(snapshot, dependency->host);
+        return;
+    }
+    if (n == 1 && strcmp(labels[0], "localhost") != 0) {
+        dependency->service = snapshot_get(snapshot, KIND_SERVICE, own_ns, labels[0]);
+        dependency->is_missing =
+            snapshot_presence(snapshot, KIND_SERVICE, own_ns, labels[0]) == PRESENCE_MISSING;
+        return;
+    }
+    for (guint i = 0; i + 1 < MIN(n, 3U) && dependency->service == NULL; i++)
+        dependency->service = snapshot_get(snapshot, KIND_SERVICE, labels[i + 1], labels[i]);
+    bool is_service = n >= 3 && strcmp(labels[2], "svc") == 0;
+    dependency->is_missing =
+        dependency->service == NULL && is_service && snapshot_knows(snapshot, KIND_SERVICE);
+}
+
+Dependency *
+dependency_of(const Snapshot *snapshot, const char *ns, const char *line)
+{
+    Dependency *dependency = find_host(line);
+    if (dependency != NULL)
+        resolve(snapshot, ns, dependency);
+    return dependency;
+}
+
+void
+dependency_free(Dependency *dependency)
+{
+    if (dependency == NULL)
+        return;
+    g_free(dependency->host);
+    g_free(dependency);
+}
+
+/* ---- What is wrong with it. ---- */
+
+static guint
+count_ready(const GPtrArray *pods)
+{
+    guint n = 0;
+    for (guint i = 0; i < pods->len; i++)
+        n += status_is(pods->pdata[i], "Ready", "True") && !status_is_deleted(pods->pdata[i]);
+    return n;
+}
+
+static bool
+has_selector(const Object *service)
+{
+    return value_count(service->value, "spec.selector") > 0;
+}
+
+static bool
+has_port(const Object *service, int64_t port)
+{
+    for (const Value *p = value_first(service->value, "spec.ports"); p != NULL; p = p->next) {
+        if (value_int(p, "port", 0) == port)
+            return true;
+    }
+    return false;
+}
+
+static char *
+missing_text(const Snapshot *snapshot, const Dependency *dependency)
+{
+    const GPtrArray *services = snapshot_objects(snapshot, KIND_SERVICE);
+    const char *ns = strchr(dependency->host, '.') == NULL ? "its namespace" : "the cluster";
+    for (guint i = 0; i < services->len; i++) {
+        const Object *service = services->pdata[i];
+        if (strcmp(service->name, dependency->host) == 0)
+            return g_strdup_printf("%s has no Service %s; namespace %s has one, to be called %s.%s",
+                                   ns, dependency->host, service->ns, service->name, service->ns);
+    }
+    return g_strdup_printf("%s has no Service %s", ns, dependency->host);
+}
+
+char *
+dependency_fault(const Relations *relations, const Snapshot *snapshot, const Dependency *dependency)
+{
+    const Object *service = dependency->service;
+    if (dependency->is_missing)
+        return missing_text(snapshot, dependency);
+    if (service == NULL || !has_selector(service) || !snapshot_knows(snapshot, KIND_POD))
+        return NULL;
+    g_autoptr(GPtrArray) pods = relations_service_pods(relations, service);
+    if (count_ready(pods) == 0)
+        return g_strdup_printf("Service %s in namespace %s has no ready pod", service->name,
+                               service->ns);
+    bool is_headless = value_is(service->value, "spec.clusterIP", "None");
+    if (dependency->port > 0 && !is_headless && !has_port(service, dependency->port))
+        return g_strdup_printf("Service %s in namespace %s has no port %" G_GINT64_FORMAT,
+                               service->name, service->ns, dependency->port);
+    return NULL;
+}
+
+void
+dependency_blame(const Relations *relations, const Dependency *dependency, Finding *finding)
+{
+    const Object *service = dependency->service;
+    if (service == NULL || !has_selector(service))
+        return;
+    g_autoptr(GPtrArray) pods = relations_service_pods(relations, service);
+    if (count_ready(pods) > 0)
+        return;
+    for (guint i = 0; i < pods->len; i++) {
+        if (relations_controller(relations, pods->pdata[i]) == finding->object)
+            return; /* it is its own Service */
+    }
+    for (guint i = 0; i < pods->len; i++)
+        finding_blame(finding, relations_controller(relations, pods->pdata[i]));
+    finding_blame(finding, service);
+}

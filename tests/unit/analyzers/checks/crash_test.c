@@ -1,0 +1,255 @@
+/* Containers that end again and again: what their logs and pasts say. */
+#include "analyzers/checks/log_line.h"
+#include "tests/harness/check.h"
+#include "tests/harness/cluster.h"
+#include "tests/harness/temp_dir.h"
+
+#define POD(name, spec, state)                                                                     \
+    "---\n"                                                                                        \
+    "apiVersion: v1\n"                                                                             \
+    "kind: Pod\n"                                                                                  \
+    "metadata: {namespace: shop, name: " name ", uid: " name ", labels: {app: " name "}}\n"        \
+    "spec: {nodeName: n1, restartPolicy: Always, containers: [{name: app, image: r/app, " spec     \
+    "}]}\n"                                                                                        \
+    "status: {phase: Running, startTime: '2025-12-30T12:00:00Z', conditions: [{type: Ready, "      \
+    "status: 'False'}], containerStatuses: [{name: app, " state "}]}\n"
+#define LOOP(code)                                                                                 \
+    "restartCount: 5, state: {waiting: {reason: CrashLoopBackOff}}, lastState: {terminated: "      \
+    "{exitCode: " code ", reason: Error, startedAt: '2026-01-01T11:58:00Z', finishedAt: "          \
+    "'2026-01-01T11:58:03Z'}}"
+#define SERVICE(name)                                                                              \
+    "---\n"                                                                                        \
+    "apiVersion: v1\n"                                                                             \
+    "kind: Service\n"                                                                              \
+    "metadata: {namespace: shop, name: " name "}\n"                                                \
+    "spec: {clusterIP: 10.0.0.9, selector: {app: " name "}, ports: [{port: 5432}]}\n"
+
+/* A cluster with one pod in a loop whose previous log is `log`. */
+static TestCluster *
+cluster_with_log(TempDir *dir, const char *yaml, const char *log)
+{
+    g_autofree char *path = temp_dir_file(dir, "shop_web_app.previous.log");
+    assert_true(g_file_set_contents(path, log, -1, NULL));
+    TestCluster *cluster = test_cluster_new(yaml);
+    test_cluster_logs(cluster, temp_dir_path(dir));
+    return cluster;
+}
+
+static void
+test_logs_tell_which_kind_it_is(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *log, *check, *says;
+    } logs[] = {
+        {"up\nlevel=error msg=\"variable DB_URL is not set\"\nlevel=fatal msg=\"cannot start\"\n",
+         "crashloop-config", "DB_URL"},
+        {"FATAL: password authentication failed for user \"app\"\n", "crashloop-config",
+         "password"},
+        {"Traceback (most recent call last):\n  File x\nPermissionError: [Errno 13] Permission "
+         "denied: '/data'\n",
+         "crashloop-permission", "/data"},
+        {"listen tcp :80: bind: permission denied\n", "crashloop-bind", ":80"},
+        {"Error: listen EADDRINUSE: address already in use :::3000\n", "crashloop-bind", "3000"},
+        {"Waiting for changelog lock....\n", "crashloop-migration-lock", "lock"},
+        {"exec /app: exec format error\n", "image-arch-mismatch", "exec format"},
+        {"dial tcp: lookup cache: no such host\n", "crashloop-dependency", "has no Service cache"},
+        {"java.net.UnknownHostException: cache.shop.svc\n", "crashloop-dependency",
+         "has no Service cache.shop.svc"},
+        {"panic: runtime error\n\ngoroutine 1 [running]:\nmain.main()\n", "container-crashloop",
+         "panic: runtime error"},
+        {"WARN variable LOG is not set, using default\npanic: nil\n", "container-crashloop",
+         "panic: nil"},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(logs); i++) {
+        g_autoptr(TempDir) dir = temp_dir_new();
+        g_autoptr(TestCluster) cluster =
+            cluster_with_log(dir, POD("web", "ports: []", LOOP("1")), logs[i].log);
+        const Finding *finding = test_cluster_expect(cluster, logs[i].check, "Pod shop/web");
+        if (strstr(finding->cause, logs[i].says) == NULL)
+            fail_msg("%s does not say '%s'", finding->cause, logs[i].says);
+    }
+}
+
+static void
+test_what_cannot_be_reached_is_to_blame(void **state)
+{
+    (void)state;
+    g_autoptr(TempDir) dir = temp_dir_new();
+    g_autoptr(TestCluster) cluster =
+        cluster_with_log(dir,
+                         POD("web", "ports: []", LOOP("1")) POD("db", "ports: []", LOOP("139"))
+                             SERVICE("db") SERVICE("web"),
+                         "connect to postgres://app:hush@db:5432/app failed: connection refused\n");
+    const Finding *cause = test_cluster_expect(cluster, "crashloop-segfault", "Pod shop/db");
+    const Finding *finding =
+        test_cluster_expect_folded(cluster, "crashloop-dependency", "Pod shop/web");
+    assert_ptr_equal(finding->root, cause);
+    assert_contains(finding->cause, "Service db in namespace shop has no ready pod");
+    assert_null(strstr(finding->cause, "hush"));
+}
+
+/* Two pods that wait for each other, and one that waits for its own Service. */
+static void
+test_circles_end(void **state)
+{
+    (void)state;
+    g_autoptr(TempDir) dir = temp_dir_new();
+    g_autoptr(TestCluster) cluster =
+        cluster_with_log(dir, POD("web", "ports: []", LOOP("1")) SERVICE("web"),
+                         "dial tcp web:80: connection refused\n");
+    test_cluster_expect(cluster, "crashloop-dependency", "Pod shop/web");
+    g_autofree char *path = temp_dir_file(dir, "shop_db_app.previous.log");
+    assert_true(g_file_set_contents(path, "dial tcp web:80: connection refused\n", -1, NULL));
+    g_autoptr(TestCluster) both =
+        cluster_with_log(dir,
+                         POD("web", "ports: []", LOOP("1")) SERVICE("web")
+                             POD("db", "ports: []", LOOP("1")) SERVICE("db"),
+                         "dial tcp db:5432: connection refused\n");
+    assert_true(test_cluster_findings(both)->n_roots > 0);
+}
+
+/* Between two waits a container runs for a moment, or has just ended. */
+static void
+test_a_loop_is_seen_at_any_moment(void **state)
+{
+    (void)state;
+    g_autoptr(TestCluster) ended = test_cluster_new(
+        POD("web", "ports: []",
+            "restartCount: 4, state: {terminated: {exitCode: 3, reason: Error, startedAt: "
+            "'2026-01-01T11:59:50Z', finishedAt: '2026-01-01T11:59:59Z'}}"));
+    test_cluster_expect(ended, "container-crashloop", "Pod shop/web");
+    g_autoptr(TestCluster) running = test_cluster_new(
+        POD("web", "ports: []",
+            "restartCount: 4, state: {running: {startedAt: '2026-01-01T11:59:50Z'}}, lastState: "
+            "{terminated: {exitCode: 3, startedAt: '2026-01-01T11:55:00Z', finishedAt: "
+            "'2026-01-01T11:55:30Z'}}"));
+    test_cluster_expect(running, "container-crashloop", "Pod shop/web");
+    g_autoptr(TestCluster) recovered = test_cluster_new(
+        POD("web", "ports: []",
+            "restartCount: 4, state: {running: {startedAt: '2026-01-01T11:40:00Z'}}, lastState: "
+            "{terminated: {exitCode: 3, startedAt: '2026-01-01T11:38:00Z', finishedAt: "
+            "'2026-01-01T11:38:30Z'}}"));
+    test_cluster_expect_none(recovered, "container-crashloop");
+}
+
+static void
+test_seldom_restarts_are_told_when_they_go_on(void **state)
+{
+    (void)state;
+#define SELDOM(count, at)                                                                          \
+    POD("web", "ports: []",                                                                        \
+        "restartCount: " count ", ready: true, state: {running: {startedAt: '" at "'}}, "          \
+        "lastState: {terminated: {exitCode: 1, reason: Error, startedAt: '2026-01-01T01:00:00Z', " \
+        "finishedAt: '" at "'}}")
+    g_autoptr(TestCluster) often = test_cluster_new(SELDOM("7", "2026-01-01T09:00:00Z"));
+    test_cluster_expect(often, "container-restarting", "Pod shop/web");
+    g_autoptr(TestCluster) rare = test_cluster_new(SELDOM("4", "2026-01-01T09:00:00Z"));
+    test_cluster_expect_none(rare, "container-restarting");
+    g_autoptr(TestCluster) starting = test_cluster_new(SELDOM("7", "2025-12-30T12:20:00Z"));
+    test_cluster_expect_none(starting, "container-restarting");
+}
+
+/* The kubelet's word that it killed the container counts more than its exit code. */
+static void
+test_a_kill_is_the_probes(void **state)
+{
+    (void)state;
+    g_autoptr(TestCluster) cluster = test_cluster_new(
+        POD("web", "livenessProbe: {initialDelaySeconds: 7}",
+            LOOP("0")) "---\n"
+                       "apiVersion: v1\n"
+                       "kind: Event\n"
+                       "metadata: {namespace: shop, name: e}\n"
+                       "involvedObject: {uid: web}\n"
+                       "reason: Killing\n"
+                       "message: Container app failed liveness probe, will be restarted\n"
+                       "lastTimestamp: '2026-01-01T11:58:00Z'\n");
+    const Finding *finding = test_cluster_expect(cluster, "crashloop-liveness", "Pod shop/web");
+    assert_contains(finding->cause, "from 7 s after the start");
+}
+
+static char *
+evidence_of(const Finding *finding)
+{
+    GString *text = g_string_new(NULL);
+    for (guint i = 0; i < finding->evidence->len; i++)
+        g_string_append_printf(text, "%s\n", (const char *)finding->evidence->pdata[i]);
+    return g_string_free(text, FALSE);
+}
+
+static void
+test_the_roll_out_before_is_named(void **state)
+{
+    (void)state;
+#define SET(name, revision, image, at)                                                             \
+    "---\n"                                                                                        \
+    "apiVersion: apps/v1\n"                                                                        \
+    "kind: ReplicaSet\n"                                                                           \
+    "metadata: {namespace: shop, name: " name ", uid: " name ", creationTimestamp: '" at           \
+    "', annotations: {deployment.kubernetes.io/revision: '" revision                               \
+    "'}, ownerReferences: [{controller: true, kind: Deployment, name: web, uid: d}]}\n"            \
+    "spec: {template: {spec: {containers: [{name: app, image: " image "}]}}}\n"
+    g_autoptr(TestCluster) cluster = test_cluster_new(
+        "apiVersion: apps/v1\n"
+        "kind: Deployment\n"
+        "metadata: {namespace: shop, name: web, uid: d}\n"
+        "spec: {replicas: 1, template: {spec: {containers: [{name: app, image: r/app:2, resources: "
+        "{limits: {memory: 1Gi}}}]}}}\n" SET("old", "3", "r/app:1", "2025-12-01T11:00:00Z")
+            SET("new", "4", "r/app:2",
+                "2026-01-01T10:55:00Z") "---\n"
+                                        "apiVersion: v1\n"
+                                        "kind: Pod\n"
+                                        "metadata: {namespace: shop, name: web-1, ownerReferences: "
+                                        "[{controller: true, uid: "
+                                        "new}]}\n"
+                                        "spec: {containers: [{name: app, image: r/app:2, "
+                                        "resources: {limits: {memory: "
+                                        "512Mi}}}]}\n"
+                                        "status: {phase: Running, conditions: [{type: "
+                                        "ContainersReady, status: 'False', "
+                                        "lastTransitionTime: '2026-01-01T11:00:00Z'}], "
+                                        "containerStatuses: [{name: app, "
+                                        "restartCount: 5, state: {waiting: {reason: "
+                                        "CrashLoopBackOff}}, lastState: {terminated: "
+                                        "{exitCode: 137, reason: OOMKilled}}}]}\n");
+    const Finding *finding = test_cluster_expect(cluster, "crashloop-oom", "Deployment shop/web");
+    g_autofree char *evidence = evidence_of(finding);
+    assert_contains(finding->title, "limit 512Mi");
+    assert_contains(evidence, "5 min after the roll-out of revision 4");
+    assert_contains(evidence, "from r/app:1 to r/app:2");
+    assert_contains(evidence, "sets a limit of 1Gi");
+}
+
+static void
+test_secrets_are_taken_out(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {
+        "error: DB_PASSWORD=hush42 is wrong",
+        "error: cannot reach https://me:hush42@host/x",
+        "error: Authorization: Bearer hush42hush42hush42",
+        "error: {\"api_key\": \"hush42\"}",
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(lines); i++) {
+        g_autofree char *line = log_line_of(lines[i]);
+        assert_null(strstr(line, "hush42"));
+        assert_contains(line, "[redacted]");
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_logs_tell_which_kind_it_is),
+        cmocka_unit_test(test_what_cannot_be_reached_is_to_blame),
+        cmocka_unit_test(test_circles_end),
+        cmocka_unit_test(test_a_loop_is_seen_at_any_moment),
+        cmocka_unit_test(test_seldom_restarts_are_told_when_they_go_on),
+        cmocka_unit_test(test_a_kill_is_the_probes),
+        cmocka_unit_test(test_the_roll_out_before_is_named),
+        cmocka_unit_test(test_secrets_are_taken_out),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
