@@ -19,6 +19,12 @@ pod_is_wanted(const Object *pod)
     return strcmp(phase, "Succeeded") != 0 && strcmp(phase, "Failed") != 0;
 }
 
+bool
+container_is_sidecar(const Container *container)
+{
+    return container->is_init && value_is(container->spec, "restartPolicy", "Always");
+}
+
 static void
 visit_containers(CheckRun *run, const Object *pod, bool is_init, ContainerFunc func)
 {

@@ -15,6 +15,8 @@ typedef void (*ContainerFunc)(CheckRun *run, const Container *container);
 /* Calls `func` for every container of every pod that is to run: not of what has finished, is being
  * deleted, or was pushed off its node. */
 void containers_visit(CheckRun *run, ContainerFunc func);
+/* Whether a container of initContainers runs beside the others (restartPolicy Always). */
+bool container_is_sidecar(const Container *container);
 /* Whether a pod is to run, as above. */
 bool pod_is_wanted(const Object *pod);
 /* A condition of an object by its type, or NULL. */

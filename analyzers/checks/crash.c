@@ -163,7 +163,7 @@ classify(const CheckRun *run, const Container *container, const Value *ended, co
         return CRASH_MEMORY;
     if (is_exec_format)
         return CRASH_ARCHITECTURE;
-    if (container->is_init)
+    if (container->is_init && !container_is_sidecar(container))
         return CRASH_INIT;
     if (was_killed_by_probe(run, container, ended, "liveness", "livenessProbe"))
         return CRASH_LIVENESS;
@@ -188,6 +188,18 @@ run_seconds(const Value *ended)
     return from_s > 0 && to_s >= from_s ? to_s - from_s : -1;
 }
 
+/* Whether a container that has ended is started again. */
+static bool
+is_restarted(const Container *container, const Value *ended)
+{
+    const char *policy = value_text(container->pod->value, "spec.restartPolicy");
+    if (container_is_sidecar(container))
+        return true;
+    if (value_int(ended, "exitCode", -1) != 0)
+        return strcmp(policy, "Never") != 0;
+    return !container->is_init && (policy[0] == '\0' || strcmp(policy, "Always") == 0);
+}
+
 /* Waits between two runs, has ended just now, or runs again after a short run, no longer than that
  * took. */
 static const Value *
@@ -202,11 +214,8 @@ find_loop(const CheckRun *run, const Container *container)
     if (value_is(state, "waiting.reason", "CrashLoopBackOff"))
         return last != NULL ? last : state;
     const Value *ended = value_get(state, "terminated");
-    bool restarts_always =
-        !container->is_init && (value_is(container->pod->value, "spec.restartPolicy", "Always") ||
-                                value_int(ended, "exitCode", 0) != 0);
-    if (ended != NULL && !value_is(ended, "reason", "Completed"))
-        return restarts_always ? ended : NULL;
+    if (ended != NULL)
+        return is_restarted(container, ended) ? ended : NULL;
     int64_t started_s = value_time(state, "running.startedAt"), took_s = run_seconds(last);
     bool is_short =
         took_s >= 0 && took_s < SHORT_S && run->now_s - value_time(last, "finishedAt") < SHORT_S;

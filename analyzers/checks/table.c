@@ -9,7 +9,11 @@ static const CheckTopic *const topics[] = {
     &check_topic_scheduling,
     &check_topic_reference,
     &check_topic_image,
+    &check_topic_pod_setting,
     &check_topic_start,
+    &check_topic_stall,
+    &check_topic_ended_pod,
+    &check_topic_pod_state,
     &check_topic_crash,
     &check_topic_probe,
     &check_topic_deployment,
@@ -35,6 +39,7 @@ static const CheckTopic *const topics[] = {
     &check_topic_policy_selector,
     &check_topic_policy_dns,
     &check_topic_policy_caller,
+    &check_topic_unready, /* knows what the others have found */
     /* clang-format on */
 };
 

@@ -230,7 +230,7 @@ test_none_fires_about_pods_that_go_or_are_well(void **state)
                               "'True'}], containerStatuses: [{name: app, ready: true, "
                               "restartCount: 1, started: true, state: {running: {startedAt: "
                               "'2026-01-01T10:00:00Z'}}}]}\n");
-    test_cluster_expect_quiet(well, SEVERITY_INFO);
+    test_cluster_expect_quiet(well, SEVERITY_LOW);
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_auto(GStrv) parts = g_strsplit(rows[i].yaml, "name: web", 2);
         g_autofree char *going = g_strjoinv(
