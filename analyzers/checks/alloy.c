@@ -47,9 +47,10 @@ static const CheckRow rows[] = {
             .id = "daemonset-coverage-gap",
             .kind = "DaemonSet",
             .severity = SEVERITY_LOW,
-            .stage = STAGE_WORKLOAD,
+            .stage = STAGE_ADVICE,
             .tier = 1,
             .hold_s = 3600,
+            .is_own_cause = true,
             .symptom = "Some nodes are left out by an agent that should be on all of them.",
             .meaning = "The DaemonSet of an agent for networks, volumes, logs or metrics does not "
                        "tolerate a taint of these nodes.",

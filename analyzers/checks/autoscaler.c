@@ -182,7 +182,7 @@ is_failed_metric(const char *reason)
 static void
 look_for_blindness(CheckRun *run, const Object *hpa)
 {
-    const Value *active = status_condition(hpa, "ScalingActive");
+    const Value *active = condition_of(hpa, "ScalingActive");
     const char *reason = value_text(active, "reason"), *message = value_text(active, "message");
     int64_t since_s = status_since(hpa, "ScalingActive");
     if (!value_is(active, "status", "False") || !is_failed_metric(reason) ||
@@ -201,7 +201,7 @@ look_for_blindness(CheckRun *run, const Object *hpa)
 static void
 look_for_stuck(CheckRun *run, const Object *hpa)
 {
-    const Value *able = status_condition(hpa, "AbleToScale");
+    const Value *able = condition_of(hpa, "AbleToScale");
     int64_t since_s = status_since(hpa, "AbleToScale");
     const char *reason = value_text(able, "reason");
     if (!value_is(able, "status", "False") || !check_held(run, &rows[ROW_STUCK], since_s) ||
@@ -237,7 +237,7 @@ look_for_target(CheckRun *run, const Object *hpa)
 static void
 look_for_rest(CheckRun *run, const Object *hpa)
 {
-    const Value *active = status_condition(hpa, "ScalingActive");
+    const Value *active = condition_of(hpa, "ScalingActive");
     int64_t since_s = value_time(active, "lastTransitionTime");
     if (!value_is(active, "reason", "ScalingDisabled") ||
         !check_held(run, &rows[ROW_DISABLED], since_s))
@@ -276,7 +276,7 @@ metric_text(const Object *hpa)
 static void
 look_for_maximum(CheckRun *run, const Object *hpa)
 {
-    const Value *value = hpa->value, *limited = status_condition(hpa, "ScalingLimited");
+    const Value *value = hpa->value, *limited = condition_of(hpa, "ScalingLimited");
     int64_t max = value_int(value, "spec.maxReplicas", 0);
     int64_t since_s = value_time(limited, "lastTransitionTime");
     if (max == 0 || value_int(value, "status.currentReplicas", 0) < max ||
@@ -398,7 +398,7 @@ report_ambiguity(CheckRun *run, const Object *hpa, const Object *other, const ch
 static void
 look_for_others(CheckRun *run, const Object *hpa, GHashTable *targets)
 {
-    const Value *active = status_condition(hpa, "ScalingActive");
+    const Value *active = condition_of(hpa, "ScalingActive");
     char *key = g_strjoin("\n", hpa->ns, target_kind(hpa), target_name(hpa), NULL);
     const Object *other = g_hash_table_lookup(targets, key);
     if (other != NULL)

@@ -179,7 +179,7 @@ look_at_numbers(CheckRun *run, const Object *budget)
     int64_t desired = value_int(status, "desiredHealthy", 0);
     int64_t since_s = status_since(budget, "DisruptionAllowed");
     if (expected == 0 || value_int(status, "disruptionsAllowed", 0) > 0 ||
-        value_is(status_condition(budget, "DisruptionAllowed"), "reason", "SyncFailed"))
+        value_is(condition_of(budget, "DisruptionAllowed"), "reason", "SyncFailed"))
         return;
     const Value *selector = value_at(budget->value, "spec.selector");
     g_autoptr(GPtrArray) pods = relations_select(run->relations, budget->ns, selector);
@@ -226,7 +226,7 @@ look_for_nothing(CheckRun *run, const Object *budget)
 static void
 look_for_sync(CheckRun *run, const Object *budget)
 {
-    const Value *allowed = status_condition(budget, "DisruptionAllowed");
+    const Value *allowed = condition_of(budget, "DisruptionAllowed");
     int64_t since_s = value_time(allowed, "lastTransitionTime");
     if (!value_is(allowed, "status", "False") || !value_is(allowed, "reason", "SyncFailed") ||
         !check_held(run, &rows[ROW_SYNC], since_s))

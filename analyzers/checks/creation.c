@@ -240,7 +240,7 @@ add_suffering(const CheckRun *run, Finding *finding, const Object *maker)
         finding_evidence(finding, "Its pods serve %s", served);
 }
 
-/* The configurations that have the webhook, to be blamed. */
+/* The configurations that have the webhook, and the Services that answer for it, to be blamed. */
 static void
 blame_webhook(const CheckRun *run, Finding *finding, const char *webhook)
 {
@@ -249,8 +249,15 @@ blame_webhook(const CheckRun *run, Finding *finding, const char *webhook)
         const GPtrArray *all = snapshot_objects(run->snapshot, kinds[k]);
         for (guint i = 0; i < all->len; i++) {
             const Object *object = all->pdata[i];
-            if (value_find(object->value, "webhooks", "name", webhook) != NULL)
+            const Value *hook = value_find(object->value, "webhooks", "name", webhook);
+            const Value *service = value_at(hook, "clientConfig.service");
+            const Object *answers =
+                snapshot_get(run->snapshot, KIND_SERVICE, value_text(service, "namespace"),
+                             value_text(service, "name"));
+            if (hook != NULL)
                 finding_blame(finding, object);
+            if (answers != NULL)
+                finding_blame(finding, answers);
         }
     }
 }

@@ -46,8 +46,9 @@ static const CheckRow rows[] = {
             .id = "daemonset-misscheduled",
             .kind = "DaemonSet",
             .severity = SEVERITY_LOW,
-            .stage = STAGE_WORKLOAD,
+            .stage = STAGE_ADVICE,
             .tier = 1,
+            .is_own_cause = true,
             .symptom = "Pods of a DaemonSet run on nodes where they do not belong.",
             .meaning = "status.numberMisscheduled is not zero: labels or taints of nodes have "
                        "changed since the pods were placed.",

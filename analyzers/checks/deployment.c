@@ -62,9 +62,10 @@ static const CheckRow rows[] = {
             .id = "deployment-paused",
             .kind = "Deployment",
             .severity = SEVERITY_LOW,
-            .stage = STAGE_WORKLOAD,
+            .stage = STAGE_ADVICE,
             .tier = 1,
             .hold_s = 86400,
+            .is_own_cause = true,
             .symptom = "Changes of a Deployment are not rolled out.",
             .meaning = "spec.paused is set, and its pods are not all of the newest template.",
             .fix = "Resume the roll-out, or take the change back.",
@@ -182,7 +183,7 @@ report_unavailable(const Deployment *d, int64_t since_s)
                   "%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " copies are available%s%s.%s%s%s",
                   d->available, d->want, why[0] != '\0' ? ": " : "", why,
                   n_services > 0 ? " It serves " : "", served, n_services > 0 ? "." : "");
-    if (value_is(status_condition(d->object, "Progressing"), "reason", "ProgressDeadlineExceeded"))
+    if (value_is(condition_of(d->object, "Progressing"), "reason", "ProgressDeadlineExceeded"))
         finding_evidence(finding, "Its roll-out has exceeded its deadline");
     add_fix(d, finding);
 }
@@ -205,7 +206,7 @@ look_for_unavailable(const Deployment *d)
 static bool
 is_rolling(const Deployment *d)
 {
-    const Value *progress = status_condition(d->object, "Progressing");
+    const Value *progress = condition_of(d->object, "Progressing");
     int64_t moved_s = value_time(progress, "lastUpdateTime");
     return value_int(d->object->value, "status.observedGeneration", 0) <
                value_int(d->object->value, "metadata.generation", 0) ||
@@ -270,7 +271,7 @@ is_overdue(const Deployment *d, const Object *set, int64_t *ret_since_s)
     int64_t old = value_int(status, "replicas", 0) - value_int(status, "updatedReplicas", 0);
     if (set == NULL || old <= 0 || is_rolling(d))
         return false;
-    const Value *progress = status_condition(d->object, "Progressing");
+    const Value *progress = condition_of(d->object, "Progressing");
     int64_t moved_s = MAX(set->created_s, value_time(progress, "lastUpdateTime"));
     *ret_since_s = moved_s + progress_deadline(d);
     return value_int(set->value, "status.readyReplicas", 0) <
@@ -282,7 +283,7 @@ static bool
 look_for_stuck(const Deployment *d)
 {
     const Object *set = newest_set(d);
-    const Value *progress = status_condition(d->object, "Progressing");
+    const Value *progress = condition_of(d->object, "Progressing");
     bool is_late = value_is(progress, "status", "False") &&
                    value_is(progress, "reason", "ProgressDeadlineExceeded");
     int64_t since_s = is_late ? value_time(progress, "lastTransitionTime") : 0;
@@ -311,7 +312,7 @@ look_for_pause(const Deployment *d)
     if (!value_is_true(value, "spec.paused") ||
         value_int(value, "status.updatedReplicas", 0) >= d->want)
         return;
-    int64_t since_s = value_time(status_condition(d->object, "Progressing"), "lastUpdateTime");
+    int64_t since_s = value_time(condition_of(d->object, "Progressing"), "lastUpdateTime");
     if (since_s == 0)
         since_s = status_changed(d->object);
     if (!check_held(d->run, &rows[ROW_PAUSED], since_s))

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "analyzers/checks/log_line.h"
 #include "analyzers/checks/status.h"
 #include "analyzers/checks/table.h"
 
@@ -191,8 +192,8 @@ job_failure(const CheckRun *run, Finding *finding, const Object *job)
         g_string_append_printf(text, " Its last pod: %s.", trouble);
     }
     for (const Value *c = value_first(pod->value, "spec.containers"); c != NULL; c = c->next) {
-        g_autofree char *log = snapshot_log(run->snapshot, pod, value_text(c, "name"), false);
-        g_autofree char *line = log_error_line(log);
+        const Container container = {.pod = pod, .name = value_text(c, "name"), .spec = c};
+        g_autofree char *line = log_line(run, &container, false);
         if (line == NULL)
             continue;
         finding_evidence(finding, "Log of %s: %s", pod->name, line);
@@ -207,7 +208,7 @@ job_failure(const CheckRun *run, Finding *finding, const Object *job)
 static void
 look_for_failure(CheckRun *run, const Object *job)
 {
-    const Value *failed = status_condition(job, "Failed");
+    const Value *failed = condition_of(job, "Failed");
     int64_t since_s = value_time(failed, "lastTransitionTime");
     if (!value_is(failed, "status", "True") || since_s == 0 || run->now_s - since_s > DAY_S ||
         is_superseded(run, job, since_s))

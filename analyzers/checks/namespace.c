@@ -97,7 +97,7 @@ reason_of(const Object *ns)
         "NamespaceContentRemaining"};
     for (size_t i = 0; i < G_N_ELEMENTS(types); i++) {
         if (status_is(ns, types[i], "True"))
-            return value_text(status_condition(ns, types[i]), "message");
+            return value_text(condition_of(ns, types[i]), "message");
     }
     return "";
 }
@@ -120,7 +120,7 @@ look_at_namespace(CheckRun *run, const Object *ns)
                   object[0] != '\0' ? " " : "", object,
                   object[0] != '\0' ? ", and nothing removes it." : "");
     finding_evidence(finding, "%s",
-                     value_text(status_condition(ns, "NamespaceContentRemaining"), "message"));
+                     value_text(condition_of(ns, "NamespaceContentRemaining"), "message"));
     finding_fix(finding, "%s", rows[ROW_NAMESPACE].fix);
     finding_fix(finding, "kubectl get namespace %s -o yaml", ns->name);
 }

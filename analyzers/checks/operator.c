@@ -144,7 +144,7 @@ static void
 look_at(CheckRun *run, const Object *object, size_t fault)
 {
     const CheckRow *row = &rows[faults[fault].row];
-    const Value *condition = status_condition(object, faults[fault].type);
+    const Value *condition = condition_of(object, faults[fault].type);
     int64_t since_s = value_time(condition, "lastTransitionTime");
     if (since_s == 0) /* KEDA gives no times */
         since_s = status_changed(object);
@@ -159,7 +159,7 @@ look_at(CheckRun *run, const Object *object, size_t fault)
     if (object->kind == KIND_EXTERNAL_SECRET) {
         const char *store = value_text(object->value, "spec.secretStoreRef.name");
         const Object *from = snapshot_get(run->snapshot, KIND_SECRET_STORE, object->ns, store);
-        if (from != NULL && value_is(status_condition(from, "Ready"), "status", "False"))
+        if (from != NULL && value_is(condition_of(from, "Ready"), "status", "False"))
             finding_blame(finding, from);
     }
     finding_title(finding, "%s %s %s%s%s", kind, object->name, faults[fault].what,

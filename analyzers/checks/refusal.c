@@ -130,7 +130,7 @@ refusal_event(const CheckRun *run, const Object *by, int64_t *ret_first_s)
 static void
 look_at_maker(const CheckRun *run, const Object *by, GPtrArray *refusals)
 {
-    const Value *failure = status_condition(by, "ReplicaFailure");
+    const Value *failure = condition_of(by, "ReplicaFailure");
     int64_t since_s;
     if (status_is_deleted(by) || !lacks_objects(by))
         return;

@@ -61,9 +61,10 @@ static const CheckRow rows[] = {
             .id = "serviceaccount-secret-missing",
             .kind = "ServiceAccount",
             .severity = SEVERITY_LOW,
-            .stage = STAGE_REFERENCE,
+            .stage = STAGE_ADVICE,
             .tier = 1,
             .hold_s = 3600,
+            .is_own_cause = true,
             .symptom = "A ServiceAccount lists a pull secret that does not exist.",
             .meaning = "imagePullSecrets of the account names a Secret that its namespace does not "
                        "have.",

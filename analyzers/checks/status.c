@@ -2,22 +2,16 @@
 
 #include <string.h>
 
-const Value *
-status_condition(const Object *object, const char *type)
-{
-    return value_find(object->value, "status.conditions", "type", type);
-}
-
 bool
 status_is(const Object *object, const char *type, const char *status)
 {
-    return value_is(status_condition(object, type), "status", status);
+    return value_is(condition_of(object, type), "status", status);
 }
 
 int64_t
 status_since(const Object *object, const char *type)
 {
-    return value_time(status_condition(object, type), "lastTransitionTime");
+    return value_time(condition_of(object, type), "lastTransitionTime");
 }
 
 bool
@@ -80,8 +74,7 @@ bool
 pod_is_unready(const Object *pod, int64_t *ret_since_s)
 {
     *ret_since_s = 0;
-    if (pod_is_finished(pod) || status_is_deleted(pod) || status_is(pod, "Ready", "True") ||
-        status_is(pod, "DisruptionTarget", "True"))
+    if (!pod_is_wanted(pod) || status_is(pod, "Ready", "True"))
         return false;
     *ret_since_s = status_since(pod, "Ready");
     if (*ret_since_s == 0)
@@ -127,7 +120,7 @@ char *
 pod_trouble(const Object *pod)
 {
     const char *const lists[] = {"status.initContainerStatuses", "status.containerStatuses"};
-    const Value *scheduled = status_condition(pod, "PodScheduled");
+    const Value *scheduled = condition_of(pod, "PodScheduled");
     if (value_is(scheduled, "status", "False"))
         return g_strdup_printf("not scheduled: %s", value_text(scheduled, "message"));
     for (size_t i = 0; i < G_N_ELEMENTS(lists); i++) {
@@ -138,43 +131,6 @@ pod_trouble(const Object *pod)
         }
     }
     return g_strdup(value_text(pod->value, "status.reason"));
-}
-
-/* ---- Logs. ---- */
-
-static bool
-is_error(const char *line)
-{
-    static const char *const words[] = {"error",  "fatal",   "panic",  "exception", "failed",
-                                        "denied", "refused", "cannot", "forbidden", "no such"};
-    g_autofree char *lower = g_ascii_strdown(line, -1);
-    for (size_t i = 0; i < G_N_ELEMENTS(words); i++) {
-        if (strstr(lower, words[i]) != NULL)
-            return true;
-    }
-    return false;
-}
-
-char *
-log_error_line(const char *log)
-{
-    enum { LINES_BACK = 20 };
-    if (log == NULL)
-        return NULL;
-    g_auto(GStrv) lines = g_strsplit(log, "\n", -1);
-    const char *last = NULL, *error = NULL;
-    guint n = g_strv_length(lines);
-    for (guint i = n; i > 0 && n - i < LINES_BACK; i--) {
-        const char *line = g_strstrip(lines[i - 1]);
-        if (line[0] == '\0')
-            continue;
-        last = last != NULL ? last : line;
-        if (is_error(line))
-            error = line; /* the first of a run of errors tells the cause */
-        else if (error != NULL)
-            break;
-    }
-    return g_strdup(error != NULL ? error : last);
 }
 
 /* ---- Who sends requests. ---- */

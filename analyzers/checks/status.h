@@ -1,9 +1,7 @@
-/* Facts of objects that many checks ask for: conditions, ages, last words. */
+/* Facts of objects that many checks ask for: conditions, ages, who sends requests. */
 #pragma once
-#include "analyzers/checks/check.h"
+#include "analyzers/checks/container.h"
 
-/* An entry of status.conditions, or NULL. */
-const Value *status_condition(const Object *object, const char *type);
 /* Whether a condition has this status ("True", "False", "Unknown"). */
 bool status_is(const Object *object, const char *type, const char *status);
 /* When a condition last changed; 0: not known. */
@@ -28,10 +26,6 @@ const char *pod_node(const Object *pod);
 /* "container app exited with 2 (Error)": why a pod is not well, in a few words; "" when it does not
  * say. Free with g_free. */
 char *pod_trouble(const Object *pod);
-
-/* The line of a log that says what went wrong: the first of the last errors, else the last line;
- * NULL when there is none. Free with g_free. */
-char *log_error_line(const char *log);
 
 /* "Service web (shop.example.com)": what sends requests to the pods of a controller; "" for none.
  * *ret_n: how many Services. Free with g_free. */

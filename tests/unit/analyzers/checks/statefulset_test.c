@@ -131,20 +131,31 @@ test_an_update_by_hand_or_in_parts_is_wanted(void **state)
 }
 
 static void
-test_what_it_names_is_missing(void **state)
+test_its_service_is_missing(void **state)
+{
+    (void)state;
+    g_autoptr(TestCluster) cluster = test_cluster_new("apiVersion: apps/v1\n"
+                                                      "kind: StatefulSet\n"
+                                                      "metadata: {namespace: shop, name: db}\n"
+                                                      "spec: {replicas: 1, serviceName: peers}\n"
+                                                      "status: {}\n");
+    const Finding *finding =
+        test_cluster_expect(cluster, "statefulset-service-missing", "StatefulSet shop/db");
+    assert_contains(finding->title, "peers");
+}
+
+static void
+test_its_class_is_missing(void **state)
 {
     (void)state;
     g_autoptr(TestCluster) cluster =
         test_cluster_new("apiVersion: apps/v1\n"
                          "kind: StatefulSet\n"
                          "metadata: {namespace: shop, name: db}\n"
-                         "spec: {replicas: 1, serviceName: peers, volumeClaimTemplates: "
-                         "[{metadata: {name: data}, spec: {storageClassName: quick}}]}\n"
+                         "spec: {replicas: 1, volumeClaimTemplates: [{metadata: {name: data}, "
+                         "spec: {storageClassName: quick}}]}\n"
                          "status: {}\n");
     const Finding *finding =
-        test_cluster_expect(cluster, "statefulset-service-missing", "StatefulSet shop/db");
-    assert_contains(finding->title, "peers");
-    finding =
         test_cluster_expect(cluster, "statefulset-storageclass-missing", "StatefulSet shop/db");
     assert_contains(finding->title, "quick");
 }
@@ -195,7 +206,8 @@ main(void)
         cmocka_unit_test(test_a_pod_that_just_starts_is_given_time),
         cmocka_unit_test(test_an_update_stops),
         cmocka_unit_test(test_an_update_by_hand_or_in_parts_is_wanted),
-        cmocka_unit_test(test_what_it_names_is_missing),
+        cmocka_unit_test(test_its_service_is_missing),
+        cmocka_unit_test(test_its_class_is_missing),
         cmocka_unit_test(test_a_bound_claim_needs_no_class),
         cmocka_unit_test(test_unknown_is_not_missing),
     };
