@@ -39,7 +39,11 @@ static const CheckTopic *const topics[] = {
     &check_topic_policy_selector,
     &check_topic_policy_dns,
     &check_topic_policy_caller,
-    &check_topic_unready, /* knows what the others have found */
+    &check_topic_unready,
+    &check_topic_service_kind,
+    &check_topic_dns,
+    &check_topic_gateway,
+    &check_topic_route,
     /* clang-format on */
 };
 
