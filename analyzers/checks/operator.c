@@ -2,6 +2,7 @@
  * scalers. */
 #include <string.h>
 
+#include "analyzers/checks/secret_user.h"
 #include "analyzers/checks/status.h"
 #include "analyzers/checks/table.h"
 
@@ -78,6 +79,7 @@ static const struct {
     const char *type, *status, *what;
 } faults[] = {
     {KIND_SECRET_STORE, ROW_EXTERNAL_SECRET, "Ready", "False", "cannot be reached"},
+    {KIND_CLUSTER_SECRET_STORE, ROW_EXTERNAL_SECRET, "Ready", "False", "cannot be reached"},
     {KIND_EXTERNAL_SECRET, ROW_EXTERNAL_SECRET, "Ready", "False", "is not fetched"},
     {KIND_SEALED_SECRET, ROW_SEALED_SECRET, "Synced", "False", "cannot be opened"},
     {KIND_SCALED_OBJECT, ROW_SCALED_OBJECT, "Ready", "False", "is not ready"},
@@ -100,46 +102,6 @@ secret_of(const Object *object)
     return name[0] != '\0' ? name : object->name;
 }
 
-static bool
-refers_to(const Value *template, const char *secret)
-{
-    for (const Value *v = value_first(template, "spec.volumes"); v != NULL; v = v->next) {
-        if (value_is(v, "secret.secretName", secret))
-            return true;
-    }
-    for (const Value *c = value_first(template, "spec.containers"); c != NULL; c = c->next) {
-        for (const Value *from = value_first(c, "envFrom"); from != NULL; from = from->next) {
-            if (value_is(from, "secretRef.name", secret))
-                return true;
-        }
-        for (const Value *env = value_first(c, "env"); env != NULL; env = env->next) {
-            if (value_is(env, "valueFrom.secretKeyRef.name", secret))
-                return true;
-        }
-    }
-    return false;
-}
-
-/* The controllers that need its Secret: that it is missing is the consequence. */
-static void
-add_users(CheckRun *run, Finding *finding, const Object *object)
-{
-    static const Kind kinds[] = {KIND_DEPLOYMENT, KIND_STATEFUL_SET, KIND_DAEMON_SET,
-                                 KIND_CRON_JOB};
-    const char *secret = secret_of(object);
-    for (size_t k = 0; secret[0] != '\0' && k < G_N_ELEMENTS(kinds); k++) {
-        const GPtrArray *all = snapshot_in_namespace(run->snapshot, kinds[k], object->ns);
-        for (guint i = 0; i < all->len; i++) {
-            const Object *maker = all->pdata[i];
-            if (!refers_to(pod_template(maker), secret))
-                continue;
-            finding_about(finding, maker);
-            finding_evidence(finding, "%s %s needs Secret %s", kind_row(maker->kind)->kind,
-                             maker->name, secret);
-        }
-    }
-}
-
 static void
 look_at(CheckRun *run, const Object *object, size_t fault)
 {
@@ -157,8 +119,11 @@ look_at(CheckRun *run, const Object *object, size_t fault)
     Finding *finding = check_report(run, row, object);
     finding_since(finding, value_time(condition, "lastTransitionTime"));
     if (object->kind == KIND_EXTERNAL_SECRET) {
-        const char *store = value_text(object->value, "spec.secretStoreRef.name");
-        const Object *from = snapshot_get(run->snapshot, KIND_SECRET_STORE, object->ns, store);
+        const Value *ref = value_at(object->value, "spec.secretStoreRef");
+        bool is_cluster = value_is(ref, "kind", "ClusterSecretStore");
+        const Object *from =
+            snapshot_get(run->snapshot, is_cluster ? KIND_CLUSTER_SECRET_STORE : KIND_SECRET_STORE,
+                         is_cluster ? "" : object->ns, value_text(ref, "name"));
         if (from != NULL && value_is(condition_of(from, "Ready"), "status", "False"))
             finding_blame(finding, from);
     }
@@ -166,10 +131,10 @@ look_at(CheckRun *run, const Object *object, size_t fault)
                   reason[0] != '\0' ? ": " : "", reason);
     finding_cause(finding, "%s %s %s: %s", kind, object->name, faults[fault].what,
                   message[0] != '\0' ? message : reason);
-    add_users(run, finding, object);
+    secret_users_add(run, finding, object->ns, secret_of(object));
     finding_fix(finding, "%s", row->fix);
-    finding_fix(finding, "kubectl -n %s describe %s %s", object->ns,
-                kind_row(object->kind)->resource, object->name);
+    finding_fix(finding, "kubectl%s%s describe %s %s", object->ns[0] != '\0' ? " -n " : "",
+                object->ns, kind_row(object->kind)->resource, object->name);
 }
 
 static void

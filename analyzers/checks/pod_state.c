@@ -218,8 +218,8 @@ static void
 look_at_resize(CheckRun *run, const Object *pod)
 {
     const CheckRow *row = &rows[ROW_RESIZE];
-    const Value *pending = status_condition(pod, "PodResizePending");
-    const Value *going = status_condition(pod, "PodResizeInProgress");
+    const Value *pending = condition_of(pod, "PodResizePending");
+    const Value *going = condition_of(pod, "PodResizeInProgress");
     const Value *stuck = value_is(pending, "status", "True")  ? pending
                          : value_is(going, "reason", "Error") ? going
                                                               : NULL;
@@ -244,7 +244,7 @@ static void
 look_at_preempted(CheckRun *run, const Object *pod)
 {
     enum { RECENT_S = 60 * 60, PODS_MIN = 3 };
-    const Value *target = status_condition(pod, "DisruptionTarget");
+    const Value *target = condition_of(pod, "DisruptionTarget");
     int64_t since_s = value_time(target, "lastTransitionTime");
     if (!value_is(target, "status", "True") || run->now_s - since_s > RECENT_S ||
         (!value_is(target, "reason", "PreemptionByScheduler") &&
@@ -254,7 +254,7 @@ look_at_preempted(CheckRun *run, const Object *pod)
     g_autoptr(GPtrArray) pods = relations_pods(run->relations, controller);
     guint n = 0;
     for (guint i = 0; i < pods->len; i++) {
-        const Value *other = status_condition(pods->pdata[i], "DisruptionTarget");
+        const Value *other = condition_of(pods->pdata[i], "DisruptionTarget");
         n += g_str_has_prefix(value_text(other, "reason"), "PreemptionBy") &&
              run->now_s - value_time(other, "lastTransitionTime") <= RECENT_S;
     }

@@ -44,6 +44,12 @@ static const CheckTopic *const topics[] = {
     &check_topic_dns,
     &check_topic_gateway,
     &check_topic_route,
+    &check_topic_certificate,
+    &check_topic_argo,
+    &check_topic_flux,
+    &check_topic_ceph,
+    &check_topic_velero,
+    &check_topic_custom,
     /* clang-format on */
 };
 

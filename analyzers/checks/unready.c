@@ -55,7 +55,7 @@ has_sick_node(const CheckRun *run, const Object *pod)
 static void
 report(CheckRun *run, const Object *pod, int64_t since_s)
 {
-    const Value *ready = status_condition(pod, "Ready");
+    const Value *ready = condition_of(pod, "Ready");
     bool is_new;
     Finding *finding = check_report_pod(run, &rows[0], pod, "", since_s, &is_new);
     if (!is_new)
@@ -81,7 +81,7 @@ run_unready(CheckRun *run)
         int64_t since_s = status_since(pod, "Ready");
         if (value_is(pod->value, "status.phase", "Running") && status_is(pod, "Ready", "False") &&
             pod_is_wanted(pod) && check_held(run, &rows[0], since_s) &&
-            !value_is(status_condition(pod, "Ready"), "reason", "PodCompleted") &&
+            !value_is(condition_of(pod, "Ready"), "reason", "PodCompleted") &&
             !g_hash_table_contains(known, pod) && !has_sick_node(run, pod))
             report(run, pod, since_s);
     }

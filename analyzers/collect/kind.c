@@ -16,6 +16,20 @@ kind_row(Kind kind)
     return &rows[kind];
 }
 
+bool
+kind_is_custom(Kind kind)
+{
+    /* Groups with a dot that the API server has of itself (k8s.io/api). */
+    static const char *const own[] = {"networking.k8s.io",      "discovery.k8s.io",
+                                      "storage.k8s.io",         "rbac.authorization.k8s.io",
+                                      "apiextensions.k8s.io",   "admissionregistration.k8s.io",
+                                      "apiregistration.k8s.io", "coordination.k8s.io",
+                                      "scheduling.k8s.io",      "node.k8s.io",
+                                      "certificates.k8s.io",    "resource.k8s.io",
+                                      "events.k8s.io",          NULL};
+    return strchr(rows[kind].group, '.') != NULL && !g_strv_contains(own, rows[kind].group);
+}
+
 Kind
 kind_of(const char *group, const char *kind)
 {

@@ -87,7 +87,27 @@
     X(VELERO_BACKUP, "Backup", "velero.io", "backups", true)                                       \
     X(VELERO_LOCATION, "BackupStorageLocation", "velero.io", "backupstoragelocations", true)       \
     X(SERVICE_MONITOR, "ServiceMonitor", "monitoring.coreos.com", "servicemonitors", true)         \
-    X(POD_MONITOR, "PodMonitor", "monitoring.coreos.com", "podmonitors", true)
+    X(POD_MONITOR, "PodMonitor", "monitoring.coreos.com", "podmonitors", true)                     \
+    X(CLUSTER_SECRET_STORE, "ClusterSecretStore", "external-secrets.io", "clustersecretstores",    \
+      false)                                                                                       \
+    X(VELERO_SCHEDULE, "Schedule", "velero.io", "schedules", true)                                 \
+    X(FLUX_BUCKET, "Bucket", "source.toolkit.fluxcd.io", "buckets", true)                          \
+    X(FLUX_HELM_CHART, "HelmChart", "source.toolkit.fluxcd.io", "helmcharts", true)                \
+    X(ARGO_APPLICATION_SET, "ApplicationSet", "argoproj.io", "applicationsets", true)              \
+    X(SCALED_JOB, "ScaledJob", "keda.sh", "scaledjobs", true)                                      \
+    X(KARPENTER_NODE_POOL, "NodePool", "karpenter.sh", "nodepools", false)                         \
+    X(KARPENTER_NODE_CLAIM, "NodeClaim", "karpenter.sh", "nodeclaims", false)                      \
+    X(CAPI_CLUSTER, "Cluster", "cluster.x-k8s.io", "clusters", true)                               \
+    X(CAPI_MACHINE, "Machine", "cluster.x-k8s.io", "machines", true)                               \
+    X(CNPG_CLUSTER, "Cluster", "postgresql.cnpg.io", "clusters", true)                             \
+    X(ZALANDO_POSTGRESQL, "postgresql", "acid.zalan.do", "postgresqls", true)                      \
+    X(STRIMZI_KAFKA, "Kafka", "kafka.strimzi.io", "kafkas", true)                                  \
+    X(KNATIVE_SERVICE, "Service", "serving.knative.dev", "services", true)                         \
+    X(KYVERNO_CLUSTER_POLICY, "ClusterPolicy", "kyverno.io", "clusterpolicies", false)             \
+    X(KYVERNO_POLICY, "Policy", "kyverno.io", "policies", true)                                    \
+    X(LONGHORN_VOLUME, "Volume", "longhorn.io", "volumes", true)                                   \
+    X(PROMETHEUS, "Prometheus", "monitoring.coreos.com", "prometheuses", true)                     \
+    X(ALERTMANAGER, "Alertmanager", "monitoring.coreos.com", "alertmanagers", true)
 
 typedef enum {
     KIND_NONE,
@@ -103,6 +123,8 @@ typedef struct {
 } KindRow;
 
 const KindRow *kind_row(Kind kind);
+/* Whether the kind is there only when a CustomResourceDefinition says so. */
+bool kind_is_custom(Kind kind);
 /* KIND_NONE when it is none of them. `group` is that of an apiVersion ("apps" of "apps/v1"). */
 Kind kind_of(const char *group, const char *kind);
 Kind kind_of_resource(const char *group, const char *resource);

@@ -11,9 +11,17 @@ struct Relations {
 };
 
 /* Kinds that own what is looked at, or are owned. */
-static const Kind owned_kinds[] = {
-    KIND_POD,        KIND_REPLICA_SET, KIND_DEPLOYMENT, KIND_STATEFUL_SET,
-    KIND_DAEMON_SET, KIND_JOB,         KIND_CRON_JOB,   KIND_REPLICATION_CONTROLLER};
+static const Kind owned_kinds[] = {KIND_POD,
+                                   KIND_REPLICA_SET,
+                                   KIND_DEPLOYMENT,
+                                   KIND_STATEFUL_SET,
+                                   KIND_DAEMON_SET,
+                                   KIND_JOB,
+                                   KIND_CRON_JOB,
+                                   KIND_REPLICATION_CONTROLLER,
+                                   KIND_CERTIFICATE_REQUEST,
+                                   KIND_ORDER,
+                                   KIND_CHALLENGE};
 /* Kinds that make pods. */
 static const Kind maker_kinds[] = {
     KIND_DEPLOYMENT, KIND_STATEFUL_SET,          KIND_DAEMON_SET, KIND_REPLICA_SET, KIND_JOB,
@@ -380,6 +388,9 @@ need_of_certificate(const Needs *needs)
     bool is_cluster = value_is(ref, "kind", "ClusterIssuer");
     need_named(needs, is_cluster ? KIND_CLUSTER_ISSUER : KIND_ISSUER,
                is_cluster ? "" : needs->of->ns, value_text(ref, "name"));
+    const GPtrArray *owned = relations_owned(needs->relations, needs->of);
+    for (guint i = 0; i < owned->len; i++)
+        need(needs, owned->pdata[i]);
 }
 
 static void

@@ -227,27 +227,17 @@ compare_events(gconstpointer left, gconstpointer right)
     return order != 0 ? order : strcmp(a->message, b->message);
 }
 
-/* Whether a kind comes with a CustomResourceDefinition: it is none of Kubernetes' own. */
-static bool
-is_custom(const KindRow *kind)
-{
-    static const char *const groups[] = {"gateway.networking.k8s.io", "snapshot.storage.k8s.io",
-                                         "autoscaling.k8s.io", NULL};
-    return strchr(kind->group, '.') != NULL &&
-           (!g_str_has_suffix(kind->group, ".k8s.io") || g_strv_contains(groups, kind->group));
-}
-
-/* What was not read, and the cluster has no definition of, does not exist. */
+/* Custom kinds without a definition are absent, when the definitions are known. */
 static void
-mark_absent(Snapshot *snapshot)
+find_absent(Snapshot *snapshot)
 {
-    if (snapshot->lists[KIND_CRD].state != LIST_READ)
+    if (!snapshot_knows(snapshot, KIND_CRD))
         return;
     for (int i = KIND_NONE + 1; i < KIND_COUNT; i++) {
-        const KindRow *kind = kind_row((Kind)i);
-        g_autofree char *key = g_strdup_printf("/%s.%s", kind->resource, kind->group);
-        if (snapshot->lists[i].state == LIST_NOT_READ && is_custom(kind) &&
-            !g_hash_table_contains(snapshot->lists[KIND_CRD].by_name, key))
+        const KindRow *row = kind_row((Kind)i);
+        g_autofree char *name = g_strdup_printf("%s.%s", row->resource, row->group);
+        if (kind_is_custom((Kind)i) && snapshot->lists[i].state == LIST_NOT_READ &&
+            snapshot_get(snapshot, KIND_CRD, "", name) == NULL)
             snapshot->lists[i].state = LIST_ABSENT;
     }
 }
@@ -255,7 +245,7 @@ mark_absent(Snapshot *snapshot)
 void
 snapshot_finish(Snapshot *snapshot)
 {
-    mark_absent(snapshot);
+    find_absent(snapshot);
     for (int i = 0; i < KIND_COUNT; i++) {
         KindList *list = &snapshot->lists[i];
         g_ptr_array_sort(list->objects, compare_objects);

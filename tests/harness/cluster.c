@@ -6,9 +6,14 @@
 
 struct TestCluster {
     Snapshot *snapshot;
-    Findings *findings;
     bool is_finished;
+    Findings *all, *findings; /* the latter without what `general` names */
 };
+
+/* Checks of pods in general, which say something about most of what the tests of others make up:
+ * only who asks for one of them gets to see them. */
+static const char *const general[] = {"pod-naked", "not-ready-generic",
+                                      "pod-stuck-containercreating", NULL};
 
 static Value *
 add_text(Arena *arena, Value *map, const char *key, const char *text)
@@ -70,6 +75,7 @@ test_cluster_free(TestCluster *cluster)
     if (cluster == NULL)
         return;
     findings_free(cluster->findings);
+    findings_free(cluster->all);
     snapshot_free(cluster->snapshot);
     g_free(cluster);
 }
@@ -95,15 +101,22 @@ test_cluster_snapshot(TestCluster *cluster)
     return cluster->snapshot;
 }
 
+static const Findings *
+findings_of(TestCluster *cluster, const char *check)
+{
+    bool is_general = check != NULL && g_strv_contains(general, check);
+    const CheckOptions options = {
+        .tier = 3, .now_s = TEST_NOW_S, .cluster = "test", .skip = is_general ? NULL : general};
+    Findings **findings = is_general ? &cluster->all : &cluster->findings;
+    if (*findings == NULL)
+        *findings = check_all(test_cluster_snapshot(cluster), &options);
+    return *findings;
+}
+
 const Findings *
 test_cluster_findings(TestCluster *cluster)
 {
-    const CheckOptions options = {.tier = 3, .now_s = TEST_NOW_S, .cluster = "test"};
-    if (cluster->findings == NULL) {
-        const Snapshot *snapshot = test_cluster_snapshot(cluster);
-        cluster->findings = check_all(snapshot, &options);
-    }
-    return cluster->findings;
+    return findings_of(cluster, NULL);
 }
 
 static char *
@@ -130,7 +143,7 @@ list_findings(const Findings *findings)
 static const Finding *
 find(TestCluster *cluster, const char *check, const char *object, bool is_root)
 {
-    const Findings *findings = test_cluster_findings(cluster);
+    const Findings *findings = findings_of(cluster, check);
     assert_non_null(check_find(check));
     for (guint i = 0; i < findings->all->len; i++) {
         const Finding *finding = findings->all->pdata[i];
@@ -160,7 +173,7 @@ test_cluster_expect_folded(TestCluster *cluster, const char *check, const char *
 void
 test_cluster_expect_none(TestCluster *cluster, const char *check)
 {
-    const Findings *findings = test_cluster_findings(cluster);
+    const Findings *findings = findings_of(cluster, check);
     assert_non_null(check_find(check));
     for (guint i = 0; i < findings->all->len; i++) {
         const Finding *finding = findings->all->pdata[i];
@@ -184,7 +197,7 @@ test_cluster_expect_quiet(TestCluster *cluster, Severity severity)
 void
 test_cluster_expect_unverified(TestCluster *cluster, const char *check)
 {
-    const Findings *findings = test_cluster_findings(cluster);
+    const Findings *findings = findings_of(cluster, check);
     for (guint i = 0; i < findings->unverified->len; i++) {
         if (strcmp(((const Unverified *)findings->unverified->pdata[i])->check->id, check) == 0)
             return;

@@ -1,0 +1,132 @@
+/* Custom resources that say that they are not well. */
+#include "tests/unit/analyzers/checks/cases.h"
+
+static const CheckCase cases[] = {
+    {"cr-condition-bad", "Prometheus shop/main",
+     "apiVersion: monitoring.coreos.com/v1\n"
+     "kind: Prometheus\n"
+     "metadata: {namespace: shop, name: main, generation: 1}\n"
+     "spec: {}\n"
+     "status: {conditions: [{type: Available, status: 'False', lastTransitionTime: "
+     "'2026-01-01T10:00:00Z', reason: NotSo, message: 'it says so'}]}\n",
+     "Available is False (NotSo): it says so"},
+    {"cr-condition-bad", "ApplicationSet shop/main",
+     "apiVersion: argoproj.io/v1alpha1\n"
+     "kind: ApplicationSet\n"
+     "metadata: {namespace: shop, name: main, generation: 1}\n"
+     "spec: {}\n"
+     "status: {conditions: [{type: ErrorOccurred, status: 'True', lastTransitionTime: "
+     "'2026-01-01T10:00:00Z', message: 'bad generator'}]}\n",
+     "bad generator"},
+    {"db-operator-unhealthy", "Cluster shop/db",
+     "apiVersion: postgresql.cnpg.io/v1\n"
+     "kind: Cluster\n"
+     "metadata: {namespace: shop, name: db, generation: 1}\n"
+     "spec: {}\n"
+     "status: {conditions: [{type: Ready, status: 'False', lastTransitionTime: "
+     "'2026-01-01T10:00:00Z', reason: NotSo, message: 'it says so'}]}\n",
+     "it says so"},
+    {"db-operator-unhealthy", "postgresql shop/db",
+     "apiVersion: acid.zalan.do/v1\n"
+     "kind: postgresql\n"
+     "metadata: {namespace: shop, name: db, generation: 1}\n"
+     "spec: {}\n"
+     "status: {PostgresClusterStatus: CreateFailed}\n",
+     "CreateFailed"},
+    {"knative-service", "Service shop/fn",
+     "apiVersion: serving.knative.dev/v1\n"
+     "kind: Service\n"
+     "metadata: {namespace: shop, name: fn, generation: 1}\n"
+     "spec: {}\n"
+     "status: {conditions: [{type: Ready, status: 'False', lastTransitionTime: "
+     "'2026-01-01T10:00:00Z', reason: NotSo, message: 'it says so'}]}\n",
+     "it says so"},
+    {"cluster-api", "Machine shop/m1",
+     "apiVersion: cluster.x-k8s.io/v1beta1\n"
+     "kind: Machine\n"
+     "metadata: {namespace: shop, name: m1, generation: 1}\n"
+     "spec: {}\n"
+     "status: {conditions: [{type: Ready, status: 'False', lastTransitionTime: "
+     "'2026-01-01T10:00:00Z', reason: NotSo, message: 'it says so'}]}\n",
+     "it says so"},
+    {"autoscaler-unhealthy", "NodePool general",
+     "apiVersion: karpenter.sh/v1\n"
+     "kind: NodePool\n"
+     "metadata: {name: general, generation: 1}\n"
+     "spec: {}\n"
+     "status: {conditions: [{type: Ready, status: 'False', lastTransitionTime: "
+     "'2026-01-01T10:00:00Z', reason: NotSo, message: 'it says so'}]}\n",
+     "it says so"},
+    {"kyverno-policy-not-ready", "ClusterPolicy rules",
+     "apiVersion: kyverno.io/v1\n"
+     "kind: ClusterPolicy\n"
+     "metadata: {name: rules, generation: 1}\n"
+     "spec: {}\n"
+     "status: {conditions: [{type: Ready, status: 'False', lastTransitionTime: "
+     "'2026-01-01T10:00:00Z', reason: NotSo, message: 'it says so'}]}\n",
+     "it says so"},
+};
+
+static const char *const quiet[] = {
+    "apiVersion: postgresql.cnpg.io/v1\n"
+    "kind: Cluster\n"
+    "metadata: {namespace: shop, name: db, generation: 1}\n"
+    "spec: {}\n"
+    "status: {conditions: [{type: Ready, status: 'True'}]}\n",
+    "apiVersion: postgresql.cnpg.io/v1\n"
+    "kind: Cluster\n"
+    "metadata: {namespace: shop, name: db, generation: 1}\n"
+    "spec: {}\n"
+    "status: {conditions: [{type: Ready, status: 'False', lastTransitionTime: "
+    "'2026-01-01T11:58:00Z'}]}\n",
+    "apiVersion: postgresql.cnpg.io/v1\n"
+    "kind: Cluster\n"
+    "metadata: {namespace: shop, name: db, generation: 2}\n"
+    "spec: {}\n"
+    "status: {observedGeneration: 1, conditions: [{type: Ready, status: 'False', "
+    "lastTransitionTime: '2026-01-01T10:00:00Z', reason: NotSo, message: 'it says so'}]}\n",
+    "apiVersion: cluster.x-k8s.io/v1beta1\n"
+    "kind: Cluster\n"
+    "metadata: {namespace: shop, name: c1, generation: 1}\n"
+    "spec: {paused: true}\n"
+    "status: {conditions: [{type: Ready, status: 'False', lastTransitionTime: "
+    "'2026-01-01T10:00:00Z', reason: NotSo, message: 'it says so'}]}\n",
+    "apiVersion: keda.sh/v1alpha1\n"
+    "kind: ScaledJob\n"
+    "metadata: {namespace: shop, name: j, generation: 1}\n"
+    "spec: {}\n"
+    "status: {conditions: [{type: Active, status: 'False', lastTransitionTime: "
+    "'2026-01-01T10:00:00Z', reason: NotSo, message: 'it says so'}]}\n",
+};
+
+static void
+test_each_fires(void **state)
+{
+    (void)state;
+    cases_expect(cases, G_N_ELEMENTS(cases));
+}
+
+static void
+test_what_is_well_is_quiet(void **state)
+{
+    (void)state;
+    cases_expect_quiet(quiet, G_N_ELEMENTS(quiet));
+}
+
+static void
+test_each_says_when_it_cannot_look(void **state)
+{
+    (void)state;
+    cases_expect_unverified(cases, G_N_ELEMENTS(cases));
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_each_fires),
+        cmocka_unit_test(test_what_is_well_is_quiet),
+        cmocka_unit_test(test_each_says_when_it_cannot_look),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
