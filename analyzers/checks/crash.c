@@ -134,7 +134,6 @@ kind_of_signature(LogSignature signature, const char *line)
 {
     switch (signature) {
     case LOG_DEPENDENCY:
-    case LOG_TLS:
         return CRASH_DEPENDENCY;
     case LOG_PERMISSION:
         return strstr(line, "bind") != NULL || strstr(line, "listen") != NULL ? CRASH_PORT

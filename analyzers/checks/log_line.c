@@ -71,3 +71,34 @@ log_line(const CheckRun *run, const Container *container, bool previous)
         return line;
     return log_line_of(value_text(container->status, "lastState.terminated.message"));
 }
+
+/* "listening on 0.0.0.0:9090", "Tomcat started on port(s): 8080", "running at http://[::]:3000". */
+#define LISTEN_PATTERN                                                                             \
+    "(?i)\\b(?:listen(?:ing|s)?|running (?:on|at)|started (?:on|at)|serving (?:on|at)|bound "      \
+    "to)\\b"                                                                                       \
+    "[^\\n]{0,80}?(?::|\\bport(?:\\(s\\))?:?\\s)\\s*([1-9][0-9]{3,4}|80|443)\\b"
+
+static gpointer
+compile_listen_pattern(gpointer data)
+{
+    (void)data;
+    return g_regex_new(LISTEN_PATTERN, G_REGEX_DEFAULT, G_REGEX_MATCH_DEFAULT, NULL);
+}
+
+int64_t
+log_other_port(const char *log, int64_t port)
+{
+    static GOnce once = G_ONCE_INIT;
+    const GRegex *pattern = g_once(&once, compile_listen_pattern, NULL);
+    g_autoptr(GMatchInfo) match = NULL;
+    int64_t other = 0;
+    (void)g_regex_match(pattern, log, G_REGEX_MATCH_DEFAULT, &match);
+    for (; g_match_info_matches(match); (void)g_match_info_next(match, NULL)) {
+        g_autofree char *text = g_match_info_fetch(match, 1);
+        int64_t named = g_ascii_strtoll(text, NULL, 10);
+        if (named == port)
+            return 0;
+        other = named;
+    }
+    return other;
+}

@@ -1,8 +1,9 @@
 /* Containers that run and are not ready. */
 #include <string.h>
 
-#include "analyzers/checks/container.h"
+#include "analyzers/checks/dependency.h"
 #include "analyzers/checks/log_line.h"
+#include "analyzers/checks/rollout.h"
 #include "analyzers/checks/table.h"
 
 static void run_probes(CheckRun *run);
@@ -129,12 +130,24 @@ is_undeclared(const Container *container, int64_t port)
     return true;
 }
 
+/* The port that the program says it listens on, when that is another one; 0: it does not say. */
+static int64_t
+listen_port(const CheckRun *run, const Container *container)
+{
+    int64_t port = probe_port(container, value_get(container->spec, "readinessProbe"));
+    g_autofree char *log = snapshot_log(run->snapshot, container->pod, container->name, false);
+    return log != NULL && port > 0 ? log_other_port(log, port) : 0;
+}
+
 static int
-classify(const Container *container, const char *message)
+classify(const CheckRun *run, const Container *container, const char *message)
 {
     const Value *probe = value_get(container->spec, "readinessProbe");
     g_autofree char *words = g_ascii_strdown(message, -1);
-    if (strstr(words, "refused") != NULL && is_undeclared(container, probe_port(container, probe)))
+    if (probe_port(container, probe) == 0 ||
+        (strstr(words, "refused") != NULL &&
+         (is_undeclared(container, probe_port(container, probe)) ||
+          listen_port(run, container) != 0)))
         return ROW_PORT;
     if (value_get(probe, "exec") != NULL)
         return ROW_EXEC;
@@ -194,22 +207,45 @@ event_words(const Event *event)
     return colon != NULL ? colon + 2 : "";
 }
 
+/* Which ports there are instead of the one that the probe asks. */
+static char *
+port_text(const CheckRun *run, const Container *container)
+{
+    int64_t other = listen_port(run, container);
+    g_autofree char *ports = declared_ports(container);
+    if (other != 0)
+        return g_strdup_printf("; its log says that it listens on port %" G_GINT64_FORMAT, other);
+    return g_strdup_printf("; the probe asks a port that the container does not declare (%s)",
+                           ports[0] != '\0' ? ports : "it declares none");
+}
+
+/* What its log says that it cannot reach: when that is not well, it is the cause. */
+static void
+add_dependency(const CheckRun *run, Finding *finding, const Object *pod, const char *line)
+{
+    if (line == NULL || log_signature(line) != LOG_DEPENDENCY)
+        return;
+    g_autoptr(Dependency) dependency = dependency_of(run->snapshot, pod->ns, line);
+    g_autofree char *fault =
+        dependency != NULL ? dependency_fault(run->relations, run->snapshot, dependency) : NULL;
+    if (fault == NULL)
+        return;
+    finding_evidence(finding, "It cannot reach what it needs: %s", fault);
+    dependency_blame(run->relations, dependency, finding);
+}
+
 static void
 write_text(CheckRun *run, Finding *finding, const Container *container, int row, const Event *event)
 {
     const Object *pod = container->pod, *controller = finding->object;
     const Value *probe = value_get(container->spec, "readinessProbe");
-    g_autofree char *asked = probe_text(container, probe), *ports = declared_ports(container);
+    g_autofree char *asked = probe_text(container, probe);
     g_autofree char *services = pod_service_names(run, pod),
                     *line = log_line(run, container, false);
     const char *words = event_words(event);
     finding_title(finding, "%s %s: container %s is not ready%s%s", kind_row(controller->kind)->kind,
                   controller->name, container->name, words[0] != '\0' ? ": " : "", words);
-    g_autofree char *why =
-        row == ROW_PORT
-            ? g_strdup_printf("; the probe asks a port that the container does not declare (%s)",
-                              ports)
-            : g_strdup("");
+    g_autofree char *why = row == ROW_PORT ? port_text(run, container) : g_strdup("");
     finding_cause(finding, "The container runs, but its readiness probe (%s) fails%s%s%s%s%s.",
                   asked, words[0] != '\0' ? ": " : "", words, why,
                   services != NULL ? "; it gets no traffic from Service " : "",
@@ -220,6 +256,8 @@ write_text(CheckRun *run, Finding *finding, const Container *container, int row,
         finding_evidence(finding, "Its log: %s", line);
     finding_fix(finding, "%s", rows[row].fix);
     finding_fix(finding, "kubectl -n %s logs -c %s %s", pod->ns, container->name, pod->name);
+    add_dependency(run, finding, pod, line);
+    rollout_explain(run, finding);
 }
 
 /* A Service all of whose pods are not ready. */
@@ -254,7 +292,7 @@ report_readiness(CheckRun *run, const Container *container)
 {
     const Value *probe = value_get(container->spec, "readinessProbe");
     const Event *event = probe_event(run, container, "Readiness");
-    int row = classify(container, event_words(event));
+    int row = classify(run, container, event_words(event));
     int64_t since_s =
         value_time(condition_of(container->pod, "ContainersReady"), "lastTransitionTime");
     bool is_new;
@@ -303,6 +341,7 @@ look_at(CheckRun *run, const Container *container)
             report_probe(run, container, ROW_STARTUP, probe_event(run, container, "Startup"),
                          started_s);
     } else if (!value_is_true(container->status, "ready") &&
+               value_get(container->spec, "readinessProbe") != NULL &&
                value_is(condition_of(container->pod, "Ready"), "reason", "ContainersNotReady")) {
         report_readiness(run, container);
     }

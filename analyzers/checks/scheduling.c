@@ -2,9 +2,10 @@
 #include <string.h>
 
 #include "analyzers/checks/container.h"
-#include "analyzers/checks/placement.h"
+#include "analyzers/checks/fit.h"
+#include "analyzers/checks/fit_text.h"
+#include "analyzers/checks/status.h"
 #include "analyzers/checks/table.h"
-#include "lib/k8s/quantity.h"
 
 static void run_scheduling(CheckRun *run);
 
@@ -22,6 +23,7 @@ enum {
     ROW_CLAIM,
     ROW_OTHER,
     ROW_NO_SCHEDULER,
+    ROW_NO_SCALE_UP,
     ROW_COUNT
 };
 
@@ -99,6 +101,25 @@ static const CheckRow rows[ROW_COUNT] = {
                     "Nobody places a pod: no scheduler has looked at it.",
                     "The pod has been pending without a PodScheduled condition, gates or a node.",
                     "Correct schedulerName, or look at the scheduler."),
+    [ROW_NO_SCALE_UP] =
+        {
+            .id = "pod-unschedulable-no-scaleup",
+            .kind = "Pod",
+            .severity = SEVERITY_HIGH,
+            .stage = STAGE_QUOTA,
+            .tier = 1,
+            .hold_s = 600,
+            .is_umbrella = true,
+            .is_own_cause = true,
+            .symptom = "A pod waits for a node, and the autoscaler will not add one.",
+            .meaning = "The pod is unschedulable, and the cluster autoscaler reports "
+                       "NotTriggerScaleUp, or Karpenter that it cannot schedule the pod.",
+            .fix =
+                "Read why: the most of a node group, a zone, a taint, or a request that no kind of "
+                "node meets.",
+            .run = run_scheduling,
+            .needs = {KIND_POD, KIND_EVENT},
+        },
 };
 
 const CheckTopic check_topic_scheduling = {rows, G_N_ELEMENTS(rows)};
@@ -152,174 +173,67 @@ dominant_row(const char *message)
     return best;
 }
 
-/* ---- Resources. ---- */
+/* ---- Why. ---- */
 
-/* What the containers of a pod ask for, as the scheduler counts. */
-static double
-pod_request(const Value *template, const char *resource)
+/* What is worked out once for all pods of a run. */
+typedef struct {
+    CheckRun *run;
+    Fit *fit;         /* NULL: not made yet */
+    GHashTable *done; /* controllers whose pods have been looked at for lack of a node -> row */
+} Scheduling;
+
+/* What the nodes say, where the scheduler's words and they do not contradict. */
+static int
+choose_row(const FitResult *fit, int told)
 {
-    double sum = 0, largest_init = 0;
-    for (const Value *c = value_first(template, "spec.containers"); c != NULL; c = c->next) {
-        double units = 0;
-        (void)quantity_parse(value_text(value_get(value_at(c, "resources.requests"), resource), ""),
-                             &units);
-        sum += units;
-    }
-    for (const Value *c = value_first(template, "spec.initContainers"); c != NULL; c = c->next) {
-        double units = 0;
-        (void)quantity_parse(value_text(value_get(value_at(c, "resources.requests"), resource), ""),
-                             &units);
-        largest_init = MAX(largest_init, units);
-    }
-    return MAX(sum, largest_init);
+    guint n_open = fit->n_selected - fit->n_cordoned - fit->n_tainted;
+    if (fit->n_nodes == 0 || told == ROW_VOLUME || told == ROW_CLAIM)
+        return told;
+    if (fit->n_selected == 0)
+        return ROW_SELECTOR;
+    if (fit_is_impossible(fit))
+        return ROW_NEVER_FITS;
+    if (fit->n_fits > 0)
+        return told;
+    if (n_open == 0)
+        return fit->n_tainted > 0 ? ROW_TAINT : ROW_CORDONED;
+    if (fit->n_short >= fit->n_full && fit->n_short >= fit->n_port)
+        return ROW_RESOURCES;
+    return fit->n_full >= fit->n_port ? ROW_TOO_MANY : ROW_HOST_PORT;
 }
 
-static double
-largest_node(const CheckRun *run, const char *resource)
-{
-    double largest = 0;
-    const GPtrArray *nodes = snapshot_objects(run->snapshot, KIND_NODE);
-    for (guint i = 0; i < nodes->len; i++) {
-        const Value *allocatable =
-            value_at(((const Object *)nodes->pdata[i])->value, "status.allocatable");
-        double units = 0;
-        if (quantity_parse(value_text(value_get(allocatable, resource), ""), &units))
-            largest = MAX(largest, units);
-    }
-    return largest;
-}
-
-/* "cpu" of "3 Insufficient cpu". */
+/* Why, in words for a sentence that begins "no node takes its pods". */
 static char *
-short_resource(const char *message)
+explain(const CheckRun *run, const Object *pod, const FitResult *fit, int row, const char *message)
 {
-    const char *at = strstr(message, "Insufficient ");
-    if (at == NULL)
-        return g_strdup("");
-    at += strlen("Insufficient ");
-    return g_strndup(at, strcspn(at, " ,"));
-}
-
-static char *
-units_text(const char *resource, double units)
-{
-    if (strcmp(resource, "memory") == 0 || strcmp(resource, "ephemeral-storage") == 0)
-        return g_strdup_printf("%.1f GiB", units / 0x1p30);
-    return g_strdup_printf("%g", units);
-}
-
-/* "It asks for 6 cpu, and the largest node has 4". Also whether it can never fit. */
-static char *
-resource_text(const CheckRun *run, const Object *pod, const char *message, bool *ret_never)
-{
-    g_autofree char *resource = short_resource(message);
-    char *dot = strchr(resource, '.');
-    if (dot != NULL && dot[1] == '\0')
-        *dot = '\0';
-    double wanted = pod_request(pod->value, resource), largest = largest_node(run, resource);
-    g_autofree char *wants = units_text(resource, wanted), *has = units_text(resource, largest);
-    *ret_never = snapshot_knows(run->snapshot, KIND_NODE) && wanted > largest;
-    return g_strdup_printf("It asks for %s of %s; the largest node has %s in all", wants, resource,
-                           has);
-}
-
-/* ---- Labels and taints. ---- */
-
-static char *
-selector_words(const Object *pod)
-{
-    const Value *map = value_at(pod->value, "spec.nodeSelector");
-    if (value_count(map, "") > 0) {
-        g_autofree char *text = selector_map_text(map);
-        return g_strdup_printf("It asks for nodes with %s, and no node that could take it has that",
-                               text);
+    bool is_seen = fit->n_nodes > 0 && fit->n_fits == 0;
+    switch (row) {
+    case ROW_NEVER_FITS:
+    case ROW_RESOURCES:
+        return is_seen && fit->resource != NULL ? fit_resource_text(fit) : scheduler_words(message);
+    case ROW_SELECTOR:
+        return fit->n_nodes > 0 && fit->n_selected == 0 ? fit_selector_text(run->snapshot, pod)
+                                                        : scheduler_words(message);
+    case ROW_TAINT:
+        return is_seen && fit->barriers->len > 0 ? fit_taints_text(fit) : scheduler_words(message);
+    case ROW_CORDONED:
+        return is_seen && fit->cordoned->len > 0 ? fit_cordoned_text(fit)
+                                                 : scheduler_words(message);
+    case ROW_TOO_MANY:
+        return is_seen ? g_strdup("the nodes that it may use have as many pods as they may")
+                       : scheduler_words(message);
+    case ROW_HOST_PORT:
+        return is_seen && fit->port != 0
+                   ? g_strdup_printf("host port %" G_GINT64_FORMAT
+                                     " is in use on every node that it may use",
+                                     fit->port)
+                   : scheduler_words(message);
+    default:
+        return scheduler_words(message);
     }
-    return g_strdup("Its node affinity matches no node that could take it");
-}
-
-static bool
-tolerates(const Object *pod, const Value *taint)
-{
-    for (const Value *t = value_first(pod->value, "spec.tolerations"); t != NULL; t = t->next) {
-        const char *effect = value_text(t, "effect"), *key = value_text(t, "key");
-        bool same_effect = effect[0] == '\0' || strcmp(effect, value_text(taint, "effect")) == 0;
-        bool same_key = key[0] == '\0' || strcmp(key, value_text(taint, "key")) == 0;
-        bool same_value = value_is(t, "operator", "Exists") ||
-                          strcmp(value_text(t, "value"), value_text(taint, "value")) == 0;
-        if (same_effect && same_key && same_value)
-            return true;
-    }
-    return false;
-}
-
-/* The first taint of a node that keeps a pod off; NULL: none. */
-static const Value *
-barrier(const Object *pod, const Object *node)
-{
-    for (const Value *taint = value_first(node->value, "spec.taints"); taint != NULL;
-         taint = taint->next) {
-        if (!value_is(taint, "effect", "PreferNoSchedule") && !tolerates(pod, taint))
-            return taint;
-    }
-    return NULL;
-}
-
-/* Taints that keep the pod off the nodes that it chooses, each once; "" when there are no such
- * nodes or one of them has none. Those nodes' troubles are its cause. */
-static char *
-taint_words(const CheckRun *run, const Object *pod, Finding *finding)
-{
-    GString *text = g_string_new(NULL);
-    const GPtrArray *nodes = snapshot_objects(run->snapshot, KIND_NODE);
-    for (guint i = 0; i < nodes->len && text->len < 200; i++) {
-        const Object *node = nodes->pdata[i];
-        const Value *taint = placement_selects(pod->value, node) ? barrier(pod, node) : NULL;
-        if (taint == NULL)
-            continue;
-        g_autofree char *one = placement_taint_text(taint);
-        if (finding != NULL)
-            finding_blame(finding, node);
-        if (strstr(text->str, one) == NULL)
-            g_string_append_printf(
-                text, "%s%s",
-                text->len > 0 ? ", "
-                              : "The nodes that it chooses have taints that it does not tolerate: ",
-                one);
-    }
-    return g_string_free(text, FALSE);
-}
-
-/* Whether the pod chooses at least one node by its labels. */
-static bool
-selects_any(const CheckRun *run, const Object *pod)
-{
-    const GPtrArray *nodes = snapshot_objects(run->snapshot, KIND_NODE);
-    for (guint i = 0; i < nodes->len; i++) {
-        if (placement_selects(pod->value, nodes->pdata[i]))
-            return true;
-    }
-    return false;
 }
 
 /* ---- Reports. ---- */
-
-static char *
-explain(const CheckRun *run, const Object *pod, const char *message, int *row)
-{
-    bool is_never = false;
-    char *text = NULL;
-    if (*row == ROW_RESOURCES) {
-        text = resource_text(run, pod, message, &is_never);
-        if (is_never)
-            *row = ROW_NEVER_FITS;
-    } else if (*row == ROW_SELECTOR && !selects_any(run, pod)) {
-        text = selector_words(pod);
-    } else if (*row == ROW_SELECTOR || *row == ROW_TAINT) {
-        *row = ROW_TAINT; /* the few nodes that it chooses are closed to it */
-        text = taint_words(run, pod, NULL);
-    }
-    return text;
-}
 
 /* The claims of a pod that are not bound are what it waits for. */
 static void
@@ -334,32 +248,102 @@ blame_claims(const CheckRun *run, Finding *finding, const Object *pod)
     }
 }
 
-static void
-report_unschedulable(CheckRun *run, const Object *pod, const Value *scheduled)
+/* The event by which an autoscaler says that it will not help, or that it will. */
+static const Event *
+autoscaler_event(const CheckRun *run, const Object *pod, bool will_help)
 {
-    const char *message = value_text(scheduled, "message");
-    int64_t since_s = value_time(scheduled, "lastTransitionTime");
-    int row = dominant_row(message);
+    enum { RECENT_S = 60 * 60, PATIENCE_S = 10 * 60 };
+    const GPtrArray *events = snapshot_events(run->snapshot, pod);
+    for (guint i = 0; i < events->len; i++) {
+        const Event *event = events->pdata[i];
+        int64_t age_s = run->now_s - event->last_s;
+        bool is_help = strcmp(event->reason, "TriggeredScaleUp") == 0 ||
+                       strcmp(event->reason, "Nominated") == 0;
+        bool is_refusal = strcmp(event->reason, "NotTriggerScaleUp") == 0 ||
+                          g_str_has_prefix(event->message, "Failed to schedule pod, ");
+        if (will_help ? is_help && age_s <= PATIENCE_S : is_refusal && age_s <= RECENT_S)
+            return event;
+    }
+    return NULL;
+}
+
+static void
+report_no_scale_up(CheckRun *run, const Object *pod, int64_t since_s)
+{
+    const CheckRow *row = &rows[ROW_NO_SCALE_UP];
+    const Event *event = autoscaler_event(run, pod, false);
     bool is_new;
-    g_autofree char *why = explain(run, pod, message, &row);
-    if (!check_held(run, &rows[row], since_s != 0 ? since_s : pod->created_s))
+    if (event == NULL || !check_held(run, row, since_s))
         return;
+    Finding *finding = check_report_pod(run, row, pod, "", since_s, &is_new);
+    if (!is_new)
+        return;
+    finding_title(finding, "%s %s: the autoscaler adds no node for its pods",
+                  kind_row(finding->object->kind)->kind, finding->object->name);
+    finding_cause(finding, "It says: %s", event->message);
+    finding_fix(finding, "%s", row->fix);
+    finding_fix(finding, "kubectl -n %s describe pod %s", pod->ns, pod->name);
+}
+
+static void
+write_text(CheckRun *run, Finding *finding, const Object *pod, const FitResult *fit,
+           const char *why)
+{
+    const Object *controller = finding->object;
+    const char *kind = kind_row(controller->kind)->kind;
+    g_autofree char *counts = fit_counts_text(fit);
+    const Event *refusal = autoscaler_event(run, pod, false);
+    const char *message = value_text(condition_of(pod, "PodScheduled"), "message");
+    guint n;
+    g_autofree char *served = served_text(run, controller, &n);
+    finding_title(finding, "%s %s: no node takes pod %s: %s", kind, controller->name, pod->name,
+                  why);
+    finding_cause(finding, "Pod %s is not placed on any node: %s.%s%s", pod->name, why,
+                  counts != NULL ? " " : "", counts != NULL ? counts : "");
+    finding_evidence(finding, "The scheduler says: %s", message);
+    if (refusal != NULL)
+        finding_evidence(finding, "The autoscaler says: %s", refusal->message);
+    if (n > 0)
+        finding_evidence(finding, "%s %s traffic to these pods", served, n > 1 ? "send" : "sends");
+    finding_fix(finding, "%s", finding->check->fix);
+    finding_fix(finding, "kubectl -n %s describe pod %s", pod->ns, pod->name);
+}
+
+static void
+report_unschedulable(Scheduling *s, const Object *pod, const Value *scheduled)
+{
+    CheckRun *run = s->run;
+    const char *message = value_text(scheduled, "message");
+    gpointer controller = (gpointer)(uintptr_t)relations_controller(run->relations, pod);
+    int64_t since_s = value_time(scheduled, "lastTransitionTime");
+    int told = dominant_row(message);
+    bool is_new, is_known = g_hash_table_contains(s->done, controller);
+    if (autoscaler_event(run, pod, true) != NULL)
+        return;
+    since_s = since_s != 0 ? since_s : pod->created_s;
+    if (s->fit == NULL)
+        s->fit = fit_new(run->snapshot);
+    g_auto(FitResult) fit = {0};
+    int row = told;
+    if (is_known) { /* one look at all nodes for each controller */
+        row = GPOINTER_TO_INT(g_hash_table_lookup(s->done, controller));
+    } else if (snapshot_knows(run->snapshot, KIND_NODE)) {
+        fit = fit_evaluate(s->fit, pod);
+        row = choose_row(&fit, told);
+    }
+    if (!check_held(run, &rows[row], since_s))
+        return;
+    g_hash_table_insert(s->done, controller, GINT_TO_POINTER(row));
     Finding *finding = check_report_pod(run, &rows[row], pod, "", since_s, &is_new);
     if (row == ROW_VOLUME)
         blame_claims(run, finding, pod);
-    if (row == ROW_TAINT)
-        g_free(taint_words(run, pod, finding));
-    if (!is_new)
-        return;
-    const Object *controller = finding->object;
-    finding_title(finding, "%s %s: pod %s cannot be scheduled: %s",
-                  kind_row(controller->kind)->kind, controller->name, pod->name, message);
-    finding_cause(finding, "No node takes the pod: %s%s%s", message,
-                  why != NULL && why[0] != '\0' ? " " : "", why != NULL ? why : "");
-    if (why != NULL && why[0] != '\0')
-        finding_evidence(finding, "%s", why);
-    finding_fix(finding, "%s", rows[row].fix);
-    finding_fix(finding, "kubectl -n %s describe pod %s", pod->ns, pod->name);
+    for (guint i = 0; fit.sick != NULL && i < fit.sick->len && row == ROW_TAINT; i++)
+        finding_blame(finding, fit.sick->pdata[i]);
+    if (is_new) {
+        g_autofree char *why = explain(run, pod, &fit, row, message);
+        write_text(run, finding, pod, &fit, why);
+    }
+    report_no_scale_up(run, pod, since_s);
 }
 
 static void
@@ -390,6 +374,7 @@ report_no_scheduler(CheckRun *run, const Object *pod)
 static void
 run_scheduling(CheckRun *run)
 {
+    Scheduling s = {.run = run, .done = g_hash_table_new(NULL, NULL)};
     const GPtrArray *pods = snapshot_objects(run->snapshot, KIND_POD);
     for (guint i = 0; i < pods->len; i++) {
         const Object *pod = pods->pdata[i];
@@ -398,8 +383,10 @@ run_scheduling(CheckRun *run)
         const Value *scheduled = condition_of(pod, "PodScheduled");
         if (value_is(scheduled, "status", "False") &&
             value_is(scheduled, "reason", "Unschedulable"))
-            report_unschedulable(run, pod, scheduled);
+            report_unschedulable(&s, pod, scheduled);
         else if (scheduled == NULL && value_text(pod->value, "spec.nodeName")[0] == '\0')
             report_no_scheduler(run, pod);
     }
+    g_hash_table_unref(s.done);
+    fit_free(s.fit);
 }

@@ -238,6 +238,17 @@ test_secrets_are_taken_out(void **state)
     }
 }
 
+static void
+test_the_port_that_a_program_listens_on(void **state)
+{
+    (void)state;
+    assert_int_equal(log_other_port("info: Listening on 0.0.0.0:9090\n", 8080), 9090);
+    assert_int_equal(log_other_port("Tomcat started on port(s): 8081 (http)\n", 8080), 8081);
+    assert_int_equal(log_other_port("Uvicorn running on http://[::]:8000 (Press)\n", 8080), 8000);
+    assert_int_equal(log_other_port("listening on :9090\nlistening on :8080\n", 8080), 0);
+    assert_int_equal(log_other_port("started at 12:30:45\nhello\n", 8080), 0);
+}
+
 int
 main(void)
 {
@@ -249,6 +260,7 @@ main(void)
         cmocka_unit_test(test_seldom_restarts_are_told_when_they_go_on),
         cmocka_unit_test(test_a_kill_is_the_probes),
         cmocka_unit_test(test_the_roll_out_before_is_named),
+        cmocka_unit_test(test_the_port_that_a_program_listens_on),
         cmocka_unit_test(test_secrets_are_taken_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

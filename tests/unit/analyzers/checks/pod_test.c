@@ -60,7 +60,8 @@
          "containerStatuses: [{name: app, ready: false, started: true, state: {running: "          \
          "{startedAt: "                                                                            \
          "'2026-01-01T10:00:00Z'}}}]}\n"
-#define GET "readinessProbe: {httpGet: {path: /ok, port: http}}"
+#define GET      "readinessProbe: {httpGet: {path: /ok, port: http}}"
+#define ANYWHERE "tolerations: [{operator: Exists}]"
 #define UNSCHEDULED(spec, message)                                                                 \
     NODE "apiVersion: v1\n"                                                                        \
          "kind: Pod\n"                                                                             \
@@ -137,39 +138,35 @@ static const struct {
     {"liveness-failing", UNREADY(GET) EVENT("Unhealthy", "Liveness probe failed: x"),
      "liveness probe"},
     {"pod-unschedulable-never-fits",
-     UNSCHEDULED("containers: [{name: app, resources: {requests: {cpu: '8'}}}]",
+     UNSCHEDULED(ANYWHERE ", containers: [{name: app, resources: {requests: {cpu: '8'}}}]",
                  "3 Insufficient cpu."),
-     "8 of cpu"},
+     "it asks for 8 cpu, and the largest node that it may use has 4 cpu"},
     {"pod-unschedulable-resources",
-     UNSCHEDULED("containers: [{name: app, resources: {requests: {memory: 4Gi}}}]",
+     UNSCHEDULED(ANYWHERE ", containers: [{name: app, resources: {requests: {memory: 4Gi}}}]",
                  "1 node(s) had untolerated taint {a: b}, 2 Insufficient memory. preemption: 0/3 "
                  "nodes are available."),
-     "4.0 GiB of memory"},
+     "Insufficient memory"},
     {"pod-unschedulable-nodeselector",
-     UNSCHEDULED("nodeSelector: {disk: ssd}", "3 node(s) did not match node affinity/selector."),
-     "disk=ssd"},
+     UNSCHEDULED(ANYWHERE ", nodeSelector: {disk: ssd}",
+                 "3 node(s) did not match node affinity/selector."),
+     "disk=ssd that its nodeSelector asks for (nodes have disk=hdd)"},
     {"pod-unschedulable-taint",
      UNSCHEDULED("tolerations: []", "3 node(s) had untolerated taint(s)."), "gpu=yes:NoSchedule"},
     {"pod-unschedulable-affinity",
-     UNSCHEDULED("tolerations: []", "3 node(s) didn''t match pod anti-affinity rules."),
-     "anti-affinity"},
+     UNSCHEDULED(ANYWHERE, "3 node(s) didn''t match pod anti-affinity rules."), "anti-affinity"},
     {"pod-unschedulable-topology",
-     UNSCHEDULED("tolerations: []", "3 node(s) didn''t match pod topology spread constraints."),
-     "topology"},
+     UNSCHEDULED(ANYWHERE, "3 node(s) didn''t match pod topology spread constraints."), "topology"},
     {"pod-unschedulable-volume",
-     UNSCHEDULED("tolerations: []", "pod has unbound immediate PersistentVolumeClaims."),
+     UNSCHEDULED(ANYWHERE, "pod has unbound immediate PersistentVolumeClaims."),
      "PersistentVolumeClaims"},
     {"pod-unschedulable-hostport",
-     UNSCHEDULED("tolerations: []",
-                 "3 node(s) didn''t have free ports for the requested pod ports."),
+     UNSCHEDULED(ANYWHERE, "3 node(s) didn''t have free ports for the requested pod ports."),
      "free ports"},
-    {"pod-unschedulable-too-many-pods", UNSCHEDULED("tolerations: []", "3 Too many pods."),
-     "Too many pods"},
-    {"pod-unschedulable-cordoned", UNSCHEDULED("tolerations: []", "3 node(s) were unschedulable."),
+    {"pod-unschedulable-too-many-pods", UNSCHEDULED(ANYWHERE, "3 Too many pods."), "Too many pods"},
+    {"pod-unschedulable-cordoned", UNSCHEDULED(ANYWHERE, "3 node(s) were unschedulable."),
      "unschedulable"},
-    {"pod-unschedulable-dra", UNSCHEDULED("tolerations: []", "3 cannot allocate all claims."),
-     "claims"},
-    {"pod-unschedulable", UNSCHEDULED("tolerations: []", "3 something new."), "something new"},
+    {"pod-unschedulable-dra", UNSCHEDULED(ANYWHERE, "3 cannot allocate all claims."), "claims"},
+    {"pod-unschedulable", UNSCHEDULED(ANYWHERE, "3 something new."), "something new"},
     {"pod-no-scheduler",
      "apiVersion: v1\nkind: Pod\nmetadata: {namespace: shop, name: web}\nspec: {schedulerName: "
      "mine}\nstatus: {phase: Pending}\n",
