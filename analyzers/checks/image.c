@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "analyzers/checks/container.h"
+#include "analyzers/checks/rollout.h"
 #include "analyzers/checks/table.h"
 
 static void run_images(CheckRun *run);
@@ -152,12 +153,26 @@ without_image(const char *message, const char *image)
     return g_ascii_strdown(rest, -1);
 }
 
+/* Whether a text has a part; a short one ("404") only as a word: port 44042 is no status. */
+static bool
+has_part(const char *text, const char *part)
+{
+    enum { SHORT_BYTES = 4 };
+    size_t size = strlen(part);
+    for (const char *at = strstr(text, part); at != NULL; at = strstr(at + 1, part)) {
+        bool is_word = (at == text || !g_ascii_isalnum(at[-1])) && !g_ascii_isalnum(at[size]);
+        if (size > SHORT_BYTES || is_word)
+            return true;
+    }
+    return false;
+}
+
 static int
 classify(const char *message, const char *image)
 {
     g_autofree char *words = without_image(message, image);
     for (size_t i = 0; i < G_N_ELEMENTS(by_words); i++) {
-        if (strstr(words, by_words[i].part) != NULL)
+        if (has_part(words, by_words[i].part))
             return by_words[i].row;
     }
     return -1;
@@ -238,15 +253,31 @@ last_words(const char *message)
     return last != NULL ? last + strlen(": ") : message;
 }
 
-static void
-blame_pull_secrets(Finding *finding, const Container *container, const char *message)
+/* What is known of the pull secrets of a pod. */
+static char *
+pull_secrets_text(const CheckRun *run, const Object *pod)
 {
-    bool has_secrets = value_count(container->pod->value, "spec.imagePullSecrets") > 0;
-    finding_cause(finding,
-                  "Container %s waits for image %s, but the registry refuses the pull (%s): %s.",
-                  container->name, value_text(container->spec, "image"), last_words(message),
-                  has_secrets ? "the pull secrets that the pod names do not open it"
-                              : "the pod has no pull secret (imagePullSecrets) for it");
+    const Value *ref = value_first(pod->value, "spec.imagePullSecrets");
+    if (ref == NULL)
+        return g_strdup("the pod has no pull secret (imagePullSecrets) for it");
+    for (; ref != NULL; ref = ref->next) {
+        const char *name = value_text(ref, "name");
+        if (snapshot_presence(run->snapshot, KIND_SECRET, pod->ns, name) == PRESENCE_MISSING)
+            return g_strdup_printf("the pull secret %s that the pod names does not exist", name);
+    }
+    return g_strdup("the pull secrets that the pod names do not open it");
+}
+
+static void
+write_denied(const CheckRun *run, Finding *finding, const Container *container, const char *message)
+{
+    g_autofree char *secrets = pull_secrets_text(run, container->pod);
+    finding_cause(
+        finding, "Container %s waits for image %s, but the registry refuses the pull (%s): %s.",
+        container->name, value_text(container->spec, "image"), last_words(message), secrets);
+    if (strstr(message, "does not exist or may require") != NULL)
+        finding_evidence(finding, "This registry says the same of a repository that does not "
+                                  "exist: check the image's name too");
 }
 
 static void
@@ -269,9 +300,10 @@ write_text(CheckRun *run, Finding *finding, const Container *container, int row,
     if (message[0] != '\0')
         finding_evidence(finding, "%s", message);
     if (row == ROW_AUTH_DENIED)
-        blame_pull_secrets(finding, container, message);
+        write_denied(run, finding, container, message);
     finding_fix(finding, "%s", rows[row].fix);
     finding_fix(finding, "kubectl -n %s describe pod %s", container->pod->ns, container->pod->name);
+    rollout_explain(run, finding);
 }
 
 static void

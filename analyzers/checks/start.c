@@ -7,12 +7,23 @@
 static void run_starts(CheckRun *run);
 static void run_mounts(CheckRun *run);
 
-enum { ROW_CONFIG, ROW_CREATE, ROW_RUN, ROW_MOUNT, ROW_SANDBOX, ROW_ATTACH, ROW_COUNT };
+enum {
+    ROW_CONFIG,
+    ROW_CREATE,
+    ROW_RUN,
+    ROW_MOUNT,
+    ROW_TOKEN,
+    ROW_SANDBOX,
+    ROW_ADDRESSES,
+    ROW_ATTACH,
+    ROW_ATTACH_MULTI,
+    ROW_COUNT
+};
 
-#define START_ROW(name, on, level, hold, function, seen, told_by, step)                            \
+#define START_ROW(name, on, level, hold, function, own, seen, told_by, step)                       \
     {                                                                                              \
         .id = name, .kind = on, .severity = level, .stage = STAGE_REFERENCE, .tier = 1,            \
-        .hold_s = hold, .is_umbrella = true, .is_own_cause = true, .symptom = seen,                \
+        .hold_s = hold, .is_umbrella = true, .is_own_cause = own, .symptom = seen,                 \
         .meaning = told_by, .fix = step, .run = function, .needs = {                               \
             KIND_POD                                                                               \
         }                                                                                          \
@@ -20,39 +31,58 @@ enum { ROW_CONFIG, ROW_CREATE, ROW_RUN, ROW_MOUNT, ROW_SANDBOX, ROW_ATTACH, ROW_
 
 static const CheckRow rows[ROW_COUNT] = {
     [ROW_CONFIG] = START_ROW(
-        "container-config-error", "Container", SEVERITY_HIGH, 120, run_starts,
+        "container-config-error", "Container", SEVERITY_HIGH, 120, run_starts, true,
         "A container cannot be created because what its environment refers to is not there.",
         "The container waits with the reason CreateContainerConfigError: a ConfigMap, a Secret or "
         "a key of one is missing.",
         "Create the object or the key, or correct the reference."),
     [ROW_CREATE] =
-        START_ROW("container-create-error", "Container", SEVERITY_HIGH, 120, run_starts,
+        START_ROW("container-create-error", "Container", SEVERITY_HIGH, 120, run_starts, true,
                   "The runtime cannot create a container.",
                   "The container waits with the reason CreateContainerError or PreCreateHookError.",
                   "Read the message: a name in use, a path that cannot be mounted, a device that "
                   "is not there."),
     [ROW_RUN] = START_ROW(
-        "container-run-error", "Container", SEVERITY_HIGH, 0, run_starts,
+        "container-run-error", "Container", SEVERITY_HIGH, 0, run_starts, true,
         "A container cannot be started.",
         "The container waits with RunContainerError or StartError, or ended with "
         "ContainerCannotRun.",
         "Correct the command: it is not in the image, not executable, or its folder is missing."),
     [ROW_MOUNT] = START_ROW(
-        "pod-mount-failed", "Pod", SEVERITY_HIGH, 300, run_mounts,
+        "pod-mount-failed", "Pod", SEVERITY_HIGH, 300, run_mounts, false,
         "A pod does not start because a volume cannot be mounted.",
         "The pod's containers are not created, and the kubelet reports FailedMount.",
         "Read the message: create what is missing, or look at the storage driver on that node."),
     [ROW_SANDBOX] = START_ROW(
-        "pod-sandbox-failed", "Pod", SEVERITY_HIGH, 300, run_mounts,
+        "pod-sandbox-failed", "Pod", SEVERITY_HIGH, 300, run_mounts, false,
         "A pod does not start because its network cannot be set up.",
         "The pod's containers are not created, and the kubelet reports FailedCreatePodSandBox.",
         "Look at the network plug-in's pod on that node."),
     [ROW_ATTACH] = START_ROW(
-        "pod-attach-failed", "Pod", SEVERITY_HIGH, 300, run_mounts,
+        "pod-attach-failed", "Pod", SEVERITY_HIGH, 300, run_mounts, false,
         "A pod does not start because its disk cannot be attached to the node.",
         "The pod's containers are not created, and the controller reports FailedAttachVolume.",
         "Look at the VolumeAttachment and at the storage driver; a disk for one node may still be "
         "on another."),
+    [ROW_TOKEN] = START_ROW(
+        "projected-token-failed", "Pod", SEVERITY_HIGH, 300, run_mounts, false,
+        "A pod does not start because it gets no token of its ServiceAccount.",
+        "The pod's containers are not created, and the text of FailedMount speaks of a token or of "
+        "a service account.",
+        "Check that the ServiceAccount exists and that the API server issues tokens."),
+    [ROW_ADDRESSES] = START_ROW(
+        "pod-ip-exhaustion", "Pod", SEVERITY_HIGH, 300, run_mounts, false,
+        "A pod does not start because its node has no address left for it.",
+        "The pod's containers are not created, and the text of FailedCreatePodSandBox says that no "
+        "address could be had.",
+        "Give the node a larger range of addresses, or run fewer pods on it."),
+    [ROW_ATTACH_MULTI] = START_ROW(
+        "pod-attach-multi", "Pod", SEVERITY_HIGH, 300, run_mounts, false,
+        "A pod does not start because its disk is still attached to another node.",
+        "The pod's containers are not created, and the text of FailedAttachVolume is a "
+        "Multi-Attach error.",
+        "End the other pod that uses the disk, or remove its node when that is surely off; let the "
+        "controller use the strategy Recreate."),
 };
 
 const CheckTopic check_topic_start = {rows, G_N_ELEMENTS(rows)};
@@ -101,8 +131,9 @@ look_at_container(CheckRun *run, const Container *container)
     const Value *state = value_at(container->status, "state.waiting");
     int row = row_of(value_text(state, "reason"));
     if (row < 0) {
+        bool is_waiting = state != NULL; /* what once failed and runs now is well */
         state = value_at(container->status, "lastState.terminated");
-        row = row_of(value_text(state, "reason"));
+        row = is_waiting ? row_of(value_text(state, "reason")) : -1;
     }
     int64_t since_s =
         value_time(condition_of(container->pod, "PodScheduled"), "lastTransitionTime");
@@ -123,16 +154,37 @@ run_starts(CheckRun *run)
 
 /* ---- Pods. ---- */
 
-/* Events of a pod whose containers are not created yet. */
+/* Events of a pod whose containers are not created yet: by the reason, and by words of the text in
+ * lower case (NULL: any). The more certain come first. */
 static const struct {
-    const char *reasons;
+    const char *reasons, *words;
     int row;
     const char *title;
 } events[] = {
-    {"FailedAttachVolume", ROW_ATTACH, "a disk cannot be attached"},
-    {"FailedMount|FailedMapVolume", ROW_MOUNT, "a volume cannot be mounted"},
-    {"FailedCreatePodSandBox|NetworkNotReady", ROW_SANDBOX, "its network cannot be set up"},
+    {"FailedAttachVolume", "multi-attach", ROW_ATTACH_MULTI,
+     "its disk is still attached to another node"},
+    {"FailedAttachVolume", NULL, ROW_ATTACH, "a disk cannot be attached"},
+    {"FailedMount", "failed to fetch token", ROW_TOKEN, "it gets no token"},
+    {"FailedMount", "serviceaccounts \"", ROW_TOKEN, "it gets no token"},
+    {"FailedMount|FailedMapVolume", NULL, ROW_MOUNT, "a volume cannot be mounted"},
+    {"FailedCreatePodSandBox", "no ip addresses available", ROW_ADDRESSES,
+     "its node has no address left"},
+    {"FailedCreatePodSandBox", "no available ip", ROW_ADDRESSES, "its node has no address left"},
+    {"FailedCreatePodSandBox", "failed to assign an ip", ROW_ADDRESSES,
+     "its node has no address left"},
+    {"FailedCreatePodSandBox", "failed to allocate for range", ROW_ADDRESSES,
+     "its node has no address left"},
+    {"FailedCreatePodSandBox", "ip pool exhausted", ROW_ADDRESSES, "its node has no address left"},
+    {"FailedCreatePodSandBox", "range is full", ROW_ADDRESSES, "its node has no address left"},
+    {"FailedCreatePodSandBox|NetworkNotReady", NULL, ROW_SANDBOX, "its network cannot be set up"},
 };
+
+static bool
+has_words(const Event *event, const char *words)
+{
+    g_autofree char *text = g_ascii_strdown(event->message, -1);
+    return words == NULL || strstr(text, words) != NULL;
+}
 
 static bool
 is_being_created(const Object *pod)
@@ -162,7 +214,7 @@ look_at_pod(CheckRun *run, const Object *pod)
         const Event *event =
             snapshot_event(run->snapshot, pod, events[i].reasons, run->now_s - RECENT_S);
         bool is_new;
-        if (event == NULL || !check_held(run, row, since_s))
+        if (event == NULL || !has_words(event, events[i].words) || !check_held(run, row, since_s))
             continue;
         Finding *finding = check_report_pod(run, row, pod, "", since_s, &is_new);
         if (is_new) {

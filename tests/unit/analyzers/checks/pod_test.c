@@ -86,6 +86,9 @@ static const struct {
      "certificate"},
     {"image-arch-mismatch", PULL("no match for platform in manifest: not found"), "this machine"},
     {"image-registry-unreachable", PULL("dial tcp: lookup r: no such host"), "cannot be reached"},
+    {"image-registry-unreachable",
+     PULL("read tcp 10.0.0.3:44042->10.9.9.9:443: read: connection reset by peer"),
+     "cannot be reached"},
     {"image-name-invalid", WAITING("InvalidImageName", "x"), "malformed"},
     {"image-never-pull", WAITING("ErrImageNeverPull", "x"), "must not be pulled"},
     {"image-inspect-error", WAITING("ImageInspectError", "x"), "cannot read"},
@@ -96,8 +99,14 @@ static const struct {
     {"container-run-error", WAITING("RunContainerError", "no such file"), "no such file"},
     {"pod-mount-failed", CREATING EVENT("FailedMount", "secret \"tls\" not found"),
      "secret \"tls\""},
-    {"pod-attach-failed", CREATING EVENT("FailedAttachVolume", "Multi-Attach error"),
-     "Multi-Attach"},
+    {"pod-attach-failed", CREATING EVENT("FailedAttachVolume", "rpc error: no disk"), "no disk"},
+    {"pod-attach-multi", CREATING EVENT("FailedAttachVolume", "Multi-Attach error"),
+     "still attached to another node"},
+    {"projected-token-failed", CREATING EVENT("FailedMount", "x: failed to fetch token: y"),
+     "no token"},
+    {"pod-ip-exhaustion",
+     CREATING EVENT("FailedCreatePodSandBox", "no IP addresses available in range set"),
+     "no address left"},
     {"pod-sandbox-failed", CREATING EVENT("FailedCreatePodSandBox", "cni: no route"),
      "cni: no route"},
     {"container-crashloop", CRASH("1", "Error"), "3 s after its start"},
@@ -227,7 +236,7 @@ test_none_fires_about_pods_that_go_or_are_well(void **state)
                               "'True'}], containerStatuses: [{name: app, ready: true, "
                               "restartCount: 1, started: true, state: {running: {startedAt: "
                               "'2026-01-01T10:00:00Z'}}}]}\n");
-    test_cluster_expect_quiet(well, SEVERITY_LOW);
+    test_cluster_expect_quiet(well, SEVERITY_INFO);
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_auto(GStrv) parts = g_strsplit(rows[i].yaml, "name: web", 2);
         g_autofree char *going = g_strjoinv(
