@@ -25,6 +25,17 @@ container_is_sidecar(const Container *container)
     return container->is_init && value_is(container->spec, "restartPolicy", "Always");
 }
 
+bool
+pod_has_running(const Object *pod)
+{
+    for (const Value *c = value_first(pod->value, "status.containerStatuses"); c != NULL;
+         c = c->next) {
+        if (value_at(c, "state.running") != NULL)
+            return true;
+    }
+    return false;
+}
+
 static void
 visit_containers(CheckRun *run, const Object *pod, bool is_init, ContainerFunc func)
 {

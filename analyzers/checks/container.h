@@ -19,6 +19,8 @@ void containers_visit(CheckRun *run, ContainerFunc func);
 bool container_is_sidecar(const Container *container);
 /* Whether a pod is to run, as above. */
 bool pod_is_wanted(const Object *pod);
+/* Whether a container of a pod runs, init containers aside. */
+bool pod_has_running(const Object *pod);
 /* A condition of an object by its type, or NULL. */
 const Value *condition_of(const Object *object, const char *type);
 

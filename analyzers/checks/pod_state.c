@@ -8,7 +8,7 @@
 
 static void run_states(CheckRun *run);
 
-enum { ROW_TERMINATING, ROW_GATED, ROW_LOST, ROW_STATIC, ROW_RESIZE, ROW_PREEMPTED, ROW_NAKED };
+enum { ROW_TERMINATING, ROW_GATED, ROW_LOST, ROW_STATIC, ROW_RESIZE, ROW_PREEMPTED };
 
 #define STATE_ROW(name, level, order, rank, hold, seen, told_by, step)                             \
     {                                                                                              \
@@ -55,10 +55,6 @@ static const CheckRow rows[] = {
         "Pods are pushed off their nodes by others of a higher priority, again and again.",
         "At least three pods of one controller were preempted within the last hour.",
         "Add capacity, or look at the priority classes of both."),
-    [ROW_NAKED] = STATE_ROW("pod-naked", SEVERITY_INFO, STAGE_ADVICE, 3, 24 * 60 * 60,
-                            "A pod has no controller, so nobody makes a new one when it is lost.",
-                            "The pod has run for a day, has no owner and is not a static pod.",
-                            "Let a Deployment, StatefulSet or Job run it."),
 };
 
 const CheckTopic check_topic_pod_state = {rows, G_N_ELEMENTS(rows)};
@@ -271,21 +267,6 @@ look_at_preempted(CheckRun *run, const Object *pod)
     add_steps(finding, pod);
 }
 
-/* ---- Advice. ---- */
-
-static void
-look_at_naked(CheckRun *run, const Object *pod)
-{
-    const CheckRow *row = &rows[ROW_NAKED];
-    if (value_count(pod->value, "metadata.ownerReferences") > 0 || is_static(pod) ||
-        !check_held(run, row, pod->created_s))
-        return;
-    Finding *finding = check_report(run, row, pod);
-    finding_title(finding, "Pod %s has no controller", pod->name);
-    finding_cause(finding, "Nobody makes a new one when the pod or its node is lost.");
-    add_steps(finding, pod);
-}
-
 static void
 run_states(CheckRun *run)
 {
@@ -303,6 +284,5 @@ run_states(CheckRun *run)
         look_at_lost(run, pod);
         look_at_static(run, pod);
         look_at_resize(run, pod);
-        look_at_naked(run, pod);
     }
 }

@@ -9,7 +9,7 @@
 
 static void run_stalls(CheckRun *run);
 
-enum { ROW_INIT, ROW_SIDECAR, ROW_CREATING, ROW_PULL, ROW_WAITING, ROW_ENDED, ROW_HOOK };
+enum { ROW_INIT, ROW_SIDECAR, ROW_WAITING, ROW_ENDED, ROW_HOOK };
 
 #define STALL_ROW(name, on, level, order, hold, seen, told_by, step)                               \
     {                                                                                              \
@@ -32,18 +32,6 @@ static const CheckRow rows[] = {
         "An init container with restartPolicy Always runs and has not been started for ten "
         "minutes, and the containers of the pod wait for it.",
         "Read the sidecar's log, and check its startup probe."),
-    [ROW_CREATING] = STALL_ROW(
-        "pod-stuck-containercreating", "Pod", SEVERITY_HIGH, STAGE_READINESS, 15 * 60,
-        "A node prepares a pod without end and does not say why.",
-        "All containers of an assigned pod have waited with ContainerCreating or PodInitializing "
-        "for a quarter of an hour, and there has been no event in that time.",
-        "Look at the kubelet, and at the storage and network plug-ins of that node."),
-    [ROW_PULL] = STALL_ROW(
-        "image-pull-slow", "Pod", SEVERITY_MEDIUM, STAGE_REFERENCE, 10 * 60,
-        "A node has been downloading an image for very long.",
-        "The newest event about the images of a waiting pod is Pulling and ten minutes old.",
-        "Check the image's size and the way to the registry; make the image smaller or pull it "
-        "beforehand."),
     [ROW_WAITING] = STALL_ROW(
         "container-waiting-long", "Container", SEVERITY_MEDIUM, STAGE_CONTAINER, 10 * 60,
         "A container waits, for a reason that is not a usual one.",
@@ -212,17 +200,6 @@ look_at_waiting(CheckRun *run, const Container *container)
     finding_fix(finding, "kubectl -n %s describe pod %s", container->pod->ns, container->pod->name);
 }
 
-static bool
-has_running_container(const Object *pod)
-{
-    for (const Value *c = value_first(pod->value, "status.containerStatuses"); c != NULL;
-         c = c->next) {
-        if (value_at(c, "state.running") != NULL)
-            return true;
-    }
-    return false;
-}
-
 static void
 look_at_ended(CheckRun *run, const Container *container)
 {
@@ -230,7 +207,7 @@ look_at_ended(CheckRun *run, const Container *container)
     int64_t code = value_int(ended, "exitCode", 0), since_s = value_time(ended, "finishedAt");
     bool is_new;
     if (code == 0 || !value_is(container->pod->value, "spec.restartPolicy", "Never") ||
-        !has_running_container(container->pod) || !check_held(run, &rows[ROW_ENDED], since_s))
+        !pod_has_running(container->pod) || !check_held(run, &rows[ROW_ENDED], since_s))
         return;
     Finding *finding =
         check_report_pod(run, &rows[ROW_ENDED], container->pod, container->name, since_s, &is_new);
@@ -259,99 +236,7 @@ look_at_container(CheckRun *run, const Container *container)
     look_at_ended(run, container);
 }
 
-/* ---- Pods. ---- */
-
-/* Since when every container of an assigned pod has waited to be created; 0: they do not. */
-static int64_t
-creating_since(const Object *pod)
-{
-    int64_t since_s = status_since(pod, "PodScheduled");
-    if (value_text(pod->value, "spec.nodeName")[0] == '\0' ||
-        !value_is(pod->value, "status.phase", "Pending"))
-        return 0;
-    for (const Value *c = value_first(pod->value, "status.initContainerStatuses"); c != NULL;
-         c = c->next) {
-        if (value_at(c, "state.running") != NULL && !value_is_true(c, "started"))
-            return 0;
-        since_s = MAX(since_s, value_time(c, "state.terminated.finishedAt"));
-    }
-    for (const Value *c = value_first(pod->value, "status.containerStatuses"); c != NULL;
-         c = c->next) {
-        const char *reason = value_text(c, "state.waiting.reason");
-        if (strcmp(reason, "ContainerCreating") != 0 && strcmp(reason, "PodInitializing") != 0)
-            return 0;
-    }
-    return since_s;
-}
-
-static bool
-inits_are_well(const Object *pod)
-{
-    for (const Value *c = value_first(pod->value, "status.initContainerStatuses"); c != NULL;
-         c = c->next) {
-        if (!is_known_reason(value_text(c, "state.waiting.reason")) ||
-            value_int(c, "restartCount", 0) > 0)
-            return false;
-        const char *reason = value_text(c, "state.waiting.reason");
-        if (reason[0] != '\0' && strcmp(reason, "PodInitializing") != 0 &&
-            strcmp(reason, "ContainerCreating") != 0)
-            return false;
-    }
-    return true;
-}
-
-static void
-report_pull(CheckRun *run, const Object *pod, const Event *event)
-{
-    bool is_new;
-    Finding *finding = check_report_pod(run, &rows[ROW_PULL], pod, "", event->last_s, &is_new);
-    if (!is_new)
-        return;
-    const char *node = value_text(pod->value, "spec.nodeName");
-    g_autofree char *span = span_text(run->now_s - event->last_s);
-    finding_title(finding, "%s %s: node %s has been pulling an image for %s",
-                  kind_row(finding->object->kind)->kind, finding->object->name, node, span);
-    finding_cause(finding, "Pod %s does not start before its image is on node %s: %s", pod->name,
-                  node, event->message);
-    finding_fix(finding, "%s", rows[ROW_PULL].fix);
-    finding_fix(finding, "kubectl -n %s describe pod %s", pod->ns, pod->name);
-}
-
-static void
-report_creating(CheckRun *run, const Object *pod, int64_t since_s)
-{
-    bool is_new;
-    Finding *finding = check_report_pod(run, &rows[ROW_CREATING], pod, "", since_s, &is_new);
-    if (!is_new)
-        return;
-    const char *node = value_text(pod->value, "spec.nodeName");
-    g_autofree char *span = span_text(run->now_s - since_s);
-    finding_title(finding, "%s %s: node %s does not get pod %s ready",
-                  kind_row(finding->object->kind)->kind, finding->object->name, node, pod->name);
-    finding_cause(finding,
-                  "Node %s has been preparing the pod for %s and has not said why that takes so "
-                  "long.",
-                  node, span);
-    finding_fix(finding, "%s", rows[ROW_CREATING].fix);
-    finding_fix(finding, "kubectl get pods -A -o wide --field-selector spec.nodeName=%s", node);
-}
-
-static void
-look_at_creation(CheckRun *run, const Object *pod)
-{
-    enum { QUIET_S = 15 * 60 };
-    int64_t since_s = creating_since(pod);
-    const GPtrArray *events = snapshot_events(run->snapshot, pod);
-    const Event *newest = events->len > 0 ? events->pdata[0] : NULL;
-    if (since_s == 0 || !inits_are_well(pod))
-        return;
-    bool is_pulling = newest != NULL && strcmp(newest->reason, "Pulling") == 0;
-    if (is_pulling && check_held(run, &rows[ROW_PULL], newest->last_s))
-        report_pull(run, pod, newest);
-    else if (!is_pulling && (newest == NULL || run->now_s - newest->last_s >= QUIET_S) &&
-             check_held(run, &rows[ROW_CREATING], since_s))
-        report_creating(run, pod, since_s);
-}
+/* ---- Hooks. ---- */
 
 static void
 look_at_hooks(CheckRun *run, const Object *pod)
@@ -385,9 +270,7 @@ run_stalls(CheckRun *run)
     const GPtrArray *pods = snapshot_objects(run->snapshot, KIND_POD);
     containers_visit(run, look_at_container);
     for (guint i = 0; i < pods->len; i++) {
-        if (!pod_is_wanted(pods->pdata[i]))
-            continue;
-        look_at_creation(run, pods->pdata[i]);
-        look_at_hooks(run, pods->pdata[i]);
+        if (pod_is_wanted(pods->pdata[i]))
+            look_at_hooks(run, pods->pdata[i]);
     }
 }

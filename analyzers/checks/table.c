@@ -39,7 +39,6 @@ static const CheckTopic *const topics[] = {
     &check_topic_policy_selector,
     &check_topic_policy_dns,
     &check_topic_policy_caller,
-    &check_topic_unready,
     &check_topic_service_kind,
     &check_topic_dns,
     &check_topic_gateway,
@@ -50,6 +49,9 @@ static const CheckTopic *const topics[] = {
     &check_topic_ceph,
     &check_topic_velero,
     &check_topic_custom,
+    /* Those that speak only when no other one does. */
+    &check_topic_preparation,
+    &check_topic_unready,
     /* clang-format on */
 };
 

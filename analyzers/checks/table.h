@@ -38,6 +38,7 @@ extern const CheckTopic check_topic_pod_state;
 extern const CheckTopic check_topic_policy_caller;
 extern const CheckTopic check_topic_policy_dns;
 extern const CheckTopic check_topic_policy_selector;
+extern const CheckTopic check_topic_preparation;
 extern const CheckTopic check_topic_probe;
 extern const CheckTopic check_topic_quota;
 extern const CheckTopic check_topic_reference;

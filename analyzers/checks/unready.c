@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "analyzers/checks/container.h"
-#include "analyzers/checks/log_line.h"
+#include "analyzers/checks/last_resort.h"
 #include "analyzers/checks/status.h"
 #include "analyzers/checks/table.h"
 
@@ -27,22 +27,6 @@ static const CheckRow rows[] = {
 };
 
 const CheckTopic check_topic_unready = {rows, G_N_ELEMENTS(rows)};
-
-/* Objects that findings of a cause are about. */
-static GHashTable *
-collect_known(const Findings *findings)
-{
-    GHashTable *known = g_hash_table_new(NULL, NULL);
-    for (guint i = 0; i < findings->all->len; i++) {
-        const Finding *finding = findings->all->pdata[i];
-        if (finding->check->stage > STAGE_READINESS)
-            continue;
-        g_hash_table_add(known, (gpointer)(uintptr_t)finding->object);
-        for (guint k = 0; k < finding->about->len; k++)
-            g_hash_table_add(known, finding->about->pdata[k]);
-    }
-    return known;
-}
 
 static bool
 has_sick_node(const CheckRun *run, const Object *pod)
@@ -75,14 +59,15 @@ static void
 run_unready(CheckRun *run)
 {
     const GPtrArray *pods = snapshot_objects(run->snapshot, KIND_POD);
-    g_autoptr(GHashTable) known = collect_known(run->findings);
+    g_autoptr(GHashTable) known = last_resort_known(run->findings, true);
     for (guint i = 0; i < pods->len; i++) {
         const Object *pod = pods->pdata[i];
         int64_t since_s = status_since(pod, "Ready");
         if (value_is(pod->value, "status.phase", "Running") && status_is(pod, "Ready", "False") &&
             pod_is_wanted(pod) && check_held(run, &rows[0], since_s) &&
             !value_is(condition_of(pod, "Ready"), "reason", "PodCompleted") &&
-            !g_hash_table_contains(known, pod) && !has_sick_node(run, pod))
+            pod_has_running(pod) && !has_sick_node(run, pod) &&
+            !last_resort_is_known(run, known, pod))
             report(run, pod, since_s);
     }
 }

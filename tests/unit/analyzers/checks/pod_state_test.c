@@ -95,9 +95,6 @@ static const struct {
          "phase: Running, conditions: [{type: PodResizePending, status: 'True', reason: Deferred, "
          "message: not enough cpu, lastTransitionTime: " AGO "}]"),
      "not enough cpu"},
-    {"pod-naked", POD("", APP, "phase: Running"), "no controller"},
-    {"pod-naked", POD(", annotations: {kubernetes.io/config.mirror: x}", APP, "phase: Running"),
-     NULL},
     {"init-stuck", INIT("", RUNNING), "init container wait does not end"},
     {"init-stuck", INIT(", command: [sh, -c, until nc -z db 5432]", RUNNING), "has no Service db"},
     {"init-stuck", INIT(", restartPolicy: Always", "started: true, " RUNNING), NULL},
@@ -128,12 +125,13 @@ static const struct {
     {"not-ready-generic",
      POD("", APP,
          "phase: Running, conditions: [{type: Ready, status: 'False', reason: Odd, "
-         "lastTransitionTime: " AGO "}]"),
+         "lastTransitionTime: " AGO "}], containerStatuses: [{name: app, " RUNNING "}]"),
      "(Odd)"},
     {"not-ready-generic",
      POD("", APP,
          "phase: Running, conditions: [{type: Ready, status: 'False', reason: Odd, "
-         "lastTransitionTime: " AGO "}]") NODE("False"),
+         "lastTransitionTime: " AGO "}], containerStatuses: [{name: app, " RUNNING "}]")
+         NODE("False"),
      NULL},
 };
 
