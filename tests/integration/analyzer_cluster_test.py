@@ -101,7 +101,7 @@ def scan(program, api, *options):
 def check(program):
     api = Api()
     report = scan(program, api)
-    expect("the findings", [finding["check"] for finding in report["findings"]][:1], ["container-crashloop"])
+    expect("the findings", [finding["check"] for finding in report["findings"]][:1], ["crashloop-dependency"])
     text = json.dumps(report)
     if "cannot reach db" not in text or "hunter2" in text:
         fail(f"the log is not quoted, or a secret is: {text}")
