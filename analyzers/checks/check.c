@@ -142,16 +142,8 @@ compare_unverified(gconstpointer left, gconstpointer right)
 }
 
 static bool
-is_skipped(const CheckOptions *options, const CheckRow *row)
-{
-    return options->skip != NULL && g_strv_contains(options->skip, row->id);
-}
-
-static bool
 is_wanted(const CheckRun *run, const CheckOptions *options, const Finding *finding)
 {
-    if (is_skipped(options, finding->check))
-        return false;
     if (options->ns != NULL && strcmp(finding->object->ns, options->ns) != 0)
         return false;
     return !is_silenced(run, finding);
@@ -186,7 +178,7 @@ check_all(const Snapshot *snapshot, const CheckOptions *options)
     g_autoptr(GHashTable) done = g_hash_table_new(NULL, NULL); /* functions that have run */
     CheckRun run = {snapshot, relations, options->now_s, findings_new()};
     for (size_t i = 0; i < n; i++) {
-        if (rows[i]->tier > tier || is_skipped(options, rows[i]))
+        if (rows[i]->tier > tier)
             continue;
         say_unknown(&run, rows[i]);
         if (rows[i]->run != NULL && g_hash_table_add(done, (gpointer)(uintptr_t)rows[i]->run))

@@ -73,7 +73,6 @@ typedef struct {
     const char *ns; /* only findings of this namespace; NULL: all */
     const char *cluster;
     int64_t now_s;
-    const char *const *skip; /* ids of checks that are left out, NULL at the end; NULL: none */
 } CheckOptions;
 
 /* Runs all checks, folds consequences into their causes, drops what is silenced, sorts. The

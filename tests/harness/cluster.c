@@ -6,14 +6,9 @@
 
 struct TestCluster {
     Snapshot *snapshot;
+    Findings *findings;
     bool is_finished;
-    Findings *all, *findings; /* the latter without what `general` names */
 };
-
-/* Checks of pods in general, which say something about most of what the tests of others make up:
- * only who asks for one of them gets to see them. */
-static const char *const general[] = {"pod-naked", "not-ready-generic",
-                                      "pod-stuck-containercreating", NULL};
 
 static Value *
 add_text(Arena *arena, Value *map, const char *key, const char *text)
@@ -75,7 +70,6 @@ test_cluster_free(TestCluster *cluster)
     if (cluster == NULL)
         return;
     findings_free(cluster->findings);
-    findings_free(cluster->all);
     snapshot_free(cluster->snapshot);
     g_free(cluster);
 }
@@ -101,22 +95,15 @@ test_cluster_snapshot(TestCluster *cluster)
     return cluster->snapshot;
 }
 
-static const Findings *
-findings_of(TestCluster *cluster, const char *check)
-{
-    bool is_general = check != NULL && g_strv_contains(general, check);
-    const CheckOptions options = {
-        .tier = 3, .now_s = TEST_NOW_S, .cluster = "test", .skip = is_general ? NULL : general};
-    Findings **findings = is_general ? &cluster->all : &cluster->findings;
-    if (*findings == NULL)
-        *findings = check_all(test_cluster_snapshot(cluster), &options);
-    return *findings;
-}
-
 const Findings *
 test_cluster_findings(TestCluster *cluster)
 {
-    return findings_of(cluster, NULL);
+    const CheckOptions options = {.tier = 3, .now_s = TEST_NOW_S, .cluster = "test"};
+    if (cluster->findings == NULL) {
+        const Snapshot *snapshot = test_cluster_snapshot(cluster);
+        cluster->findings = check_all(snapshot, &options);
+    }
+    return cluster->findings;
 }
 
 static char *
@@ -143,7 +130,7 @@ list_findings(const Findings *findings)
 static const Finding *
 find(TestCluster *cluster, const char *check, const char *object, bool is_root)
 {
-    const Findings *findings = findings_of(cluster, check);
+    const Findings *findings = test_cluster_findings(cluster);
     assert_non_null(check_find(check));
     for (guint i = 0; i < findings->all->len; i++) {
         const Finding *finding = findings->all->pdata[i];
@@ -173,7 +160,7 @@ test_cluster_expect_folded(TestCluster *cluster, const char *check, const char *
 void
 test_cluster_expect_none(TestCluster *cluster, const char *check)
 {
-    const Findings *findings = findings_of(cluster, check);
+    const Findings *findings = test_cluster_findings(cluster);
     assert_non_null(check_find(check));
     for (guint i = 0; i < findings->all->len; i++) {
         const Finding *finding = findings->all->pdata[i];
@@ -197,7 +184,7 @@ test_cluster_expect_quiet(TestCluster *cluster, Severity severity)
 void
 test_cluster_expect_unverified(TestCluster *cluster, const char *check)
 {
-    const Findings *findings = findings_of(cluster, check);
+    const Findings *findings = test_cluster_findings(cluster);
     for (guint i = 0; i < findings->unverified->len; i++) {
         if (strcmp(((const Unverified *)findings->unverified->pdata[i])->check->id, check) == 0)
             return;

@@ -20,8 +20,7 @@ void test_cluster_logs(TestCluster *cluster, const char *dir);
 /* Its objects, to look at them without checks: nothing can be added from then on. */
 const Snapshot *test_cluster_snapshot(TestCluster *cluster);
 
-/* The findings of all checks of all tiers, but for those about pods in general; made at the first
- * call. */
+/* The findings of all checks of all tiers; made at the first call. */
 const Findings *test_cluster_findings(TestCluster *cluster);
 /* The root finding of a check about "Kind namespace/name" (or "Kind name"); fails the test when
  * there is none, and lists what there is. */
