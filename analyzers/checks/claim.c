@@ -3,10 +3,13 @@
 
 #include "analyzers/checks/container.h"
 #include "analyzers/checks/table.h"
+#include "analyzers/collect/driver.h"
 #include "lib/base/nearest.h"
 #include "lib/k8s/quantity.h"
 
 static void run_claims(CheckRun *run);
+
+enum { RECENT_S = 60 * 60 }; /* of events */
 
 enum {
     ROW_NO_DEFAULT,
@@ -14,6 +17,7 @@ enum {
     ROW_STATIC,
     ROW_TAKEN,
     ROW_PROVISION,
+    ROW_ACCESS_MODE,
     ROW_NO_PROVISIONER,
     ROW_PENDING,
     ROW_LOST,
@@ -61,6 +65,12 @@ static const CheckRow rows[ROW_COUNT] = {
                   "A claim gets no volume: the storage driver tried and failed.",
                   "The claim is pending, and its driver reports ProvisioningFailed.",
                   "Read the driver's message: quota, rights, zone, parameters of the class."),
+    [ROW_ACCESS_MODE] = CLAIM_ROW(
+        "pvc-pending-access-mode", SEVERITY_HIGH, 0, true, false,
+        "A claim gets no volume: its driver cannot do what the access mode wants.",
+        "The claim is pending, and its driver refuses the access mode, mostly ReadWriteMany of a "
+        "block device.",
+        "Ask for ReadWriteOnce, or use a class of shared files."),
     [ROW_NO_PROVISIONER] = CLAIM_ROW(
         "pvc-pending-no-provisioner", SEVERITY_HIGH, 300, true, false,
         "A claim gets no volume: its storage driver is not installed.",
@@ -147,12 +157,13 @@ typedef struct {
     const char *class_name;      /* "" when the claim names none */
 } Claim;
 
-static void
+/* NULL when it has not been so for long enough. */
+static Finding *
 report(const Claim *claim, int row, const char *title, const char *cause)
 {
     const Object *object = claim->claim;
     if (!check_held(claim->run, &rows[row], object->created_s))
-        return;
+        return NULL;
     Finding *finding = check_report(claim->run, &rows[row], object);
     g_autofree char *pods = waiting_pods(claim->run, object, finding);
     const Event *event =
@@ -166,6 +177,7 @@ report(const Claim *claim, int row, const char *title, const char *cause)
         finding_evidence(finding, "%s: %s", event->reason, event->message);
     finding_fix(finding, "%s", rows[row].fix);
     finding_fix(finding, "kubectl -n %s describe pvc %s", object->ns, object->name);
+    return finding;
 }
 
 static void
@@ -239,33 +251,105 @@ look_at_volume_name(const Claim *claim, const char *name)
     report(claim, ROW_TAKEN, title, cause);
 }
 
+/* What the words of a driver are about; "" when they are of none of these. */
+static const char *
+failure_class(const char *message)
+{
+    static const struct {
+        const char *word, *class;
+    } words[] = {
+        {"quota", ": its quota is used up"},
+        {"limit exceeded", ": its quota is used up"},
+        {"LimitExceeded", ": its quota is used up"},
+        {"permission", ": it lacks rights"},
+        {"denied", ": it lacks rights"},
+        {"nauthorized", ": it lacks rights"},
+        {"forbidden", ": it lacks rights"},
+        {"access mode", ": it cannot serve this access mode"},
+        {"MULTI_NODE", ": it cannot serve this access mode"},
+        {"not found", ": something that it needs does not exist"},
+        {"zone", ": the zone does not fit"},
+        {"topology", ": the zone does not fit"},
+        {"parameter", ": a parameter of the class is wrong"},
+        {"DeadlineExceeded", ": its back end does not answer"},
+        {"timed out", ": its back end does not answer"},
+        {"connection", ": its back end does not answer"},
+        {"no space", ": its back end is full"},
+        {"insufficient", ": its back end is full"},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(words); i++) {
+        if (strstr(message, words[i].word) != NULL)
+            return words[i].class;
+    }
+    return "";
+}
+
+static void
+report_failure(const Claim *claim, const char *driver, const char *message)
+{
+    const char *class = failure_class(message);
+    bool is_access_mode = strstr(class, "access mode") != NULL;
+    g_autofree char *title = g_strdup_printf("the storage driver failed%s", class);
+    g_autofree char *cause =
+        g_strdup_printf("Driver %s tried to make the volume and failed: %s.", driver, message);
+    report(claim, is_access_mode ? ROW_ACCESS_MODE : ROW_PROVISION, title, cause);
+}
+
+/* The pods of the driver that are not ready are its cause. */
+static void
+report_waiting(const Claim *claim, const char *driver, const GPtrArray *pods)
+{
+    GString *down = g_string_new(NULL);
+    for (guint i = 0; i < pods->len; i++) {
+        const Object *pod = pods->pdata[i];
+        if (pod_is_wanted(pod) && !value_is(condition_of(pod, "Ready"), "status", "True"))
+            g_string_append_printf(down, "%s%s/%s", down->len > 0 ? ", " : "", pod->ns, pod->name);
+    }
+    g_autofree char *cause = g_strdup_printf(
+        "The claim waits for driver %s of class %s%s%s.", driver, claim->class->name,
+        down->len > 0 ? ", whose pods are not ready: " : "", down->str);
+    Finding *finding = report(claim, ROW_PENDING, "it waits for its volume", cause);
+    for (guint i = 0; finding != NULL && i < pods->len; i++) {
+        const Object *pod = pods->pdata[i];
+        if (pod_is_wanted(pod) && !value_is(condition_of(pod, "Ready"), "status", "True"))
+            finding_blame(finding, pod);
+    }
+    g_string_free(down, TRUE);
+}
+
+/* Whether the volume is to be made now: at once, or when its pod has a node. */
+static bool
+is_due(const Claim *claim)
+{
+    const Value *annotations = value_at(claim->claim->value, "metadata.annotations");
+    return !value_is(claim->class->value, "volumeBindingMode", "WaitForFirstConsumer") ||
+           value_get(annotations, "volume.kubernetes.io/selected-node") != NULL ||
+           snapshot_event(claim->run->snapshot, claim->claim, "ExternalProvisioning",
+                          claim->run->now_s - RECENT_S) != NULL;
+}
+
 static void
 look_at_driver(const Claim *claim)
 {
-    enum { RECENT_S = 60 * 60 };
     const Snapshot *snapshot = claim->run->snapshot;
     const char *driver = value_text(claim->class->value, "provisioner");
-    bool waits_for_pod = value_is(claim->class->value, "volumeBindingMode", "WaitForFirstConsumer");
     const Event *failed =
         snapshot_event(snapshot, claim->claim, "ProvisioningFailed", claim->run->now_s - RECENT_S);
-    const Event *asked = snapshot_event(snapshot, claim->claim, "ExternalProvisioning",
-                                        claim->run->now_s - RECENT_S);
-    bool is_driver_missing =
-        snapshot_presence(snapshot, KIND_CSI_DRIVER, "", driver) == PRESENCE_MISSING;
-    bool is_in_tree = g_str_has_prefix(driver, "kubernetes.io/");
-    g_autofree char *says = g_strdup_printf("Driver %s tried to make the volume and failed: %s.",
-                                            driver, failed != NULL ? failed->message : "");
     g_autofree char *absent =
         g_strdup_printf("The claim's class %s needs driver %s, which is not installed.",
                         claim->class->name, driver);
-    g_autofree char *waits =
-        g_strdup_printf("The claim waits for driver %s of class %s.", driver, claim->class->name);
-    if (failed != NULL)
-        report(claim, ROW_PROVISION, "the storage driver failed", says);
-    else if (is_driver_missing && !is_in_tree && (asked != NULL || !waits_for_pod))
+    if (failed != NULL) {
+        report_failure(claim, driver, failed->message);
+        return;
+    }
+    if (!is_due(claim))
+        return;
+    g_autoptr(GPtrArray) pods = driver_pods(claim->run->relations, snapshot, driver);
+    if (pods->len == 0 && !g_str_has_prefix(driver, "kubernetes.io/") &&
+        snapshot_presence(snapshot, KIND_CSI_DRIVER, "", driver) == PRESENCE_MISSING)
         report(claim, ROW_NO_PROVISIONER, "its storage driver is not installed", absent);
-    else if (!waits_for_pod || asked != NULL)
-        report(claim, ROW_PENDING, "it waits for its volume", waits);
+    else
+        report_waiting(claim, driver, pods);
 }
 
 static void

@@ -5,7 +5,11 @@ static const CheckTopic *const topics[] = {
     /* clang-format off */
     &check_topic_node,
     &check_topic_webhook,
+    &check_topic_storage_class,
+    &check_topic_volume,
+    &check_topic_attachment,
     &check_topic_claim,
+    &check_topic_claim_state,
     &check_topic_scheduling,
     &check_topic_reference,
     &check_topic_image,

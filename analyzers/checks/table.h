@@ -9,11 +9,13 @@ typedef struct {
 
 extern const CheckTopic check_topic_alloy;
 extern const CheckTopic check_topic_argo;
+extern const CheckTopic check_topic_attachment;
 extern const CheckTopic check_topic_autoscaler;
 extern const CheckTopic check_topic_budget;
 extern const CheckTopic check_topic_ceph;
 extern const CheckTopic check_topic_certificate;
 extern const CheckTopic check_topic_claim;
+extern const CheckTopic check_topic_claim_state;
 extern const CheckTopic check_topic_controller;
 extern const CheckTopic check_topic_copies;
 extern const CheckTopic check_topic_crash;
@@ -52,6 +54,8 @@ extern const CheckTopic check_topic_size;
 extern const CheckTopic check_topic_stall;
 extern const CheckTopic check_topic_start;
 extern const CheckTopic check_topic_statefulset;
+extern const CheckTopic check_topic_storage_class;
 extern const CheckTopic check_topic_unready;
 extern const CheckTopic check_topic_velero;
+extern const CheckTopic check_topic_volume;
 extern const CheckTopic check_topic_webhook;

@@ -56,6 +56,39 @@ add_by_namespace(const Snapshot *snapshot, const char *driver, GPtrArray *pods)
     }
 }
 
+static bool
+names_driver(const Value *container, const char *driver)
+{
+    for (const Value *arg = value_first(container, "args"); arg != NULL; arg = arg->next) {
+        if (strstr(value_text(arg, ""), driver) != NULL)
+            return true;
+    }
+    for (const Value *env = value_first(container, "env"); env != NULL; env = env->next) {
+        if (value_is(env, "value", driver))
+            return true;
+    }
+    return false;
+}
+
+/* Provisioners that are no CSI drivers are told their name, or are called after the end of it:
+ * rancher.io/local-path. */
+static void
+add_by_name(const Snapshot *snapshot, const char *driver, GPtrArray *pods)
+{
+    enum { NAME_MIN = 4 };
+    const GPtrArray *all = snapshot_objects(snapshot, KIND_POD);
+    const char *slash = strrchr(driver, '/');
+    const char *name = slash != NULL && strlen(slash + 1) >= NAME_MIN ? slash + 1 : NULL;
+    for (guint i = 0; i < all->len; i++) {
+        const Object *pod = all->pdata[i];
+        bool is_it = name != NULL && strstr(pod->name, name) != NULL;
+        for (const Value *c = value_first(pod->value, "spec.containers"); c != NULL; c = c->next)
+            is_it = is_it || names_driver(c, driver);
+        if (is_it)
+            g_ptr_array_add(pods, all->pdata[i]);
+    }
+}
+
 GPtrArray *
 driver_pods(const Relations *relations, const Snapshot *snapshot, const char *driver)
 {
@@ -71,5 +104,7 @@ driver_pods(const Relations *relations, const Snapshot *snapshot, const char *dr
         add_controllers(relations, snapshot, pods->pdata[0], pods);
     else
         add_by_namespace(snapshot, driver, pods);
+    if (pods->len == 0)
+        add_by_name(snapshot, driver, pods);
     return pods;
 }
