@@ -42,7 +42,7 @@ static const CheckRow rows[] = {
                  "status.health.status of the application is Progressing for more than 30 minutes.",
                  "Look at the first object that still progresses."),
     [ROW_OUT_OF_SYNC] = ARGO_ROW(
-        "argocd-app-outofsync", SEVERITY_LOW, STAGE_WORKLOAD, 60 * 60, true,
+        "argocd-app-outofsync", SEVERITY_LOW, STAGE_ADVICE, 60 * 60, true,
         "The cluster differs from git though it should follow it by itself.",
         "status.sync.status of the application is OutOfSync for an hour, and automated sync is "
         "on.",

@@ -262,6 +262,17 @@ blame_webhook(const CheckRun *run, Finding *finding, const char *webhook)
     }
 }
 
+/* What says no to several controllers has a finding of its own. */
+static void
+blame_policy(const CheckRun *run, Finding *finding, const Refusal *refusal)
+{
+    if (refusal->class == REFUSAL_WEBHOOK_DENIED)
+        blame_webhook(run, finding, refusal->subject);
+    else if (refusal->class == REFUSAL_POLICY_DENIED)
+        finding_blame(finding, snapshot_get(run->snapshot, KIND_VALIDATING_ADMISSION_POLICY, "",
+                                            refusal->subject));
+}
+
 static Finding *
 report(CheckRun *run, const CheckRow *row, const Object *object, const Refusal *refusal)
 {
@@ -340,7 +351,7 @@ run_creation(CheckRun *run)
             continue;
         const CheckRow *special = special_row(run, refusal, &to_blame);
         if (special != NULL)
-            report(run, special, to_blame, refusal);
+            blame_policy(run, report(run, special, to_blame, refusal), refusal);
         const CheckRow *general = general_row(refusal->maker);
         if (general == special || (special != NULL && general == &rows[ROW_FORBIDDEN]))
             continue;

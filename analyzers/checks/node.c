@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "analyzers/checks/container.h"
+#include "analyzers/checks/lease.h"
 #include "analyzers/checks/table.h"
 
 static void run_nodes(CheckRun *run);
@@ -133,12 +134,12 @@ report(CheckRun *run, const Object *node, const Value *condition, size_t which)
 }
 
 static void
-look_at_lease(CheckRun *run, const Object *node)
+look_at_lease(CheckRun *run, const Object *node, int64_t newest_s)
 {
     enum { STALE_S = 120 };
     const Object *lease = snapshot_get(run->snapshot, KIND_LEASE, "kube-node-lease", node->name);
     int64_t renewed_s = lease != NULL ? value_time(lease->value, "spec.renewTime") : 0;
-    if (renewed_s == 0 || run->now_s - renewed_s < STALE_S)
+    if (renewed_s == 0 || newest_s - renewed_s < STALE_S)
         return;
     Finding *finding = check_report(run, &rows[ROW_LEASE], node);
     g_autofree char *span = span_text(run->now_s - renewed_s);
@@ -153,7 +154,7 @@ look_at_lease(CheckRun *run, const Object *node)
 }
 
 static void
-look_at(CheckRun *run, const Object *node)
+look_at(CheckRun *run, const Object *node, int64_t newest_s)
 {
     bool is_down = false;
     if (is_leaving(node))
@@ -169,7 +170,7 @@ look_at(CheckRun *run, const Object *node)
         is_down = is_down || strcmp(conditions[i].type, "Ready") == 0;
     }
     if (!is_down)
-        look_at_lease(run, node);
+        look_at_lease(run, node, newest_s);
 }
 
 /* A fifth of all nodes is a cluster's trouble, not a node's. */
@@ -183,8 +184,7 @@ raise_severity(CheckRun *run)
         n_down +=
             finding->check == &rows[ROW_NOT_READY] || finding->check == &rows[ROW_UNREACHABLE];
     }
-    for (guint i = 0; nodes->len >= 5 && 5 * n_down >= nodes->len && i < run->findings->all->len;
-         i++) {
+    for (guint i = 0; 5 * n_down >= nodes->len && i < run->findings->all->len; i++) {
         Finding *finding = run->findings->all->pdata[i];
         if (finding->check == &rows[ROW_NOT_READY] || finding->check == &rows[ROW_UNREACHABLE])
             finding->severity = SEVERITY_CRITICAL;
@@ -195,7 +195,8 @@ static void
 run_nodes(CheckRun *run)
 {
     const GPtrArray *nodes = snapshot_objects(run->snapshot, KIND_NODE);
+    int64_t newest_s = leases_newest(run);
     for (guint i = 0; i < nodes->len; i++)
-        look_at(run, nodes->pdata[i]);
+        look_at(run, nodes->pdata[i], newest_s);
     raise_severity(run);
 }

@@ -4,10 +4,14 @@
 static const CheckTopic *const topics[] = {
     /* clang-format off */
     &check_topic_node,
+    &check_topic_node_state,
     &check_topic_webhook,
     &check_topic_storage_class,
     &check_topic_volume,
     &check_topic_attachment,
+    &check_topic_lease,
+    &check_topic_definition,
+    &check_topic_denial,
     &check_topic_claim,
     &check_topic_claim_state,
     &check_topic_scheduling,

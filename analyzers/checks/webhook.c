@@ -1,13 +1,14 @@
 /* Admission webhooks and aggregated APIs whose server does not answer. */
 #include <string.h>
 
+#include "analyzers/checks/authority.h"
 #include "analyzers/checks/container.h"
 #include "analyzers/checks/table.h"
 
 static void run_webhooks(CheckRun *run);
 static void run_api_services(CheckRun *run);
 
-enum { ROW_SERVICE, ROW_ENDPOINTS, ROW_PORT, ROW_CA, ROW_API, ROW_COUNT };
+enum { ROW_SERVICE, ROW_ENDPOINTS, ROW_PORT, ROW_CA, ROW_BLOCKS, ROW_API, ROW_COUNT };
 
 static const CheckRow rows[ROW_COUNT] = {
     [ROW_SERVICE] =
@@ -20,7 +21,7 @@ static const CheckRow rows[ROW_COUNT] = {
          .meaning = "A webhook's Service does not exist.",
          .fix = "Bring the Service back, or delete the webhook configuration.",
          .run = run_webhooks,
-         .needs = {KIND_SERVICE}},
+         .needs = {KIND_VALIDATING_WEBHOOK, KIND_MUTATING_WEBHOOK, KIND_SERVICE}},
     [ROW_ENDPOINTS] =
         {.id = "webhook-no-ready-endpoints",
          .kind = "WebhookConfiguration",
@@ -33,7 +34,8 @@ static const CheckRow rows[ROW_COUNT] = {
          .fix = "Mend the pods of the webhook; until then exclude the namespace, or set "
                 "failurePolicy to Ignore.",
          .run = run_webhooks,
-         .needs = {KIND_SERVICE, KIND_ENDPOINT_SLICE}},
+         .needs = {KIND_VALIDATING_WEBHOOK, KIND_MUTATING_WEBHOOK, KIND_SERVICE,
+                   KIND_ENDPOINT_SLICE}},
     [ROW_PORT] = {.id = "webhook-port-missing",
                   .kind = "WebhookConfiguration",
                   .severity = SEVERITY_CRITICAL,
@@ -44,16 +46,31 @@ static const CheckRow rows[ROW_COUNT] = {
                   .meaning = "The port of a webhook is not among those of its Service.",
                   .fix = "Correct the port in the webhook configuration.",
                   .run = run_webhooks,
-                  .needs = {KIND_SERVICE}},
+                  .needs = {KIND_VALIDATING_WEBHOOK, KIND_MUTATING_WEBHOOK, KIND_SERVICE}},
     [ROW_CA] = {.id = "webhook-ca-invalid",
                 .kind = "WebhookConfiguration",
                 .severity = SEVERITY_HIGH,
                 .stage = STAGE_ADMISSION,
                 .tier = 1,
                 .symptom = "The API server cannot trust a webhook.",
-                .meaning = "A webhook has no caBundle, and no annotation that asks for one.",
+                .meaning = "The caBundle of a webhook is empty for ten minutes, or all of its "
+                           "certificates have ended.",
                 .fix = "Let the certificate authority be put in again.",
-                .run = run_webhooks},
+                .run = run_webhooks,
+                .needs = {KIND_VALIDATING_WEBHOOK, KIND_MUTATING_WEBHOOK}},
+    [ROW_BLOCKS] =
+        {.id = "webhook-blocks-system",
+         .kind = "WebhookConfiguration",
+         .severity = SEVERITY_CRITICAL,
+         .stage = STAGE_ADMISSION,
+         .tier = 1,
+         .symptom = "No pod can be created, nor can those of the webhook that must judge them.",
+         .meaning = "A webhook with failurePolicy Fail judges the pods of its own namespace, and "
+                    "none of its own pods is there to do so.",
+         .fix = "Set failurePolicy to Ignore until its pods run, then exclude its namespace.",
+         .run = run_webhooks,
+         .needs = {KIND_VALIDATING_WEBHOOK, KIND_MUTATING_WEBHOOK, KIND_SERVICE, KIND_POD,
+                   KIND_NAMESPACE}},
     [ROW_API] = {.id = "apiservice-unavailable",
                  .kind = "APIService",
                  .severity = SEVERITY_HIGH,
@@ -106,36 +123,73 @@ typedef struct {
     CheckRun *run;
     const Object *configuration;
     const Value *hook;
+    const char *ns, *name; /* of its Service */
+    int64_t port;
 } Hook;
+
+static bool
+is_ignored(const Hook *hook)
+{
+    return value_is(hook->hook, "failurePolicy", "Ignore");
+}
+
+/* The finding about the same Service: a dead one is one fault, however many webhooks want it. */
+static Finding *
+find_report(const Hook *hook, int row, const char *what)
+{
+    const GPtrArray *all = hook->run->findings->all;
+    for (guint i = 0; i < all->len; i++) {
+        Finding *finding = all->pdata[i];
+        if (finding->check == &rows[row] && strcmp(finding->what, what) == 0)
+            return finding;
+    }
+    return NULL;
+}
+
+static void
+write_report(const Hook *hook, Finding *finding, const char *why)
+{
+    const Object *configuration = hook->configuration;
+    g_autofree char *resources = rule_resources(hook->hook);
+    finding_title(finding, "%s %s: %s", kind_row(configuration->kind)->kind, configuration->name,
+                  why);
+    finding_cause(finding, "Webhook %s judges %s, and %s; %s.", value_text(hook->hook, "name"),
+                  resources, why,
+                  is_ignored(hook) ? "its check is skipped (failurePolicy Ignore)"
+                                   : "creating or changing them is refused (failurePolicy Fail)");
+    finding_fix(finding, "%s", finding->check->fix);
+    finding_fix(finding, "kubectl describe %s %s", kind_row(configuration->kind)->resource,
+                configuration->name);
+}
 
 static void
 report(const Hook *hook, int row, const Object *service, const char *why)
 {
-    const char *name = value_text(hook->hook, "name");
-    if (findings_find(hook->run->findings, &rows[row], hook->configuration, name) != NULL)
+    g_autofree char *what =
+        g_strdup_printf("%s/%s:%" G_GINT64_FORMAT, hook->ns, hook->name, hook->port);
+    Finding *finding = find_report(hook, row, what);
+    if (finding != NULL) {
+        finding_about(finding, hook->configuration);
+        finding_evidence(finding, "%s %s has webhook %s at the same Service",
+                         kind_row(hook->configuration->kind)->kind, hook->configuration->name,
+                         value_text(hook->hook, "name"));
         return;
-    bool is_ignored = value_is(hook->hook, "failurePolicy", "Ignore");
-    g_autofree char *resources = rule_resources(hook->hook);
-    Finding *finding = findings_add(hook->run->findings, &rows[row], hook->configuration, name);
-    finding->severity = is_ignored ? SEVERITY_LOW : rows[row].severity;
-    if (service != NULL) {
-        g_autoptr(GPtrArray) pods = relations_service_pods(hook->run->relations, service);
-        finding_about(finding, service);
-        for (guint i = 0; i < pods->len; i++)
-            finding_blame(finding, pods->pdata[i]);
-        for (guint i = 0; i < pods->len; i++)
-            finding_since(finding,
-                          value_time(condition_of(pods->pdata[i], "Ready"), "lastTransitionTime"));
     }
-    finding_title(finding, "%s %s: %s", kind_row(hook->configuration->kind)->kind,
-                  hook->configuration->name, why);
-    finding_cause(finding, "Webhook %s judges %s, and %s; %s.", name, resources, why,
-                  is_ignored ? "its check is skipped (failurePolicy Ignore)"
-                             : "creating or changing them is refused (failurePolicy Fail)");
-    finding_fix(finding, "%s", rows[row].fix);
-    finding_fix(finding, "kubectl describe %s %s", kind_row(hook->configuration->kind)->resource,
-                hook->configuration->name);
+    finding = findings_add(hook->run->findings, &rows[row], hook->configuration, what);
+    finding->severity = is_ignored(hook) ? SEVERITY_LOW : rows[row].severity;
+    write_report(hook, finding, why);
+    if (service == NULL)
+        return;
+    g_autoptr(GPtrArray) pods = relations_service_pods(hook->run->relations, service);
+    finding_about(finding, service);
+    for (guint i = 0; i < pods->len; i++) {
+        finding_blame(finding, pods->pdata[i]);
+        finding_since(finding,
+                      value_time(condition_of(pods->pdata[i], "Ready"), "lastTransitionTime"));
+    }
 }
+
+/* ---- Whether it can be reached. ---- */
 
 static bool
 has_port(const Object *service, int64_t port)
@@ -147,59 +201,160 @@ has_port(const Object *service, int64_t port)
     return false;
 }
 
-static void
-look_at_hook(const Hook *hook)
+/* Whether a pod of the Service was ready a moment ago: a roll-out of one copy. */
+static bool
+was_ready_just_now(const Hook *hook, const Object *service)
 {
-    enum { PORT_DEFAULT = 443 };
-    const Value *ref = value_at(hook->hook, "clientConfig.service");
-    const char *ns = value_text(ref, "namespace"), *name = value_text(ref, "name");
-    int64_t port = value_int(ref, "port", PORT_DEFAULT);
-    if (ref == NULL)
-        return;
-    const Object *service = snapshot_get(hook->run->snapshot, KIND_SERVICE, ns, name);
-    if (service == NULL) {
-        g_autofree char *why = g_strdup_printf("its Service %s/%s does not exist", ns, name);
-        if (snapshot_presence(hook->run->snapshot, KIND_SERVICE, ns, name) == PRESENCE_MISSING)
-            report(hook, ROW_SERVICE, NULL, why);
-    } else if (!has_port(service, port)) {
-        g_autofree char *why =
-            g_strdup_printf("its Service %s/%s has no port %" G_GINT64_FORMAT, ns, name, port);
-        report(hook, ROW_PORT, service, why);
-    } else if (ready_endpoints(hook->run, service) == 0) {
-        g_autofree char *why = g_strdup_printf("its Service %s/%s has no ready pod", ns, name);
-        report(hook, ROW_ENDPOINTS, service, why);
+    enum { HOLD_S = 120 };
+    g_autoptr(GPtrArray) pods = relations_service_pods(hook->run->relations, service);
+    for (guint i = 0; i < pods->len; i++) {
+        const Object *pod = pods->pdata[i];
+        int64_t since_s = value_time(condition_of(pod, "Ready"), "lastTransitionTime");
+        since_s = MAX(since_s, pod->created_s);
+        if (pod_is_wanted(pod) && since_s > 0 && hook->run->now_s - since_s < HOLD_S)
+            return true;
     }
+    return false;
 }
 
 static bool
-gets_ca(const Object *configuration)
+list_has(const Value *map, const char *path, const char *text)
 {
-    static const char *const annotations[] = {
-        "cert-manager.io/inject-ca-from", "cert-manager.io/inject-ca-from-secret",
-        "cert-manager.io/inject-apiserver-ca", "service.beta.openshift.io/inject-cabundle"};
-    for (size_t i = 0; i < G_N_ELEMENTS(annotations); i++) {
-        if (value_get(value_at(configuration->value, "metadata.annotations"), annotations[i]) !=
-            NULL)
+    for (const Value *v = value_first(map, path); v != NULL; v = v->next) {
+        if (value_is(v, "", text) || value_is(v, "", "*"))
+            return true;
+    }
+    return false;
+}
+
+static bool
+judges_new_pods(const Value *hook)
+{
+    for (const Value *rule = value_first(hook, "rules"); rule != NULL; rule = rule->next) {
+        if (list_has(rule, "operations", "CREATE") && list_has(rule, "apiGroups", "") &&
+            (list_has(rule, "resources", "pods") || list_has(rule, "resources", "*/*")))
+            return true;
+    }
+    return false;
+}
+
+/* A selector that is not there selects everything. */
+static bool
+selects(const Value *selector, const Value *labels)
+{
+    return selector == NULL || selector_match(selector, labels) == MATCH_YES;
+}
+
+/* Whether its pods, of which there are none, would have to be judged by themselves. */
+static bool
+blocks_itself(const Hook *hook, const Object *service)
+{
+    const CheckRun *run = hook->run;
+    const Object *ns = snapshot_get(run->snapshot, KIND_NAMESPACE, "", hook->ns);
+    g_autoptr(GPtrArray) pods = relations_service_pods(run->relations, service);
+    for (guint i = 0; i < pods->len; i++) {
+        if (pod_is_wanted(pods->pdata[i]))
+            return false;
+    }
+    if (is_ignored(hook) || ns == NULL || !snapshot_knows(run->snapshot, KIND_POD) ||
+        !judges_new_pods(hook->hook) ||
+        !selects(value_get(hook->hook, "namespaceSelector"),
+                 value_at(ns->value, "metadata.labels")))
+        return false;
+    g_autoptr(GPtrArray) makers = relations_templates(
+        run->relations, hook->ns, value_at(service->value, "spec.selector"), true);
+    for (guint i = 0; i < makers->len; i++) {
+        const Object *maker = makers->pdata[i];
+        const Value *labels = value_at(pod_template(maker), "metadata.labels");
+        if (relations_owner(run->relations, maker) == NULL &&
+            value_int(maker->value, "spec.replicas", 1) > 0 &&
+            selects(value_get(hook->hook, "objectSelector"), labels))
             return true;
     }
     return false;
 }
 
 static void
+report_dead(const Hook *hook, const Object *service)
+{
+    g_autofree char *why =
+        g_strdup_printf("its Service %s/%s has no ready pod", hook->ns, hook->name);
+    g_autofree char *deadlock = g_strdup_printf(
+        "its Service %s/%s has no pod, and its own pods would have to be judged by it", hook->ns,
+        hook->name);
+    if (blocks_itself(hook, service))
+        report(hook, ROW_BLOCKS, service, deadlock);
+    else if (!was_ready_just_now(hook, service))
+        report(hook, ROW_ENDPOINTS, service, why);
+}
+
+static void
+look_at_service(const Hook *hook)
+{
+    const Snapshot *snapshot = hook->run->snapshot;
+    const Object *service = snapshot_get(snapshot, KIND_SERVICE, hook->ns, hook->name);
+    if (service == NULL) {
+        g_autofree char *why =
+            g_strdup_printf("its Service %s/%s does not exist", hook->ns, hook->name);
+        if (snapshot_presence(snapshot, KIND_SERVICE, hook->ns, hook->name) == PRESENCE_MISSING)
+            report(hook, ROW_SERVICE, NULL, why);
+    } else if (!has_port(service, hook->port)) {
+        g_autofree char *why = g_strdup_printf("its Service %s/%s has no port %" G_GINT64_FORMAT,
+                                               hook->ns, hook->name, hook->port);
+        report(hook, ROW_PORT, service, why);
+    } else if (ready_endpoints(hook->run, service) == 0) {
+        report_dead(hook, service);
+    }
+}
+
+/* ---- Whether it can be trusted. ---- */
+
+static void
+look_at_authority(const Hook *hook)
+{
+    enum { INJECTION_S = 600 }; /* others put it in after the configuration was made */
+    const char *bundle = value_text(hook->hook, "clientConfig.caBundle");
+    int64_t created_s = hook->configuration->created_s, ends_s = authority_end(bundle);
+    g_autofree char *ended = span_text(hook->run->now_s - ends_s);
+    g_autofree char *why = bundle[0] == '\0'
+                               ? g_strdup("its certificate authority has not been put in")
+                               : g_strdup_printf("its certificate authority ended %s ago", ended);
+    bool is_empty =
+        bundle[0] == '\0' && created_s > 0 && hook->run->now_s - created_s >= INJECTION_S;
+    if (is_empty || (ends_s > 0 && ends_s <= hook->run->now_s))
+        report(hook, ROW_CA, NULL, why);
+}
+
+static void
+look_at_hook(CheckRun *run, const Object *configuration, const Value *hook_value)
+{
+    enum { PORT_DEFAULT = 443 };
+    const Value *ref = value_at(hook_value, "clientConfig.service");
+    const Hook hook = {.run = run,
+                       .configuration = configuration,
+                       .hook = hook_value,
+                       .ns = value_text(ref, "namespace"),
+                       .name = value_text(ref, "name"),
+                       .port = value_int(ref, "port", PORT_DEFAULT)};
+    if (ref == NULL)
+        return;
+    look_at_service(&hook);
+    look_at_authority(&hook);
+}
+
+/* Those that refuse come first: findings are about them. */
+static void
 run_webhooks(CheckRun *run)
 {
     static const Kind kinds[] = {KIND_VALIDATING_WEBHOOK, KIND_MUTATING_WEBHOOK};
-    for (size_t k = 0; k < G_N_ELEMENTS(kinds); k++) {
-        const GPtrArray *all = snapshot_objects(run->snapshot, kinds[k]);
+    for (size_t pass = 0; pass < 2 * G_N_ELEMENTS(kinds); pass++) {
+        const GPtrArray *all = snapshot_objects(run->snapshot, kinds[pass % 2]);
         for (guint i = 0; i < all->len; i++) {
-            for (const Value *h = value_first(((const Object *)all->pdata[i])->value, "webhooks");
-                 h != NULL; h = h->next) {
-                const Hook hook = {run, all->pdata[i], h};
-                look_at_hook(&hook);
-                if (value_at(h, "clientConfig.service") != NULL &&
-                    value_text(h, "clientConfig.caBundle")[0] == '\0' &&
-                    gets_ca(hook.configuration))
-                    report(&hook, ROW_CA, NULL, "its certificate authority has not been put in");
+            const Object *configuration = all->pdata[i];
+            for (const Value *h = value_first(configuration->value, "webhooks"); h != NULL;
+                 h = h->next) {
+                if (value_is(h, "failurePolicy", "Ignore") == (pass >= G_N_ELEMENTS(kinds)))
+                    look_at_hook(run, configuration, h);
             }
         }
     }

@@ -44,6 +44,8 @@
       "validatingwebhookconfigurations", false)                                                    \
     X(MUTATING_WEBHOOK, "MutatingWebhookConfiguration", "admissionregistration.k8s.io",            \
       "mutatingwebhookconfigurations", false)                                                      \
+    X(VALIDATING_ADMISSION_POLICY, "ValidatingAdmissionPolicy", "admissionregistration.k8s.io",    \
+      "validatingadmissionpolicies", false)                                                        \
     X(CRD, "CustomResourceDefinition", "apiextensions.k8s.io", "customresourcedefinitions", false) \
     X(API_SERVICE, "APIService", "apiregistration.k8s.io", "apiservices", false)                   \
     X(LEASE, "Lease", "coordination.k8s.io", "leases", true)                                       \
