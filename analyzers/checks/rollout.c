@@ -48,8 +48,7 @@ is_same(const Value *a, const Value *b)
         return strcmp(a->text, b->text) == 0;
     const Value *left = a->first, *right = b->first;
     for (; left != NULL && right != NULL; left = left->next, right = right->next) {
-        bool is_same_key = left->key == NULL || strcmp(left->key, right->key) == 0;
-        if (!is_same_key || !is_same(left, right))
+        if (strcmp(left->key, right->key) != 0 || !is_same(left, right))
             return false;
     }
     return left == right;

@@ -23,7 +23,7 @@ typedef enum {
 } ValueType;
 
 typedef struct Value {
-    const char *key; /* in a map, else NULL */
+    const char *key; /* in a map; "" in a list */
     union {
         const char *text;    /* of a scalar, as it stands in the document; "true", "false", "" */
         struct Value *first; /* of a list or map; NULL when it is empty */

@@ -115,7 +115,7 @@ add_value(ValueReader *reader, ValueType type)
         return value;
     }
     Level *level = &reader->levels[reader->depth - 1];
-    value->key = level->value->type == VALUE_MAP ? reader->key : NULL;
+    value->key = level->value->type == VALUE_MAP ? reader->key : "";
     *level->end = value;
     level->end = &value->next;
     level->value->n++;

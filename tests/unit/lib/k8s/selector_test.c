@@ -64,6 +64,7 @@ test_maps_match(void **state)
     assert_false(selector_match_map(json("{\"absent\":\"\"}"), labels));
     assert_true(selector_match_map(json("{}"), NULL));
     assert_false(selector_match_map(NULL, labels));
+    assert_false(selector_match_map(json("[\"app\"]"), labels)); /* no map at all */
 }
 
 static void
