@@ -87,32 +87,39 @@ is_leaving(const Object *node)
     return value_text(node->value, "metadata.deletionTimestamp")[0] != '\0';
 }
 
-static guint
-count_pods(const CheckRun *run, const Object *node)
+/* Controllers of the pods on a node, "builds/runner, edge/cache and 5 more"; those of which pods
+ * were evicted are told. *ret_n: how many pods; free with g_free. */
+static char *
+names_on(const CheckRun *run, Finding *finding, const Object *node, guint *ret_n)
 {
-    guint n = 0;
+    enum { SHOWN = 4 };
     const GPtrArray *pods = snapshot_objects(run->snapshot, KIND_POD);
-    for (guint i = 0; i < pods->len; i++)
-        n += value_is(((const Object *)pods->pdata[i])->value, "spec.nodeName", node->name);
-    return n;
-}
-
-/* Pods that were pushed off the node: their controllers hear of it here. */
-static void
-add_evicted(const CheckRun *run, Finding *finding, const Object *node)
-{
-    guint n = 0;
-    const GPtrArray *pods = snapshot_objects(run->snapshot, KIND_POD);
+    g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
+    GString *names = g_string_new(NULL);
+    guint n_evicted = 0;
+    *ret_n = 0;
     for (guint i = 0; i < pods->len; i++) {
         const Object *pod = pods->pdata[i];
-        if (!value_is(pod->value, "spec.nodeName", node->name) ||
-            !value_is(pod->value, "status.reason", "Evicted"))
+        if (!value_is(pod->value, "spec.nodeName", node->name))
             continue;
-        finding_about(finding, pod);
-        n++;
+        bool is_evicted = value_is(pod->value, "status.reason", "Evicted");
+        const Object *controller = relations_controller(run->relations, pod);
+        n_evicted += is_evicted;
+        *ret_n += pod_is_wanted(pod);
+        if (is_evicted)
+            finding_about(finding, pod);
+        /* Those of DaemonSets are on every node. */
+        if (controller->kind != KIND_DAEMON_SET && (is_evicted || pod_is_wanted(pod)) &&
+            g_hash_table_add(seen, (gpointer)(uintptr_t)controller) &&
+            g_hash_table_size(seen) <= SHOWN)
+            g_string_append_printf(names, "%s%s/%s", names->len > 0 ? ", " : "", controller->ns,
+                                   controller->name);
     }
-    if (n > 0)
-        finding_evidence(finding, "%u pods were evicted from it", n);
+    if (g_hash_table_size(seen) > SHOWN)
+        g_string_append_printf(names, " and %u more", g_hash_table_size(seen) - SHOWN);
+    if (n_evicted > 0)
+        finding_evidence(finding, "%u pods were evicted from it", n_evicted);
+    return g_string_free(names, FALSE);
 }
 
 static void
@@ -120,15 +127,19 @@ report(CheckRun *run, const Object *node, const Value *condition, size_t which)
 {
     const CheckRow *row = &rows[conditions[which].row];
     int64_t since_s = value_time(condition, "lastTransitionTime");
-    guint n_pods = count_pods(run, node);
+    guint n_pods;
     Finding *finding = check_report(run, row, node);
+    g_autofree char *names = names_on(run, finding, node, &n_pods);
+    g_autofree char *message = g_strdup(value_text(condition, "message"));
+    if (g_str_has_suffix(message, "."))
+        message[strlen(message) - 1] = '\0';
     finding_since(finding, since_s);
     finding_title(finding, "Node %s %s", node->name, conditions[which].title);
-    finding_cause(finding, "Node %s %s: %s %u pods are on it.", node->name, conditions[which].title,
-                  value_text(condition, "message"), n_pods);
+    finding_cause(finding, "Node %s %s%s%s. %u pods are on it%s%s.", node->name,
+                  conditions[which].title, message[0] != '\0' ? ": " : "", message, n_pods,
+                  names[0] != '\0' ? ", of " : "", names);
     finding_evidence(finding, "Condition %s is %s: %s", conditions[which].type,
                      conditions[which].bad, value_text(condition, "reason"));
-    add_evicted(run, finding, node);
     finding_fix(finding, "%s", row->fix);
     finding_fix(finding, "kubectl describe node %s", node->name);
 }

@@ -113,37 +113,69 @@ count_nodes(const CheckRun *run, Finding *finding, const Value *expression, guin
     return n;
 }
 
-/* A pod that wants the claim of the volume and has no node; NULL: none. */
-static const Object *
-waiting_pod(const CheckRun *run, const Object *volume)
+/* What many volumes are asked about. */
+typedef struct {
+    GHashTable *hosts;   /* host names of nodes */
+    GHashTable *waiting; /* "namespace/claim" -> a pod that wants it and has no node */
+} Places;
+
+static Places
+collect_places(const CheckRun *run)
 {
-    const Value *ref = value_at(volume->value, "spec.claimRef");
-    const GPtrArray *pods =
-        snapshot_in_namespace(run->snapshot, KIND_POD, value_text(ref, "namespace"));
+    Places places = {g_hash_table_new(g_str_hash, g_str_equal),
+                     g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL)};
+    const GPtrArray *nodes = snapshot_objects(run->snapshot, KIND_NODE);
+    for (guint i = 0; i < nodes->len; i++) {
+        const Value *labels = value_at(((const Object *)nodes->pdata[i])->value, "metadata.labels");
+        g_hash_table_add(places.hosts,
+                         (gpointer)value_text(value_get(labels, "kubernetes.io/hostname"), ""));
+    }
+    const GPtrArray *pods = snapshot_objects(run->snapshot, KIND_POD);
     for (guint i = 0; i < pods->len; i++) {
         const Object *pod = pods->pdata[i];
         if (!pod_is_wanted(pod) || value_text(pod->value, "spec.nodeName")[0] != '\0')
             continue;
         for (const Value *v = value_first(pod->value, "spec.volumes"); v != NULL; v = v->next) {
-            if (value_is(v, "persistentVolumeClaim.claimName", value_text(ref, "name")))
-                return pod;
+            const char *claim = value_text(v, "persistentVolumeClaim.claimName");
+            if (claim[0] != '\0')
+                g_hash_table_insert(places.waiting, g_strconcat(pod->ns, "/", claim, NULL),
+                                    pods->pdata[i]);
         }
     }
-    return NULL;
+    return places;
+}
+
+/* NULL: none. */
+static const Object *
+waiting_pod(const Places *places, const Object *volume)
+{
+    const Value *ref = value_at(volume->value, "spec.claimRef");
+    g_autofree char *key =
+        g_strconcat(value_text(ref, "namespace"), "/", value_text(ref, "name"), NULL);
+    return g_hash_table_lookup(places->waiting, key);
+}
+
+static bool
+has_host(const Places *places, const Value *expression)
+{
+    for (const Value *v = value_first(expression, "values"); v != NULL; v = v->next) {
+        if (g_hash_table_contains(places->hosts, value_text(v, "")))
+            return true;
+    }
+    return false;
 }
 
 static void
-look_at_host(CheckRun *run, const Object *volume)
+look_at_host(CheckRun *run, const Places *places, const Object *volume)
 {
     static const char *const labels[] = {"kubernetes.io/hostname", NULL};
     const CheckRow *row = &rows[ROW_NODE_GONE];
     const Value *host = demanded(volume, labels);
-    guint n_usable;
     if (host == NULL || !snapshot_knows(run->snapshot, KIND_NODE) ||
         !value_is(volume->value, "status.phase", "Bound") ||
-        !check_held(run, row, volume->created_s) || count_nodes(run, NULL, host, &n_usable) > 0)
+        !check_held(run, row, volume->created_s) || has_host(places, host))
         return;
-    const Object *pod = waiting_pod(run, volume);
+    const Object *pod = waiting_pod(places, volume);
     const char *name = value_text(value_first(host, "values"), "");
     Finding *finding = check_report(run, row, volume);
     if (pod == NULL)
@@ -159,7 +191,7 @@ look_at_host(CheckRun *run, const Object *volume)
 }
 
 static void
-look_at_zone(CheckRun *run, const Object *volume)
+look_at_zone(CheckRun *run, const Places *places, const Object *volume)
 {
     static const char *const labels[] = {
         "topology.kubernetes.io/zone",      "failure-domain.beta.kubernetes.io/zone",
@@ -168,11 +200,12 @@ look_at_zone(CheckRun *run, const Object *volume)
     const CheckRow *row = &rows[ROW_ZONE];
     const Value *zone = demanded(volume, labels);
     guint n_usable;
-    if (zone == NULL || !snapshot_knows(run->snapshot, KIND_NODE))
+    const Object *pod = zone != NULL ? waiting_pod(places, volume) : NULL;
+    if (pod == NULL || !snapshot_knows(run->snapshot, KIND_NODE) ||
+        !check_held(run, row, pod->created_s))
         return;
     (void)count_nodes(run, NULL, zone, &n_usable);
-    const Object *pod = n_usable == 0 ? waiting_pod(run, volume) : NULL;
-    if (pod == NULL || !check_held(run, row, pod->created_s))
+    if (n_usable > 0)
         return;
     const char *name = value_text(value_first(zone, "values"), "");
     Finding *finding = check_report(run, row, volume);
@@ -255,6 +288,7 @@ static void
 run_volumes(CheckRun *run)
 {
     const GPtrArray *all = snapshot_objects(run->snapshot, KIND_PV);
+    Places places = collect_places(run);
     for (guint i = 0; i < all->len; i++) {
         const Object *volume = all->pdata[i];
         const char *phase = value_text(volume->value, "status.phase");
@@ -266,7 +300,9 @@ run_volumes(CheckRun *run)
             report_failed(run, volume);
         else if (strcmp(phase, "Released") == 0)
             report_released(run, volume);
-        look_at_host(run, volume);
-        look_at_zone(run, volume);
+        look_at_host(run, &places, volume);
+        look_at_zone(run, &places, volume);
     }
+    g_hash_table_unref(places.hosts);
+    g_hash_table_unref(places.waiting);
 }
