@@ -47,6 +47,8 @@ static const CheckTopic *const topics[] = {
     &check_topic_policy_selector,
     &check_topic_policy_dns,
     &check_topic_policy_caller,
+    &check_topic_policy_service,
+    &check_topic_policy_rule,
     &check_topic_service_kind,
     &check_topic_dns,
     &check_topic_gateway,
