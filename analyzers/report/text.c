@@ -45,22 +45,51 @@ append_finding(GString *out, const Finding *finding, const CheckOptions *options
     g_string_append_c(out, '\n');
 }
 
-/* Checks that could not look, by what they could not see. */
+/* "nodes", "nodes and pods", "nodes, pods and 7 more kinds". */
+static void
+append_resources(GString *out, const GPtrArray *resources)
+{
+    enum { NAMED_MAX = 5 };
+    guint n_named = resources->len <= NAMED_MAX ? resources->len : NAMED_MAX - 1;
+    guint n_more = resources->len - n_named;
+    for (guint i = 0; i < n_named; i++) {
+        bool is_last = i + 1 == resources->len;
+        const char *separator = i == 0 ? "" : is_last ? " and " : ", ";
+        g_string_append_printf(out, "%s%s", separator, (const char *)resources->pdata[i]);
+    }
+    if (n_more > 0)
+        g_string_append_printf(out, " and %u more kinds", n_more);
+}
+
+static void
+append_reason(GString *out, const Findings *findings, const char *reason)
+{
+    g_autoptr(GHashTable) checks = g_hash_table_new(NULL, NULL);
+    g_autoptr(GPtrArray) resources = g_ptr_array_new();
+    for (guint i = 0; i < findings->unverified->len; i++) {
+        const Unverified *unverified = findings->unverified->pdata[i];
+        gpointer resource = (gpointer)(uintptr_t)kind_row(unverified->kind)->resource;
+        if (!g_str_equal(unverified->reason, reason))
+            continue;
+        g_hash_table_add(checks, (gpointer)(uintptr_t)unverified->check);
+        if (!g_ptr_array_find(resources, resource, NULL))
+            g_ptr_array_add(resources, resource);
+    }
+    guint n = g_hash_table_size(checks);
+    g_string_append_printf(out, "Could not verify %u check%s, for want of ", n, n == 1 ? "" : "s");
+    append_resources(out, resources);
+    g_string_append_printf(out, ": %s\n", reason);
+}
+
+/* Checks that could not look, by why they could not. */
 static void
 append_unverified(GString *out, const Findings *findings)
 {
     g_autoptr(GHashTable) reasons = g_hash_table_new(g_str_hash, g_str_equal);
     for (guint i = 0; i < findings->unverified->len; i++) {
         const Unverified *unverified = findings->unverified->pdata[i];
-        if (!g_hash_table_add(reasons, unverified->reason))
-            continue;
-        guint n = 0;
-        for (guint k = 0; k < findings->unverified->len; k++)
-            n += g_str_equal(((const Unverified *)findings->unverified->pdata[k])->reason,
-                             unverified->reason);
-        g_string_append_printf(out, "Could not verify: %u check%s of %s: %s\n", n,
-                               n == 1 ? "" : "s", kind_row(unverified->kind)->resource,
-                               unverified->reason);
+        if (g_hash_table_add(reasons, unverified->reason))
+            append_reason(out, findings, unverified->reason);
     }
 }
 
