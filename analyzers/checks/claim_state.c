@@ -157,18 +157,21 @@ look_at_size(CheckRun *run, const Object *claim)
 
 /* ---- Where it comes from. ---- */
 
-/* "does not exist", "is not ready"; NULL when the source is well, or nobody knows. */
+/* "does not exist", "is not ready"; NULL when the source is well, or nobody knows. *ret_object: the
+ * source, NULL when it does not exist. */
 static const char *
-source_trouble(const CheckRun *run, const Object *claim, const Value *source)
+source_trouble(const CheckRun *run, const Object *claim, const Value *source,
+               const Object **ret_object)
 {
     const char *name = value_text(source, "name"), *kind = value_text(source, "kind");
     const char *ns = value_text(source, "namespace");
     bool is_snapshot = strcmp(kind, "VolumeSnapshot") == 0;
+    *ret_object = NULL;
     Kind of = is_snapshot ? KIND_VOLUME_SNAPSHOT : KIND_PVC;
     if (!is_snapshot && strcmp(kind, "PersistentVolumeClaim") != 0)
         return NULL;
     ns = ns[0] != '\0' ? ns : claim->ns;
-    const Object *object = snapshot_get(run->snapshot, of, ns, name);
+    const Object *object = *ret_object = snapshot_get(run->snapshot, of, ns, name);
     if (object == NULL)
         return snapshot_presence(run->snapshot, of, ns, name) == PRESENCE_MISSING ? "does not exist"
                                                                                   : NULL;
@@ -183,7 +186,8 @@ look_at_source(CheckRun *run, const Object *claim)
     const Value *source = value_at(claim->value, "spec.dataSourceRef");
     if (source == NULL)
         source = value_at(claim->value, "spec.dataSource");
-    const char *trouble = source != NULL ? source_trouble(run, claim, source) : NULL;
+    const Object *object = NULL;
+    const char *trouble = source != NULL ? source_trouble(run, claim, source, &object) : NULL;
     if (trouble == NULL || !check_held(run, &rows[ROW_SOURCE], claim->created_s))
         return;
     Finding *finding = report(run, ROW_SOURCE, claim, claim->created_s);
@@ -191,8 +195,7 @@ look_at_source(CheckRun *run, const Object *claim)
                   value_text(source, "name"), trouble);
     finding_cause(finding, "The claim is to be filled from %s %s, which %s, so it gets no volume.",
                   value_text(source, "kind"), value_text(source, "name"), trouble);
-    finding_blame(finding, snapshot_get(run->snapshot, KIND_VOLUME_SNAPSHOT, claim->ns,
-                                        value_text(source, "name")));
+    finding_blame(finding, object);
 }
 
 static void

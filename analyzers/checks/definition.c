@@ -116,8 +116,9 @@ look_at_state(CheckRun *run, const Object *definition)
             check_held(run, row, value_time(c, "lastTransitionTime")))
             trouble = c;
     }
-    if (deleted_s != 0 && run->now_s - deleted_s >= DELETION_S)
-        trouble = condition_of(definition, "Terminating");
+    const Value *terminating = condition_of(definition, "Terminating");
+    if (deleted_s != 0 && run->now_s - deleted_s >= DELETION_S && terminating != NULL)
+        trouble = terminating;
     if (trouble == NULL)
         return;
     Finding *finding = report(run, ROW_ESTABLISHED, definition);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "analyzers/checks/log_line.h"
 #include "analyzers/collect/backend.h"
 #include "analyzers/collect/dependency.h"
 
@@ -82,7 +83,7 @@ last_line_with(const char *log, const char *const *words)
     for (guint i = g_strv_length(lines); i > 0; i--) {
         for (size_t w = 0; words[w] != NULL; w++) {
             if (strstr(lines[i - 1], words[w]) != NULL)
-                return g_strdup(lines[i - 1]);
+                return log_redact(lines[i - 1]);
         }
     }
     return NULL;

@@ -1,6 +1,7 @@
 /* Bindings to what does not exist, and rights that a program lacks. */
 #include <string.h>
 
+#include "analyzers/checks/log_line.h"
 #include "analyzers/checks/status.h"
 #include "analyzers/checks/table.h"
 
@@ -142,7 +143,8 @@ run_bindings(CheckRun *run)
 /* ---- Logs. ---- */
 
 /* `configmaps is forbidden: User "system:serviceaccount:ns:name" cannot list resource "configmaps"
- * in API group "" in the namespace "ns"`: from "User" to the end of the line; NULL: not there. */
+ * in API group "" in the namespace "ns"`: from "User" to the end of the line, secrets
+ * taken out; NULL: not there. */
 static char *
 refused_text(const char *log)
 {
@@ -150,11 +152,8 @@ refused_text(const char *log)
     const char *at = log != NULL ? strstr(log, user) : NULL;
     if (at == NULL || strstr(at, " cannot ") == NULL)
         return NULL;
-    char *line = g_strndup(at, strcspn(at, "\n"));
-    if (strstr(line, " cannot ") != NULL)
-        return line;
-    g_free(line);
-    return NULL;
+    g_autofree char *line = g_strndup(at, strcspn(at, "\n"));
+    return strstr(line, " cannot ") != NULL ? log_redact(line) : NULL;
 }
 
 static void

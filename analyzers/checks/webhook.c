@@ -4,6 +4,7 @@
 #include "analyzers/checks/authority.h"
 #include "analyzers/checks/container.h"
 #include "analyzers/checks/table.h"
+#include "analyzers/collect/backend.h"
 
 static void run_webhooks(CheckRun *run);
 static void run_api_services(CheckRun *run);
@@ -183,23 +184,14 @@ report(const Hook *hook, int row, const Object *service, const char *why)
     g_autoptr(GPtrArray) pods = relations_service_pods(hook->run->relations, service);
     finding_about(finding, service);
     for (guint i = 0; i < pods->len; i++) {
+        if (backend_is_ready(pods->pdata[i]))
+            continue;
         finding_blame(finding, pods->pdata[i]);
-        finding_since(finding,
-                      value_time(condition_of(pods->pdata[i], "Ready"), "lastTransitionTime"));
+        finding_since(finding, backend_unready_since(pods->pdata[i]));
     }
 }
 
 /* ---- Whether it can be reached. ---- */
-
-static bool
-has_port(const Object *service, int64_t port)
-{
-    for (const Value *p = value_first(service->value, "spec.ports"); p != NULL; p = p->next) {
-        if (value_int(p, "port", 0) == port)
-            return true;
-    }
-    return false;
-}
 
 /* Whether a pod of the Service was ready a moment ago: a roll-out of one copy. */
 static bool
@@ -298,7 +290,7 @@ look_at_service(const Hook *hook)
             g_strdup_printf("its Service %s/%s does not exist", hook->ns, hook->name);
         if (snapshot_presence(snapshot, KIND_SERVICE, hook->ns, hook->name) == PRESENCE_MISSING)
             report(hook, ROW_SERVICE, NULL, why);
-    } else if (!has_port(service, hook->port)) {
+    } else if (service_port(service, (int)hook->port, "") == NULL) {
         g_autofree char *why = g_strdup_printf("its Service %s/%s has no port %" G_GINT64_FORMAT,
                                                hook->ns, hook->name, hook->port);
         report(hook, ROW_PORT, service, why);

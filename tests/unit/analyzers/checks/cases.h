@@ -8,6 +8,15 @@
 /* Long enough ago for every check that waits for an hour or less. */
 #define CASE_SINCE "lastTransitionTime: '2026-01-01T10:00:00Z'"
 
+/* The certificate of an authority that is valid until 2036, PEM in base64. */
+#define CASE_CA                                                                                    \
+    "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSEFNSFFDQVFFd0JRWURLMlZ3TUEweEN6QUpCZ05W"             \
+    "QkFNTUFtTmhNQjRYRFRJMU1ERXdNVEF3TURBd01Gb1gKRFRNMk1ERXdNVEF3TURBd01Gb3dEVEVMTUFr"             \
+    "R0ExVUVBd3dDWTJFd0tqQUZCZ01yWlhBRElRRGFnUjdaVkxmVQpsU0R5UkxraERCSUg4UGtpS0ZxQ1VW"             \
+    "eEVkOVp6ZzZsZjREQUZCZ01yWlhBRFFRQmxnREJZVDNDRlZuZUdrWWE5CnNKbXQyeXJONW5TR0VpRCts"             \
+    "UERsSkpZOHYxRys5ZEsvSThWRTc1WGNJOUJNclo5LzRXUll6TEZ2YlRzWGkvb2kKZ240RgotLS0tLUVO"             \
+    "RCBDRVJUSUZJQ0FURS0tLS0tCg=="
+
 typedef struct {
     const char *check, *object; /* a root finding: "Kind namespace/name" */
     const char *yaml;           /* the cluster */

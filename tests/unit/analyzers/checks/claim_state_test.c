@@ -232,6 +232,29 @@ test_the_words_of_the_driver_are_told_apart(void **state)
     test_cluster_expect_none(cluster, "pvc-pending-provision-failed");
 }
 
+/* A source of another namespace, whose own fault it is; a snapshot of the same name is not it. */
+static void
+test_the_source_is_the_cause(void **state)
+{
+    (void)state;
+    g_autoptr(TestCluster) cluster = test_cluster_new(
+        "{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {namespace: shop, name: data}, "
+        "spec: {resources: {requests: {storage: 20Gi}}, storageClassName: fast, dataSourceRef: "
+        "{kind: PersistentVolumeClaim, namespace: base, name: src}}, status: {phase: Pending}}\n"
+        "---\n"
+        "{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {namespace: base, name: src}, "
+        "spec: {resources: {requests: {storage: 20Gi}}, storageClassName: gone}, "
+        "status: {phase: Pending}}\n"
+        "---\n"
+        "{apiVersion: storage.k8s.io/v1, kind: StorageClass, metadata: {name: fast}, "
+        "provisioner: csi.example.com, volumeBindingMode: WaitForFirstConsumer}\n"
+        "---\n"
+        "{apiVersion: storage.k8s.io/v1, kind: CSIDriver, metadata: {name: csi.example.com}}\n");
+    test_cluster_expect(cluster, "pvc-pending-class-missing", "PersistentVolumeClaim base/src");
+    test_cluster_expect_folded(cluster, "pvc-pending-datasource",
+                               "PersistentVolumeClaim shop/data");
+}
+
 int
 main(void)
 {
@@ -239,6 +262,7 @@ main(void)
         cmocka_unit_test(test_each_fires),
         cmocka_unit_test(test_what_is_well_is_quiet),
         cmocka_unit_test(test_each_says_when_it_cannot_look),
+        cmocka_unit_test(test_the_source_is_the_cause),
         cmocka_unit_test(test_the_words_of_the_driver_are_told_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,14 @@ static const CheckCase cases[] = {
      "status: {conditions: [{type: NamesAccepted, status: 'False', lastTransitionTime: "
      "'2026-01-01T10:00:00Z', message: 'kind Thing is taken'}]}\n",
      "kind Thing is taken"},
+    {"crd-not-established", "CustomResourceDefinition things.example.com",
+     "apiVersion: apiextensions.k8s.io/v1\n"
+     "kind: CustomResourceDefinition\n"
+     "metadata: {name: things.example.com, deletionTimestamp: '2026-01-01T10:00:00Z'}\n"
+     "spec: {versions: [{name: v1, served: true}], group: example.com}\n"
+     "status: {conditions: [{type: NamesAccepted, status: 'False', lastTransitionTime: "
+     "'2026-01-01T10:00:00Z', message: 'kind Thing is taken'}]}\n",
+     "kind Thing is taken"},
     {"crd-conversion-webhook-down", "CustomResourceDefinition things.example.com",
      "apiVersion: apiextensions.k8s.io/v1\n"
      "kind: CustomResourceDefinition\n"

@@ -177,6 +177,15 @@ test_a_scraper_that_is_shut_out(void **state)
     test_cluster_expect_quiet(open, SEVERITY_INFO);
 }
 
+static char *
+evidence_text(const Finding *finding)
+{
+    GString *text = g_string_new(NULL);
+    for (guint i = 0; i < finding->evidence->len; i++)
+        g_string_append_printf(text, "%s\n", (const char *)finding->evidence->pdata[i]);
+    return g_string_free(text, FALSE);
+}
+
 static void
 test_a_log_that_tells_of_the_api(void **state)
 {
@@ -195,10 +204,15 @@ test_a_log_that_tells_of_the_api(void **state)
         "[{podSelector: {matchLabels: {app: db}}}]}]}")
     g_autofree char *dir = g_dir_make_tmp("cresset-policy-XXXXXX", NULL);
     g_autofree char *path = g_build_filename(dir, "shop_op_c.log", NULL);
-    assert_true(g_file_set_contents(path, "dial tcp 10.96.0.1:443: i/o timeout\n", -1, NULL));
+    assert_true(g_file_set_contents(
+        path, "postgres://shop:hunter2@db: dial tcp 10.96.0.1:443: i/o timeout\n", -1, NULL));
     g_autoptr(TestCluster) cluster = test_cluster_new(OPERATOR("False"));
     test_cluster_logs(cluster, dir);
-    test_cluster_expect(cluster, "netpol-blocks-apiserver-egress", "NetworkPolicy shop/p");
+    const Finding *finding =
+        test_cluster_expect(cluster, "netpol-blocks-apiserver-egress", "NetworkPolicy shop/p");
+    g_autofree char *evidence = evidence_text(finding);
+    assert_contains(evidence, "i/o timeout");
+    assert_lacks(evidence, "hunter2");
     g_autoptr(TestCluster) mute = test_cluster_new(OPERATOR("False"));
     test_cluster_expect_none(mute, "netpol-blocks-apiserver-egress");
     assert_int_equal(g_unlink(path), 0);

@@ -130,12 +130,14 @@ test_a_log_says_that_a_right_is_missing(void **state)
     assert_true(g_file_set_contents(
         file,
         "start\nE configmaps is forbidden: User \"system:serviceaccount:shop:robot\" cannot list "
-        "resource \"configmaps\" in API group \"\" in the namespace \"shop\"\nend\n",
+        "resource \"configmaps\" in API group \"\" in the namespace \"shop\" token=hunter2\nend\n",
         -1, NULL));
     test_cluster_logs(cluster, dir);
     const Finding *finding =
         test_cluster_expect(cluster, "rbac-forbidden-in-logs", "Deployment shop/web");
     assert_contains(finding->cause, "shop:robot cannot list");
+    assert_lacks(finding->cause, "hunter2");
+    assert_lacks((const char *)finding->evidence->pdata[0], "hunter2");
     test_cluster_expect_folded(cluster, "deployment-unavailable", "Deployment shop/web");
     g_remove(file);
     g_rmdir(dir);

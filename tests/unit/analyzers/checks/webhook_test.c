@@ -8,11 +8,7 @@ static const CheckCase cases[] = {
      "metadata: {name: guard}\n"
      "webhooks: [{name: guard.example.com, failurePolicy: Fail, rules: [{operations: "
      "[CREATE], apiGroups: [''], resources: [pods]}], clientConfig: {caBundle: "
-     "'LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSEFNSFFDQVFFd0JRWURLMlZ3TUEweEN6QUpCZ05WQkFNTUFtTmhN"
-     "QjRYRFRJMU1ERXdNVEF3TURBd01Gb1gKRFRNMk1ERXdNVEF3TURBd01Gb3dEVEVMTUFrR0ExVUVBd3dDWTJFd0tqQUZCZ"
-     "01yWlhBRElRRGFnUjdaVkxmVQpsU0R5UkxraERCSUg4UGtpS0ZxQ1VWeEVkOVp6ZzZsZjREQUZCZ01yWlhBRFFRQmxnRE"
-     "JZVDNDRlZuZUdrWWE5CnNKbXQyeXJONW5TR0VpRCtsUERsSkpZOHYxRys5ZEsvSThWRTc1WGNJOUJNclo5LzRXUll6TEZ"
-     "2YlRzWGkvb2kKZ240RgotLS0tLUVORCBDRVJUSUZJQ0FURS0tLS0tCg==', service: {namespace: ops, name: "
+     "'" CASE_CA "', service: {namespace: ops, name: "
      "hook}}}]\n"
      "---\n"
      "apiVersion: v1\n"
@@ -112,11 +108,7 @@ static const char *const quiet[] = {
     "metadata: {name: guard}\n"
     "webhooks: [{name: guard.example.com, failurePolicy: Fail, rules: [{operations: "
     "[CREATE], apiGroups: [''], resources: [pods]}], clientConfig: {caBundle: "
-    "'LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSEFNSFFDQVFFd0JRWURLMlZ3TUEweEN6QUpCZ05WQkFNTUFtTmhNQ"
-    "jRYRFRJMU1ERXdNVEF3TURBd01Gb1gKRFRNMk1ERXdNVEF3TURBd01Gb3dEVEVMTUFrR0ExVUVBd3dDWTJFd0tqQUZCZ01"
-    "yWlhBRElRRGFnUjdaVkxmVQpsU0R5UkxraERCSUg4UGtpS0ZxQ1VWeEVkOVp6ZzZsZjREQUZCZ01yWlhBRFFRQmxnREJZV"
-    "DNDRlZuZUdrWWE5CnNKbXQyeXJONW5TR0VpRCtsUERsSkpZOHYxRys5ZEsvSThWRTc1WGNJOUJNclo5LzRXUll6TEZ2YlR"
-    "zWGkvb2kKZ240RgotLS0tLUVORCBDRVJUSUZJQ0FURS0tLS0tCg==', service: {namespace: ops, name: "
+    "'" CASE_CA "', service: {namespace: ops, name: "
     "hook}}}]\n"
     "---\n"
     "apiVersion: v1\n"
@@ -209,11 +201,7 @@ test_two_webhooks_at_one_service_are_one_fault(void **state)
         "metadata: {name: guard}\n"
         "webhooks: [{name: guard.example.com, failurePolicy: Ignore, rules: [{operations: "
         "[CREATE], apiGroups: [''], resources: [pods]}], clientConfig: {caBundle: "
-        "'LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSEFNSFFDQVFFd0JRWURLMlZ3TUEweEN6QUpCZ05WQkFNTUFtT"
-        "mhNQjRYRFRJMU1ERXdNVEF3TURBd01Gb1gKRFRNMk1ERXdNVEF3TURBd01Gb3dEVEVMTUFrR0ExVUVBd3dDWTJFd0t"
-        "qQUZCZ01yWlhBRElRRGFnUjdaVkxmVQpsU0R5UkxraERCSUg4UGtpS0ZxQ1VWeEVkOVp6ZzZsZjREQUZCZ01yWlhBR"
-        "FFRQmxnREJZVDNDRlZuZUdrWWE5CnNKbXQyeXJONW5TR0VpRCtsUERsSkpZOHYxRys5ZEsvSThWRTc1WGNJOUJNclo"
-        "5LzRXUll6TEZ2YlRzWGkvb2kKZ240RgotLS0tLUVORCBDRVJUSUZJQ0FURS0tLS0tCg==', service: "
+        "'" CASE_CA "', service: "
         "{namespace: ops, name: hook}}}]\n"
         "---\n"
         "apiVersion: admissionregistration.k8s.io/v1\n"
@@ -221,11 +209,7 @@ test_two_webhooks_at_one_service_are_one_fault(void **state)
         "metadata: {name: change}\n"
         "webhooks: [{name: change.example.com, failurePolicy: Fail, rules: [{operations: "
         "[CREATE], apiGroups: [''], resources: [pods]}], clientConfig: {caBundle: "
-        "'LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSEFNSFFDQVFFd0JRWURLMlZ3TUEweEN6QUpCZ05WQkFNTUFtT"
-        "mhNQjRYRFRJMU1ERXdNVEF3TURBd01Gb1gKRFRNMk1ERXdNVEF3TURBd01Gb3dEVEVMTUFrR0ExVUVBd3dDWTJFd0t"
-        "qQUZCZ01yWlhBRElRRGFnUjdaVkxmVQpsU0R5UkxraERCSUg4UGtpS0ZxQ1VWeEVkOVp6ZzZsZjREQUZCZ01yWlhBR"
-        "FFRQmxnREJZVDNDRlZuZUdrWWE5CnNKbXQyeXJONW5TR0VpRCtsUERsSkpZOHYxRys5ZEsvSThWRTc1WGNJOUJNclo"
-        "5LzRXUll6TEZ2YlRzWGkvb2kKZ240RgotLS0tLUVORCBDRVJUSUZJQ0FURS0tLS0tCg==', service: "
+        "'" CASE_CA "', service: "
         "{namespace: ops, name: hook}}}]\n");
     const Finding *finding = test_cluster_expect(cluster, "webhook-service-missing",
                                                  "MutatingWebhookConfiguration change");
@@ -244,11 +228,7 @@ test_one_that_leaves_its_namespace_alone_is_no_dead_lock(void **state)
         "metadata: {name: guard}\n"
         "webhooks: [{name: guard.example.com, failurePolicy: Fail, rules: [{operations: "
         "[CREATE], apiGroups: [''], resources: [pods]}], clientConfig: {caBundle: "
-        "'LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSEFNSFFDQVFFd0JRWURLMlZ3TUEweEN6QUpCZ05WQkFNTUFtT"
-        "mhNQjRYRFRJMU1ERXdNVEF3TURBd01Gb1gKRFRNMk1ERXdNVEF3TURBd01Gb3dEVEVMTUFrR0ExVUVBd3dDWTJFd0t"
-        "qQUZCZ01yWlhBRElRRGFnUjdaVkxmVQpsU0R5UkxraERCSUg4UGtpS0ZxQ1VWeEVkOVp6ZzZsZjREQUZCZ01yWlhBR"
-        "FFRQmxnREJZVDNDRlZuZUdrWWE5CnNKbXQyeXJONW5TR0VpRCtsUERsSkpZOHYxRys5ZEsvSThWRTc1WGNJOUJNclo"
-        "5LzRXUll6TEZ2YlRzWGkvb2kKZ240RgotLS0tLUVORCBDRVJUSUZJQ0FURS0tLS0tCg==', service: "
+        "'" CASE_CA "', service: "
         "{namespace: ops, name: hook}}, namespaceSelector: {matchExpressions: [{key: team, "
         "operator: DoesNotExist}]}}]\n"
         "---\n"
@@ -282,11 +262,7 @@ test_a_pod_that_has_just_gone_is_given_time(void **state)
         "metadata: {name: guard}\n"
         "webhooks: [{name: guard.example.com, failurePolicy: Fail, rules: [{operations: "
         "[CREATE], apiGroups: [''], resources: [pods]}], clientConfig: {caBundle: "
-        "'LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSEFNSFFDQVFFd0JRWURLMlZ3TUEweEN6QUpCZ05WQkFNTUFtT"
-        "mhNQjRYRFRJMU1ERXdNVEF3TURBd01Gb1gKRFRNMk1ERXdNVEF3TURBd01Gb3dEVEVMTUFrR0ExVUVBd3dDWTJFd0t"
-        "qQUZCZ01yWlhBRElRRGFnUjdaVkxmVQpsU0R5UkxraERCSUg4UGtpS0ZxQ1VWeEVkOVp6ZzZsZjREQUZCZ01yWlhBR"
-        "FFRQmxnREJZVDNDRlZuZUdrWWE5CnNKbXQyeXJONW5TR0VpRCtsUERsSkpZOHYxRys5ZEsvSThWRTc1WGNJOUJNclo"
-        "5LzRXUll6TEZ2YlRzWGkvb2kKZ240RgotLS0tLUVORCBDRVJUSUZJQ0FURS0tLS0tCg==', service: "
+        "'" CASE_CA "', service: "
         "{namespace: ops, name: hook}}}]\n"
         "---\n"
         "apiVersion: v1\n"
@@ -305,6 +281,32 @@ test_a_pod_that_has_just_gone_is_given_time(void **state)
     test_cluster_expect_none(cluster, "webhook-no-ready-endpoints");
 }
 
+/* A pod that is ready has nothing to do with a port that its Service lacks. */
+static void
+test_a_missing_port_is_not_the_fault_of_pods(void **state)
+{
+    (void)state;
+    g_autoptr(TestCluster) cluster = test_cluster_new(
+        "{apiVersion: admissionregistration.k8s.io/v1, kind: ValidatingWebhookConfiguration, "
+        "metadata: {name: guard}, webhooks: [{name: guard.example.com, failurePolicy: Fail, rules: "
+        "[{operations: [CREATE], apiGroups: [''], resources: [pods]}], clientConfig: {caBundle: "
+        "'" CASE_CA "', service: {namespace: ops, name: hook}}}]}\n"
+        "---\n"
+        "{apiVersion: v1, kind: Service, metadata: {namespace: ops, name: hook}, spec: {selector: "
+        "{app: hook}, ports: [{port: 8443}]}}\n"
+        "---\n"
+        "{apiVersion: v1, kind: Pod, metadata: {namespace: ops, name: hook, labels: {app: hook}}, "
+        "spec: {nodeName: n1, containers: [{name: app, ports: [{containerPort: 8443}]}]}, status: "
+        "{phase: Running, conditions: [{type: Ready, status: 'True', lastTransitionTime: "
+        "'2026-01-01T11:30:00Z'}], containerStatuses: [{name: app, ready: true, restartCount: 2, "
+        "lastState: {terminated: {reason: OOMKilled, exitCode: 137, finishedAt: "
+        "'2026-01-01T11:29:00Z'}}, state: {running: {startedAt: '2026-01-01T11:29:30Z'}}}]}}\n");
+    const Finding *finding = test_cluster_expect(cluster, "webhook-port-missing",
+                                                 "ValidatingWebhookConfiguration guard");
+    assert_int_equal(finding->since_s, 0);
+    assert_int_equal(finding->explains->len, 0);
+}
+
 int
 main(void)
 {
@@ -314,6 +316,7 @@ main(void)
         cmocka_unit_test(test_each_says_when_it_cannot_look),
         cmocka_unit_test(test_two_webhooks_at_one_service_are_one_fault),
         cmocka_unit_test(test_one_that_leaves_its_namespace_alone_is_no_dead_lock),
+        cmocka_unit_test(test_a_missing_port_is_not_the_fault_of_pods),
         cmocka_unit_test(test_a_pod_that_has_just_gone_is_given_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
