@@ -133,11 +133,9 @@ collect_nodes(const CheckRun *run)
             g_hash_table_insert(nodes, (gpointer)name, on);
         }
         const Object *owner = relations_owner(run->relations, pod);
-        bool is_static = value_get(value_at(pod->value, "metadata.annotations"),
-                                   "kubernetes.io/config.mirror") != NULL;
         if (owner != NULL && owner->kind == KIND_DAEMON_SET)
             g_hash_table_add(on->by, (gpointer)(uintptr_t)owner);
-        else if (!is_static)
+        else if (!pod_is_static(pod))
             on->has_work = true;
     }
     return nodes;

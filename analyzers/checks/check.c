@@ -10,6 +10,16 @@
 #define IGNORE_UNTIL_ANNOTATION "cresset.dev/ignore-until"
 
 bool
+check_knows(const CheckRun *run, const CheckRow *row)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(row->needs) && row->needs[i] != KIND_NONE; i++) {
+        if (!snapshot_knows(run->snapshot, row->needs[i]))
+            return false;
+    }
+    return true;
+}
+
+bool
 check_held(const CheckRun *run, const CheckRow *row, int64_t since_s)
 {
     return since_s > 0 && run->now_s - since_s >= row->hold_s;

@@ -52,6 +52,8 @@ struct CheckRun {
     Findings *findings;
 };
 
+/* Whether every kind that the check needs could be listed to its end. */
+bool check_knows(const CheckRun *run, const CheckRow *row);
 /* Whether something has been so for as long as the check wants. A time of 0 is not known: no. */
 bool check_held(const CheckRun *run, const CheckRow *row, int64_t since_s);
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "analyzers/checks/container.h"
+#include "analyzers/checks/storage_class.h"
 #include "analyzers/checks/table.h"
 #include "analyzers/collect/driver.h"
 #include "lib/base/nearest.h"
@@ -95,21 +96,11 @@ const CheckTopic check_topic_claim = {rows, G_N_ELEMENTS(rows)};
 /* ---- Classes. ---- */
 
 static bool
-is_default(const Object *class)
-{
-    const Value *annotations = value_at(class->value, "metadata.annotations");
-    return value_is(value_get(annotations, "storageclass.kubernetes.io/is-default-class"), "",
-                    "true") ||
-           value_is(value_get(annotations, "storageclass.beta.kubernetes.io/is-default-class"), "",
-                    "true");
-}
-
-static bool
 has_default(const CheckRun *run)
 {
     const GPtrArray *classes = snapshot_objects(run->snapshot, KIND_STORAGE_CLASS);
     for (guint i = 0; i < classes->len; i++) {
-        if (is_default(classes->pdata[i]))
+        if (storage_class_is_default(classes->pdata[i]))
             return true;
     }
     return false;

@@ -2,6 +2,13 @@
 
 #include <string.h>
 
+bool
+pod_is_static(const Object *pod)
+{
+    return value_get(value_at(pod->value, "metadata.annotations"), "kubernetes.io/config.mirror") !=
+           NULL;
+}
+
 const Value *
 condition_of(const Object *object, const char *type)
 {

@@ -21,6 +21,8 @@ bool container_is_sidecar(const Container *container);
 bool pod_is_wanted(const Object *pod);
 /* Whether a container of a pod runs, init containers aside. */
 bool pod_has_running(const Object *pod);
+/* Whether the kubelet runs it from a file of its node (kubernetes.io/config.mirror). */
+bool pod_is_static(const Object *pod);
 /* A condition of an object by its type, or NULL. */
 const Value *condition_of(const Object *object, const char *type);
 

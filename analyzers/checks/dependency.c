@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "analyzers/checks/status.h"
+#include "analyzers/collect/backend.h"
 
 /* Where lines name a host, and its port when they do: the first that matches decides. Of a Go line
  * "lookup db on 10.96.0.10:53: read udp …: i/o timeout" it is the name server that is missing. */
@@ -128,16 +129,6 @@ has_selector(const Object *service)
     return value_count(service->value, "spec.selector") > 0;
 }
 
-static bool
-has_port(const Object *service, int64_t port)
-{
-    for (const Value *p = value_first(service->value, "spec.ports"); p != NULL; p = p->next) {
-        if (value_int(p, "port", 0) == port)
-            return true;
-    }
-    return false;
-}
-
 static char *
 missing_text(const Snapshot *snapshot, const Dependency *dependency)
 {
@@ -165,7 +156,8 @@ dependency_fault(const Relations *relations, const Snapshot *snapshot, const Dep
         return g_strdup_printf("Service %s in namespace %s has no ready pod", service->name,
                                service->ns);
     bool is_headless = value_is(service->value, "spec.clusterIP", "None");
-    if (dependency->port > 0 && !is_headless && !has_port(service, dependency->port))
+    if (dependency->port > 0 && !is_headless &&
+        service_port(service, (int)dependency->port, "") == NULL)
         return g_strdup_printf("Service %s in namespace %s has no port %" G_GINT64_FORMAT,
                                service->name, service->ns, dependency->port);
     return NULL;

@@ -159,33 +159,13 @@ typedef struct {
     int64_t port_in_use;   /* on this node */
 } Look;
 
-static bool
-tolerates(const Value *toleration, const Value *taint)
-{
-    const char *key = value_text(toleration, "key"), *effect = value_text(toleration, "effect");
-    const char *operator= value_text(toleration, "operator");
-    if (effect[0] != '\0' && !value_is(taint, "effect", effect))
-        return false;
-    if (key[0] == '\0')
-        return strcmp(operator, "Exists") == 0;
-    if (!value_is(taint, "key", key))
-        return false;
-    if (operator[0] == '\0' || strcmp(operator, "Equal") == 0)
-        return strcmp(value_text(taint, "value"), value_text(toleration, "value")) == 0;
-    return true; /* Exists; what is not known here may match */
-}
-
 /* The first taint of a node that keeps a pod off; NULL: none. */
 static const Value *
 find_barrier(const Object *pod, const Object *node)
 {
     for (const Value *taint = value_first(node->value, "spec.taints"); taint != NULL;
          taint = taint->next) {
-        bool is_tolerated = value_is(taint, "effect", "PreferNoSchedule");
-        for (const Value *t = value_first(pod->value, "spec.tolerations");
-             t != NULL && !is_tolerated; t = t->next)
-            is_tolerated = tolerates(t, taint);
-        if (!is_tolerated)
+        if (!placement_tolerates(pod->value, taint))
             return taint;
     }
     return NULL;

@@ -8,7 +8,6 @@
 enum { STEPS_MAX = 7, OBJECTS_MAX = 20000 };
 
 typedef struct {
-    Findings *findings;
     const Relations *relations;
     GHashTable *by_object; /* Object -> GPtrArray of Finding */
 } Fold;
@@ -145,7 +144,7 @@ root_of(Finding *finding)
 void
 fold_findings(Findings *findings, const Relations *relations)
 {
-    Fold fold = {findings, relations, g_hash_table_new_full(NULL, NULL, NULL, unref_array)};
+    Fold fold = {relations, g_hash_table_new_full(NULL, NULL, NULL, unref_array)};
     for (guint i = 0; i < findings->all->len; i++) {
         Finding *finding = findings->all->pdata[i];
         index_finding(&fold, finding->object, finding);

@@ -81,28 +81,6 @@ static const CheckRow rows[] = {
 
 const CheckTopic check_topic_node_state = {rows, G_N_ELEMENTS(rows)};
 
-/* Nodes that somebody takes away, or the machinery of the cluster does. */
-static bool
-is_leaving(const Object *node)
-{
-    static const char *const taints[] = {"ToBeDeletedByClusterAutoscaler",
-                                         "DeletionCandidateOfClusterAutoscaler",
-                                         "cloud.google.com/impending-node-termination",
-                                         "karpenter.sh/disrupted",
-                                         "karpenter.sh/disruption",
-                                         "node.cluster.x-k8s.io/uninitialized"};
-    for (const Value *t = value_first(node->value, "spec.taints"); t != NULL; t = t->next) {
-        const char *key = value_text(t, "key");
-        if (g_str_has_prefix(key, "aws-node-termination-handler/"))
-            return true;
-        for (size_t i = 0; i < G_N_ELEMENTS(taints); i++) {
-            if (strcmp(key, taints[i]) == 0)
-                return true;
-        }
-    }
-    return status_is_deleted(node);
-}
-
 static Finding *
 report(CheckRun *run, size_t which, const Object *node, const char *what, int64_t since_s)
 {
@@ -311,7 +289,7 @@ run_nodes(CheckRun *run)
     const GPtrArray *all = snapshot_objects(run->snapshot, KIND_NODE);
     for (guint i = 0; i < all->len; i++) {
         const Object *node = all->pdata[i];
-        if (is_leaving(node))
+        if (placement_is_leaving(node))
             continue;
         look_at_conditions(run, node);
         look_at_cordon(run, node);
@@ -347,7 +325,7 @@ collect_zones(const CheckRun *run, guint *ret_n_ready)
         const Value *labels = value_at(node->value, "metadata.labels");
         const char *name = value_text(value_get(labels, "topology.kubernetes.io/zone"), "");
         Zone *zone = g_hash_table_lookup(zones, name);
-        if (name[0] == '\0' || is_leaving(node))
+        if (name[0] == '\0' || placement_is_leaving(node))
             continue;
         if (zone == NULL) {
             zone = g_new0(Zone, 1);

@@ -60,13 +60,26 @@ static bool
 tolerates(const Value *toleration, const Value *taint)
 {
     const char *key = value_text(toleration, "key"), *effect = value_text(toleration, "effect");
+    const char *operator= value_text(toleration, "operator");
     if (effect[0] != '\0' && !value_is(taint, "effect", effect))
         return false;
-    bool is_exists = value_is(toleration, "operator", "Exists");
     if (key[0] == '\0')
-        return is_exists;
-    return value_is(taint, "key", key) &&
-           (is_exists || strcmp(value_text(taint, "value"), value_text(toleration, "value")) == 0);
+        return strcmp(operator, "Exists") == 0;
+    if (!value_is(taint, "key", key))
+        return false;
+    if (operator[0] == '\0' || strcmp(operator, "Equal") == 0)
+        return strcmp(value_text(taint, "value"), value_text(toleration, "value")) == 0;
+    return true; /* Exists; what is not known here may match */
+}
+
+bool
+placement_tolerates(const Value *template, const Value *taint)
+{
+    bool is_tolerated = value_is(taint, "effect", "PreferNoSchedule");
+    for (const Value *t = value_first(template, "spec.tolerations"); t != NULL && !is_tolerated;
+         t = t->next)
+        is_tolerated = tolerates(t, taint);
+    return is_tolerated;
 }
 
 /* Taints that the controller of DaemonSets tolerates for them, and those that a node carries for a
@@ -93,12 +106,7 @@ placement_taint(const Value *template, const Object *node)
 {
     for (const Value *taint = value_first(node->value, "spec.taints"); taint != NULL;
          taint = taint->next) {
-        bool is_tolerated =
-            is_harmless(value_text(taint, "key")) || value_is(taint, "effect", "PreferNoSchedule");
-        for (const Value *t = value_first(template, "spec.tolerations"); t != NULL && !is_tolerated;
-             t = t->next)
-            is_tolerated = tolerates(t, taint);
-        if (!is_tolerated)
+        if (!is_harmless(value_text(taint, "key")) && !placement_tolerates(template, taint))
             return taint;
     }
     return NULL;
@@ -123,8 +131,8 @@ is_virtual(const Object *node)
            value_find(node->value, "spec.taints", "key", "virtual-kubelet.io/provider") != NULL;
 }
 
-static bool
-is_leaving(const Object *node)
+bool
+placement_is_leaving(const Object *node)
 {
     static const char *const keys[] = {"ToBeDeletedByClusterAutoscaler",
                                        "DeletionCandidateOfClusterAutoscaler",
@@ -148,7 +156,7 @@ is_leaving(const Object *node)
 bool
 placement_is_expected(const CheckRun *run, const Object *node)
 {
-    if (is_virtual(node) || is_leaving(node) || !status_is(node, "Ready", "True"))
+    if (is_virtual(node) || placement_is_leaving(node) || !status_is(node, "Ready", "True"))
         return false;
     for (const Value *taint = value_first(node->value, "spec.taints"); taint != NULL;
          taint = taint->next) {

@@ -59,13 +59,6 @@ static const CheckRow rows[] = {
 
 const CheckTopic check_topic_pod_state = {rows, G_N_ELEMENTS(rows)};
 
-static bool
-is_static(const Object *pod)
-{
-    return value_get(value_at(pod->value, "metadata.annotations"), "kubernetes.io/config.mirror") !=
-           NULL;
-}
-
 static void
 add_steps(Finding *finding, const Object *pod)
 {
@@ -164,8 +157,8 @@ look_at_lost(CheckRun *run, const Object *pod)
     bool is_silent = is_node_silent(run, pod, &since_s), is_new;
     bool is_unknown = value_is(pod->value, "status.phase", "Unknown") ||
                       value_is(pod->value, "status.reason", "NodeLost");
-    bool hangs =
-        (controller->kind == KIND_POD && !is_static(pod)) || controller->kind == KIND_STATEFUL_SET;
+    bool hangs = (controller->kind == KIND_POD && !pod_is_static(pod)) ||
+                 controller->kind == KIND_STATEFUL_SET;
     if (is_unknown && since_s == 0)
         since_s = MAX(status_since(pod, "Ready"), pod->created_s);
     if (!(is_unknown || (is_silent && hangs)) || !check_held(run, row, since_s))
@@ -190,8 +183,8 @@ look_at_static(CheckRun *run, const Object *pod)
     const CheckRow *row = &rows[ROW_STATIC];
     int64_t since_s;
     bool is_new;
-    if (!is_static(pod) || strcmp(pod->ns, "kube-system") != 0 || !pod_is_unready(pod, &since_s) ||
-        !check_held(run, row, since_s))
+    if (!pod_is_static(pod) || strcmp(pod->ns, "kube-system") != 0 ||
+        !pod_is_unready(pod, &since_s) || !check_held(run, row, since_s))
         return;
     g_autofree char *trouble = pod_trouble(pod);
     const Value *c = value_first(pod->value, "spec.containers");

@@ -1,6 +1,7 @@
 /* Callers that NetworkPolicies keep from Services: Ingress controllers, Gateways, other pods. */
 #include <string.h>
 
+#include "analyzers/checks/gateway_text.h"
 #include "analyzers/checks/ingress_class.h"
 #include "analyzers/checks/policy_block.h"
 #include "analyzers/checks/table.h"
@@ -129,16 +130,6 @@ verdict_of(const Call *call, FlowEnd source, Flow *ret_flow)
     return is_any ? verdict : FLOW_UNKNOWN;
 }
 
-static bool
-has_rules(const GPtrArray *policies)
-{
-    for (guint i = 0; i < policies->len; i++) {
-        if (policy_rules(policies->pdata[i], POLICY_INGRESS) != NULL)
-            return true;
-    }
-    return false;
-}
-
 /* Whether the policies would let it through to the port of the Service itself. */
 static bool
 is_service_port_open(const Call *call, const Flow *flow)
@@ -247,8 +238,8 @@ set_text(const Call *call, Finding *finding, const GPtrArray *isolating, const F
         finding_cause(finding,
                       "%s let%s in %s%s; %s may not reach the pods of Service %s on %s "
                       "%d, so %s %s out.",
-                      names, s, has_rules(isolating) ? "only " : "", allowed, who, service,
-                      flow->protocol, flow->port, times_out, verb);
+                      names, s, policies_have_rules(isolating, POLICY_INGRESS) ? "only " : "",
+                      allowed, who, service, flow->protocol, flow->port, times_out, verb);
 }
 
 /* ---- Findings. ---- */
@@ -320,7 +311,7 @@ report_ingress_side(const Call *call, const Flow *flow)
     size_t row = ROW_CALLER;
     if (is_explained(call, isolating))
         return;
-    if (!has_rules(isolating))
+    if (!policies_have_rules(isolating, POLICY_INGRESS))
         row = ROW_ISOLATES_ALL;
     else if (is_service_port_open(call, flow))
         row = ROW_SERVICE_PORT;
@@ -409,10 +400,8 @@ pods_of_route(const PolicyRun *run, const Object *route)
     GPtrArray *pods = g_ptr_array_new();
     for (const Value *ref = value_first(route->value, "spec.parentRefs"); ref != NULL;
          ref = ref->next) {
-        const char *ns = value_text(ref, "namespace");
-        const Object *gateway =
-            snapshot_get(run->run->snapshot, KIND_GATEWAY, ns[0] != '\0' ? ns : route->ns,
-                         value_text(ref, "name"));
+        const Object *gateway = snapshot_get(run->run->snapshot, KIND_GATEWAY,
+                                             ref_namespace(ref, route), value_text(ref, "name"));
         if (gateway == NULL)
             continue;
         g_autoptr(GPtrArray) own = gateway_pods(run->run->snapshot, gateway);
@@ -429,9 +418,8 @@ look_at_gateway_route(const PolicyRun *run, const Object *route)
     for (const Value *rule = value_first(route->value, "spec.rules"); rule != NULL && pods->len > 0;
          rule = rule->next) {
         for (const Value *ref = value_first(rule, "backendRefs"); ref != NULL; ref = ref->next) {
-            const char *ns = value_text(ref, "namespace");
             const Object *service =
-                snapshot_get(run->run->snapshot, KIND_SERVICE, ns[0] != '\0' ? ns : route->ns,
+                snapshot_get(run->run->snapshot, KIND_SERVICE, ref_namespace(ref, route),
                              value_text(ref, "name"));
             int number = (int)value_int(ref, "port", 0);
             const Value *port =
@@ -456,15 +444,14 @@ look_at_workload(const PolicyRun *run, Workload *workload)
 static void
 run_policy_callers(CheckRun *run)
 {
-    static const Kind routes[] = {KIND_HTTP_ROUTE, KIND_GRPC_ROUTE, KIND_TCP_ROUTE, KIND_TLS_ROUTE};
     g_autoptr(PolicyRun) policy_run = policy_run_new(run);
     if (policy_run == NULL)
         return;
     const GPtrArray *ingresses = snapshot_objects(run->snapshot, KIND_INGRESS);
     for (guint i = 0; i < ingresses->len; i++)
         look_at_ingress(policy_run, ingresses->pdata[i]);
-    for (size_t k = 0; k < G_N_ELEMENTS(routes); k++) {
-        const GPtrArray *all = snapshot_objects(run->snapshot, routes[k]);
+    for (size_t k = 0; k < G_N_ELEMENTS(route_kinds); k++) {
+        const GPtrArray *all = snapshot_objects(run->snapshot, route_kinds[k]);
         for (guint i = 0; i < all->len; i++)
             look_at_gateway_route(policy_run, all->pdata[i]);
     }

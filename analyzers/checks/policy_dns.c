@@ -211,16 +211,6 @@ report_tcp(const PolicyRun *run, const Workload *workload)
                 finding->object->name);
 }
 
-static bool
-has_rules(const GPtrArray *policies, PolicyDirection direction)
-{
-    for (guint i = 0; i < policies->len; i++) {
-        if (policy_rules(policies->pdata[i], direction) != NULL)
-            return true;
-    }
-    return false;
-}
-
 static FlowVerdict
 reach(const PolicyRun *run, const Workload *workload, const Object *dns, const char *protocol,
       Flow *ret_flow)
@@ -238,7 +228,7 @@ look_at_workload(const PolicyRun *run, Workload *workload, const Object *dns)
         policies_isolating(run->policies, workload->pod, POLICY_EGRESS);
     if (value_is_true(workload->pod->value, "spec.hostNetwork"))
         return;
-    if (isolating->len > 0 && !has_rules(isolating, POLICY_EGRESS)) {
+    if (isolating->len > 0 && !policies_have_rules(isolating, POLICY_EGRESS)) {
         /* A selector that makes no sense may allow more. */
         Flow any = {{workload->pod, NULL}, {NULL, NULL}, "TCP", 0};
         if (policies_side(run->policies, &any, POLICY_EGRESS) == FLOW_DENIED &&

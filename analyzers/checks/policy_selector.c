@@ -83,16 +83,6 @@ static const CheckRow rows[] = {
 
 const CheckTopic check_topic_policy_selector = {rows, G_N_ELEMENTS(rows)};
 
-static bool
-knows_all(const CheckRun *run, const CheckRow *row)
-{
-    for (size_t i = 0; i < G_N_ELEMENTS(row->needs) && row->needs[i] != KIND_NONE; i++) {
-        if (!snapshot_knows(run->snapshot, row->needs[i]))
-            return false;
-    }
-    return true;
-}
-
 static Finding *
 report(CheckRun *run, size_t row, const Object *policy, const char *what)
 {
@@ -133,7 +123,7 @@ look_at_subject(CheckRun *run, const Object *policy)
 {
     const Value *selector = value_at(policy->value, "spec.podSelector");
     if (selector_is_empty(selector) || !is_well_formed(selector) ||
-        !knows_all(run, &rows[ROW_SELECTS_NOTHING]) || has_any(run, policy->ns, selector))
+        !check_knows(run, &rows[ROW_SELECTS_NOTHING]) || has_any(run, policy->ns, selector))
         return;
     Finding *finding = report(run, ROW_SELECTS_NOTHING, policy, "");
     if (finding == NULL)
@@ -317,7 +307,7 @@ look_at_peer(CheckRun *run, const Object *policy, const Value *peer)
         return;
     }
     if (pods != NULL && !selector_is_empty(pods) && is_well_formed(pods) &&
-        knows_all(run, &rows[ROW_POD]) && !is_any_pod(run, policy, namespaces, pods))
+        check_knows(run, &rows[ROW_POD]) && !is_any_pod(run, policy, namespaces, pods))
         report_pod(run, policy, peer, namespaces, pods);
 }
 

@@ -88,6 +88,16 @@ policies_text(const GPtrArray *policies, PolicyDirection direction)
     return g_string_free(text, FALSE);
 }
 
+bool
+policies_have_rules(const GPtrArray *policies, PolicyDirection direction)
+{
+    for (guint i = 0; i < policies->len; i++) {
+        if (policy_rules(policies->pdata[i], direction) != NULL)
+            return true;
+    }
+    return false;
+}
+
 char *
 policy_names_text(const GPtrArray *policies)
 {

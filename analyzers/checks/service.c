@@ -111,16 +111,6 @@ say_users(const Selection *s, Finding *finding)
         finding_evidence(finding, "Ingresses send requests to it: %s", urls);
 }
 
-static bool
-knows_all(const CheckRun *run, const CheckRow *row)
-{
-    for (size_t i = 0; i < G_N_ELEMENTS(row->needs) && row->needs[i] != KIND_NONE; i++) {
-        if (!snapshot_knows(run->snapshot, row->needs[i]))
-            return false;
-    }
-    return true;
-}
-
 /* Whether an operator made it: those select pods by labels that come and go (the primary of a
  * database). */
 static bool
@@ -141,7 +131,7 @@ report_mismatch(const Selection *s)
     const CheckRow *row = &rows[ROW_MISMATCH];
     const Object *service = s->service, *owner;
     int64_t changed_s = object_changed_s(service, NULL);
-    if (!knows_all(s->run, row) || !check_held(s->run, row, changed_s))
+    if (!check_knows(s->run, row) || !check_held(s->run, row, changed_s))
         return;
     const Value *selector = value_at(service->value, "spec.selector");
     g_autofree char *wanted = selector_map_text(selector);
@@ -185,7 +175,7 @@ report_zero(const Selection *s, const Object *controller)
     const CheckRow *row = &rows[ROW_ZERO];
     const char *manager;
     int64_t changed_s = object_changed_s(controller, &manager);
-    if (!knows_all(s->run, row) || !check_held(s->run, row, changed_s))
+    if (!check_knows(s->run, row) || !check_held(s->run, row, changed_s))
         return;
     g_autofree char *urls = service_urls_text(s->run->snapshot, s->service);
     Finding *finding = check_report(s->run, row, s->service);
@@ -231,7 +221,7 @@ report_not_ready(const Selection *s, const Object *controller)
     int64_t held_s, since_s = unready_since(s, &held_s);
     if (controller != NULL)
         held_s = MAX(s->service->created_s, object_changed_s(controller, NULL));
-    if (!knows_all(s->run, row) || !check_held(s->run, row, held_s))
+    if (!check_knows(s->run, row) || !check_held(s->run, row, held_s))
         return;
     Finding *finding = check_report(s->run, row, s->service);
     finding_since(finding, since_s);

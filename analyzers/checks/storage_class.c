@@ -1,4 +1,6 @@
 /* StorageClasses, and the drivers that they name. */
+#include "analyzers/checks/storage_class.h"
+
 #include <string.h>
 
 #include "analyzers/checks/placement.h"
@@ -94,8 +96,8 @@ const CheckTopic check_topic_storage_class = {rows, G_N_ELEMENTS(rows)};
 
 /* ---- Classes. ---- */
 
-static bool
-is_default(const Object *class)
+bool
+storage_class_is_default(const Object *class)
 {
     const Value *annotations = value_at(class->value, "metadata.annotations");
     return value_is(value_get(annotations, "storageclass.kubernetes.io/is-default-class"), "",
@@ -217,7 +219,7 @@ run_classes(CheckRun *run)
     const GPtrArray *all = snapshot_objects(run->snapshot, KIND_STORAGE_CLASS);
     g_autoptr(GPtrArray) defaults = g_ptr_array_new();
     for (guint i = 0; i < all->len; i++) {
-        if (is_default(all->pdata[i]))
+        if (storage_class_is_default(all->pdata[i]))
             g_ptr_array_add(defaults, all->pdata[i]);
         look_at_driver(run, all->pdata[i]);
     }
