@@ -154,9 +154,8 @@ count_pods(const CheckRun *run, const Object *node)
     guint n = 0;
     for (guint i = 0; i < pods->len; i++) {
         const Object *pod = pods->pdata[i];
-        const Object *controller = relations_controller(run->relations, pod);
         n += value_is(pod->value, "spec.nodeName", node->name) && !pod_is_finished(pod) &&
-             controller->kind != KIND_DAEMON_SET;
+             relations_controller(run->relations, pod)->kind != KIND_DAEMON_SET;
     }
     return n;
 }

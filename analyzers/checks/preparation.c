@@ -122,8 +122,8 @@ look_at(CheckRun *run, GHashTable *known, const Object *pod)
     if (is_pulling && check_held(run, &rows[ROW_PULL], newest->last_s))
         report_pull(run, pod, newest);
     else if (!is_pulling && (newest == NULL || run->now_s - newest->last_s >= QUIET_S) &&
-             !last_resort_is_known(run, known, pod) &&
-             check_held(run, &rows[ROW_CREATING], since_s))
+             check_held(run, &rows[ROW_CREATING], since_s) &&
+             !last_resort_is_known(run, known, pod))
         report_creating(run, pod, since_s);
 }
 

@@ -300,8 +300,9 @@ report_readiness(CheckRun *run, const Container *container)
         return;
     Finding *finding =
         check_report_pod(run, &rows[row], container->pod, container->name, since_s, &is_new);
-    if (is_new)
-        write_text(run, finding, container, row, event);
+    if (!is_new)
+        return;
+    write_text(run, finding, container, row, event);
     if (leaves_a_service_empty(run, container->pod))
         finding->severity = MAX(finding->severity, SEVERITY_HIGH);
 }
