@@ -113,7 +113,7 @@ add_waiting(const CheckRun *run, Finding *finding)
         n++;
     }
     if (n > 0)
-        finding_evidence(finding, "%u pods wait for a node", n);
+        finding_evidence(finding, "Pods that wait for a node: %u", n);
 }
 
 static void

@@ -118,7 +118,7 @@ names_on(const CheckRun *run, Finding *finding, const Object *node, guint *ret_n
     if (g_hash_table_size(seen) > SHOWN)
         g_string_append_printf(names, " and %u more", g_hash_table_size(seen) - SHOWN);
     if (n_evicted > 0)
-        finding_evidence(finding, "%u pods were evicted from it", n_evicted);
+        finding_evidence(finding, "Pods that were evicted from it: %u", n_evicted);
     return g_string_free(names, FALSE);
 }
 
@@ -135,7 +135,7 @@ report(CheckRun *run, const Object *node, const Value *condition, size_t which)
         message[strlen(message) - 1] = '\0';
     finding_since(finding, since_s);
     finding_title(finding, "Node %s %s", node->name, conditions[which].title);
-    finding_cause(finding, "Node %s %s%s%s. %u pods are on it%s%s.", node->name,
+    finding_cause(finding, "Node %s %s%s%s. Pods on it: %u%s%s.", node->name,
                   conditions[which].title, message[0] != '\0' ? ": " : "", message, n_pods,
                   names[0] != '\0' ? ", of " : "", names);
     finding_evidence(finding, "Condition %s is %s: %s", conditions[which].type,

@@ -211,7 +211,7 @@ look_at_cordon(CheckRun *run, const Object *node)
     if (finding == NULL)
         return;
     finding_title(finding, "Node %s is cordoned for %s", node->name, span);
-    finding_cause(finding, "The node takes no new pods, and %u pods still run on it%s%s.", n,
+    finding_cause(finding, "The node takes no new pods. Pods that still run on it: %u%s%s.", n,
                   by[0] != '\0' ? "; it was last changed by " : "", by);
 }
 

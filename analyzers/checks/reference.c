@@ -138,7 +138,7 @@ report(const Template *t, const CheckRow *row, Kind kind, const char *name, cons
     if (other != NULL)
         finding_evidence(finding, "Namespace %s has a %s of this name", other->ns, word);
     if (n_waiting > 0)
-        finding_evidence(finding, "%u pods are waiting", n_waiting);
+        finding_evidence(finding, "Pods that wait: %u", n_waiting);
     finding_fix(finding, "Create %s %s in namespace %s, or correct the name in %s.", word, name, ns,
                 where);
     finding_fix(finding, "kubectl -n %s get %s", ns, kind_row(kind)->resource);

@@ -37,7 +37,7 @@ static const CheckCase cases[] = {
      "status: {phase: Running, conditions: [{type: PodScheduled, status: 'True', "
      "lastTransitionTime: '2026-01-01T11:55:00Z'}, {type: Ready, status: 'True', "
      "lastTransitionTime: '2026-01-01T11:55:00Z'}]}\n",
-     "1 pods still run on it"},
+     "Pods that still run on it: 1"},
     {"node-taint-noexecute", "Node n1",
      "apiVersion: v1\n"
      "kind: Node\n"
