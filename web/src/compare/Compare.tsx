@@ -11,7 +11,7 @@ import { useExactTree } from '../flame/useExactTree';
 import type { FlameTree } from '../flame/useTree';
 import { formatValue, parseProfileType, profileTypeName } from '../state/format';
 import { fullSelector } from '../state/selector';
-import type { Resolved } from '../state/time';
+import { absoluteRange, type Range, type Resolved } from '../state/time';
 import { type Baseline, baselines } from '../state/url';
 import { Combobox } from '../ui/combobox';
 import { Icon } from '../ui/icons';
@@ -35,8 +35,6 @@ export function Compare(props: ViewProps) {
     );
   return <CompareRanges {...props} left={left} />;
 }
-
-const absolute = ({ from, until }: Resolved) => [String(Math.round(from)), String(Math.round(until))] as const;
 
 function CompareRanges({ state, set, range, left, now, refresh }: ViewProps & { left: Resolved }) {
   const pick = usePickers(state, { from: Math.min(left.from, range.from), until: Math.max(left.until, range.until) });
@@ -68,7 +66,7 @@ function CompareRanges({ state, set, range, left, now, refresh }: ViewProps & { 
   const failed = pick.tenants.error ?? pick.services.error;
   const total = (value: number | undefined) => (value === undefined ? '' : formatValue(value, parseProfileType(type).unit));
   const shared = { tenant, type, ready: ready && (state.focus === '' || tree !== null), now, tree, services: pick.serviceOptions, busy: pick.services.isPending };
-  const ownRange = ({ from, until }: { from: string; until: string }) => set({ baseline: 'own', leftFrom: from, leftUntil: until });
+  const ownRange = ({ from, until }: Range) => set({ baseline: 'own', leftFrom: from, leftUntil: until });
   return (
     <main className="explore compare">
       <div className="pickers">
@@ -93,17 +91,14 @@ function CompareRanges({ state, set, range, left, now, refresh }: ViewProps & { 
       <div className="sides">
         <Side kind="baseline" title="Baseline" {...shared} chosen={baseline} range={left} total={total(diff.data?.value[0])}
           onChoose={(chosen) => set(setBaseline(state, chosen))}
-          onRange={(next) => {
-            const [from, until] = absolute(next);
-            ownRange({ from, until });
-          }}>
+          onRange={(next) => ownRange(absoluteRange(next))}>
           <div className="field time">
             <div className="time-row">
               <select className="plain-select" aria-label="Time of the baseline" value={state.baseline}
                 onChange={(event) => {
                   const choice = event.target.value as Baseline;
-                  const [from, until] = absolute(left);
-                  set(choice === 'own' ? { baseline: choice, leftFrom: from, leftUntil: until } : { baseline: choice, leftFrom: '', leftUntil: '' });
+                  if (choice === 'own') ownRange(absoluteRange(left));
+                  else set({ baseline: choice, leftFrom: '', leftUntil: '' });
                 }}>
                 {baselines.map((one) => <option key={one} value={one}>{baselineTexts[one]}</option>)}
               </select>
@@ -115,10 +110,7 @@ function CompareRanges({ state, set, range, left, now, refresh }: ViewProps & { 
         </Side>
         <Side kind="comparison" title="Comparison" {...shared} chosen={state} range={range} total={total(diff.data?.right?.value[0])}
           onChoose={(chosen) => set(chosen)}
-          onRange={(next) => {
-            const [from, until] = absolute(next);
-            set({ from, until });
-          }}>
+          onRange={(next) => set(absoluteRange(next))}>
           <TimePicker state={state} range={range} now={now} busy={diff.isFetching} set={set} onRefresh={refresh} />
         </Side>
       </div>

@@ -7,7 +7,7 @@ import { useExactTree } from '../flame/useExactTree';
 import type { FlameTree } from '../flame/useTree';
 import { profileTypeName } from '../state/format';
 import { fullSelector } from '../state/selector';
-import { formatTime, type Resolved, timelineStep, zoomOut } from '../state/time';
+import { absoluteRange, formatTime, type Resolved, timelineStep, zoomOut } from '../state/time';
 import type { ExploreState } from '../state/url';
 import { Combobox } from '../ui/combobox';
 import { Notice } from '../ui/parts';
@@ -83,11 +83,8 @@ export function Explore({ state, set, range, now, refresh }: ViewProps) {
           <>
             {ready && series.data && (
               <Timeline series={series.data} stale={series.isPlaceholderData} frame={tree?.frame ?? ''} type={type} step={step} range={range} now={now}
-                onSelect={(next) => set({ from: String(next.from), until: String(next.until) })}
-                onZoomOut={() => {
-                  const next = zoomOut(range, Date.now());
-                  set({ from: String(next.from), until: String(next.until) });
-                }} />
+                onSelect={(next) => set(absoluteRange(next))}
+                onZoomOut={() => set(absoluteRange(zoomOut(range, Date.now())))} />
             )}
             {!failed && (
               <FlameArea flame={flame} tree={tree} tenant={tenant} request={request} state={state} set={set} range={range} badLabels={badLabels} away={Boolean(away)}
@@ -126,10 +123,7 @@ function FlameArea({ flame, tree, tenant, request, state, set, range, badLabels,
       <Notice title="No profile matches">
         <p>Nothing was recorded for this choice between {formatTime(range.from)} and {formatTime(range.until)}.</p>
         <p className="actions">
-          <button type="button" onClick={() => {
-            const next = zoomOut(range, Date.now());
-            set({ from: String(next.from), until: String(next.until) });
-          }}>Zoom out</button>
+          <button type="button" onClick={() => set(absoluteRange(zoomOut(range, Date.now())))}>Zoom out</button>
           {state.labels !== '' && <button type="button" onClick={() => set({ labels: '' })}>Remove the labels</button>}
           {state.service !== '' && <button type="button" onClick={() => set({ service: '' })}>Show all services</button>}
           {state.type !== '' && <button type="button" onClick={() => set({ type: '' })}>Default profile type</button>}
@@ -161,7 +155,7 @@ function NoServices({ stats, tenant, set, range }: NoServicesProps) {
         Tenant <b>{tenant}</b> has profiles from {formatTime(stats.oldest)} until {formatTime(stats.newest)}, none between{' '}
         {formatTime(range.from)} and {formatTime(range.until)}.
       </p>
-      <button type="button" className="primary" onClick={() => set({ from: String(newest - 3600e3), until: String(newest + 1000) })}>
+      <button type="button" className="primary" onClick={() => set(absoluteRange({ from: newest - 3600e3, until: newest + 1000 }))}>
         Go to the newest hour of data
       </button>
     </Notice>

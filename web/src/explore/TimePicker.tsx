@@ -1,6 +1,6 @@
 // Range, zooming out, refreshing.
 import { type FormEvent, useId, useState } from 'react';
-import { formatDuration, formatRange, formatTime, parseTime, quickRanges, type Range, type Resolved, zoomOut } from '../state/time';
+import { absoluteRange, formatDuration, formatRange, formatTime, parseTime, quickRanges, type Range, type Resolved, zoomOut } from '../state/time';
 import { type ExploreState, refreshIntervals } from '../state/url';
 import { Icon } from '../ui/icons';
 import { Popover } from '../ui/popover';
@@ -16,11 +16,10 @@ interface Props {
 }
 
 export function TimePicker({ state, range, now, busy, set, onRefresh }: Props) {
-  const absolute = (next: Resolved) => set({ from: String(Math.round(next.from)), until: String(Math.round(next.until)) });
   const shift = (direction: number) => {
     if (!range) return;
     const by = (direction * (range.until - range.from)) / 2;
-    absolute({ from: range.from + by, until: range.until + by });
+    set(absoluteRange({ from: range.from + by, until: range.until + by }));
   };
   return (
     <div className="field time">
@@ -30,7 +29,7 @@ export function TimePicker({ state, range, now, busy, set, onRefresh }: Props) {
         <RangeButton label="Time range" range={state} resolved={range} now={now} onChange={set} />
         <button type="button" className="tool" title="Later" aria-label="Later" disabled={!range} onClick={() => shift(1)}><Icon name="right" /></button>
         <button type="button" className="tool" title="Zoom out" aria-label="Zoom out" disabled={!range}
-          onClick={() => range && absolute(zoomOut(range, Date.now()))}><Icon name="zoomOut" /></button>
+          onClick={() => range && set(absoluteRange(zoomOut(range, Date.now())))}><Icon name="zoomOut" /></button>
         <span className="refresh">
           <button type="button" className={`tool${busy ? ' busy' : ''}`} title="Refresh (r)" aria-label="Refresh" onClick={onRefresh}><Icon name="refresh" /></button>
           <select aria-label="Refresh automatically" title="Refresh automatically" value={state.refresh} onChange={(event) => set({ refresh: Number(event.target.value) }, true)}>

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { formatChange, formatPoints, formatRate, formatShare, formatValue, isGauge, profileTypeName, timelineScale } from './format';
 import { formatSelector, fullSelector, parseSelector } from './selector';
-import { formatDuration, formatRange, parseTime, resolveRange, timelineStep, zoomOut } from './time';
+import { absoluteRange, formatDuration, formatRange, parseTime, resolveRange, timelineStep, zoomOut } from './time';
 import { defaultState, formatState, parseState } from './url';
 
 const cpu = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
@@ -62,6 +62,8 @@ describe('time', () => {
     expect(timelineStep({ from: now - 86_400e3, until: now })).toBe(600);
   });
   it('writes ranges', () => {
+    expect(absoluteRange({ from: now - 0.5, until: now + 0.4 })).toEqual({ from: '1700000000000', until: '1700000000000' });
+    expect(resolveRange(absoluteRange({ from: now - 3600e3, until: now }), now + 1)).toEqual({ from: now - 3600e3, until: now });
     expect(formatRange({ from: 'now-1h', until: 'now' })).toBe('Last hour');
     expect(formatRange({ from: 'now-77m', until: 'now' })).toBe('now-77m to now');
     expect(formatDuration(90_000)).toBe('1.5 min');
