@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { Page } from '@playwright/test';
-import { encodeColumns } from '../../web/src/flame/encode';
+import { encodeColumns } from '../../web/src/flame/encode.testing';
 import { syntheticTree } from '../../web/src/flame/synthetic';
 import { expect, flame, framePoint, test } from './fixture';
 

@@ -65,7 +65,7 @@ async function query<T>(method: string, tenant: string, body: unknown, signal?: 
 
 const times = (range: Resolved) => ({ start: String(range.from), end: String(range.until) });
 
-export interface Label {
+interface Label {
   name: string;
   value: string;
 }
@@ -104,7 +104,7 @@ export async function getLabelValues(
   return answer.names ?? [];
 }
 
-export interface SeriesRequest {
+interface SeriesRequest {
   type: string;
   selector: string;
   range: Resolved;
@@ -150,7 +150,7 @@ export async function getServiceTotals(
   return new Map(series.map(({ labels, points }) => [labels[0]?.value ?? '', points[0]?.value ?? 0]));
 }
 
-export interface Stats {
+interface Stats {
   ingested: boolean;
   oldest: number;
   newest: number;
@@ -192,7 +192,7 @@ export async function getFlamegraph(tenant: string, request: FlameRequest, signa
   return decodeColumns(await response.arrayBuffer());
 }
 
-export interface FunctionsRequest extends Omit<FlameRequest, 'nodes'> {
+interface FunctionsRequest extends Omit<FlameRequest, 'nodes'> {
   /** RE2, found anywhere in a name; '': every function. */
   regex: string;
   sort: 'self' | 'total';
@@ -225,12 +225,12 @@ export async function getExport(tenant: string, request: Omit<FlameRequest, 'nod
   return { content: await response.blob(), name: name ?? `profile.${format}` };
 }
 
-export interface DiffSide {
+interface DiffSide {
   selector: string;
   range: Resolved;
 }
 
-export interface DiffRequest {
+interface DiffRequest {
   type: string;
   left: DiffSide;
   right: DiffSide;

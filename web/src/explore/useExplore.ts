@@ -22,7 +22,7 @@ export function useExploreState(): [ExploreState, SetState] {
   return [state, set];
 }
 
-export interface LiveRange {
+interface LiveRange {
   range: Resolved | null;
   now: number;
   refresh: () => void;

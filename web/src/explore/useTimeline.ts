@@ -4,7 +4,7 @@ import { getSeries } from '../api/client';
 import { isGauge } from '../state/format';
 import { type Resolved, timelineStep } from '../state/time';
 
-export interface TimelineRequest {
+interface TimelineRequest {
   tenant: string;
   type: string;
   selector: string;

@@ -9,8 +9,8 @@ import { Breadcrumbs } from './Breadcrumbs';
 import type { Columns, Side } from './columns';
 import { type DiffSort, diffScene, diffTotals, sharesByName, sortedShares, stepText } from './diff';
 import { FlameCanvas } from './FlameCanvas';
-import { FlameToolbar, PaneChoices } from './FlamePanel';
 import { type Column, FlameTable } from './FlameTable';
+import { FlameToolbar, PaneChoices } from './FlameToolbar';
 import { widestOf } from './focus';
 import { diffNumbers } from './numbers';
 import { coloursOf, DIFF_STEPS, SAME, type Theme } from './palette';
@@ -64,7 +64,7 @@ export function DiffPanel({ tree, right, state, set }: Props) {
             <FlameCanvas
               {...{ layout, names, colour, diff, matches, numbers, focus, theme, tooltip }} id="flame" alignRight={state.align === 'right'}
               label={`Flame graph of the differences of ${names.length - 1} functions`}
-              onFocus={focusNode} onEscape={() => undefined}
+              onFocus={focusNode}
               onMenu={(id, x, y) => setMenu({ name: names[columns.label[id]!]!, x, y, focus: () => focusNode(id) })}
             />
           </div>

@@ -7,7 +7,7 @@ import { coloursOf, type Theme } from './palette';
 import type { Tooltip } from './Tooltip';
 import { FlameView, type Settings } from './view';
 
-export interface FlameCanvasProps {
+interface FlameCanvasProps {
   id: string;
   /** Said to screen readers. */
   label: string;
@@ -24,7 +24,8 @@ export interface FlameCanvasProps {
   tooltip: RefObject<Tooltip | null>;
   onFocus: (id: number) => void;
   onMenu: (id: number, x: number, y: number) => void;
-  onEscape: () => void;
+  /** Escape where nothing is zoomed and no frame is the keyboard's. */
+  onEscape?: () => void;
 }
 
 function useSettings(props: FlameCanvasProps): Settings {

@@ -1,10 +1,9 @@
 // The flame graph with its table, search, sandwich and menu. The state lives in the address.
-import { type ReactNode, useCallback, useMemo } from 'react';
+import { useCallback, useMemo } from 'react';
 import type { FlameRequest } from '../api/client';
 import { formatExact, formatShare, formatValue } from '../state/format';
 import type { ExploreState } from '../state/url';
 import { Menu } from '../ui/menu';
-import { Choices } from '../ui/parts';
 import { useTheme } from '../ui/theme';
 import { Breadcrumbs } from './Breadcrumbs';
 import type { Columns } from './columns';
@@ -12,11 +11,11 @@ import { useTotals } from './compute';
 import { Downloads } from './Downloads';
 import { FlameCanvas } from './FlameCanvas';
 import { type Column, FlameTable } from './FlameTable';
+import { FlameToolbar, PaneChoices } from './FlameToolbar';
 import { widestOf } from './focus';
 import { numbersOf } from './numbers';
 import { colourNames } from './palette';
 import { SandwichView } from './SandwichView';
-import { SearchBox } from './SearchBox';
 import { matchedValue, type Search, searchNames } from './search';
 import { sortedRows } from './table';
 import { FlameTooltip } from './Tooltip';
@@ -25,19 +24,15 @@ import { useFrames } from './useFrames';
 import type { FlameTree } from './useTree';
 
 interface Props {
-  columns: Columns;
-  state: ExploreState;
-  set: (patch: Partial<ExploreState>, replace?: boolean) => void;
-}
-
-interface PanelProps extends Omit<Props, 'columns'> {
   tree: FlameTree;
   tenant: string;
   /** What is shown. */
   request: FlameRequest;
+  state: ExploreState;
+  set: (patch: Partial<ExploreState>, replace?: boolean) => void;
 }
 
-export function FlamePanel({ tree, tenant, request, state, set }: PanelProps) {
+export function FlamePanel({ tree, tenant, request, state, set }: Props) {
   const theme = useTheme();
   const { columns, layout, focus, callSite } = tree;
   const { names } = columns;
@@ -84,7 +79,7 @@ export function FlamePanel({ tree, tenant, request, state, set }: PanelProps) {
               <FlameCanvas
                 {...shared} id="flame" layout={layout} numbers={numbers} focus={focus}
                 label={`Flame graph of ${names.length - 1} functions, ${formatValue(total, unit)} in all`}
-                onFocus={focusNode} onEscape={() => undefined}
+                onFocus={focusNode}
                 onMenu={(id, x, y) => setMenu({ name: names[columns.label[id]!]!, x, y, focus: () => focusNode(id) })}
               />
             ) : (
@@ -154,56 +149,5 @@ function TotalsTable({ columns, tenant, request, search, state: { sort, desc, se
   return (
     <FlameTable {...{ rows, names, sort, desc, note }} error={exact.error} columns={shown} truncated={meta.truncated && !exact.totals}
       selected={selected === '' ? -1 : names.indexOf(selected)} {...rest} />
-  );
-}
-
-interface ToolbarProps extends Props {
-  search: Search | null;
-  /** The share of matching frames, as text. */
-  matched: string;
-  copied: string;
-  children: ReactNode;
-}
-
-export function FlameToolbar({ columns, state, set, search, matched, copied, children }: ToolbarProps) {
-  const { meta } = columns;
-  return (
-    <div className="flame-toolbar">
-      <SearchBox value={state.search} onChange={(search) => set({ search }, true)} />
-      <output className="match" aria-live="polite">
-        {search && (search.names === 0 ? 'No match' : `${matched} in ${search.names} function${search.names === 1 ? '' : 's'}`)}
-        {search?.literal && ' (as plain text)'}
-      </output>
-      <span className="grow" />
-      {copied !== '' && <span className="copied" role="status">Copied</span>}
-      {meta.partial && <span className="badge warn" title="A part of the stored data could not be read; the numbers are too small.">partial</span>}
-      {meta.truncated && (
-        <button type="button" className="badge" title="Small frames are folded into “other”. Show more of them."
-          onClick={() => set({ nodes: Math.min(1_048_576, state.nodes * 4) })}>
-          {columns.label.length.toLocaleString('en-US')} largest frames · more
-        </button>
-      )}
-      {children}
-    </div>
-  );
-}
-
-export function PaneChoices({ state, set }: Pick<Props, 'state' | 'set'>) {
-  return (
-    <>
-      <Choices label="Panes" value={state.split} onChange={(split) => set({ split }, true)}
-        choices={[
-          { value: 'table', text: 'Table only', icon: 'table' },
-          { value: 'both', text: 'Table and flame graph', icon: 'both' },
-          { value: 'flame', text: 'Flame graph only', icon: 'flame' },
-        ]}
-      />
-      <Choices label="Text of cut names" value={state.align} onChange={(align) => set({ align }, true)}
-        choices={[
-          { value: 'left', text: 'Show the beginning of names', icon: 'alignLeft' },
-          { value: 'right', text: 'Show the end of names', icon: 'alignRight' },
-        ]}
-      />
-    </>
   );
 }

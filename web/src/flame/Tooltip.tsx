@@ -1,7 +1,7 @@
 // The tooltip of a frame: one element, filled and moved without rendering.
 import { type Ref, useImperativeHandle, useRef } from 'react';
 
-export interface TooltipContent {
+interface TooltipContent {
   x: number;
   y: number;
   name: string;

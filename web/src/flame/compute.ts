@@ -5,7 +5,7 @@ import { type Sandwich, sandwich } from './sandwich';
 import { type Totals, totalsByName } from './table';
 import type { Job } from './worker';
 
-export const WORKER_NODES = 20_000;
+const WORKER_NODES = 20_000;
 
 let worker: Worker | null = null;
 let loaded: Columns | null = null;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Columns, decodeColumns } from './columns';
 import { changeStep, combined, diffScene, diffTotals, sharesByName, sortedShares } from './diff';
-import { encodeColumns } from './encode';
+import { encodeColumns } from './encode.testing';
 import { layOut } from './layout';
 import { diffNumbers } from './numbers';
 import { coloursOf, DIFF_STEPS, SAME } from './palette';

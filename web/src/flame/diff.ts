@@ -7,7 +7,7 @@ import { DIFF_STEPS, SAME } from './palette';
 import { compareNames, type Totals, totalsByName } from './table';
 
 /** The ratios of shares at which the colours change. */
-export const diffRatios = [1.05, 1.25, 2, 4] as const;
+const diffRatios = [1.05, 1.25, 2, 4] as const;
 
 /** From -DIFF_STEPS (a quarter and less) over 0 (about the same) to DIFF_STEPS (four times and more). */
 export function changeStep(before: number, after: number): number {
@@ -36,7 +36,7 @@ export function diffScene(left: Columns, right: Side): NonNullable<Scene['diff']
   return { colour, note: (id) => (colour[id] === SAME ? '' : formatPoints(after(id) - before(id))) };
 }
 
-export interface DiffTotals {
+interface DiffTotals {
   left: Totals;
   right: Totals;
 }
@@ -50,7 +50,7 @@ export function diffTotals(left: Columns, right: Side): DiffTotals {
 }
 
 /** Shares per name of one measure. */
-export interface Shares {
+interface Shares {
   left: Float64Array;
   right: Float64Array;
   change: Float64Array;

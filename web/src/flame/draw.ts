@@ -60,7 +60,7 @@ export function draw(context: CanvasRenderingContext2D, scene: Scene, view: View
   return drawn;
 }
 
-export const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif';
+const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif';
 
 function drawRow(context: CanvasRenderingContext2D, scene: Scene, view: View, row: Int32Array, y: number): number {
   const { layout, colours, matches } = scene;

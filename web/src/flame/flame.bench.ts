@@ -1,6 +1,6 @@
 import { bench, describe } from 'vitest';
 import { decodeColumns } from './columns';
-import { encodeColumns } from './encode';
+import { encodeColumns } from './encode.testing';
 import { layOut } from './layout';
 import { sandwich } from './sandwich';
 import { matchedValue, searchNames } from './search';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Columns, decodeColumns, HEADER_BYTES } from './columns';
-import { encodeColumns, encodeTree, type Node } from './encode';
+import { encodeColumns, encodeTree, type Node } from './encode.testing';
 import { callSiteOf, findFocus, focusKey, widestOf } from './focus';
 import { firstVisible, hitTest, layOut, neighbour, pathTo } from './layout';
 import { colourNames, coloursOf, oklch, packageOf } from './palette';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Columns, decodeColumns } from './columns';
-import { encodeTree, type Node } from './encode';
+import { encodeTree, type Node } from './encode.testing';
 import { deepest, graft, isFolded } from './graft';
 import { layOut } from './layout';
 import { namedTotals } from './useExactTotals';

@@ -20,7 +20,7 @@ export function packageOf(name: string): string {
 
 const packageHues = [205, 160, 255, 130, 290, 185, 330, 105, 230, 310, 145, 270];
 const plainHues = [38, 52, 64, 76, 88, 45, 58, 70];
-export const NEUTRAL = packageHues.length + plainHues.length;
+const NEUTRAL = packageHues.length + plainHues.length;
 export const MUTED = NEUTRAL + 1;
 /** The fill of what is the same on both sides of a diff; DIFF_STEPS fills on either side of it say less and more. */
 export const SAME = MUTED + 5;

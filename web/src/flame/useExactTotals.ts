@@ -8,7 +8,7 @@ import type { Totals } from './table';
 /** The most functions that the server lists at once. */
 const LIMIT = 10_000;
 
-export interface NamedTotals extends Totals {
+interface NamedTotals extends Totals {
   names: string[];
   /** How many functions there are; the largest of them are listed. */
   matched: number;

@@ -7,7 +7,7 @@ import { escapeRegExp } from './search';
 import type { Tooltip } from './Tooltip';
 import type { FlameTree } from './useTree';
 
-export interface OpenMenu {
+interface OpenMenu {
   name: string;
   x: number;
   y: number;

@@ -5,7 +5,7 @@ import { hitTest, neighbour } from './layout';
 import type { Numbers } from './numbers';
 import type { Tooltip } from './Tooltip';
 
-export interface Elements {
+interface Elements {
   scroller: HTMLElement;
   canvas: HTMLCanvasElement;
   hoverBox: HTMLElement;
@@ -24,7 +24,7 @@ export interface Settings {
   tooltip: { readonly current: Tooltip | null };
   onFocus: (id: number) => void;
   onMenu: (id: number, x: number, y: number) => void;
-  onEscape: () => void;
+  onEscape: (() => void) | undefined;
 }
 
 const arrows: Record<string, 'up' | 'down' | 'left' | 'right'> = {
@@ -240,7 +240,7 @@ export class FlameView {
     else if (key === 'Escape') {
       if (focus > 0) onFocus(0);
       else if (this.cursor >= 0) this.setCursor(-1);
-      else onEscape();
+      else onEscape?.();
     } else if ((key === 'ContextMenu' || (key === 'F10' && shift)) && this.cursor >= 0) {
       const edge = this.elements.cursorBox.getBoundingClientRect();
       onMenu(this.cursor, edge.left + 8, edge.bottom);

@@ -59,7 +59,7 @@ export function formatChange(before: number, after: number): string {
   return Math.abs(percent) < 0.05 ? '0 %' : signed(percent, `${Math.abs(percent).toFixed(Math.abs(percent) >= 10 ? 0 : 1)} %`);
 }
 
-export interface ProfileType {
+interface ProfileType {
   id: string;
   /** The family, such as process_cpu or memory. */
   family: string;

@@ -38,7 +38,7 @@ export function resolveRange(range: Range, now: number): Resolved | null {
 /** The range as the address writes it: whole milliseconds since the epoch, as text. */
 export const absoluteRange = ({ from, until }: Resolved): Range => ({ from: String(Math.round(from)), until: String(Math.round(until)) });
 
-export const isRelative = (range: Range) => range.until === 'now' && range.from.startsWith('now-');
+const isRelative = (range: Range) => range.until === 'now' && range.from.startsWith('now-');
 
 const pad = (number: number) => String(number).padStart(2, '0');
 

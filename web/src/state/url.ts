@@ -3,8 +3,8 @@ import type { DiffSort, Measure } from '../flame/diff';
 import type { SortKey } from '../flame/table';
 import type { Range } from './time';
 
-export type Split = 'both' | 'flame' | 'table';
-export type Align = 'left' | 'right';
+type Split = 'both' | 'flame' | 'table';
+type Align = 'left' | 'right';
 export const baselines = ['before', 'same', 'day', 'week', 'own'] as const;
 /** The range of a comparison's baseline, relative to that of the comparison; its own is `leftFrom` to `leftUntil`. */
 export type Baseline = (typeof baselines)[number];

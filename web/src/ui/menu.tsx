@@ -2,7 +2,7 @@
 import { type KeyboardEvent, useEffect, useLayoutEffect, useRef } from 'react';
 import { Icon, type IconName } from './icons';
 
-export interface MenuItem {
+interface MenuItem {
   text: string;
   icon: IconName;
   run: () => void;
