@@ -21,8 +21,7 @@ static const CheckRow rows[] = {
             .tier = 3,
             .hold_s = DAY_S,
             .symptom = "A ConfigMap cannot grow any more.",
-            .meaning = "Its data is larger than 900 KiB; the API server refuses more than 1 MiB. "
-                       "Of each value 64 KiB are counted, so one of few long values is not seen.",
+            .meaning = "Its data is larger than 900 KiB; the API server refuses more than 1 MiB.",
             .fix = "Split it.",
             .run = run_config_maps,
             .needs = {KIND_CONFIG_MAP},
@@ -51,7 +50,7 @@ size_of(const Value *map)
 {
     guint64 size = 0;
     for (const Value *v = value_first(map, ""); v != NULL; v = v->next)
-        size += strlen(v->key) + (v->type == VALUE_TEXT ? v->n : 0);
+        size += strlen(v->key) + (v->type == VALUE_TEXT ? v->uncut : 0);
     return size;
 }
 

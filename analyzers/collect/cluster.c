@@ -49,11 +49,11 @@ set_state(Cluster *cluster, Kind kind, ListState state, const char *why)
     g_mutex_unlock(&cluster->lock);
 }
 
-/* Of kinds that are large, what nobody reads is not asked for. */
+/* What is in Secrets is nobody's to read. */
 static K8sRepresentation
 representation_of(Kind kind)
 {
-    return kind == KIND_SECRET || kind == KIND_CONFIG_MAP ? K8S_METADATA : K8S_OBJECTS;
+    return kind == KIND_SECRET ? K8S_METADATA : K8S_OBJECTS;
 }
 
 static void
@@ -102,7 +102,8 @@ list_kinds(void *data)
         int kind = g_atomic_int_add(&cluster->next, 1);
         if (kind >= KIND_COUNT)
             return NULL;
-        list_kind(cluster, (Kind)kind);
+        if (kind != KIND_CONFIG_MAP)
+            list_kind(cluster, (Kind)kind);
     }
 }
 
@@ -115,6 +116,8 @@ list_all(Cluster *cluster)
         threads[i] = g_thread_new("list", list_kinds, cluster);
     for (size_t i = 0; i < G_N_ELEMENTS(threads); i++)
         g_thread_join(threads[i]);
+    /* They may be larger than everything else: the snapshot is full rather without them. */
+    list_kind(cluster, KIND_CONFIG_MAP);
 }
 
 /* ---- Logs. ---- */

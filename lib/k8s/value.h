@@ -11,7 +11,11 @@
 
 #include "lib/base/arena.h"
 
-enum { VALUE_DEPTH_MAX = 64, VALUE_TEXT_BYTES_MAX = 64 * 1024 };
+enum {
+    VALUE_DEPTH_MAX = 64,
+    VALUE_TEXT_BYTES_MAX = 64 * 1024,
+    VALUE_UNCUT_BITS = 29, /* beside the type: a value shall not be larger than 32 bytes */
+};
 
 typedef enum {
     VALUE_NULL,
@@ -30,7 +34,9 @@ typedef struct Value {
     };
     struct Value *next; /* in the list or map around it */
     uint32_t n;         /* bytes of text, or children */
-    ValueType type;
+    ValueType type : 32 - VALUE_UNCUT_BITS;
+    uint32_t uncut : VALUE_UNCUT_BITS; /* bytes that the text has in the document; 2^29 - 1 also
+                                          for more */
 } Value;
 
 typedef struct ValueReader ValueReader;

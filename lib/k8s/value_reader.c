@@ -7,6 +7,7 @@
 #include "lib/k8s/value.h"
 
 #define INTERNED_BYTES_MAX 128
+#define UNCUT_MAX          ((1U << VALUE_UNCUT_BITS) - 1)
 /* Of a YAML file, which is read whole. */
 #define YAML_BYTES_MAX (64 * 1024 * 1024)
 /* What an alias may stand for: an alias of an alias multiplies. */
@@ -127,13 +128,13 @@ add_scalar(ValueReader *reader, ValueType type, const char *text, size_t length)
 {
     if (is_left_out(reader))
         return true;
-    length = cut_length(text, length);
-    const char *stored = store_text(reader, text, length);
+    const char *stored = store_text(reader, text, cut_length(text, length));
     Value *value = stored != NULL ? add_value(reader, type) : NULL;
     if (value == NULL)
         return false;
     value->text = stored;
     value->n = (uint32_t)strlen(stored); /* what lies behind a NUL is not seen */
+    value->uncut = MIN(length, UNCUT_MAX) & UNCUT_MAX;
     return true;
 }
 

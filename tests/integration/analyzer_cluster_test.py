@@ -23,6 +23,11 @@ CRASHED = pod(0, containerStatuses=[{"name": "app", "restartCount": 7, "state": 
                                      "lastState": {"terminated": {"exitCode": 1, "reason": "Error"}}}])
 
 
+COREFILE = {"metadata": {"namespace": "kube-system", "name": "coredns", "uid": "coredns", "creationTimestamp": "2026-01-01T00:00:00Z"},
+            "data": {"Corefile": ".:53 {\n    rewrite name shop.svc.cluster.local other.example\n}\n"}}
+METADATA_ONLY = "as=PartialObjectMetadataList"
+
+
 class Api:
     """Serves pods in pages of at most two, whatever is asked; paths in `refused` answer 403."""
 
@@ -51,7 +56,7 @@ class Api:
     def answer(self, path, headers):
         url = urllib.parse.urlsplit(path)
         query = urllib.parse.parse_qs(url.query)
-        self.requests.append(path)
+        self.requests.append((path, headers.get("Accept", "")))
         name = url.path.rsplit("/", 1)[-1]
         if url.path == "/api":
             return self.json({"kind": "APIVersions", "versions": ["v1"]})
@@ -66,7 +71,10 @@ class Api:
         if name == "log":
             return 200, b"starting\nERROR cannot reach db: connection refused password=hunter2\n", "text/plain"
         if name in self.objects:
-            return self.page(RESOURCES[name], self.objects[name], int(query.get("continue", ["0"])[0]))
+            objects = self.objects[name]
+            if METADATA_ONLY in headers.get("Accept", ""):
+                objects = [{"metadata": one["metadata"]} for one in objects]
+            return self.page(RESOURCES[name], objects, int(query.get("continue", ["0"])[0]))
         if name in RESOURCES:
             return self.page(RESOURCES[name], [], 0)
         return 404, b"404 page not found\n", "text/plain"
@@ -98,6 +106,17 @@ def scan(program, api, *options):
     return json.loads(done.stdout)
 
 
+def check_contents(program):
+    """ConfigMaps are read with their content, Secrets never are."""
+    api = Api()
+    api.objects["configmaps"].append(COREFILE)
+    report = scan(program, api, "--secrets")
+    if "coredns-override" not in [finding["check"] for finding in report["findings"]]:
+        fail(f"the content of ConfigMaps is not looked at: {report['findings']}")
+    whole = [path for path, accept in api.requests if "/secrets" in path and METADATA_ONLY not in accept]
+    expect("requests for the content of Secrets", whole, [])
+
+
 def check(program):
     api = Api()
     report = scan(program, api)
@@ -105,9 +124,9 @@ def check(program):
     text = json.dumps(report)
     if "cannot reach db" not in text or "hunter2" in text:
         fail(f"the log is not quoted, or a secret is: {text}")
-    pages = [path for path in api.requests if path.startswith("/api/v1/pods")]
+    pages = [path for path, _ in api.requests if path.startswith("/api/v1/pods")]
     expect("requests for pods", len(pages), 3)
-    if any("/secrets" in path for path in api.requests):
+    if any("/secrets" in path for path, _ in api.requests):
         fail("secrets were asked for")
     api.refused = {"configmaps"}
     api.objects["configmaps"] = []
@@ -117,7 +136,7 @@ def check(program):
     reasons = {entry["check"]: entry["reason"] for entry in report["unverified"]}
     if "403" not in reasons.get("missing-configmap-ref", ""):
         fail(f"that configmaps are forbidden is not said: {reasons}")
-    if not any("/secrets" in path for path in api.requests):
+    if not any("/secrets" in path for path, _ in api.requests):
         fail("--secrets does not list secrets")
     api.server.shutdown()
     api.server.server_close()
@@ -130,7 +149,10 @@ def check(program):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin", default="build/bin")
-    check(os.path.abspath(os.path.join(parser.parse_args().bin, "cresset-analyzer")))
+    program = os.path.abspath(os.path.join(parser.parse_args().bin, "cresset-analyzer"))
+    for one in (check, check_contents):
+        one(program)
+        print(f"{one.__name__}: ok")
 
 
 if __name__ == "__main__":

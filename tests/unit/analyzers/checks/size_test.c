@@ -46,6 +46,13 @@ test_a_large_config_map(void **state)
     assert_contains(finding->cause, "960 KiB");
     g_autoptr(TestCluster) other = test_cluster_new(small);
     test_cluster_expect_none(other, "configmap-too-large");
+    g_autofree char *value = g_strnfill(950 * (gsize)1024, 'x');
+    g_autofree char *single = g_strconcat("apiVersion: v1\nkind: ConfigMap\nmetadata: {namespace: "
+                                          "shop, name: big}\ndata: {key: ",
+                                          value, "}\n", NULL);
+    g_autoptr(TestCluster) long_value = test_cluster_new(single);
+    finding = test_cluster_expect(long_value, "configmap-too-large", "ConfigMap shop/big");
+    assert_contains(finding->cause, "950 KiB");
 }
 
 static void

@@ -75,6 +75,7 @@ test_what_is_long_is_left_out(void **state)
     g_autofree char *text = g_strdup_printf("[\"%s\"]", large);
     const Value *list = read_in_steps(VALUE_JSON, text, 4096, NULL);
     assert_int_equal(list->first->n, VALUE_TEXT_BYTES_MAX - 1);
+    assert_int_equal(list->first->uncut, strlen(large));
     assert_true(g_utf8_validate(list->first->text, -1, NULL));
 }
 
