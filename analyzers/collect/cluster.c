@@ -34,11 +34,13 @@ take_page(const K8sPage *page, void *data, GError **error)
     const Value *list = value_reader_feed(cluster->reader, body, size, error)
                             ? value_reader_end(cluster->reader, error)
                             : NULL;
+    bool fits = true;
     /* A list that begins anew brings what was there already, which is then ignored. */
-    for (const Value *item = value_first(list, "items"); item != NULL; item = item->next)
-        snapshot_add(cluster->snapshot, listing->kind, item);
+    for (const Value *item = value_first(list, "items"); item != NULL && fits; item = item->next)
+        fits = snapshot_add(cluster->snapshot, listing->kind, item);
     g_mutex_unlock(&cluster->lock);
-    return list != NULL;
+    return list != NULL &&
+           (fits || error_set(error, CRESSET_ERROR_RESOURCE_EXHAUSTED, "the snapshot is full"));
 }
 
 static void

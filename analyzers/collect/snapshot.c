@@ -6,6 +6,7 @@
 
 typedef struct {
     ListState state;
+    bool is_cut; /* objects did not fit into the snapshot */
     char *problem;
     GPtrArray *objects;  /* sorted once finished */
     GHashTable *by_name; /* "namespace/name" -> Object */
@@ -101,38 +102,54 @@ name_key(const char *ns, const char *name)
     return g_strconcat(ns, "/", name, NULL);
 }
 
-/* Names of the API are of visible ASCII; what else a file may have is not shown to a terminal. */
+/* Names of the API are of visible ASCII; what else a file may have is not shown to a terminal. NULL
+ * when the snapshot is full. */
 static const char *
 visible_name(Snapshot *snapshot, const char *name)
 {
     size_t length = strlen(name), i = 0;
     while (i < length && g_ascii_isgraph(name[i]))
         i++;
-    char *copy = i < length ? arena_strndup(snapshot->arena, name, length) : NULL;
-    if (copy == NULL)
+    if (i == length)
         return name;
-    for (; i < length; i++) {
+    char *copy = arena_strndup(snapshot->arena, name, length);
+    for (; copy != NULL && i < length; i++) {
         if (!g_ascii_isgraph(copy[i]))
             copy[i] = '?';
     }
     return copy;
 }
 
-void
+/* Says that something of a kind did not fit; false. */
+static bool
+cut_list(Snapshot *snapshot, Kind kind)
+{
+    g_autofree char *why =
+        g_strdup_printf("%s could not be read to the end: the objects of a cluster may take %zu "
+                        "bytes of memory at most",
+                        kind_row(kind)->resource, SNAPSHOT_BYTES_MAX);
+    snapshot_set_list(snapshot, kind, LIST_FAILED, why);
+    snapshot->lists[kind].is_cut = true;
+    return false;
+}
+
+bool
 snapshot_add(Snapshot *snapshot, Kind kind, const Value *value)
 {
     if (kind == KIND_NONE || value == NULL || value->type != VALUE_MAP)
-        return;
+        return true;
     KindList *list = &snapshot->lists[kind];
     const char *name = visible_name(snapshot, value_text(value, "metadata.name")), *ns = "";
     if (kind_row(kind)->is_namespaced)
         ns = visible_name(snapshot, value_text(value, "metadata.namespace"));
+    if (name == NULL || ns == NULL)
+        return cut_list(snapshot, kind);
     g_autofree char *key = name_key(ns, name);
     if (name[0] == '\0' || g_hash_table_contains(list->by_name, key))
-        return;
+        return true;
     Object *object = arena_alloc(snapshot->arena, sizeof *object);
     if (object == NULL)
-        return;
+        return cut_list(snapshot, kind);
     *object = (Object){.kind = kind,
                        .ns = ns,
                        .name = name,
@@ -143,12 +160,15 @@ snapshot_add(Snapshot *snapshot, Kind kind, const Value *value)
     g_hash_table_insert(list->by_name, g_steal_pointer(&key), object);
     if (object->uid[0] != '\0')
         g_hash_table_insert(snapshot->by_uid, (gpointer)object->uid, object);
+    return true;
 }
 
 void
 snapshot_set_list(Snapshot *snapshot, Kind kind, ListState state, const char *why)
 {
     KindList *list = &snapshot->lists[kind];
+    if (list->is_cut)
+        return;
     list->state = state;
     g_free(list->problem);
     list->problem = g_strdup(why);
@@ -193,12 +213,17 @@ array_of(GHashTable *table, const char *key)
 static void
 add_event(Snapshot *snapshot, const Value *value)
 {
-    const char *uid = value_text(value, "involvedObject.uid");
+    const Value *about = value_get(value, "involvedObject");
+    if (about == NULL)
+        about = value_get(value, "regarding");
+    const char *uid = value_text(about, "uid");
     if (uid[0] == '\0')
-        uid = value_text(value, "regarding.uid");
-    Event *event = arena_alloc(snapshot->arena, sizeof *event);
-    if (uid[0] == '\0' || event == NULL)
         return;
+    Event *event = arena_alloc(snapshot->arena, sizeof *event);
+    if (event == NULL) {
+        cut_list(snapshot, KIND_EVENT);
+        return;
+    }
     const char *message = value_text(value, "message");
     int64_t created_s = value_time(value, "metadata.creationTimestamp");
     int64_t event_s = value_time(value, "eventTime");

@@ -43,8 +43,9 @@ void snapshot_free(Snapshot *snapshot);
 
 /* Where values for this snapshot are to be read into. */
 Arena *snapshot_arena(Snapshot *snapshot);
-/* Takes one object. What is of no known kind, has no name, or was there already, is ignored. */
-void snapshot_add(Snapshot *snapshot, Kind kind, const Value *value);
+/* Takes one object. What is of no known kind, has no name, or was there already, is ignored. False
+ * when SNAPSHOT_BYTES_MAX are taken: the list of its kind has failed then, and stays so. */
+bool snapshot_add(Snapshot *snapshot, Kind kind, const Value *value);
 /* Says what has become of the list of a kind; `why` (copied) when it failed. */
 void snapshot_set_list(Snapshot *snapshot, Kind kind, ListState state, const char *why);
 /* Where the logs of containers are: DIR/NAMESPACE_POD_CONTAINER[.previous].log. */

@@ -253,7 +253,8 @@ fail(const ValueReader *reader, const char *why, GError **error)
 {
     if (reader->is_full)
         return error_set(error, CRESSET_ERROR_RESOURCE_EXHAUSTED,
-                         "the objects take more memory than is allowed");
+                         "the objects take more memory than is allowed: more than %zu bytes",
+                         arena_used(reader->arena));
     return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "%s", why);
 }
 
