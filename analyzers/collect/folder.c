@@ -118,7 +118,8 @@ parse_name(const char *name)
 {
     FileName parsed = {.kind = KIND_NONE};
     g_auto(GStrv) parts = g_strsplit(name, "_", 3);
-    if (g_strv_length(parts) != 3)
+    if (g_strv_length(parts) != 3 ||
+        !g_regex_match_simple("^v[0-9]+((alpha|beta)[0-9]+)?$", parts[1], 0, 0))
         return parsed;
     char *dot = strchr(parts[2], '.');
     if (dot == NULL)
@@ -152,14 +153,18 @@ take_failure(const Folder *folder, Kind kind, int code, const Value *status)
     snapshot_set_list(folder->snapshot, kind, code == 404 ? LIST_ABSENT : LIST_FAILED, why);
 }
 
+/* `is_chosen`: named by hand, so it is read whatever it is called. */
 static bool
-take_file(const Folder *folder, const char *dir, const char *name, GError **error)
+take_file(const Folder *folder, const char *dir, const char *name, bool is_chosen, GError **error)
 {
     g_autoptr(GError) failed = NULL;
     g_autofree char *path = g_build_filename(dir, name, NULL);
     FileName parsed = parse_name(name);
-    if (parsed.is_list && parsed.kind == KIND_NONE)
-        return true; /* of a kind that nobody looks at */
+    if (parsed.kind == KIND_NONE) {
+        if (parsed.is_list && !is_chosen)
+            return true; /* of a kind that nobody looks at */
+        parsed.error_code = 0;
+    }
     const Value *document = read_file(folder, path, &failed);
     if (parsed.error_code != 0) {
         take_failure(folder, parsed.kind, parsed.error_code, document);
@@ -212,7 +217,7 @@ read_all(const Folder *folder, const char *path, GError **error)
 {
     if (!g_file_test(path, G_FILE_TEST_IS_DIR)) {
         g_autofree char *dir = g_path_get_dirname(path), *name = g_path_get_basename(path);
-        return take_file(folder, dir, name, error);
+        return take_file(folder, dir, name, true, error);
     }
     g_autoptr(GPtrArray) names = list_names(path, error);
     if (names == NULL)
@@ -221,7 +226,7 @@ read_all(const Folder *folder, const char *path, GError **error)
         return error_set(error, CRESSET_ERROR_NOT_FOUND, "%s has no .json, .yaml or .yml file",
                          path);
     for (guint i = 0; i < names->len; i++) {
-        if (!take_file(folder, path, names->pdata[i], error))
+        if (!take_file(folder, path, names->pdata[i], false, error))
             return false;
     }
     find_logs(folder->snapshot, path);

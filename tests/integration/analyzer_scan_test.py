@@ -138,8 +138,24 @@ def check_dumps(given):
     expect("findings of a list of several kinds", checks(given.report()), ["missing-configmap-ref"])
     given.write("more.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {namespace: shop, name: settings}\n---\n# nothing\n---\nkind: Other\n")
     expect("findings with a manifest beside it", checks(given.report()), [])
+    given.write("my_cluster_dump.json", json.dumps({"kind": "List", "apiVersion": "v1", "items": [dict(POD, metadata=dict(
+        POD["metadata"], namespace="other", uid="2"))]}))
+    expect("findings of a dump whose name has two underscores", checks(given.report()), ["missing-configmap-ref"])
+    check_named_by_hand(given)
     given.write("bad.yaml", "a: [")
     expect_in("the error about a bad file", "bad.yaml: line", given.scan(status=2))
+
+
+def check_named_by_hand(given):
+    """A single file is read whatever its name looks like."""
+    folder = given.folder
+    given.folder = os.path.join(folder, "cluster_v1_dump.json")
+    with open(given.folder, "w", encoding="utf-8") as out:
+        out.write(json.dumps({"kind": "List", "apiVersion": "v1", "items": [POD, dict(CONFIG_MAP, kind="ConfigMap", apiVersion="v1", metadata={
+            "namespace": "shop", "name": "other"})]}))
+    expect("findings of a single file", checks(given.report()), ["missing-configmap-ref"])
+    given.folder = folder
+    given.remove("cluster_v1_dump.json")
 
 
 def check_hostile_objects(given):
