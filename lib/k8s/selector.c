@@ -5,7 +5,7 @@
 bool
 selector_match_map(const Value *map, const Value *labels)
 {
-    if (map == NULL)
+    if (map == NULL || (map->type != VALUE_MAP && map->type != VALUE_NULL))
         return false;
     for (const Value *wanted = value_first(map, ""); wanted != NULL; wanted = wanted->next) {
         const Value *label = value_get(labels, wanted->key);
@@ -44,6 +44,13 @@ match_expression(const Value *expression, const Value *labels)
     return MATCH_UNKNOWN;
 }
 
+/* Absent and null are as good as empty. */
+static bool
+is_absent_or(const Value *value, ValueType type)
+{
+    return value == NULL || value->type == VALUE_NULL || value->type == type;
+}
+
 Match
 selector_match(const Value *selector, const Value *labels)
 {
@@ -52,9 +59,12 @@ selector_match(const Value *selector, const Value *labels)
     if (selector->type != VALUE_MAP)
         return selector->type == VALUE_NULL ? MATCH_NO : MATCH_UNKNOWN;
     const Value *map = value_get(selector, "matchLabels");
-    if (map != NULL && !selector_match_map(map, labels))
+    bool has_map = is_absent_or(map, VALUE_MAP);
+    if (map != NULL && has_map && !selector_match_map(map, labels))
         return MATCH_NO;
-    Match match = MATCH_YES;
+    if (!is_absent_or(value_get(selector, "matchExpressions"), VALUE_LIST))
+        return MATCH_UNKNOWN;
+    Match match = has_map ? MATCH_YES : MATCH_UNKNOWN;
     for (const Value *e = value_first(selector, "matchExpressions"); e != NULL; e = e->next) {
         Match one = match_expression(e, labels);
         if (one == MATCH_NO)
@@ -83,12 +93,25 @@ append_map(GString *text, const Value *map)
 static void
 append_expression(GString *text, const Value *expression)
 {
-    if (text->len > 0)
-        g_string_append_c(text, ',');
-    g_string_append_printf(text, "%s %s", value_text(expression, "key"),
-                           value_text(expression, "operator"));
+    const char *key = value_text(expression, "key");
+    const char *operator= value_text(expression, "operator");
+    const char *comma = text->len > 0 ? "," : "";
+    if (strcmp(operator, "Exists") == 0) {
+        g_string_append_printf(text, "%s%s", comma, key);
+        return;
+    }
+    if (strcmp(operator, "DoesNotExist") == 0) {
+        g_string_append_printf(text, "%s!%s", comma, key);
+        return;
+    }
+    if (strcmp(operator, "In") == 0)
+        operator= "in";
+    else if (strcmp(operator, "NotIn") == 0)
+        operator= "notin";
+    g_string_append_printf(text, "%s%s %s (", comma, key, operator);
     for (const Value *v = value_first(expression, "values"); v != NULL; v = v->next)
-        g_string_append_printf(text, " %s", value_text(v, ""));
+        g_string_append_printf(text, "%s%s", value_text(v, ""), v->next != NULL ? ", " : "");
+    g_string_append_c(text, ')');
 }
 
 char *

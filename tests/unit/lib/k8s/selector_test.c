@@ -44,6 +44,15 @@ test_selectors_match(void **state)
          "\"}]}",
          MATCH_NO},
         {"\"text\"", MATCH_UNKNOWN},
+        {"{\"matchLabels\":\"app\"}", MATCH_UNKNOWN},
+        {"{\"matchLabels\":[]}", MATCH_UNKNOWN},
+        {"{\"matchLabels\":null}", MATCH_YES},
+        {"{\"matchExpressions\":\"app\"}", MATCH_UNKNOWN},
+        {"{\"matchExpressions\":{}}", MATCH_UNKNOWN},
+        {"{\"matchExpressions\":null}", MATCH_YES},
+        {"{\"matchLabels\":[],\"matchExpressions\":[{\"key\":\"app\",\"operator\":"
+         "\"DoesNotExist\"}]}",
+         MATCH_NO},
     };
     const Value *labels = json("{\"app\":\"web\",\"empty\":\"\"}");
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -65,6 +74,9 @@ test_maps_match(void **state)
     assert_true(selector_match_map(json("{}"), NULL));
     assert_false(selector_match_map(NULL, labels));
     assert_false(selector_match_map(json("[\"app\"]"), labels)); /* no map at all */
+    assert_false(selector_match_map(json("[]"), labels));
+    assert_false(selector_match_map(json("\"app\""), labels));
+    assert_true(selector_match_map(json("null"), labels));
 }
 
 static void
@@ -74,8 +86,11 @@ test_selectors_are_said(void **state)
     g_autofree char *text = selector_text(
         json("{\"matchLabels\":{\"app\":\"web\",\"x\":\"y\"},\"matchExpressions\":[{\"key\":"
              "\"tier\",\"operator\":"
-             "\"In\",\"values\":[\"a\",\"b\"]},{\"key\":\"z\",\"operator\":\"Exists\"}]}"));
-    assert_string_equal(text, "app=web,x=y,tier In a b,z Exists");
+             "\"In\",\"values\":[\"a\",\"b\"]},{\"key\":\"z\",\"operator\":\"Exists\"},"
+             "{\"key\":\"env\",\"operator\":\"NotIn\",\"values\":[\"test\"]},"
+             "{\"key\":\"old\",\"operator\":\"DoesNotExist\"},{\"key\":\"n\",\"operator\":\"Gt\","
+             "\"values\":[\"5\"]}]}"));
+    assert_string_equal(text, "app=web,x=y,tier in (a, b),z,env notin (test),!old,n Gt (5)");
     assert_true(selector_is_empty(json("{}")));
     assert_false(selector_is_empty(json("{\"matchLabels\":{\"a\":\"b\"}}")));
 }
