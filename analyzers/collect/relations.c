@@ -397,6 +397,8 @@ static void
 need_of_service(const Needs *needs)
 {
     const Value *selector = value_at(needs->of->value, "spec.selector");
+    if (value_count(selector, "") == 0) /* it selects nothing */
+        return;
     need_all(needs, relations_service_pods(needs->relations, needs->of));
     need_all(needs, relations_templates(needs->relations, needs->of->ns, selector, true));
 }
