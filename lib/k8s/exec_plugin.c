@@ -139,19 +139,31 @@ stream_close(Stream *stream)
     g_string_free(stream->text, TRUE);
 }
 
-/* Reads what is there. */
-static void
+/* Reads once, so that one who writes without pause does not hold up the clock. Whether there was
+ * something. */
+static bool
 stream_read(Stream *stream)
 {
     char chunk[16 * 1024];
-    ssize_t n = 1;
-    while (stream->ours >= 0 && (n = read(stream->ours, chunk, sizeof chunk)) > 0) {
-        size_t room = stream->bytes_max - stream->text->len;
-        g_string_append_len(stream->text, chunk, (gssize)MIN((size_t)n, room));
-        stream->overflowed = stream->overflowed || (size_t)n > room;
-    }
+    if (stream->ours < 0)
+        return false;
+    ssize_t n = read(stream->ours, chunk, sizeof chunk);
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
         close_fd(&stream->ours);
+    if (n <= 0)
+        return false;
+    size_t room = stream->bytes_max - stream->text->len;
+    g_string_append_len(stream->text, chunk, (gssize)MIN((size_t)n, room));
+    stream->overflowed = stream->overflowed || (size_t)n > room;
+    return true;
+}
+
+/* Reads what is there, as far as it is kept. */
+static void
+stream_drain(Stream *stream)
+{
+    while (!stream->overflowed && stream_read(stream))
+        continue;
 }
 
 static bool
@@ -223,8 +235,12 @@ await(Run *run, int64_t timeout_ms, GCancellable *cancel, int cancel_fd, GError 
         (void)poll(events, G_N_ELEMENTS(events), (int)MIN(left_ms, G_MAXINT));
         /* Looked at before reading, so that what it wrote before its end is read. */
         ended = (events[0].revents & POLLIN) != 0;
-        stream_read(&run->output);
-        stream_read(&run->why);
+        (void)stream_read(&run->output);
+        (void)stream_read(&run->why);
+        if (ended) {
+            stream_drain(&run->output);
+            stream_drain(&run->why);
+        }
         if (run->output.overflowed)
             return error_set(error, CRESSET_ERROR_RESOURCE_EXHAUSTED,
                              "'%s' printed more than %d bytes", run->plugin->command,

@@ -172,6 +172,41 @@ test_what_hangs_is_ended_with_what_it_started(void **state)
     expect_ended(path);
 }
 
+/* Standard error is kept to a small part of it, but read on, as it would wait otherwise. */
+static void
+test_what_writes_without_pause_is_ended(void **state)
+{
+    (void)state;
+    ExecCredential credential;
+    g_autoptr(GError) error = NULL;
+    assert_false(
+        run_script("for i in 1 2 3 4; do yes >&2 & done; wait", 300, NULL, &credential, &error));
+    assert_error_says(error, "'sh' gave no credentials within 300 ms");
+    g_auto(ExecCredential) told = {0};
+    g_clear_error(&error);
+    bool done = run_script("yes | head -c 1000000 >&2; echo '" CREDENTIAL("\"token\":\"abc\"") "'",
+                           60000, NULL, &told, &error);
+    assert_no_error(error);
+    assert_true(done);
+    assert_string_equal(told.token, "abc");
+}
+
+/* More than one read takes, in the pipe when it ends. */
+static void
+test_all_of_what_it_printed_is_read(void **state)
+{
+    (void)state;
+    g_auto(ExecCredential) credential = {0};
+    g_autoptr(GError) error = NULL;
+    bool done = run_script("x=$(yes x | head -n 25000 | tr -d '\\n'); echo '"
+                           "{\"apiVersion\":\"" V1 "\",\"kind\":\"ExecCredential\",\"status\":{"
+                           "\"token\":\"'$x'\"}}'",
+                           60000, NULL, &credential, &error);
+    assert_no_error(error);
+    assert_true(done);
+    assert_int_equal(strlen(credential.token), 25000);
+}
+
 /* What it leaves behind holds the pipes open: its own end is enough. */
 static void
 test_what_it_leaves_behind_is_not_waited_for(void **state)
@@ -227,6 +262,8 @@ main(void)
         cmocka_unit_test(test_failures_say_why),
         cmocka_unit_test(test_a_program_that_is_not_there),
         cmocka_unit_test(test_what_hangs_is_ended_with_what_it_started),
+        cmocka_unit_test(test_what_writes_without_pause_is_ended),
+        cmocka_unit_test(test_all_of_what_it_printed_is_read),
         cmocka_unit_test(test_what_it_leaves_behind_is_not_waited_for),
         cmocka_unit_test(test_cancel_ends_it),
     };
