@@ -251,7 +251,8 @@ fetch(const Request *request, K8sOutcome *outcome)
         g_auto(Credentials) credentials = {0};
         g_auto(HttpClientReply) reply = {0};
         outcome->status = 0;
-        if (!credential_source_get(source, request->call->cancel, &credentials, &error)) {
+        if (!credential_source_get(source, request->call->end_us, request->call->cancel,
+                                   &credentials, &error)) {
             set_outcome_of_error(outcome, error);
             if (outcome->result == K8S_FAILED)
                 outcome->result = K8S_UNAUTHENTICATED;

@@ -87,12 +87,18 @@ ref_bytes(GBytes *bytes)
 }
 
 static bool
-get_of_plugin_locked(CredentialSource *source, GCancellable *cancel, Credentials *ret_credentials,
-                     GError **error)
+get_of_plugin_locked(CredentialSource *source, int64_t end_us, GCancellable *cancel,
+                     Credentials *ret_credentials, GError **error)
 {
     if (!is_fresh(source)) {
         ExecCredential credential;
-        if (!exec_plugin_run(source->config, EXEC_PLUGIN_TIMEOUT_MS, cancel, &credential, error))
+        int64_t timeout_ms = EXEC_PLUGIN_TIMEOUT_MS;
+        if (end_us > 0) /* another may have held the lock until now */
+            timeout_ms = MIN(timeout_ms, (end_us - g_get_monotonic_time()) / 1000);
+        if (timeout_ms <= 0)
+            return error_set(error, CRESSET_ERROR_DEADLINE_EXCEEDED, "no time was left to run '%s'",
+                             source->config->exec->command);
+        if (!exec_plugin_run(source->config, timeout_ms, cancel, &credential, error))
             return false;
         exec_credential_clear(&source->last);
         source->last = credential;
@@ -107,18 +113,18 @@ get_of_plugin_locked(CredentialSource *source, GCancellable *cancel, Credentials
 }
 
 static bool
-get_of_plugin(CredentialSource *source, GCancellable *cancel, Credentials *ret_credentials,
-              GError **error)
+get_of_plugin(CredentialSource *source, int64_t end_us, GCancellable *cancel,
+              Credentials *ret_credentials, GError **error)
 {
     g_mutex_lock(&source->lock);
-    bool got = get_of_plugin_locked(source, cancel, ret_credentials, error);
+    bool got = get_of_plugin_locked(source, end_us, cancel, ret_credentials, error);
     g_mutex_unlock(&source->lock);
     return got;
 }
 
 bool
-credential_source_get(CredentialSource *source, GCancellable *cancel, Credentials *ret_credentials,
-                      GError **error)
+credential_source_get(CredentialSource *source, int64_t end_us, GCancellable *cancel,
+                      Credentials *ret_credentials, GError **error)
 {
     const K8sConfig *config = source->config;
     char *authorization = NULL;
@@ -131,7 +137,7 @@ credential_source_get(CredentialSource *source, GCancellable *cancel, Credential
     } else if (config->username != NULL) {
         authorization = basic(config->username, config->password);
     } else if (config->exec != NULL) {
-        return get_of_plugin(source, cancel, ret_credentials, error);
+        return get_of_plugin(source, end_us, cancel, ret_credentials, error);
     }
     *ret_credentials = (Credentials){
         .authorization = authorization,

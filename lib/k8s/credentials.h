@@ -4,6 +4,7 @@
 #pragma once
 #include <gio/gio.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "lib/k8s/config.h"
 
@@ -18,9 +19,10 @@ typedef struct {
 CredentialSource *credential_source_new(const K8sConfig *config);
 void credential_source_free(CredentialSource *source);
 
-/* Fills *ret_credentials, to be cleared by the caller. Errors as of exec_plugin_run, or that the
- * token file cannot be read or holds no token. */
-bool credential_source_get(CredentialSource *source, GCancellable *cancel,
+/* Fills *ret_credentials, to be cleared by the caller. A plug-in is given until `end_us`
+ * (g_get_monotonic_time; 0: no end), EXEC_PLUGIN_TIMEOUT_MS at most. Errors as of exec_plugin_run,
+ * or that the token file cannot be read or holds no token. */
+bool credential_source_get(CredentialSource *source, int64_t end_us, GCancellable *cancel,
                            Credentials *ret_credentials, GError **error);
 /* Says that the server did not take these (401). Whether there may be others, so that another try
  * makes sense. */

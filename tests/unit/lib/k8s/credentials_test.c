@@ -11,7 +11,7 @@ expect_authorization(CredentialSource *source, const char *authorization)
 {
     g_auto(Credentials) credentials = {0};
     g_autoptr(GError) error = NULL;
-    bool got = credential_source_get(source, NULL, &credentials, &error);
+    bool got = credential_source_get(source, 0, NULL, &credentials, &error);
     assert_no_error(error);
     assert_true(got);
     assert_int_equal(g_strcmp0(credentials.authorization, authorization), 0);
@@ -43,7 +43,7 @@ test_fixed_ones(void **state)
     expect_authorization(of_user, "Authorization: Basic bWU6cGFzczp3b3Jk");
     g_autoptr(CredentialSource) of_certificate = credential_source_new(&certificate);
     g_auto(Credentials) credentials = {0};
-    assert_true(credential_source_get(of_certificate, NULL, &credentials, NULL));
+    assert_true(credential_source_get(of_certificate, 0, NULL, &credentials, NULL));
     assert_ptr_equal(credentials.certificate_pem, pem);
     assert_ptr_equal(credentials.key_pem, pem);
 }
@@ -59,7 +59,7 @@ test_a_token_file_is_read_each_time(void **state)
     g_autoptr(CredentialSource) source = credential_source_new(&config);
     Credentials credentials;
     g_autoptr(GError) error = NULL;
-    assert_false(credential_source_get(source, NULL, &credentials, &error));
+    assert_false(credential_source_get(source, 0, NULL, &credentials, &error));
     assert_error_says(error, "token: No such file");
     assert_true(g_file_set_contents(path, "one\n", -1, NULL));
     expect_authorization(source, "Authorization: Bearer one");
@@ -69,7 +69,7 @@ test_a_token_file_is_read_each_time(void **state)
     expect_authorization(source, "Authorization: Bearer two");
     assert_true(g_file_set_contents(path, "s3cret\r\nX: y", -1, NULL));
     g_clear_error(&error);
-    assert_false(credential_source_get(source, NULL, &credentials, &error));
+    assert_false(credential_source_get(source, 0, NULL, &credentials, &error));
     assert_error_says(error, "token holds no token");
     assert_lacks(error->message, "s3cret");
     assert_true(g_error_matches(error, CRESSET_ERROR, CRESSET_ERROR_UNAUTHENTICATED));
@@ -130,6 +130,28 @@ test_a_plugin_is_run_when_what_it_gave_is_refused(void **state)
 }
 
 static void
+test_a_plugin_has_no_longer_than_the_call(void **state)
+{
+    (void)state;
+    char *args[] = {(char *)(uintptr_t) "-c", (char *)(uintptr_t) "exec sleep 3600", NULL};
+    ExecPlugin plugin = {.command = (char *)(uintptr_t) "sh",
+                         .args = args,
+                         .api_version = (char *)(uintptr_t) "client.authentication.k8s.io/v1"};
+    const K8sConfig config = {.server = (char *)(uintptr_t) "https://h", .exec = &plugin};
+    g_autoptr(CredentialSource) source = credential_source_new(&config);
+    Credentials credentials;
+    g_autoptr(GError) error = NULL;
+    int64_t start_us = g_get_monotonic_time();
+    assert_false(credential_source_get(source, start_us + 300 * 1000, NULL, &credentials, &error));
+    assert_error_says(error, "'sh' gave no credentials within");
+    assert_true(g_get_monotonic_time() - start_us < 30 * G_USEC_PER_SEC);
+    g_clear_error(&error);
+    assert_false(credential_source_get(source, start_us, NULL, &credentials, &error));
+    assert_error_says(error, "no time was left to run 'sh'");
+    assert_true(g_error_matches(error, CRESSET_ERROR, CRESSET_ERROR_DEADLINE_EXCEEDED));
+}
+
+static void
 test_a_plugin_is_run_when_what_it_gave_expires(void **state)
 {
     (void)state;
@@ -172,6 +194,7 @@ main(void)
         cmocka_unit_test(test_fixed_ones),
         cmocka_unit_test(test_a_token_file_is_read_each_time),
         cmocka_unit_test(test_a_plugin_is_run_when_what_it_gave_is_refused),
+        cmocka_unit_test(test_a_plugin_has_no_longer_than_the_call),
         cmocka_unit_test(test_a_plugin_is_run_when_what_it_gave_expires),
         cmocka_unit_test(test_threads_share_one_run),
     };
