@@ -277,7 +277,7 @@ static ValueType
 plain_type(const char *text)
 {
     static const char *const nulls[] = {"", "~", "null", "Null", "NULL", NULL};
-    static const char *const bools[] = {"true", "false", NULL};
+    static const char *const bools[] = {"true", "True", "TRUE", "false", "False", "FALSE", NULL};
     if (g_strv_contains(nulls, text))
         return VALUE_NULL;
     if (g_strv_contains(bools, text))
@@ -294,8 +294,11 @@ add_yaml_scalar(ValueReader *reader, const yaml_node_t *node)
     size_t length = node->data.scalar.length;
     ValueType type =
         node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE ? plain_type(text) : VALUE_TEXT;
-    return type == VALUE_NULL ? add_scalar(reader, type, "", 0)
-                              : add_scalar(reader, type, text, length);
+    if (type == VALUE_NULL)
+        return on_null(reader);
+    if (type == VALUE_BOOL)
+        return on_bool(reader, g_ascii_tolower(text[0]) == 't');
+    return add_scalar(reader, type, text, length);
 }
 
 typedef struct {

@@ -105,7 +105,8 @@ test_yaml_is_read_like_json(void **state)
     const Value *both =
         read_in_steps(VALUE_YAML,
                       "---\nkind: Pod\nspec: &s\n  n: 3\n  port: \"3\"\n  on: true\n"
-                      "  text: yes\n  none: ~\n  list: [a, b]\n---\n---\nkind: Other\n"
+                      "  text: yes\n  none: ~\n  upper: TRUE\n  title: False\n  said: \"TRUE\"\n  "
+                      "list: [a, b]\n---\n---\nkind: Other\n"
                       "copy: |\n  two\n  lines\n",
                       5, NULL);
     assert_non_null(both);
@@ -116,6 +117,12 @@ test_yaml_is_read_like_json(void **state)
     assert_int_equal(value_at(pod, "spec.text")->type, VALUE_TEXT);
     assert_int_equal(value_at(pod, "spec.none")->type, VALUE_NULL);
     assert_int_equal(value_at(pod, "spec.on")->type, VALUE_BOOL);
+    assert_int_equal(value_at(pod, "spec.upper")->type, VALUE_BOOL);
+    assert_true(value_is_true(pod, "spec.upper"));
+    assert_int_equal(value_at(pod, "spec.title")->type, VALUE_BOOL);
+    assert_string_equal(value_text(pod, "spec.title"), "false");
+    assert_int_equal(value_at(pod, "spec.said")->type, VALUE_TEXT);
+    assert_string_equal(value_text(pod, "spec.said"), "TRUE");
     assert_int_equal(value_count(pod, "spec.list"), 2);
     const Value *single = read_in_steps(VALUE_YAML, "kind: Pod\n", 100, NULL);
     assert_string_equal(value_text(single, "kind"), "Pod");
