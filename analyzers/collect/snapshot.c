@@ -1,5 +1,6 @@
 #include "analyzers/collect/snapshot.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define LOG_BYTES_MAX ((gsize)64 * 1024)
@@ -367,11 +368,26 @@ snapshot_event(const Snapshot *snapshot, const Object *object, const char *reaso
     return NULL;
 }
 
+/* The end of a file, at most LOG_BYTES_MAX; NULL when it cannot be read. */
+static GString *
+read_end(const char *path)
+{
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return NULL;
+    GString *text = g_string_sized_new(LOG_BYTES_MAX);
+    (void)fseeko(file, -(off_t)LOG_BYTES_MAX, SEEK_END); /* one that is shorter: from its start */
+    g_string_set_size(text, fread(text->str, 1, LOG_BYTES_MAX, file));
+    bool is_read = ferror(file) == 0;
+    (void)fclose(file);
+    if (!is_read)
+        g_string_free(g_steal_pointer(&text), TRUE);
+    return text;
+}
+
 char *
 snapshot_log(const Snapshot *snapshot, const Object *pod, const char *container, bool previous)
 {
-    char *text;
-    gsize size;
     if (snapshot->log_func != NULL)
         return snapshot->log_func(snapshot->log_data, pod, container, previous);
     if (snapshot->log_dir == NULL)
@@ -379,10 +395,6 @@ snapshot_log(const Snapshot *snapshot, const Object *pod, const char *container,
     g_autofree char *name = g_strdup_printf("%s_%s_%s%s.log", pod->ns, pod->name, container,
                                             previous ? ".previous" : "");
     g_autofree char *path = g_build_filename(snapshot->log_dir, name, NULL);
-    if (strchr(name, '/') != NULL || !g_file_get_contents(path, &text, &size, NULL))
-        return NULL;
-    gsize skipped = size > LOG_BYTES_MAX ? size - LOG_BYTES_MAX : 0;
-    char *valid = g_utf8_make_valid(text + skipped, (gssize)(size - skipped));
-    g_free(text);
-    return valid;
+    g_autoptr(GString) text = strchr(name, '/') == NULL ? read_end(path) : NULL;
+    return text != NULL ? g_utf8_make_valid(text->str, (gssize)text->len) : NULL;
 }

@@ -1,8 +1,11 @@
 #include "analyzers/collect/snapshot.h"
 
+#include <gio/gio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/harness/check.h"
+#include "tests/harness/temp_dir.h"
 
 static const Value *
 parse(Snapshot *snapshot, const char *yaml)
@@ -86,6 +89,33 @@ test_what_does_not_fit_is_not_missing(void **state)
     assert_int_equal(snapshot_list_state(snapshot, KIND_EVENT), LIST_FAILED);
 }
 
+/* One that is larger than memory: only its end is read. */
+static void
+test_the_end_of_a_log_is_read(void **state)
+{
+    (void)state;
+    static const off_t hole = (off_t)1 << 40;
+    g_autoptr(TempDir) dir = temp_dir_new();
+    g_autofree char *path = temp_dir_file(dir, "shop_web_app.log");
+    g_autoptr(GString) text = g_string_new("the first line\n");
+    assert_true(g_file_set_contents(path, text->str, -1, NULL));
+    g_autoptr(Snapshot) snapshot = snapshot_new();
+    snapshot_set_log_dir(snapshot, temp_dir_path(dir));
+    const Object pod = {.kind = KIND_POD, .ns = "shop", .name = "web"};
+    g_autofree char *whole = snapshot_log(snapshot, &pod, "app", false);
+    assert_string_equal(whole, text->str);
+    assert_null(snapshot_log(snapshot, &pod, "app", true));
+    assert_int_equal(truncate(path, hole), 0);
+    g_autoptr(GFile) file = g_file_new_for_path(path);
+    g_autoptr(GFileOutputStream) out = g_file_append_to(file, G_FILE_CREATE_NONE, NULL, NULL);
+    assert_true(g_output_stream_write_all(G_OUTPUT_STREAM(out), "the end\n", 8, NULL, NULL, NULL));
+    assert_true(g_output_stream_close(G_OUTPUT_STREAM(out), NULL, NULL));
+    g_autofree char *end = snapshot_log(snapshot, &pod, "app", false);
+    assert_non_null(end);
+    assert_true(g_str_has_suffix(end, "the end\n"));
+    assert_true(g_utf8_validate(end, -1, NULL));
+}
+
 int
 main(void)
 {
@@ -93,6 +123,7 @@ main(void)
         cmocka_unit_test(test_a_kind_without_a_definition_is_absent),
         cmocka_unit_test(test_without_definitions_nobody_knows),
         cmocka_unit_test(test_what_does_not_fit_is_not_missing),
+        cmocka_unit_test(test_the_end_of_a_log_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
