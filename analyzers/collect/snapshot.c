@@ -210,6 +210,23 @@ array_of(GHashTable *table, const char *key)
     return array;
 }
 
+/* NAME of "spec.containers{NAME}", where the kubelet says which container an event is about; ""
+ * without one, NULL when the snapshot is full. */
+static const char *
+container_of_path(Snapshot *snapshot, const char *path)
+{
+    static const char *const heads[] = {"spec.containers{", "spec.initContainers{",
+                                        "spec.ephemeralContainers{"};
+    for (size_t i = 0; i < G_N_ELEMENTS(heads); i++) {
+        if (!g_str_has_prefix(path, heads[i]) || !g_str_has_suffix(path, "}"))
+            continue;
+        const char *start = path + strlen(heads[i]);
+        const char *name = arena_strndup(snapshot->arena, start, strlen(start) - 1);
+        return name != NULL ? visible_name(snapshot, name) : NULL;
+    }
+    return "";
+}
+
 /* core/v1 and events.k8s.io say the same with other names; either leaves some of it out. */
 static void
 add_event(Snapshot *snapshot, const Value *value)
@@ -221,7 +238,8 @@ add_event(Snapshot *snapshot, const Value *value)
     if (uid[0] == '\0')
         return;
     Event *event = arena_alloc(snapshot->arena, sizeof *event);
-    if (event == NULL) {
+    const char *container = container_of_path(snapshot, value_text(about, "fieldPath"));
+    if (event == NULL || container == NULL) {
         cut_list(snapshot, KIND_EVENT);
         return;
     }
@@ -235,7 +253,8 @@ add_event(Snapshot *snapshot, const Value *value)
     int64_t series_s = value_time(value, "series.lastObservedTime");
     *event = (Event){.type = value_text(value, "type"),
                      .reason = value_text(value, "reason"),
-                     .message = message[0] != '\0' ? message : value_text(value, "note")};
+                     .message = message[0] != '\0' ? message : value_text(value, "note"),
+                     .container = container};
     event->first_s = first_s != 0 ? first_s : (event_s != 0 ? event_s : created_s);
     event->last_s = MAX(MAX(series_s, last_s), MAX(event_s, created_s));
     event->count = MAX(MAX(value_int(value, "series.count", 1), value_int(value, "count", 1)),

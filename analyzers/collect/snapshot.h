@@ -23,6 +23,7 @@ typedef struct {
     const char *type, *reason, *message;
     int64_t first_s, last_s; /* 0: not known */
     int64_t count;
+    const char *container; /* of a pod, that it is about; "" for none */
 } Event;
 
 typedef enum {

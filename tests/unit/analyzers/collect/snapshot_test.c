@@ -89,6 +89,35 @@ test_what_does_not_fit_is_not_missing(void **state)
     assert_int_equal(snapshot_list_state(snapshot, KIND_EVENT), LIST_FAILED);
 }
 
+static void
+test_events_name_their_container(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *about, *container;
+    } rows[] = {
+        {"involvedObject: {uid: p, fieldPath: 'spec.containers{app}'}", "app"},
+        {"involvedObject: {uid: p, fieldPath: 'spec.initContainers{wait}'}", "wait"},
+        {"regarding: {uid: p, fieldPath: 'spec.containers{app}'}", "app"},
+        {"involvedObject: {uid: p, fieldPath: \"spec.containers{a\\eb}\"}", "a?b"},
+        {"involvedObject: {uid: p, fieldPath: 'spec.containers{'}", ""},
+        {"involvedObject: {uid: p, fieldPath: 'spec.volumes{data}'}", ""},
+        {"involvedObject: {uid: p}", ""},
+    };
+    const Object pod = {.kind = KIND_POD, .ns = "shop", .name = "web", .uid = "p"};
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(Snapshot) snapshot = snapshot_new();
+        g_autofree char *yaml = g_strdup_printf("metadata: {namespace: shop, name: e}\n"
+                                                "reason: Unhealthy\n%s",
+                                                rows[i].about);
+        add(snapshot, KIND_EVENT, yaml);
+        snapshot_finish(snapshot);
+        const Event *event = snapshot_event(snapshot, &pod, "Unhealthy", 0);
+        assert_non_null(event);
+        assert_string_equal(event->container, rows[i].container);
+    }
+}
+
 /* One that is larger than memory: only its end is read. */
 static void
 test_the_end_of_a_log_is_read(void **state)
@@ -123,6 +152,7 @@ main(void)
         cmocka_unit_test(test_a_kind_without_a_definition_is_absent),
         cmocka_unit_test(test_without_definitions_nobody_knows),
         cmocka_unit_test(test_what_does_not_fit_is_not_missing),
+        cmocka_unit_test(test_events_name_their_container),
         cmocka_unit_test(test_the_end_of_a_log_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
