@@ -11,20 +11,33 @@
 #include "lib/base/error.h"
 #include "lib/symbol/elf_file.h"
 #include "server/debuginfo/metadata.h"
+#include "server/debuginfo/usage.h"
 
-#define NS_PER_S  INT64_C(1000000000)
-#define FULL_TEXT "the tenant's debug files are full (limit debuginfo-tenant-bytes)"
+#define NS_PER_S INT64_C(1000000000)
 
 struct DebugFiles {
     char *dir;
     DebugFilesConfig config;
-    GMutex lock; /* of every change of the folder */
+    GMutex lock;       /* of every change of the folder: held while the disk works */
+    DebugUsage *usage; /* what the folder has, changed with it */
 };
 
 static int64_t
 real_now_ns(void)
 {
     return g_get_real_time() * 1000;
+}
+
+static void
+count_files(DebugFiles *files)
+{
+    g_autoptr(GDir) dir = g_dir_open(files->dir, 0, NULL);
+    const char *tenant;
+    while (dir != NULL && (tenant = g_dir_read_name(dir)) != NULL) {
+        g_autoptr(GPtrArray) list = debug_files_list(files, tenant);
+        for (guint i = 0; i < list->len; i++)
+            debug_usage_set(files->usage, tenant, list->pdata[i]);
+    }
 }
 
 DebugFiles *
@@ -38,6 +51,8 @@ debug_files_new(const DebugFilesConfig *config)
     if (files->config.now_ns == NULL)
         files->config.now_ns = real_now_ns;
     g_mutex_init(&files->lock);
+    files->usage = debug_usage_new(config->tenant_bytes_max);
+    count_files(files);
     return files;
 }
 
@@ -46,6 +61,7 @@ debug_files_free(DebugFiles *files)
 {
     if (files == NULL)
         return;
+    debug_usage_free(files->usage);
     g_mutex_clear(&files->lock);
     g_free(files->dir);
     g_free(files);
@@ -74,6 +90,7 @@ read_metadata(const DebugFiles *files, const char *tenant, const char *build_id)
     return debug_metadata_read(path);
 }
 
+/* Writes it and counts the file. */
 static bool
 write_metadata(const DebugFiles *files, const char *tenant, const DebugFile *file, GError **error)
 {
@@ -81,7 +98,10 @@ write_metadata(const DebugFiles *files, const char *tenant, const DebugFile *fil
     g_autofree char *path = path_of(files, tenant, file->gnu_build_id, "metadata");
     if (g_mkdir_with_parents(folder, 0750) != 0)
         return error_set_errno(error, errno, "cannot create %s", folder);
-    return debug_metadata_write(path, file, error);
+    if (!debug_metadata_write(path, file, error))
+        return false;
+    debug_usage_set(files->usage, tenant, file);
+    return true;
 }
 
 static bool
@@ -90,24 +110,14 @@ is_stale(const DebugFiles *files, const DebugFile *file)
     return files->config.now_ns() - file->started_ns > DEBUG_UPLOAD_STALE_S * NS_PER_S;
 }
 
-static int64_t
-sum_bytes(const GPtrArray *list)
-{
-    int64_t sum = 0;
-    for (guint i = 0; i < list->len; i++)
-        sum += ((const DebugFile *)list->pdata[i])->size_bytes;
-    return sum;
-}
-
 /* Why the tenant may not have one more file, or NULL. */
 static char *
 reason_against_more(DebugFiles *files, const char *tenant)
 {
-    int64_t max = files->config.tenant_bytes_max;
-    g_autoptr(GPtrArray) list = debug_files_list(files, tenant);
-    if (list->len >= files->config.tenant_files_max)
-        return g_strdup("the tenant has too many debug files: delete some first");
-    return max > 0 && sum_bytes(list) >= max ? g_strdup(FULL_TEXT) : NULL;
+    g_autoptr(GError) error = NULL;
+    return debug_usage_has_room(files->usage, tenant, files->config.tenant_files_max, &error)
+               ? NULL
+               : g_strdup(error->message);
 }
 
 /* Why the file is not wanted, or NULL. */
@@ -153,35 +163,11 @@ check_build_id(const ElfFile *elf, const char *build_id, GError **error)
                      size > 0 ? text->str : "(none)", build_id);
 }
 
-/* With the lock held: the announced upload, or NULL with the errors of debug_files_admit. */
-static DebugFile *
-find_pending(DebugFiles *files, const char *tenant, const char *build_id, int64_t size,
-             GError **error)
-{
-    g_autoptr(DebugFile) file =
-        debug_build_id_is_valid(build_id) ? read_metadata(files, tenant, build_id) : NULL;
-    if (file == NULL || file->state != DEBUG_FILE_UPLOADING) {
-        error_set(error, CRESSET_ERROR_FAILED_PRECONDITION,
-                  "no upload of %s is pending: call ShouldInitiateUpload first", build_id);
-        return NULL;
-    }
-    g_autoptr(GPtrArray) list = debug_files_list(files, tenant);
-    int64_t others = sum_bytes(list) - file->size_bytes, max = files->config.tenant_bytes_max;
-    if (max > 0 && (others > max || size > max - others)) {
-        error_set(error, CRESSET_ERROR_RESOURCE_EXHAUSTED, FULL_TEXT);
-        return NULL;
-    }
-    return g_steal_pointer(&file);
-}
-
 bool
 debug_files_admit(DebugFiles *files, const char *tenant, const char *build_id, int64_t size,
                   GError **error)
 {
-    g_mutex_lock(&files->lock);
-    g_autoptr(DebugFile) file = find_pending(files, tenant, build_id, size, error);
-    g_mutex_unlock(&files->lock);
-    return file != NULL;
+    return debug_usage_admit(files->usage, tenant, build_id, size, error);
 }
 
 /* That the file is what was announced, and safe on the disk. */
@@ -204,9 +190,12 @@ static bool
 place_file(DebugFiles *files, const char *tenant, const char *build_id, const char *path,
            int64_t size, GError **error)
 {
-    g_autoptr(DebugFile) file = find_pending(files, tenant, build_id, size, error);
-    if (file == NULL)
+    if (!debug_usage_admit(files->usage, tenant, build_id, size, error))
         return false;
+    g_autoptr(DebugFile) file = read_metadata(files, tenant, build_id);
+    if (file == NULL)
+        return error_set(error, CRESSET_ERROR_DATA_LOSS, "the metadata of %s cannot be read",
+                         build_id);
     file->size_bytes = size;
     g_autofree char *place = path_of(files, tenant, file->gnu_build_id, "exe");
     if (g_rename(path, place) != 0)
@@ -283,6 +272,7 @@ debug_files_delete(DebugFiles *files, const char *tenant, const char *build_id, 
     bool was_there = g_unlink(metadata) == 0;
     (void)g_unlink(exe);
     (void)g_rmdir(folder);
+    debug_usage_remove(files->usage, tenant, build_id);
     g_mutex_unlock(&files->lock);
     return was_there ||
            error_set(error, CRESSET_ERROR_NOT_FOUND, "there is no debug file %s", build_id);

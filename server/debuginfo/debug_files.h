@@ -21,6 +21,7 @@ typedef struct {
     int64_t (*now_ns)(void);   /* wall clock; NULL is the real one */
 } DebugFilesConfig;
 
+/* Reads what the folder has. */
 DebugFiles *debug_files_new(const DebugFilesConfig *config);
 void debug_files_free(DebugFiles *files);
 
@@ -46,7 +47,8 @@ bool debug_files_announce(DebugFiles *files, const char *tenant, const DebugFile
                           char **ret_reason, GError **error);
 
 /* Whether so many bytes of an announced upload may come (0: not known yet). FAILED_PRECONDITION
- * when nothing was announced, RESOURCE_EXHAUSTED over the tenant's limit. */
+ * when nothing was announced, RESOURCE_EXHAUSTED over the tenant's limit. Never waits for the
+ * disk. */
 bool debug_files_admit(DebugFiles *files, const char *tenant, const char *build_id, int64_t size,
                        GError **error);
 /* Takes an upload: checks that the file at `path` is an ELF file with that build id, and moves it,

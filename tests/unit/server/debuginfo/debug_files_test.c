@@ -1,7 +1,9 @@
 #include "server/debuginfo/debug_files.h"
 
 #include <fcntl.h>
+#include <glib/gstdio.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/base/error.h"
@@ -176,7 +178,8 @@ test_limits_name_their_option(void **state)
     assert_true(receive(large, "a", build_id, "/proc/self/exe", NULL));
     assert_true(receive(large, "a", build_id, "/proc/self/exe", NULL)); /* instead of the first */
     assert_true(debug_files_finish(large, "a", build_id, NULL));
-    expect_reason(small, "a", "abcdef", "limit debuginfo-tenant-bytes");
+    g_autoptr(DebugFiles) full = open_files(1000);
+    expect_reason(full, "a", "abcdef", "limit debuginfo-tenant-bytes");
 }
 
 static void
@@ -207,6 +210,76 @@ test_a_broken_metadata_file_is_no_file(void **state)
         g_build_filename(temp_dir_path(dir), "debug-info", "a", lower, "metadata", NULL);
     assert_true(g_file_set_contents(path, "{\"gnuBuildId\": 7", -1, NULL));
     announce_well(files, "a");
+}
+
+static void *
+announce_bb(void *files)
+{
+    g_autofree char *reason = NULL;
+    return GINT_TO_POINTER(announce(files, "a", "bb", &reason));
+}
+
+typedef struct {
+    DebugFiles *files;
+    GAsyncQueue *admitted;
+} Admission;
+
+static void *
+admit(void *data)
+{
+    const Admission *admission = data;
+    bool ok = debug_files_admit(admission->files, "a", build_id, 1, NULL);
+    g_async_queue_push(admission->admitted, GINT_TO_POINTER(ok ? 1 : 2));
+    return NULL;
+}
+
+/* Opens a FIFO once somebody reads it, so that they wait until it is closed. */
+static int
+hold_reader(const char *fifo)
+{
+    int64_t end_us = g_get_monotonic_time() + 10 * G_USEC_PER_SEC;
+    int fd;
+    while ((fd = open(fifo, O_WRONLY | O_NONBLOCK | O_CLOEXEC)) < 0 &&
+           g_get_monotonic_time() < end_us)
+        g_usleep(1000);
+    return fd;
+}
+
+static void
+test_admission_waits_for_no_disk(void **state)
+{
+    (void)state;
+    g_autoptr(DebugFiles) files = open_files(0);
+    announce_well(files, "a");
+    g_autofree char *folder = g_build_filename(temp_dir_path(dir), "debug-info", "a", "bb", NULL);
+    g_autofree char *fifo = g_build_filename(folder, "metadata", NULL);
+    assert_int_equal(g_mkdir(folder, 0700), 0);
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    GThread *announcing = g_thread_new("announce", announce_bb, files);
+    int fd = hold_reader(fifo);
+    assert_true(fd >= 0);
+    g_autoptr(GAsyncQueue) admitted = g_async_queue_new();
+    Admission admission = {files, admitted};
+    GThread *admitting = g_thread_new("admit", admit, &admission);
+    const void *in_time = g_async_queue_timeout_pop(admitted, 5 * G_USEC_PER_SEC);
+    assert_int_equal(g_unlink(fifo), 0);
+    close(fd);
+    g_thread_join(admitting);
+    assert_int_equal(GPOINTER_TO_INT(g_thread_join(announcing)), true);
+    assert_int_equal(GPOINTER_TO_INT(in_time), 1);
+}
+
+static void
+test_an_announcement_outlives_a_restart(void **state)
+{
+    (void)state;
+    DebugFiles *files = open_files(1 << 30);
+    announce_well(files, "a");
+    debug_files_free(files);
+    g_autoptr(DebugFiles) again = open_files(1 << 30);
+    assert_true(receive(again, "a", build_id, "/proc/self/exe", NULL));
+    g_autoptr(DebugFiles) small = open_files(1000);
+    expect_reason(small, "a", "abcdef", "limit debuginfo-tenant-bytes");
 }
 
 static int
@@ -254,6 +327,8 @@ main(void)
         TEST(test_limits_name_their_option),
         TEST(test_a_tenant_has_so_many_files),
         TEST(test_a_broken_metadata_file_is_no_file),
+        TEST(test_admission_waits_for_no_disk),
+        TEST(test_an_announcement_outlives_a_restart),
     };
     if (!read_build_id()) {
         printf("skipped: this program was linked without a build id\n");
