@@ -63,7 +63,7 @@ static const OptionRow rows[] = {
     OPTION("debuginfo-file-bytes", OPTION_BYTES, "1GiB", 4096, 1e15, "BYTES", debug_file_bytes,
            "Size of one uploaded debug file."),
     OPTION("debuginfo-tenant-bytes", OPTION_BYTES, "20GiB", 0, 1e15, "BYTES", debug_tenant_bytes,
-           "Size of all debug files of one tenant; 0 is no limit."),
+           "Size of all debug files and uploads under way of one tenant; 0 is no limit."),
     OPTION("debuginfod-url", OPTION_LIST, NULL, 0, 0, "URL", debuginfod_urls,
            "debuginfod server that is asked for debug files that a tenant has not uploaded; none: "
            "no server is asked."),

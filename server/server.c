@@ -160,6 +160,7 @@ open_debug_files(Server *server)
 {
     server->debug_dir = g_build_filename(server->options->data_dir, "debug-info", NULL);
     const DebugFilesConfig config = {.dir = server->debug_dir,
+                                     .file_bytes_max = server->options->debug_file_bytes,
                                      .tenant_bytes_max = server->options->debug_tenant_bytes};
     server->debug_files = debug_files_new(&config);
     open_debug_fetcher(server);

@@ -145,17 +145,29 @@ upload_build_id(const HttpRequest *request)
     return request->path + strlen(DEBUGINFO_UPLOAD);
 }
 
+/* Bytes of the body, or -1 when its head does not say. */
+static int64_t
+body_length(const HttpRequest *request)
+{
+    const char *text = http_request_header(request, "Content-Length");
+    guint64 length = 0;
+    if (text == NULL || http_request_header(request, "Transfer-Encoding") != NULL ||
+        !g_ascii_string_to_unsigned(text, 10, 0, G_MAXINT64, &length, NULL))
+        return -1;
+    return (int64_t)length;
+}
+
 HttpResponse *
-debuginfo_admit_upload(const HttpRequest *request, void *data)
+debuginfo_admit_upload(HttpRequest *request, void *data)
 {
     const Api *api = data;
     g_autoptr(GError) error = NULL;
-    const char *length = http_request_header(request, "Content-Length");
-    int64_t size = length != NULL ? g_ascii_strtoll(length, NULL, 10) : 0;
-    return debug_files_admit(api->debug_files, request->tenant, upload_build_id(request), size,
-                             &error)
-               ? NULL
-               : upload_refusal(error);
+    DebugUpload *upload = debug_files_admit(api->debug_files, request->tenant,
+                                            upload_build_id(request), body_length(request), &error);
+    if (upload == NULL)
+        return upload_refusal(error);
+    http_request_on_end(request, (GDestroyNotify)debug_upload_end, upload);
+    return NULL;
 }
 
 void

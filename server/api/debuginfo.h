@@ -8,5 +8,5 @@ extern const RpcMethod rpc_should_initiate_upload, rpc_upload_finished, rpc_list
 /* POST …/Upload/{gnu_build_id}: the file itself. 412 when ShouldInitiateUpload did not come first,
  * before any of it is read. */
 #define DEBUGINFO_UPLOAD "/debuginfo.v1alpha1.DebuginfoService/Upload/"
-HttpResponse *debuginfo_admit_upload(const HttpRequest *request, void *api);
+HttpResponse *debuginfo_admit_upload(HttpRequest *request, void *api);
 void debuginfo_handle_upload(HttpRequest *request, void *api);

@@ -134,6 +134,15 @@ reason_against(DebugFiles *files, const char *tenant, const DebugFile *file)
     return reason_against_more(files, tenant);
 }
 
+/* Bytes that came for an announcement which is void. */
+static bool
+remove_exe(const DebugFiles *files, const char *tenant, const char *build_id, GError **error)
+{
+    g_autofree char *exe = path_of(files, tenant, build_id, "exe");
+    return g_unlink(exe) == 0 || errno == ENOENT ||
+           error_set_errno(error, errno, "cannot remove %s", exe);
+}
+
 bool
 debug_files_announce(DebugFiles *files, const char *tenant, const DebugFile *file,
                      char **ret_reason, GError **error)
@@ -144,7 +153,8 @@ debug_files_announce(DebugFiles *files, const char *tenant, const DebugFile *fil
     fresh.finished_ns = fresh.size_bytes = 0;
     g_mutex_lock(&files->lock);
     *ret_reason = reason_against(files, tenant, file);
-    bool ok = *ret_reason == NULL && write_metadata(files, tenant, &fresh, error);
+    bool ok = *ret_reason == NULL && remove_exe(files, tenant, file->gnu_build_id, error) &&
+              write_metadata(files, tenant, &fresh, error);
     g_mutex_unlock(&files->lock);
     return ok;
 }
@@ -163,11 +173,12 @@ check_build_id(const ElfFile *elf, const char *build_id, GError **error)
                      size > 0 ? text->str : "(none)", build_id);
 }
 
-bool
+DebugUpload *
 debug_files_admit(DebugFiles *files, const char *tenant, const char *build_id, int64_t size,
                   GError **error)
 {
-    return debug_usage_admit(files->usage, tenant, build_id, size, error);
+    return debug_usage_begin(files->usage, tenant, build_id,
+                             size >= 0 ? size : files->config.file_bytes_max, error);
 }
 
 /* That the file is what was announced, and safe on the disk. */
@@ -190,7 +201,7 @@ static bool
 place_file(DebugFiles *files, const char *tenant, const char *build_id, const char *path,
            int64_t size, GError **error)
 {
-    if (!debug_usage_admit(files->usage, tenant, build_id, size, error))
+    if (!debug_usage_may_place(files->usage, tenant, build_id, size, error))
         return false;
     g_autoptr(DebugFile) file = read_metadata(files, tenant, build_id);
     if (file == NULL)
@@ -200,6 +211,7 @@ place_file(DebugFiles *files, const char *tenant, const char *build_id, const ch
     g_autofree char *place = path_of(files, tenant, file->gnu_build_id, "exe");
     if (g_rename(path, place) != 0)
         return error_set_errno(error, errno, "cannot move the file to %s", place);
+    debug_usage_place(files->usage, tenant, file);
     return write_metadata(files, tenant, file, error);
 }
 
@@ -208,7 +220,7 @@ debug_files_receive(DebugFiles *files, const char *tenant, const char *build_id,
                     GError **error)
 {
     int64_t size = 0;
-    if (!debug_files_admit(files, tenant, build_id, 0, error) ||
+    if (!debug_usage_may_place(files->usage, tenant, build_id, 0, error) ||
         !check_file(path, build_id, &size, error))
         return false;
     g_mutex_lock(&files->lock);

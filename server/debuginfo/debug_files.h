@@ -16,7 +16,8 @@ typedef struct DebugFiles DebugFiles;
 
 typedef struct {
     const char *dir;           /* created when needed */
-    int64_t tenant_bytes_max;  /* of all files of one tenant; 0 is no limit */
+    int64_t file_bytes_max;    /* of one upload, as the caller sees to */
+    int64_t tenant_bytes_max;  /* of all files and uploads of one tenant; 0 is no limit */
     unsigned tenant_files_max; /* announced ones too; 0 is CRESSET_DEBUG_FILES_MAX */
     int64_t (*now_ns)(void);   /* wall clock; NULL is the real one */
 } DebugFilesConfig;
@@ -46,14 +47,20 @@ bool debug_build_id_is_valid(const char *build_id);
 bool debug_files_announce(DebugFiles *files, const char *tenant, const DebugFile *file,
                           char **ret_reason, GError **error);
 
-/* Whether so many bytes of an announced upload may come (0: not known yet). FAILED_PRECONDITION
- * when nothing was announced, RESOURCE_EXHAUSTED over the tenant's limit. Never waits for the
- * disk. */
-bool debug_files_admit(DebugFiles *files, const char *tenant, const char *build_id, int64_t size,
-                       GError **error);
+/* An upload under way: the bytes that were reserved for it count until it ends. */
+typedef struct DebugUpload DebugUpload;
+
+/* Lets the bytes of an announced upload come; `size` is how many, or -1 when that is not known, and
+ * then they count as file_bytes_max. The caller ends the upload, also one that was received. NULL
+ * with FAILED_PRECONDITION when nothing was announced, ABORTED while another upload of the build id
+ * is under way, RESOURCE_EXHAUSTED over the tenant's limit. Never waits for the disk. */
+DebugUpload *debug_files_admit(DebugFiles *files, const char *tenant, const char *build_id,
+                               int64_t size, GError **error);
+/* Before the files are freed; its bytes must be gone or received. Never waits for the disk. */
+void debug_upload_end(DebugUpload *upload);
 /* Takes an upload: checks that the file at `path` is an ELF file with that build id, and moves it,
- * which must lie on the file system of `dir`, to its place. The errors of debug_files_admit, and
- * INVALID_ARGUMENT when the file is not what was announced. */
+ * which must lie on the file system of `dir`, to its place. The errors of debug_files_admit but
+ * ABORTED, and INVALID_ARGUMENT when the file is not what was announced. */
 bool debug_files_receive(DebugFiles *files, const char *tenant, const char *build_id,
                          const char *path, GError **error);
 
@@ -72,3 +79,4 @@ int debug_files_open(DebugFiles *files, const char *tenant, const char *build_id
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DebugFiles, debug_files_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DebugFile, debug_file_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DebugUpload, debug_upload_end)

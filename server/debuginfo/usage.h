@@ -18,9 +18,14 @@ void debug_usage_remove(DebugUsage *usage, const char *tenant, const char *build
 bool
 debug_usage_has_room(DebugUsage *usage, const char *tenant, unsigned files_max, GError **error);
 
-/* Whether an upload of so many bytes may take the place of the announced file: the errors of
- * debug_files_admit. */
-bool debug_usage_admit(DebugUsage *usage, const char *tenant, const char *build_id, int64_t size,
-                       GError **error);
+/* Reserves bytes for an upload: debug_files_admit. */
+DebugUpload *debug_usage_begin(DebugUsage *usage, const char *tenant, const char *build_id,
+                               int64_t bytes, GError **error);
+/* Whether a file of so many bytes may take the place of the announced one: FAILED_PRECONDITION when
+ * that is none, RESOURCE_EXHAUSTED over the limit. */
+bool debug_usage_may_place(DebugUsage *usage, const char *tenant, const char *build_id,
+                           int64_t size, GError **error);
+/* Counts a file that was uploaded instead of what was reserved for it. */
+void debug_usage_place(DebugUsage *usage, const char *tenant, const DebugFile *file);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DebugUsage, debug_usage_free)

@@ -64,6 +64,8 @@ exchange_unref(HttpExchange *exchange)
     g_array_unref(exchange->headers);
     g_free(exchange->body);
     spool_free(exchange->spool, exchange->server);
+    if (exchange->on_end != NULL)
+        exchange->on_end(exchange->end_data);
     g_free(exchange->tenant);
     http_response_free(exchange->response);
     g_free(exchange);

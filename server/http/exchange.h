@@ -37,6 +37,8 @@ typedef struct HttpExchange {
     Encoding accepted; /* what its answer is compressed by */
     bool suspended;
     char *tenant;
+    GDestroyNotify on_end; /* NULL: nobody wants to know */
+    void *end_data;
     GList link; /* in the server's list of suspended exchanges */
 } HttpExchange;
 

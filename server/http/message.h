@@ -55,7 +55,7 @@ typedef struct HttpResponse HttpResponse;
 
 typedef void (*HttpHandler)(HttpRequest *request, void *app);
 /* Looks at a request before its body comes, on the loop thread: NULL lets it in. */
-typedef HttpResponse *(*HttpAdmission)(const HttpRequest *request, void *app);
+typedef HttpResponse *(*HttpAdmission)(HttpRequest *request, void *app);
 
 /* A row of the route table. A path that ends in '*' matches every path that begins so, after the
  * exact ones; the longest wins. */
@@ -89,6 +89,11 @@ const char *http_request_param(const HttpRequest *request, const char *name);
 
 /* The handler has moved the file of the body elsewhere: it is not removed. */
 void http_request_keep_file(HttpRequest *request);
+
+/* Has end(data) called, once, when the request is over: answered, refused or broken off, and the
+ * file of its body gone or kept. From any thread, which it must not hold up. One for each request.
+ */
+void http_request_on_end(HttpRequest *request, GDestroyNotify end, void *data);
 
 /* Takes `body` (NULL is empty). */
 HttpResponse *http_response_new(unsigned status, const char *content_type, GBytes *body);

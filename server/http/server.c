@@ -121,6 +121,14 @@ http_request_keep_file(HttpRequest *request)
     spool_keep(((HttpExchange *)request)->spool);
 }
 
+void
+http_request_on_end(HttpRequest *request, GDestroyNotify end, void *data)
+{
+    HttpExchange *exchange = (HttpExchange *)request;
+    exchange->on_end = end;
+    exchange->end_data = data;
+}
+
 /* Resumes the connection of an answered exchange. Loop thread only. */
 static void
 loop_resume(HttpServer *server, HttpExchange *exchange)

@@ -1,5 +1,6 @@
 /* Debug files of a real server: announced, uploaded, listed, deleted. The file is this program. */
 #include <fcntl.h>
+#include <gio/gio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -92,17 +93,25 @@ expect(const Fixture *fixture, const char *tenant, const char *method, const cha
     assert_contains(text, part);
 }
 
-static void
-upload(const Fixture *fixture, const char *tenant, const char *build_id, GBytes *bytes, int status,
-       const char *part)
+static int
+try_upload(const Fixture *fixture, const char *tenant, const char *build_id, GBytes *bytes,
+           char **ret_text)
 {
     g_autofree char *path = g_strconcat(DEBUG "Upload/", build_id, NULL);
     g_auto(HttpClientReply) reply =
         test_server_call(fixture->server, path, tenant, "application/octet-stream", bytes);
-    g_autofree char *text =
-        g_strndup(g_bytes_get_data(reply.body, NULL), g_bytes_get_size(reply.body));
-    if (reply.status != status)
-        fail_msg("Upload/%s: %d %s", build_id, reply.status, text);
+    *ret_text = g_strndup(g_bytes_get_data(reply.body, NULL), g_bytes_get_size(reply.body));
+    return reply.status;
+}
+
+static void
+upload(const Fixture *fixture, const char *tenant, const char *build_id, GBytes *bytes, int status,
+       const char *part)
+{
+    g_autofree char *text = NULL;
+    int got = try_upload(fixture, tenant, build_id, bytes, &text);
+    if (got != status)
+        fail_msg("Upload/%s: %d %s", build_id, got, text);
     assert_contains(text, part);
 }
 
@@ -198,6 +207,82 @@ test_a_large_file_is_refused(void **state)
     assert_no_remains(fixture);
 }
 
+/* Sends the head of an upload and reads how the server answers it: "HTTP/1.1 100 ", which asks for
+ * the body, or a refusal. */
+static GSocketConnection *
+begin_upload(const Fixture *fixture, const char *tenant, const char *build_id, const char *header,
+             const char *answer)
+{
+    g_autoptr(GSocketClient) client = g_socket_client_new();
+    const char *address = test_server_url(fixture->server) + strlen("http://");
+    GSocketConnection *connection = g_socket_client_connect_to_host(client, address, 0, NULL, NULL);
+    assert_non_null(connection);
+    g_socket_set_timeout(g_socket_connection_get_socket(connection), 10);
+    g_autofree char *head = g_strdup_printf("POST " DEBUG "Upload/%s HTTP/1.1\r\nHost: x\r\n"
+                                            "X-Scope-OrgID: %s\r\nExpect: 100-continue\r\n"
+                                            "%s\r\n\r\n",
+                                            build_id, tenant, header);
+    GIOStream *stream = G_IO_STREAM(connection);
+    assert_true(g_output_stream_write_all(g_io_stream_get_output_stream(stream), head, strlen(head),
+                                          NULL, NULL, NULL));
+    char got[sizeof("HTTP/1.1 100 ")] = "";
+    assert_true(g_input_stream_read_all(g_io_stream_get_input_stream(stream), got, sizeof(got) - 1,
+                                        NULL, NULL, NULL));
+    assert_string_equal(got, answer);
+    return connection;
+}
+
+static void
+test_uploads_at_once_share_the_limit(void **state)
+{
+    Fixture *fixture = *state;
+    gsize size = g_bytes_get_size(fixture->program);
+    g_autofree char *option = g_strdup_printf("--debuginfo-tenant-bytes=%zu", size + 1000);
+    g_autofree char *length = g_strdup_printf("Content-Length: %zu", size);
+    stop(fixture);
+    start(fixture, option);
+    expect(fixture, "once", "ShouldInitiateUpload", fixture->file_body, 200, "true");
+    expect(fixture, "once", "ShouldInitiateUpload", "{\"file\":{\"gnuBuildId\":\"abcd\"}}", 200,
+           "true");
+    g_autoptr(GSocketConnection) first =
+        begin_upload(fixture, "once", "abcd", length, "HTTP/1.1 100 ");
+    upload(fixture, "once", fixture->build_id, fixture->program, 429, "debuginfo-tenant-bytes");
+    g_autoptr(GBytes) text = g_bytes_new_static("no ELF file", 11);
+    upload(fixture, "once", "ABCD", text, 409, "an upload of abcd is under way");
+    expect(fixture, "other", "ShouldInitiateUpload", fixture->file_body, 200, "true");
+    upload(fixture, "other", fixture->build_id, fixture->program, 200, "");
+    /* What is broken off counts no more, once the server has seen that. */
+    assert_true(g_io_stream_close(G_IO_STREAM(first), NULL, NULL));
+    int64_t end_us = g_get_monotonic_time() + 10 * G_USEC_PER_SEC;
+    int status;
+    do {
+        g_autofree char *answer = NULL;
+        status = try_upload(fixture, "once", fixture->build_id, fixture->program, &answer);
+    } while (status == 429 && g_get_monotonic_time() < end_us);
+    assert_int_equal(status, 200);
+    upload(fixture, "once", "abcd", text, 400, "invalid_argument");
+    upload(fixture, "once", "abcd", text, 400, "invalid_argument");
+    assert_no_remains(fixture);
+}
+
+/* It counts as the largest file that may come. */
+static void
+test_an_upload_of_unknown_length_takes_the_most(void **state)
+{
+    Fixture *fixture = *state;
+    stop(fixture);
+    start(fixture, "--debuginfo-tenant-bytes=2047MiB");
+    expect(fixture, "long", "ShouldInitiateUpload", "{\"file\":{\"gnuBuildId\":\"abcd\"}}", 200,
+           "true");
+    expect(fixture, "long", "ShouldInitiateUpload", "{\"file\":{\"gnuBuildId\":\"abce\"}}", 200,
+           "true");
+    static const char chunked[] = "Transfer-Encoding: chunked";
+    g_autoptr(GSocketConnection) first =
+        begin_upload(fixture, "long", "abcd", chunked, "HTTP/1.1 100 ");
+    g_autoptr(GSocketConnection) second =
+        begin_upload(fixture, "long", "abce", chunked, "HTTP/1.1 429 ");
+}
+
 int
 main(void)
 {
@@ -205,6 +290,8 @@ main(void)
         cmocka_unit_test(test_a_file_is_uploaded),
         cmocka_unit_test(test_bad_calls_are_refused),
         cmocka_unit_test(test_a_large_file_is_refused),
+        cmocka_unit_test(test_uploads_at_once_share_the_limit),
+        cmocka_unit_test(test_an_upload_of_unknown_length_takes_the_most),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -21,13 +21,13 @@ clock_ns(void)
     return now_ns;
 }
 
-enum { FILES_MAX = 3 };
+enum { FILES_MAX = 3, FILE_MAX = 600 };
 
 static DebugFiles *
 open_files(int64_t tenant_max)
 {
     g_autofree char *path = temp_dir_file(dir, "debug-info");
-    const DebugFilesConfig config = {path, tenant_max, FILES_MAX, clock_ns};
+    const DebugFilesConfig config = {path, FILE_MAX, tenant_max, FILES_MAX, clock_ns};
     return debug_files_new(&config);
 }
 
@@ -169,8 +169,9 @@ test_limits_name_their_option(void **state)
     g_autoptr(GError) error = NULL;
     g_autoptr(DebugFiles) small = open_files(1000);
     announce_well(small, "a");
-    assert_false(debug_files_admit(small, "a", build_id, 1001, NULL));
-    assert_true(debug_files_admit(small, "a", build_id, 1000, NULL));
+    assert_null(debug_files_admit(small, "a", build_id, 1001, NULL));
+    g_autoptr(DebugUpload) all = debug_files_admit(small, "a", build_id, 1000, NULL);
+    assert_non_null(all);
     assert_false(receive(small, "a", build_id, "/proc/self/exe", &error));
     assert_int_equal(error->code, CRESSET_ERROR_RESOURCE_EXHAUSTED);
     assert_error_says(error, "limit debuginfo-tenant-bytes");
@@ -212,6 +213,72 @@ test_a_broken_metadata_file_is_no_file(void **state)
     announce_well(files, "a");
 }
 
+static void
+expect_no_upload(DebugFiles *files, const char *id, int64_t size, CressetError code)
+{
+    g_autoptr(GError) error = NULL;
+    assert_null(debug_files_admit(files, "a", id, size, &error));
+    assert_non_null(error);
+    assert_int_equal(error->code, code);
+}
+
+static void
+test_uploads_under_way_count(void **state)
+{
+    (void)state;
+    g_autoptr(DebugFiles) files = open_files(1000);
+    g_autofree char *reason = NULL;
+    announce_well(files, "a");
+    assert_true(announce(files, "a", "bb", &reason));
+    DebugUpload *first = debug_files_admit(files, "a", build_id, -1, NULL); /* FILE_MAX */
+    assert_non_null(first);
+    expect_no_upload(files, build_id, 1, CRESSET_ERROR_ABORTED);
+    expect_no_upload(files, "bb", 401, CRESSET_ERROR_RESOURCE_EXHAUSTED);
+    g_autoptr(DebugUpload) rest = debug_files_admit(files, "a", "BB", 400, NULL);
+    assert_non_null(rest);
+    assert_true(debug_files_delete(files, "a", build_id, NULL));
+    announce_well(files, "a"); /* what comes for the first announcement still counts */
+    expect_no_upload(files, build_id, 1, CRESSET_ERROR_ABORTED);
+    debug_upload_end(first);
+    expect_no_upload(files, build_id, 601, CRESSET_ERROR_RESOURCE_EXHAUSTED);
+    g_autoptr(DebugUpload) second = debug_files_admit(files, "a", build_id, 600, NULL);
+    assert_non_null(second);
+}
+
+static void
+test_a_received_file_counts_as_what_it_is(void **state)
+{
+    (void)state;
+    struct stat status;
+    assert_int_equal(stat("/proc/self/exe", &status), 0);
+    g_autoptr(DebugFiles) files = open_files(2 * status.st_size);
+    announce_well(files, "a");
+    DebugUpload *first = debug_files_admit(files, "a", build_id, 2 * status.st_size, NULL);
+    assert_non_null(first);
+    assert_true(receive(files, "a", build_id, "/proc/self/exe", NULL));
+    DebugUpload *second = debug_files_admit(files, "a", build_id, status.st_size, NULL);
+    assert_non_null(second);
+    debug_upload_end(first); /* which leaves the second alone */
+    expect_no_upload(files, build_id, 0, CRESSET_ERROR_ABORTED);
+    debug_upload_end(second);
+    expect_no_upload(files, build_id, status.st_size + 1, CRESSET_ERROR_RESOURCE_EXHAUSTED);
+}
+
+static void
+test_bytes_of_an_upload_that_was_not_finished_go(void **state)
+{
+    (void)state;
+    g_autoptr(DebugFiles) files = open_files(0);
+    announce_well(files, "a");
+    assert_true(receive(files, "a", build_id, "/proc/self/exe", NULL));
+    g_autofree char *exe =
+        g_build_filename(temp_dir_path(dir), "debug-info", "a", build_id, "exe", NULL);
+    assert_int_equal(access(exe, F_OK), 0);
+    now_ns += (DEBUG_UPLOAD_STALE_S + 1) * INT64_C(1000000000);
+    announce_well(files, "a");
+    assert_int_not_equal(access(exe, F_OK), 0);
+}
+
 static void *
 announce_bb(void *files)
 {
@@ -228,8 +295,8 @@ static void *
 admit(void *data)
 {
     const Admission *admission = data;
-    bool ok = debug_files_admit(admission->files, "a", build_id, 1, NULL);
-    g_async_queue_push(admission->admitted, GINT_TO_POINTER(ok ? 1 : 2));
+    g_autoptr(DebugUpload) upload = debug_files_admit(admission->files, "a", build_id, 1, NULL);
+    g_async_queue_push(admission->admitted, GINT_TO_POINTER(upload != NULL ? 1 : 2));
     return NULL;
 }
 
@@ -328,6 +395,9 @@ main(void)
         TEST(test_a_tenant_has_so_many_files),
         TEST(test_a_broken_metadata_file_is_no_file),
         TEST(test_admission_waits_for_no_disk),
+        TEST(test_uploads_under_way_count),
+        TEST(test_a_received_file_counts_as_what_it_is),
+        TEST(test_bytes_of_an_upload_that_was_not_finished_go),
         TEST(test_an_announcement_outlives_a_restart),
     };
     if (!read_build_id()) {

@@ -70,7 +70,7 @@ handle_file(HttpRequest *request, void *app)
 }
 
 static HttpResponse *
-admit_file(const HttpRequest *request, void *app)
+admit_file(HttpRequest *request, void *app)
 {
     (void)app;
     return http_request_header(request, "X-Unwanted") != NULL
