@@ -3,6 +3,12 @@
 #include <string.h>
 
 bool
+container_has_event(const Container *container, const Event *event)
+{
+    return event->container[0] == '\0' || strcmp(event->container, container->name) == 0;
+}
+
+bool
 pod_is_static(const Object *pod)
 {
     return value_get(value_at(pod->value, "metadata.annotations"), "kubernetes.io/config.mirror") !=

@@ -17,6 +17,8 @@ typedef void (*ContainerFunc)(CheckRun *run, const Container *container);
 void containers_visit(CheckRun *run, ContainerFunc func);
 /* Whether a container of initContainers runs beside the others (restartPolicy Always). */
 bool container_is_sidecar(const Container *container);
+/* Whether an event of the pod may be about this container: it names no other one. */
+bool container_has_event(const Container *container, const Event *event);
 /* Whether a pod is to run, as above. */
 bool pod_is_wanted(const Object *pod);
 /* Whether a container of a pod runs, init containers aside. */

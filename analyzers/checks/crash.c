@@ -123,6 +123,7 @@ was_killed_by_probe(const CheckRun *run, const Container *container, const Value
         if (strcmp(event->reason, "Killing") == 0 && g_str_has_prefix(event->message, killing))
             return true;
         if ((code == 137 || code == 143) && strcmp(event->reason, "Unhealthy") == 0 &&
+            container_has_event(container, event) &&
             g_ascii_strncasecmp(event->message, probe, strlen(probe)) == 0)
             return true;
     }

@@ -168,7 +168,8 @@ probe_event(const CheckRun *run, const Container *container, const char *probe)
     const GPtrArray *events = snapshot_events(run->snapshot, container->pod);
     for (guint i = 0; i < events->len; i++) {
         const Event *event = events->pdata[i];
-        bool is_about = g_ascii_strncasecmp(event->message, probe, strlen(probe)) == 0;
+        bool is_about = container_has_event(container, event) &&
+                        g_ascii_strncasecmp(event->message, probe, strlen(probe)) == 0;
         if (is_about && event->last_s >= run->now_s - RECENT_S &&
             (strcmp(event->reason, "Unhealthy") == 0 || strcmp(event->reason, "ProbeError") == 0))
             return event;

@@ -31,14 +31,18 @@
               "CrashLoopBackOff}}, "                                                               \
               "lastState: {terminated: {exitCode: " code ", reason: " reason                       \
               ", startedAt: '2026-01-01T11:58:00Z', finishedAt: '2026-01-01T11:58:03Z'}}}]")
-#define CRASH(code, reason) CRASHED("", code, reason)
-#define PROBED(code)        CRASHED(", livenessProbe: {periodSeconds: 5}, startupProbe: {}", code, "Error")
-#define EVENT(event_reason, text)                                                                  \
+#define CRASH(code, reason)       CRASHED("", code, reason)
+#define PROBED(code)              CRASHED(", livenessProbe: {periodSeconds: 5}, startupProbe: {}", code, "Error")
+#define EVENT(event_reason, text) EVENT_OF("", event_reason, text)
+/* The kubelet tells of a probe of this container. */
+#define EVENT_ABOUT(container, text)                                                               \
+    EVENT_OF(", fieldPath: 'spec.containers{" container "}'", "Unhealthy", text)
+#define EVENT_OF(field, event_reason, text)                                                        \
     "---\n"                                                                                        \
     "apiVersion: v1\n"                                                                             \
     "kind: Event\n"                                                                                \
     "metadata: {namespace: shop, name: e1}\n"                                                      \
-    "involvedObject: {uid: web}\n"                                                                 \
+    "involvedObject: {uid: web" field "}\n"                                                        \
     "reason: " event_reason "\n"                                                                   \
     "type: Warning\n"                                                                              \
     "message: '" text "'\n"                                                                        \
@@ -269,6 +273,23 @@ test_the_hold_is_kept(void **state)
     test_cluster_expect_none(cluster, "image-not-found");
 }
 
+/* What the kubelet says about another container of the pod says nothing about this one. */
+static void
+test_probes_of_other_containers_are_not_meant(void **state)
+{
+    (void)state;
+    g_autoptr(TestCluster) other =
+        test_cluster_new(PROBED("137") EVENT_ABOUT("side", "Liveness probe failed: x"));
+    test_cluster_expect_none(other, "crashloop-liveness");
+    test_cluster_expect(other, "container-crashloop", "Pod shop/web");
+    g_autoptr(TestCluster) unready = test_cluster_new(UNREADY(GET) EVENT_ABOUT(
+        "side", "Readiness probe failed: HTTP probe failed with statuscode: 404"));
+    test_cluster_expect_none(unready, "readiness-wrong-path");
+    g_autoptr(TestCluster) own = test_cluster_new(UNREADY(GET) EVENT_ABOUT(
+        "app", "Readiness probe failed: HTTP probe failed with statuscode: 404"));
+    test_cluster_expect(own, "readiness-wrong-path", "Pod shop/web");
+}
+
 int
 main(void)
 {
@@ -277,6 +298,7 @@ main(void)
         cmocka_unit_test(test_none_fires_about_pods_that_go_or_are_well),
         cmocka_unit_test(test_each_says_when_it_cannot_look),
         cmocka_unit_test(test_the_hold_is_kept),
+        cmocka_unit_test(test_probes_of_other_containers_are_not_meant),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
