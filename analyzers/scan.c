@@ -45,6 +45,10 @@ fill_check_options(const ScanOptions *options, CheckOptions *ret_check, Severity
                          "--fail-on '%s' is none of info, low, medium, high, critical",
                          options->fail_on);
     static const char *const forms[] = {"text", "json", "sarif", "junit", NULL};
+    static const char *const colours[] = {"auto", "always", "never", NULL};
+    if (!g_strv_contains(colours, options->colour))
+        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                         "--color '%s' is none of auto, always, never", options->colour);
     return g_strv_contains(forms, options->output) ||
            error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
                      "--output '%s' is none of text, json, sarif, junit", options->output);

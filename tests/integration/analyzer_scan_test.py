@@ -99,7 +99,7 @@ def check_statuses(given):
     given.scan(status=1)
     given.scan("--fail-on", "critical", status=0)
     given.scan("--namespace", "other", status=0)
-    for options, says in ((("--output", "xml"), "junit"), (("--fail-on", "bad"), "critical"), (("--now", "yesterday"), "2026-01-31"),
+    for options, says in ((("--output", "xml"), "junit"), (("--color", "alwyas"), "auto, always, never"), (("--fail-on", "bad"), "critical"), (("--now", "yesterday"), "2026-01-31"),
                           (("--inptu", "x"), "--input")):
         expect_in("the error", says, given.scan(*options, status=2))
     given.write("core_v1_configmaps.json", listed("ConfigMap", CONFIG_MAP))
