@@ -58,6 +58,16 @@ representation_of(Kind kind)
     return kind == KIND_SECRET ? K8S_METADATA : K8S_OBJECTS;
 }
 
+/* "403 pods is forbidden", without a status when there was no answer or the status is not what is
+ * wrong; free with g_free. */
+static char *
+outcome_text(const K8sOutcome *outcome)
+{
+    bool is_good = outcome->status == 0 || outcome->status == 200;
+    return is_good ? g_strdup(outcome->message)
+                   : g_strdup_printf("%d %s", outcome->status, outcome->message);
+}
+
 static void
 list_served(Cluster *cluster, Kind kind, const DiscoveredResource *resource)
 {
@@ -73,9 +83,9 @@ list_served(Cluster *cluster, Kind kind, const DiscoveredResource *resource)
     } else if (outcome.result == K8S_ABSENT) {
         set_state(cluster, kind, LIST_ABSENT, NULL);
     } else {
-        g_autofree char *why = g_strdup_printf(
-            "%s could not be listed%s: %d %s", resource->resource,
-            outcome.is_partial ? " to the end" : "", outcome.status, outcome.message);
+        g_autofree char *text = outcome_text(&outcome);
+        g_autofree char *why = g_strdup_printf("%s could not be listed%s: %s", resource->resource,
+                                               outcome.is_partial ? " to the end" : "", text);
         set_state(cluster, kind, LIST_FAILED, why);
     }
 }
@@ -150,21 +160,48 @@ read_log(void *data, const Object *pod, const char *container, bool previous)
     return g_utf8_make_valid(bytes != NULL ? bytes : "", (gssize)size);
 }
 
+static CressetError
+error_of_result(K8sResult result)
+{
+    switch (result) {
+    case K8S_UNAUTHENTICATED:
+        return CRESSET_ERROR_UNAUTHENTICATED;
+    case K8S_FORBIDDEN:
+        return CRESSET_ERROR_PERMISSION_DENIED;
+    case K8S_ABSENT:
+    case K8S_NOT_FOUND:
+        return CRESSET_ERROR_NOT_FOUND;
+    case K8S_TIMEOUT:
+        return CRESSET_ERROR_DEADLINE_EXCEEDED;
+    case K8S_CANCELLED:
+        return CRESSET_ERROR_CANCELLED;
+    default:
+        return CRESSET_ERROR_UNAVAILABLE;
+    }
+}
+
+static bool
+fail_to_reach(const K8sClient *client, const K8sOutcome *outcome, GError **error)
+{
+    const K8sConfig *config = k8s_client_config(client);
+    g_autofree char *text = outcome_text(outcome);
+    return error_set(error, error_of_result(outcome->result),
+                     "cannot read the cluster by %s (%s): %s", config->server, config->origin,
+                     text);
+}
+
 bool
 cluster_read(Snapshot *snapshot, K8sClient *client, const ClusterOptions *options, GError **error)
 {
-    int64_t deadline_s = options->deadline_s > 0 ? options->deadline_s : CLUSTER_DEADLINE_S;
+    const int64_t deadline_us = CLUSTER_DEADLINE_S * G_USEC_PER_SEC;
     Cluster cluster = {.snapshot = snapshot,
                        .client = client,
-                       .call = {.end_us = g_get_monotonic_time() + deadline_s * G_USEC_PER_SEC},
+                       .call = {.end_us = g_get_monotonic_time() + deadline_us},
                        .with_secrets = options->with_secrets};
     g_auto(K8sOutcome) outcome = {0};
     g_autoptr(Discovery) discovery = discovery_load(client, &cluster.call, &outcome);
     if (discovery == NULL)
-        return error_set(error, CRESSET_ERROR_UNAVAILABLE,
-                         "cannot reach the cluster by %s (%s): %d %s",
-                         k8s_client_config(client)->server, k8s_client_config(client)->origin,
-                         outcome.status, outcome.message);
+        return fail_to_reach(client, &outcome, error);
     g_autoptr(ValueReader) reader = value_reader_new(snapshot_arena(snapshot));
     cluster.discovery = discovery;
     cluster.reader = reader;

@@ -4,19 +4,19 @@
 #include "lib/k8s/client.h"
 
 typedef struct {
-    bool with_secrets;  /* their metadata: RBAC cannot allow that without their content */
-    int64_t deadline_s; /* of everything; 0: CLUSTER_DEADLINE_S */
+    bool with_secrets; /* their metadata: RBAC cannot allow that without their content */
 } ClusterOptions;
 
 enum {
-    CLUSTER_DEADLINE_S = 8 * 60,
-    CLUSTER_PARALLEL = 4, /* lists at once */
+    CLUSTER_DEADLINE_S = 8 * 60, /* of everything */
+    CLUSTER_PARALLEL = 4,        /* lists at once */
     CLUSTER_LOGS_MAX = 40,
 };
 
 /* Lists every kind that the server has and finishes the snapshot; what could not be listed says
  * why. Logs are asked for when a check wants one, at most CLUSTER_LOGS_MAX of them; `client` is
- * borrowed for as long as the snapshot lives. UNAVAILABLE and the like when the server does not
- * answer at all. */
+ * borrowed for as long as the snapshot lives. When the server does not say
+ * what it serves: UNAUTHENTICATED (401), PERMISSION_DENIED (403), NOT_FOUND (404),
+ * DEADLINE_EXCEEDED, CANCELLED, else UNAVAILABLE. */
 bool
 cluster_read(Snapshot *snapshot, K8sClient *client, const ClusterOptions *options, GError **error);

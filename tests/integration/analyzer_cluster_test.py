@@ -144,6 +144,8 @@ def check(program):
     expect("the exit status without a server", done.returncode, 2)
     if api.url not in done.stderr:
         fail(f"the error does not name the server: {done.stderr}")
+    if ": 0 " in done.stderr:
+        fail(f"the error has a status though nobody answered: {done.stderr}")
 
 
 def main():
