@@ -23,12 +23,12 @@ typedef struct {
 } Listing;
 
 static bool
-take_page(const K8sPage *page, void *data, GError **error)
+take_page(GBytes *page, void *data, GError **error)
 {
     const Listing *listing = data;
     Cluster *cluster = listing->cluster;
     gsize size;
-    const void *body = g_bytes_get_data(page->body, &size);
+    const void *body = g_bytes_get_data(page, &size);
     g_mutex_lock(&cluster->lock);
     value_reader_begin(cluster->reader, VALUE_JSON);
     const Value *list = value_reader_feed(cluster->reader, body, size, error)

@@ -13,12 +13,10 @@ static const char ELLIPSIS[] = "…";
 bool
 list_head_read(GBytes *body, ListHead *ret_head, GError **error)
 {
-    g_auto(ListHead) head = {.remaining = -1};
-    g_autofree char *remaining = NULL;
+    g_auto(ListHead) head = {0};
     const JsonScanField fields[] = {
         {"kind", &head.kind},
         {"metadata.continue", &head.continue_token},
-        {"metadata.remainingItemCount", &remaining},
     };
     gsize size;
     const void *data = g_bytes_get_data(body, &size);
@@ -33,9 +31,6 @@ list_head_read(GBytes *body, ListHead *ret_head, GError **error)
                          "the field kind of the answer does not name a list");
     if (head.continue_token != NULL && *head.continue_token == '\0')
         g_clear_pointer(&head.continue_token, g_free);
-    gint64 count;
-    if (remaining != NULL && g_ascii_string_to_signed(remaining, 10, 0, G_MAXINT64, &count, NULL))
-        head.remaining = count;
     *ret_head = head;
     head = (ListHead){0};
     return true;

@@ -11,7 +11,6 @@ enum { ANSWER_MESSAGE_BYTES_MAX = 1024 };
 typedef struct {
     char *kind;           /* "PodList" */
     char *continue_token; /* where the next page begins; NULL: this was the last one */
-    int64_t remaining;    /* items behind this page; -1: the server does not say */
 } ListHead;
 
 /* Reads the head of a page. Most servers put it first: what follows is not read then.

@@ -24,22 +24,6 @@ struct K8sClient {
 
 static const K8sCall DEFAULT_CALL = {0};
 
-const char *
-k8s_result_name(K8sResult result)
-{
-    static const char *const names[] = {
-        [K8S_OK] = "ok",
-        [K8S_ABSENT] = "absent",
-        [K8S_NOT_FOUND] = "not found",
-        [K8S_UNAUTHENTICATED] = "unauthenticated",
-        [K8S_FORBIDDEN] = "forbidden",
-        [K8S_TIMEOUT] = "timeout",
-        [K8S_CANCELLED] = "cancelled",
-        [K8S_FAILED] = "failed",
-    };
-    return names[result];
-}
-
 void
 k8s_outcome_clear(K8sOutcome *outcome)
 {
@@ -211,7 +195,7 @@ set_outcome_of_reply(K8sOutcome *outcome, const Request *request, const HttpClie
 /* Sends with retries as of the call. */
 static bool
 send_with(const Request *request, const Credentials *credentials, HttpClientReply *ret_reply,
-          K8sOutcome *outcome, GError **error)
+          GError **error)
 {
     const K8sCall *call = request->call;
     int64_t left_ms = K8S_PATIENCE_MS;
@@ -235,10 +219,7 @@ send_with(const Request *request, const Credentials *credentials, HttpClientRepl
         .reply_bytes_max = call->body_bytes_max > 0 ? call->body_bytes_max : K8S_BODY_BYTES_MAX,
         .cancel = call->cancel,
     };
-    unsigned tries = 0;
-    bool sent = http_retry_send(request->client->http, &http, &retry, ret_reply, &tries, error);
-    outcome->tries += tries;
-    return sent;
+    return http_retry_send(request->client->http, &http, &retry, ret_reply, NULL, error);
 }
 
 /* The body of a 200, or NULL with the outcome set. */
@@ -258,7 +239,7 @@ fetch(const Request *request, K8sOutcome *outcome)
                 outcome->result = K8S_UNAUTHENTICATED;
             return NULL;
         }
-        if (!send_with(request, &credentials, &reply, outcome, &error)) {
+        if (!send_with(request, &credentials, &reply, &error)) {
             set_outcome_of_error(outcome, error);
             return NULL;
         }
@@ -314,11 +295,9 @@ page_url(const K8sClient *client, const Listing *listing)
     if (list->query != NULL && *list->query != '\0')
         g_string_append_printf(url, "?%s", list->query);
     if (!listing->unlimited)
-        add_number(url, "limit", list->limit > 0 ? list->limit : K8S_LIST_LIMIT);
+        add_number(url, "limit", K8S_LIST_LIMIT);
     if (listing->token != NULL)
         add_parameter(url, "continue", listing->token);
-    else if (list->from_cache)
-        add_parameter(url, "resourceVersion", "0"); /* refused beside a token */
     return g_string_free(url, FALSE);
 }
 
@@ -329,10 +308,9 @@ take_page(Listing *listing, GBytes *body, K8sOutcome *outcome, GError **error)
     g_auto(ListHead) head = {0};
     if (!list_head_read(body, &head, error))
         return false;
-    const K8sPage page = {body, outcome->pages, head.remaining};
     outcome->pages++;
     outcome->is_partial = true; /* until the last one */
-    if (!listing->func(&page, listing->user, error))
+    if (!listing->func(body, listing->user, error))
         return false;
     if (head.continue_token != NULL && g_strcmp0(head.continue_token, listing->token) == 0)
         return error_set(error, CRESSET_ERROR_INTERNAL,
@@ -362,7 +340,6 @@ k8s_client_list(K8sClient *client, const K8sList *list, const K8sCall *call, K8s
 {
     Listing listing = {.list = list, .func = func, .user = user};
     K8sOutcome outcome = {0};
-    unsigned tries = 0;
     for (bool more = true; more;) {
         g_autofree char *url = page_url(client, &listing);
         const Request request = {
@@ -371,9 +348,7 @@ k8s_client_list(K8sClient *client, const K8sList *list, const K8sCall *call, K8s
             .url = url,
             .accept = accept_header(list->representation, true),
         };
-        outcome.tries = 0;
         g_autoptr(GBytes) body = fetch(&request, &outcome);
-        tries += outcome.tries;
         if (body == NULL) {
             more = begin_anew(&listing, &outcome);
             continue;
@@ -388,7 +363,6 @@ k8s_client_list(K8sClient *client, const K8sList *list, const K8sCall *call, K8s
         outcome.is_partial = outcome.is_partial && !(taken && !more);
     }
     g_free(listing.token);
-    outcome.tries = tries;
     *ret_outcome = outcome;
     return outcome.result == K8S_OK;
 }
@@ -411,8 +385,6 @@ k8s_client_log(K8sClient *client, const K8sLog *log, const K8sCall *call, GBytes
         add_parameter(path, "container", log->container);
     if (log->previous)
         add_parameter(path, "previous", "true");
-    if (log->timestamps)
-        add_parameter(path, "timestamps", "true");
     if (log->tail_lines > 0)
         add_number(path, "tailLines", log->tail_lines);
     add_number(path, "limitBytes", limit_bytes);

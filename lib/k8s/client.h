@@ -40,13 +40,10 @@ typedef struct {
     int status;      /* of HTTP; 0: no answer */
     char *reason;    /* of the server's Status: "Forbidden"; NULL: it sent none */
     char *message;   /* what went wrong in one printable line; "" when nothing did */
-    unsigned tries;  /* requests sent */
     unsigned pages;  /* of a list: handed over since it began, or began anew */
     bool is_partial; /* of a list that did not end well: there are pages, and there would be more */
 } K8sOutcome;
 
-/* "ok", "absent", … */
-const char *k8s_result_name(K8sResult result);
 void k8s_outcome_clear(K8sOutcome *outcome);
 
 /* How long a call may take and what ends it. NULL where one is asked for: all defaults. */
@@ -85,30 +82,23 @@ typedef struct {
     const char *path;  /* of the collection */
     const char *query; /* selectors, encoded: "fieldSelector=type!%3DNormal"; NULL: none */
     K8sRepresentation representation;
-    bool from_cache; /* resourceVersion=0: cheapest; may be old, and comes in one page */
-    unsigned limit;  /* objects of a page; 0: K8S_LIST_LIMIT */
 } K8sList;
 
-typedef struct {
-    GBytes *body;      /* a list object; borrowed */
-    unsigned number;   /* from 0; 0 again when the list began anew: forget the pages before */
-    int64_t remaining; /* objects behind this page; -1: not known */
-} K8sPage;
-
-/* Returns false with *error set to end the list, which then failed with this message. */
-typedef bool (*K8sPageFunc)(const K8sPage *page, void *user, GError **error);
+/* Takes a page, which is a list object and borrowed. Returns false with *error set to end the list,
+ * which then failed with this message. */
+typedef bool (*K8sPageFunc)(GBytes *page, void *user, GError **error);
 
 /* Lists a collection page by page. When the server has forgotten where the list was (410), it
- * begins anew in one page, once. True when all pages were handed over. */
+ * begins anew in one page, once: with objects that were in pages before. True when all pages were
+ * handed over. */
 bool k8s_client_list(K8sClient *client, const K8sList *list, const K8sCall *call, K8sPageFunc func,
                      void *user, K8sOutcome *ret_outcome);
 
 typedef struct {
     const char *namespace, *pod, *container; /* container NULL: the only one */
     bool previous;                           /* of the instance before the last restart */
-    bool timestamps;
-    unsigned tail_lines;  /* from the end; 0: all */
-    unsigned limit_bytes; /* 0: K8S_LOG_BYTES_MAX; may cut the first line */
+    unsigned tail_lines;                     /* from the end; 0: all */
+    unsigned limit_bytes;                    /* 0: K8S_LOG_BYTES_MAX; may cut the first line */
 } K8sLog;
 
 /* The log of a container as it is: any bytes. A container that waits or has no previous instance is

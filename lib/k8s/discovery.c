@@ -72,28 +72,10 @@ add_resource(Reading *reading)
 {
     GArray *resources = reading->discovery->resources;
     reading->too_many = reading->too_many || resources->len >= DISCOVERY_RESOURCES_MAX;
-    if (reading->resource.kind == NULL)
-        reading->resource.kind = "";
     if (reading->resource.resource != NULL && !reading->is_subresource && !reading->too_many)
         g_array_append_val(resources, reading->resource);
     reading->resource = (DiscoveredResource){0};
     reading->is_subresource = false;
-}
-
-static unsigned
-verb_of(const char *text, size_t length)
-{
-    static const struct {
-        const char *name;
-        unsigned verb;
-    } known[] = {{"get", DISCOVERY_GET},
-                 {"list", DISCOVERY_LIST},
-                 {"watch", DISCOVERY_WATCH},
-                 {"create", DISCOVERY_CREATE}};
-    for (size_t i = 0; i < G_N_ELEMENTS(known); i++)
-        if (length == strlen(known[i].name) && memcmp(text, known[i].name, length) == 0)
-            return known[i].verb;
-    return 0;
 }
 
 static bool
@@ -107,24 +89,14 @@ text_is(const char *text, size_t length, const char *word)
 static void
 aggregated_scalar(Reading *reading, const char *path, const char *text, size_t length)
 {
-    static const char resource_path[] = "items[].versions[].resources[].";
     if (strcmp(path, "items[].metadata.name") == 0)
         reading->group = keep_text(reading, text, length);
     else if (strcmp(path, "items[].versions[].version") == 0)
         reading->version = keep_text(reading, text, length);
     else if (strcmp(path, "items[].versions[].freshness") == 0)
         reading->is_stale = text_is(text, length, "Stale");
-    if (!g_str_has_prefix(path, resource_path))
-        return;
-    const char *field = path + strlen(resource_path);
-    if (strcmp(field, "resource") == 0)
+    else if (strcmp(path, "items[].versions[].resources[].resource") == 0)
         reading->resource.resource = keep_text(reading, text, length);
-    else if (strcmp(field, "responseKind.kind") == 0)
-        reading->resource.kind = keep_text(reading, text, length);
-    else if (strcmp(field, "scope") == 0)
-        reading->resource.is_namespaced = text_is(text, length, "Namespaced");
-    else if (strcmp(field, "verbs[]") == 0)
-        reading->resource.verbs |= verb_of(text, length);
 }
 
 /* Says the version of the resources that were read in it. */
@@ -201,12 +173,6 @@ resource_scalar(void *user, const char *path, const char *text, size_t length)
     } else if (strcmp(path, "resources[].name") == 0) {
         reading->is_subresource = memchr(text, '/', length) != NULL;
         reading->resource.resource = keep_text(reading, text, length);
-    } else if (strcmp(path, "resources[].kind") == 0) {
-        reading->resource.kind = keep_text(reading, text, length);
-    } else if (strcmp(path, "resources[].namespaced") == 0) {
-        reading->resource.is_namespaced = text_is(text, length, "true");
-    } else if (strcmp(path, "resources[].verbs[]") == 0) {
-        reading->resource.verbs |= verb_of(text, length);
     }
 }
 

@@ -10,13 +10,6 @@
 #include "lib/k8s/client.h"
 
 enum {
-    DISCOVERY_GET = 1 << 0,
-    DISCOVERY_LIST = 1 << 1,
-    DISCOVERY_WATCH = 1 << 2,
-    DISCOVERY_CREATE = 1 << 3,
-};
-
-enum {
     DISCOVERY_BODY_BYTES_MAX = 32 * 1024 * 1024, /* 20,000 resources */
     DISCOVERY_VERSIONS_MAX = 10 * 1000,
     DISCOVERY_RESOURCES_MAX = 100 * 1000,
@@ -25,9 +18,7 @@ enum {
 /* A resource in one version; lives as long as the discovery. */
 typedef struct {
     const char *group, *version; /* "" is the core group */
-    const char *resource, *kind; /* "deployments", "Deployment" or "" when not said */
-    bool is_namespaced;
-    unsigned verbs; /* of DISCOVERY_GET, … */
+    const char *resource;        /* "deployments" */
 } DiscoveredResource;
 
 /* A version of a group, in the order of the server's preference. */

@@ -17,8 +17,7 @@ check(const Discovery *discovery)
             __builtin_trap();
     for (size_t i = 0; i < n_resources; i++) {
         const DiscoveredResource *one = &resources[i];
-        if (one->group == NULL || one->version == NULL || one->resource == NULL ||
-            one->kind == NULL)
+        if (one->group == NULL || one->version == NULL || one->resource == NULL)
             __builtin_trap();
         if (i < 100 && discovery_find(discovery, one->group, one->resource, one->version) == NULL)
             __builtin_trap();

@@ -54,7 +54,7 @@ teardown(void **state)
 }
 
 static bool
-take_page(const K8sPage *page, void *user, GError **error)
+take_page(GBytes *page, void *user, GError **error)
 {
     (void)page;
     (void)user;

@@ -30,9 +30,9 @@ void peer_clear(Peer *peer);
 /* Request number `i` was a GET of this target below /base. */
 void peer_expect_request(const Peer *peer, size_t i, const char *target);
 
-/* A K8sPageFunc that notes pages in a GString: "0:17 1:-1 " for number and remaining. */
-bool peer_note_page(const K8sPage *page, void *user, GError **error);
-/* Lists with that and compares the pages. */
-bool peer_list(const Peer *peer, const K8sList *list, const char *pages, K8sOutcome *ret_outcome);
+/* A K8sPageFunc that counts pages in a size_t. */
+bool peer_count_page(GBytes *page, void *user, GError **error);
+/* Lists with that and compares the number of pages that were handed over. */
+bool peer_list(const Peer *peer, const K8sList *list, size_t n_pages, K8sOutcome *ret_outcome);
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Peer, peer_clear)
