@@ -1,13 +1,56 @@
-/* Clusters that cannot be read at all, by a server that plays a script. */
+/* Clusters that cannot be read, or not wholly, by a server that plays a script. */
 #include "analyzers/collect/cluster.h"
 
 #include "lib/base/error.h"
 #include "tests/harness/check.h"
 #include "tests/harness/scripted_server.h"
 
+#define OK(json) "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n" json
 #define STATUS(code, reason)                                                                       \
     "HTTP/1.1 " code " X\r\nContent-Type: application/json\r\n\r\n{\"kind\":\"Status\","           \
     "\"message\":\"not you\",\"reason\":\"" reason "\",\"code\":" code "}"
+
+static K8sClient *
+client_of(const ScriptedServer *server)
+{
+    g_autofree char *url = scripted_server_url(server, "");
+    const K8sConfigOptions how = {.server = url};
+    return k8s_client_new(k8s_config_load(&how, NULL), "test");
+}
+
+static void
+test_what_does_not_fit_fails_its_list(void **state)
+{
+    (void)state;
+    const ScriptStep steps[] = {
+        {.reply = OK("{\"kind\":\"APIVersions\",\"versions\":[\"v1\"]}")},
+        {.reply = OK("{\"kind\":\"APIResourceList\",\"resources\":[{\"name\":\"configmaps\"}]}")},
+        {.reply = OK("{\"kind\":\"APIGroupList\",\"groups\":[]}")},
+        {.reply = OK("{\"kind\":\"ConfigMapList\",\"metadata\":{},\"items\":[{\"metadata\":"
+                     "{\"namespace\":\"shop\",\"name\":\"settings\"}}]}")},
+    };
+    for (int full = 0; full < 2; full++) {
+        g_autoptr(ScriptedServer) server = scripted_server_new(steps, G_N_ELEMENTS(steps));
+        g_autoptr(K8sClient) client = client_of(server);
+        g_autoptr(Snapshot) snapshot = snapshot_new();
+        g_autoptr(GError) error = NULL;
+        for (size_t size = (size_t)16 * 1024 * 1024; full && size >= 16; size /= 2) {
+            while (arena_alloc(snapshot_arena(snapshot), size) != NULL)
+                continue;
+        }
+        bool is_read = cluster_read(snapshot, client, &(ClusterOptions){0}, &error);
+        assert_no_error(error);
+        assert_true(is_read);
+        assert_int_equal(snapshot_list_state(snapshot, KIND_CONFIG_MAP),
+                         full ? LIST_FAILED : LIST_READ);
+        assert_int_equal(snapshot_presence(snapshot, KIND_CONFIG_MAP, "shop", "settings"),
+                         full ? PRESENCE_UNKNOWN : PRESENCE_THERE);
+        if (full)
+            assert_contains(snapshot_list_problem(snapshot, KIND_CONFIG_MAP),
+                            "configmaps could not be listed to the end: the objects take more "
+                            "memory than is allowed: more than 1073741824 bytes");
+    }
+}
 
 static void
 test_errors_say_what_the_server_did(void **state)
@@ -27,8 +70,7 @@ test_errors_say_what_the_server_did(void **state)
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_autoptr(ScriptedServer) server = scripted_server_new(&rows[i].step, 1);
         g_autofree char *url = scripted_server_url(server, "");
-        const K8sConfigOptions how = {.server = url};
-        g_autoptr(K8sClient) client = k8s_client_new(k8s_config_load(&how, NULL), "test");
+        g_autoptr(K8sClient) client = client_of(server);
         g_autoptr(Snapshot) snapshot = snapshot_new();
         g_autoptr(GError) error = NULL;
         assert_false(cluster_read(snapshot, client, &(ClusterOptions){0}, &error));
@@ -42,6 +84,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_does_not_fit_fails_its_list),
         cmocka_unit_test(test_errors_say_what_the_server_did),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
