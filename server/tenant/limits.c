@@ -54,14 +54,12 @@ find_row(const char *name)
 static bool
 fail_unknown(const char *name, GError **error)
 {
-    size_t n_unused;
-    const char *const *unused = unused_limits(&n_unused);
     g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
         g_ptr_array_add(names, limit_name(&rows[i]));
-    for (size_t i = 0; i < n_unused; i++)
-        g_ptr_array_add(names, g_strdup(unused[i]));
-    int nearest = nearest_name(name, (const char *const *)names->pdata, (int)names->len);
+    for (size_t i = 0; tenant_relabel_keys[i] != NULL; i++)
+        g_ptr_array_add(names, g_strdup(tenant_relabel_keys[i]));
+    int nearest = nearest_name(name, (const char *const *)names->pdata, names->len);
     const char *meant = nearest >= 0 ? names->pdata[nearest] : NULL;
     return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "there is no limit '%s'%s%s%s", name,
                      meant != NULL ? ", did you mean " : "", meant != NULL ? meant : "",
@@ -91,10 +89,10 @@ static bool
 read_limit(YamlTree *tree, const char *key, const YamlNode *value, void *data, GError **error)
 {
     Reading *reading = data;
-    if (tenant_relabel_has_key(key))
+    if (g_strv_contains(tenant_relabel_keys, key))
         return tenant_relabel_read(tree, key, value, relabel_of(reading), error);
     const OptionRow *row = find_row(key);
-    if (row == NULL && unused_limit_is(key)) {
+    if (row == NULL && g_strv_contains(unused_limits, key)) {
         if (!g_ptr_array_find_with_equal_func(reading->unused, key, g_str_equal, NULL))
             g_ptr_array_add(reading->unused, g_strdup(key));
         return true;

@@ -8,11 +8,7 @@ static const char SERIES[] = "ingestion_relabeling_rules";
 static const char SAMPLE_TYPES[] = "sample_type_relabeling_rules";
 static const char POSITION[] = "ingestion_relabeling_default_rules_position";
 
-bool
-tenant_relabel_has_key(const char *key)
-{
-    return strcmp(key, SERIES) == 0 || strcmp(key, SAMPLE_TYPES) == 0 || strcmp(key, POSITION) == 0;
-}
+const char *const tenant_relabel_keys[] = {SERIES, SAMPLE_TYPES, POSITION, NULL};
 
 static bool
 read_position(YamlTree *tree, const YamlNode *value, DefaultRules *ret_position, GError **error)

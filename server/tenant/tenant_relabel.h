@@ -19,8 +19,8 @@ typedef struct {
     DefaultRules default_rules;
 } TenantRelabel;
 
-/* Whether the overrides of a tenant have this key for it. */
-bool tenant_relabel_has_key(const char *key);
+/* The keys that the overrides of a tenant have for it; NULL is behind the last. */
+extern const char *const tenant_relabel_keys[];
 /* Reads the value of one of these keys. */
 bool tenant_relabel_read(YamlTree *tree, const char *key, const YamlNode *value,
                          TenantRelabel *relabel, GError **error);

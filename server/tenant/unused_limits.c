@@ -1,9 +1,8 @@
 #include "server/tenant/unused_limits.h"
 
-#include <glib.h>
-#include <string.h>
+#include <stddef.h>
 
-static const char *const names[] = {
+const char *const unused_limits[] = {
     "adaptive_placement_burst_window",
     "adaptive_placement_decay_window",
     "adaptive_placement_default_dataset_shards",
@@ -57,21 +56,5 @@ static const char *const names[] = {
     "write_path_ingester_weight",
     "write_path_segment_writer_timeout",
     "write_path_segment_writer_weight",
+    NULL,
 };
-
-const char *const *
-unused_limits(size_t *ret_n)
-{
-    *ret_n = G_N_ELEMENTS(names);
-    return names;
-}
-
-bool
-unused_limit_is(const char *name)
-{
-    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
-        if (strcmp(names[i], name) == 0)
-            return true;
-    }
-    return false;
-}
