@@ -9,7 +9,6 @@
 
 #include "include/cresset/limits.h"
 #include "lib/base/error.h"
-#include "lib/symbol/elf_file.h"
 #include "server/debuginfo/metadata.h"
 #include "server/debuginfo/usage.h"
 
@@ -159,8 +158,8 @@ debug_files_announce(DebugFiles *files, const char *tenant, const DebugFile *fil
     return ok;
 }
 
-static bool
-check_build_id(const ElfFile *elf, const char *build_id, GError **error)
+bool
+debug_build_id_check(const ElfFile *elf, const char *build_id, GError **error)
 {
     uint8_t id[ELF_FILE_BUILD_ID_MAX];
     size_t size = elf_file_build_id(elf, id);
@@ -191,7 +190,7 @@ check_file(const char *path, const char *build_id, int64_t *ret_size, GError **e
         return error_set_errno(error, errno, "cannot open the uploaded file");
     *ret_size = status.st_size;
     g_autoptr(ElfFile) elf = elf_file_open(fd, error);
-    bool ok = elf != NULL && check_build_id(elf, build_id, error) &&
+    bool ok = elf != NULL && debug_build_id_check(elf, build_id, error) &&
               (fdatasync(fd) == 0 || error_set_errno(error, errno, "cannot write %s", path));
     close(fd);
     return ok;

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/symbol/elf_file.h"
+
 /* 5 minutes and 2 of grace, as the Pyroscope API has it. */
 #define DEBUG_UPLOAD_STALE_S (7 * 60)
 
@@ -41,6 +43,8 @@ void debug_file_free(DebugFile *file);
 
 /* 2 to 40 hexadecimal digits are. */
 bool debug_build_id_is_valid(const char *build_id);
+/* That a file has this build id, in any case: INVALID_ARGUMENT when it has another, or none. */
+bool debug_build_id_check(const ElfFile *elf, const char *build_id, GError **error);
 
 /* Announces an upload. True: it may begin. False with *ret_reason (to be freed): it is not wanted;
  * false without: *error. */

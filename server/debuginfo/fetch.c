@@ -8,13 +8,10 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "lib/base/error.h"
-#include "lib/symbol/elf_file.h"
 #include "server/debuginfo/debug_files.h"
 #include "server/debuginfo/fetch_cache.h"
 
@@ -84,17 +81,8 @@ result_of(int error)
 static bool
 check_file(int fd, const char *build_id, GError **error)
 {
-    uint8_t id[ELF_FILE_BUILD_ID_MAX];
     g_autoptr(ElfFile) elf = elf_file_open(fd, error);
-    if (elf == NULL)
-        return false;
-    size_t size = elf_file_build_id(elf, id);
-    g_autoptr(GString) text = g_string_new(NULL);
-    for (size_t i = 0; i < size; i++)
-        g_string_append_printf(text, "%02x", id[i]);
-    return strcmp(text->str, build_id) == 0 ||
-           error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "the file has the build id %s",
-                     size > 0 ? text->str : "(none)");
+    return elf != NULL && debug_build_id_check(elf, build_id, error);
 }
 
 /* Prints the line that goes with the result. */

@@ -205,6 +205,7 @@ def check_odd(options, program, folder):
         wait_for(lambda: fetches(server) == wanted, WAIT_S, f"{wanted}, not {fetches(server)}")
         expect("the addresses", self_times(server, "odd" + kind).get("[burn]"), 10_000_000)
     expect("bytes of refused downloads", cached_bytes(server), 0)
+    wait_for(lambda: f", not 33{UNKNOWN[2:]}" in server.log(), WAIT_S, "a message with the build id that was wanted")
     # Queries are answered while the server that never answers is still being asked.
     program.push(server, "hung", build_id="11" + UNKNOWN[2:])
     for _ in range(2):
