@@ -1,11 +1,9 @@
 #include "analyzers/state/state.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "analyzers/state/state_db.h"
 #include "analyzers/state/state_sql.h"
-#include "lib/base/error.h"
 
 /* How long after it was told an open incident is told again; 0: never. */
 static const int64_t reminder_s[] = {
@@ -15,58 +13,6 @@ static const int64_t reminder_s[] = {
     [SEVERITY_HIGH] = 6 * 60 * 60,
     [SEVERITY_CRITICAL] = 60 * 60,
 };
-
-/* ---- The file. ---- */
-
-static bool
-is_sound(State *state)
-{
-    g_autoptr(sqlite3_stmt) statement = state_prepare(state, NULL, "PRAGMA quick_check(1)", "");
-    return statement != NULL && sqlite3_step(statement) == SQLITE_ROW &&
-           strcmp(state_column(statement, 0), "ok") == 0;
-}
-
-static bool
-open_file(State *state, const char *path, GError **error)
-{
-    if (sqlite3_open_v2(path, &state->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) !=
-        SQLITE_OK)
-        return state_failed(state, error);
-    if (!is_sound(state))
-        return error_set(error, CRESSET_ERROR_DATA_LOSS, "state: %s is damaged", path);
-    return state_execute(state, STATE_SQL_SETUP, error);
-}
-
-State *
-state_open(const char *path, char **ret_notice, GError **error)
-{
-    g_autoptr(State) state = g_new0(State, 1);
-    g_autoptr(GError) why = NULL;
-    *ret_notice = NULL;
-    if (open_file(state, path, &why))
-        return g_steal_pointer(&state);
-    sqlite3_close(g_steal_pointer(&state->db));
-    g_autofree char *aside =
-        g_strdup_printf("%s.corrupt-%" G_GINT64_FORMAT, path, g_get_real_time() / G_USEC_PER_SEC);
-    if (rename(path, aside) != 0) {
-        g_propagate_error(error, g_steal_pointer(&why));
-        return NULL;
-    }
-    if (!open_file(state, path, error))
-        return NULL;
-    *ret_notice = g_strdup_printf("%s: it is kept as %s, and what is found now counts as known",
-                                  why->message, aside);
-    return g_steal_pointer(&state);
-}
-
-void
-state_close(State *state)
-{
-    if (state == NULL)
-        return;
-    sqlite3_close(state->db);
-    g_free(state);
-}
 
 /* ---- A run. ---- */
 

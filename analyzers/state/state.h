@@ -13,13 +13,19 @@ enum {
     STATE_AGAIN_S = 30 * 60, /* what comes back within that is the same incident */
     STATE_FLAPS = 3, /* so many ends within STATE_FLAP_S: it is flapping, and heard of no more */
     STATE_FLAP_S = 6 * 60 * 60,
+    STATE_BUSY_MS = 5000, /* how long to wait for another run that writes */
 };
 
 typedef struct State State;
 
-/* Opens or creates the file. One that is damaged is set aside as PATH.corrupt-TIME, *ret_notice
- * (to be freed; NULL when nothing happened) says so, and a new one begun, whose first findings are
- * not told as new. */
+/* Opens or creates the file. One that is damaged is set aside with its journals as
+ * PATH.corrupt-TIME, *ret_notice (to be freed; NULL when nothing happened) says so, and a new one
+ * begun, whose first findings are not told as new. Whatever else is wrong leaves the file as it is;
+ * errors name it:
+ *   UNAVAILABLE         another process has held it for STATE_BUSY_MS
+ *   FAILED_PRECONDITION written by a newer program
+ *   RESOURCE_EXHAUSTED  the disk is full
+ *   INTERNAL            it cannot be opened, read or written */
 State *state_open(const char *path, char **ret_notice, GError **error);
 void state_close(State *state);
 

@@ -5,9 +5,22 @@
 bool
 state_failed(State *state, GError **error)
 {
-    bool is_full = sqlite3_errcode(state->db) == SQLITE_FULL;
-    return error_set(error, is_full ? CRESSET_ERROR_RESOURCE_EXHAUSTED : CRESSET_ERROR_INTERNAL,
-                     "state: %s", sqlite3_errmsg(state->db));
+    CressetError code = CRESSET_ERROR_INTERNAL;
+    switch (sqlite3_errcode(state->db)) { /* primary ones: extended codes are not switched on */
+    case SQLITE_FULL:
+        code = CRESSET_ERROR_RESOURCE_EXHAUSTED;
+        break;
+    case SQLITE_BUSY:
+        code = CRESSET_ERROR_UNAVAILABLE;
+        break;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        code = CRESSET_ERROR_DATA_LOSS;
+        break;
+    default:
+        break;
+    }
+    return error_set(error, code, "state: %s: %s", state->path, sqlite3_errmsg(state->db));
 }
 
 bool

@@ -6,9 +6,11 @@
 
 struct State {
     sqlite3 *db;
+    char *path;
 };
 
-/* Sets the database's error; returns false. */
+/* Sets the database's error, which names the path; returns false. UNAVAILABLE: another process
+ * holds the file; RESOURCE_EXHAUSTED: no room; DATA_LOSS: the file is damaged; else INTERNAL. */
 bool state_failed(State *state, GError **error);
 bool state_execute(State *state, const char *sql, GError **error);
 /* A statement with its values bound, by `types`: 's' text, 'i' int64_t. NULL with *error. */

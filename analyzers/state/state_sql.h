@@ -2,22 +2,27 @@
 #pragma once
 
 #define STATE_SQL_SETUP                                                                            \
-    "PRAGMA journal_mode=DELETE; PRAGMA synchronous=FULL; PRAGMA busy_timeout=5000;"               \
-    "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;"                                        \
-    "CREATE TABLE IF NOT EXISTS schema_version(version BIGINT NOT NULL PRIMARY KEY);"              \
-    "INSERT INTO schema_version(version) VALUES(1) ON CONFLICT DO NOTHING;"                        \
-    "CREATE TABLE IF NOT EXISTS incident("                                                         \
+    "PRAGMA journal_mode=DELETE; PRAGMA synchronous=FULL;"                                         \
+    "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;"
+#define STATE_SQL_VERSIONS                                                                         \
+    "CREATE TABLE IF NOT EXISTS schema_version(version BIGINT NOT NULL PRIMARY KEY)"
+#define STATE_SQL_VERSION     "SELECT COALESCE(MAX(version), 0) FROM schema_version"
+#define STATE_SQL_ADD_VERSION "INSERT INTO schema_version(version) VALUES(?1)"
+
+/* What makes version 1 of nothing. */
+#define STATE_SQL_TO_1                                                                             \
+    "CREATE TABLE incident("                                                                       \
     " fingerprint TEXT NOT NULL PRIMARY KEY, check_id TEXT NOT NULL, kind TEXT NOT NULL,"          \
     " ns TEXT NOT NULL, name TEXT NOT NULL, severity BIGINT NOT NULL, since BIGINT NOT NULL,"      \
     " first_seen BIGINT NOT NULL, last_seen BIGINT NOT NULL, told BIGINT NOT NULL,"                \
     " quiet_runs BIGINT NOT NULL, ended BIGINT NOT NULL, flaps BIGINT NOT NULL,"                   \
     " flaps_since BIGINT NOT NULL, title TEXT NOT NULL, cause TEXT NOT NULL,"                      \
     " evidence TEXT NOT NULL, fix TEXT NOT NULL, explained BIGINT NOT NULL);"                      \
-    "CREATE TABLE IF NOT EXISTS outbox("                                                           \
+    "CREATE TABLE outbox("                                                                         \
     " id INTEGER PRIMARY KEY, type BIGINT NOT NULL, at BIGINT NOT NULL, due BIGINT NOT NULL,"      \
     " fingerprint TEXT NOT NULL);"                                                                 \
-    "CREATE INDEX IF NOT EXISTS outbox_by_due ON outbox(due, id);"                                 \
-    "CREATE TABLE IF NOT EXISTS run(at BIGINT NOT NULL PRIMARY KEY);"
+    "CREATE INDEX outbox_by_due ON outbox(due, id);"                                               \
+    "CREATE TABLE run(at BIGINT NOT NULL PRIMARY KEY);"
 
 #define STATE_SQL_IS_FIRST    "SELECT COUNT(*) FROM run"
 #define STATE_SQL_ADD_RUN     "INSERT INTO run(at) VALUES(?1) ON CONFLICT DO NOTHING"

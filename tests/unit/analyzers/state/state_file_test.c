@@ -1,0 +1,135 @@
+#include <glib/gstdio.h>
+#include <sqlite3.h>
+#include <string.h>
+
+#include "analyzers/state/state.h"
+#include "lib/base/error.h"
+#include "tests/harness/check.h"
+#include "tests/harness/temp_dir.h"
+
+static TempDir *dir;
+static char *path;
+
+/* Opens the state and closes it: it must work without a notice. */
+static void
+expect_opens(void)
+{
+    g_autofree char *notice = NULL;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(State) state = state_open(path, &notice, &error);
+    assert_null(error);
+    assert_null(notice);
+    assert_non_null(state);
+}
+
+/* Opening fails with an error that names the path, and nothing else is in the folder then. */
+static void
+expect_refused(CressetError code, const char *words, guint n_files)
+{
+    g_autofree char *notice = NULL;
+    g_autoptr(GError) error = NULL;
+    assert_null(state_open(path, &notice, &error));
+    assert_null(notice);
+    assert_true(g_error_matches(error, CRESSET_ERROR, (gint)code));
+    assert_contains(error->message, path);
+    assert_contains(error->message, words);
+    g_autoptr(GDir) files = g_dir_open(temp_dir_path(dir), 0, NULL);
+    guint n = 0;
+    while (g_dir_read_name(files) != NULL)
+        n++;
+    assert_int_equal(n, n_files);
+}
+
+/* The test's own connection to the file. */
+static sqlite3 *
+connect_to(const char *sql)
+{
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    return db;
+}
+
+static void
+test_a_folder_stays_where_it_is(void **unused)
+{
+    (void)unused;
+    assert_int_equal(g_mkdir(path, 0700), 0);
+    expect_refused(CRESSET_ERROR_INTERNAL, "unable to open", 1);
+    assert_true(g_file_test(path, G_FILE_TEST_IS_DIR));
+}
+
+static void
+test_a_file_that_another_run_writes_stays_where_it_is(void **unused)
+{
+    (void)unused;
+    expect_opens();
+    sqlite3 *other = connect_to("BEGIN EXCLUSIVE; INSERT INTO run(at) VALUES(1)");
+    expect_refused(CRESSET_ERROR_UNAVAILABLE, "locked", 2); /* with the journal of the other */
+    assert_int_equal(sqlite3_exec(other, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(other), SQLITE_OK);
+    expect_opens();
+}
+
+static void
+test_the_file_of_a_newer_program_is_refused(void **unused)
+{
+    (void)unused;
+    expect_opens();
+    sqlite3 *other = connect_to("INSERT INTO schema_version(version) VALUES(1000)");
+    assert_int_equal(sqlite3_close(other), SQLITE_OK);
+    expect_refused(CRESSET_ERROR_FAILED_PRECONDITION, "newer", 1);
+}
+
+/* A journal belongs to the file that it was written for. This one begins with a zero, which says
+ * that it is not to be played back: SQLite leaves it where it is. */
+static void
+test_a_journal_is_set_aside_with_a_damaged_file(void **unused)
+{
+    (void)unused;
+    g_autofree char *notice = NULL, *text = g_strnfill(9000, 'x');
+    g_autofree char *journal = g_strconcat(path, "-journal", NULL);
+    static const char played[1024] = {0};
+    assert_true(g_file_set_contents(path, text, -1, NULL));
+    assert_true(g_file_set_contents(journal, played, sizeof(played), NULL));
+    g_autoptr(State) state = state_open(path, &notice, NULL);
+    assert_non_null(state);
+    assert_contains(notice, ".corrupt-");
+    g_autoptr(GDir) files = g_dir_open(temp_dir_path(dir), 0, NULL);
+    const char *name;
+    guint n_aside = 0;
+    while ((name = g_dir_read_name(files)) != NULL)
+        n_aside += strstr(name, ".corrupt-") != NULL;
+    assert_int_equal(n_aside, 2);
+}
+
+static int
+setup(void **unused)
+{
+    (void)unused;
+    dir = temp_dir_new();
+    path = temp_dir_file(dir, "state.sqlite");
+    return 0;
+}
+
+static int
+teardown(void **unused)
+{
+    (void)unused;
+    g_free(path);
+    temp_dir_free(dir);
+    return 0;
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_a_folder_stays_where_it_is),
+        TEST(test_a_file_that_another_run_writes_stays_where_it_is),
+        TEST(test_the_file_of_a_newer_program_is_refused),
+        TEST(test_a_journal_is_set_aside_with_a_damaged_file),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
