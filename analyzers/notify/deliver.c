@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/base/error.h"
+#include "lib/k8s/answer.h"
 
 enum {
     TIMEOUT_MS = 20 * 1000,
@@ -54,25 +55,45 @@ send(HttpClient *client, const char *url, GBytes *body, HttpClientReply *ret_rep
     return http_client_send(client, &request, ret_reply, error);
 }
 
-/* The first line of an answer, for people. */
+/* Whether a text has the secret of the URL: its path, or a value of its query. */
+static bool
+has_secret(const char *text, const char *url)
+{
+    enum { VALUE_MIN = 8 }; /* shorter ones stand in many a text */
+    g_autofree char *path = NULL, *query = NULL;
+    if (!g_uri_split(url, G_URI_FLAGS_ENCODED, NULL, NULL, NULL, NULL, &path, &query, NULL, NULL))
+        return true;
+    if (strlen(path) > 1 && strstr(text, path) != NULL)
+        return true;
+    g_auto(GStrv) values = g_strsplit_set(query != NULL ? query : "", "&=", -1);
+    for (guint i = 0; values[i] != NULL; i++) {
+        if (strlen(values[i]) >= VALUE_MIN && strstr(text, values[i]) != NULL)
+            return true;
+    }
+    return false;
+}
+
+/* An answer in one line, for people; its status alone when it repeats the secret of the URL. */
 static char *
-reply_text(const HttpClientReply *reply)
+reply_text(const HttpClientReply *reply, const char *url)
 {
     enum { TEXT_MAX = 200 };
     gsize size;
     const char *data = g_bytes_get_data(reply->body, &size);
-    g_autofree char *valid =
-        g_utf8_make_valid(data != NULL ? data : "", (gssize)MIN(size, (gsize)TEXT_MAX));
-    g_strdelimit(valid, "\r\n\t", ' ');
-    return g_strdup_printf("%d %s", reply->status, g_strstrip(valid));
+    g_autofree char *whole = printable_line(data, size, REPLY_BYTES_MAX);
+    if (*whole == '\0' || has_secret(whole, url))
+        return g_strdup_printf("%d", reply->status);
+    g_autofree char *line = printable_line(whole, strlen(whole), TEXT_MAX);
+    return g_strdup_printf("%d %s", reply->status, line);
 }
 
 static bool
 is_about_shape(const HttpClientReply *reply)
 {
-    g_autofree char *text = reply_text(reply);
-    for (size_t i = 0; i < G_N_ELEMENTS(shape_errors); i++) {
-        if (reply->status == 400 && strstr(text, shape_errors[i]) != NULL)
+    gsize size;
+    const char *data = g_bytes_get_data(reply->body, &size);
+    for (size_t i = 0; data != NULL && i < G_N_ELEMENTS(shape_errors); i++) {
+        if (reply->status == 400 && g_strstr_len(data, (gssize)size, shape_errors[i]) != NULL)
             return true;
     }
     return false;
@@ -115,7 +136,7 @@ send_changes(HttpClient *client, const DeliverOptions *options, const GPtrArray 
         }
         result = judge(&reply, ret_after_s);
         if (result != DELIVER_DONE)
-            *ret_why = reply_text(&reply);
+            *ret_why = reply_text(&reply, options->url);
         if (!is_about_shape(&reply))
             break;
     }

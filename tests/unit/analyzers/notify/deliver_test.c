@@ -1,0 +1,120 @@
+#include "analyzers/notify/deliver.h"
+
+#include <string.h>
+
+#include "tests/harness/check.h"
+#include "tests/harness/cluster.h"
+#include "tests/harness/scripted_server.h"
+#include "tests/harness/temp_dir.h"
+
+#define POD_THAT_NEEDS(map)                                                                        \
+    "---\n"                                                                                        \
+    "apiVersion: v1\n"                                                                             \
+    "kind: Pod\n"                                                                                  \
+    "metadata: {namespace: shop, name: web}\n"                                                     \
+    "spec: {nodeName: n1, containers: [{name: app, envFrom: [{configMapRef: {name: '" map          \
+    "'}}]}]}\n"                                                                                    \
+    "status: {phase: Pending}\n"
+#define ANSWER(status, body)                                                                       \
+    {                                                                                              \
+        .reply = "HTTP/1.1 " status "\r\nConnection: close\r\n\r\n" body                           \
+    }
+#define PATH "/services/T0/B0/hidden"
+
+static TempDir *dir;
+static char *path;
+static State *state;
+
+/* A run over a cluster. */
+static void
+scan(const char *yaml)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(TestCluster) cluster = test_cluster_new(yaml);
+    const Findings *findings = test_cluster_findings(cluster);
+    if (!state_update(state, findings, test_cluster_snapshot(cluster), TEST_NOW_S, &error))
+        fail_msg("%s", error->message);
+}
+
+/* Delivers what waits to a URL; the caller frees what it says. */
+static char *
+deliver_to(const char *url, DeliverResult wanted)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(HttpClient) client = http_client_new(NULL);
+    const DeliverOptions options = {.url = url,
+                                    .form = MESSAGE_SLACK,
+                                    .cluster = "test",
+                                    .severity_min = SEVERITY_INFO,
+                                    .now_s = TEST_NOW_S};
+    DeliverResult result;
+    char *why;
+    if (!deliver(state, client, &options, &result, &why, &error))
+        fail_msg("%s", error->message);
+    assert_int_equal(result, wanted);
+    return why;
+}
+
+static char *
+deliver_to_script(const ScriptStep *step, DeliverResult wanted)
+{
+    g_autoptr(ScriptedServer) server = scripted_server_new(step, 1);
+    g_autofree char *url = scripted_server_url(server, PATH);
+    scan(POD_THAT_NEEDS("settings"));
+    return deliver_to(url, wanted);
+}
+
+static void
+test_an_answer_is_one_printable_line(void **unused)
+{
+    (void)unused;
+    const ScriptStep step =
+        ANSWER("403 Forbidden", "\033]0;title\a invalid\r\n\342\200\256 token \302\233 1m \377");
+    g_autofree char *why = deliver_to_script(&step, DELIVER_REFUSED);
+    assert_contains(why, "403");
+    assert_contains(why, "invalid");
+    for (const char *at = why; *at != '\0'; at = g_utf8_next_char(at))
+        assert_true(g_unichar_isprint(g_utf8_get_char(at)));
+}
+
+static void
+test_an_answer_that_repeats_the_path_is_not_said(void **unused)
+{
+    (void)unused;
+    const ScriptStep step = ANSWER("404 Not Found", "<p>Nothing at <a>" PATH "</a>");
+    g_autofree char *why = deliver_to_script(&step, DELIVER_REFUSED);
+    assert_string_equal(why, "404");
+}
+
+static int
+setup(void **unused)
+{
+    (void)unused;
+    g_autofree char *notice = NULL;
+    dir = temp_dir_new();
+    path = temp_dir_file(dir, "state.sqlite");
+    state = state_open(path, &notice, NULL);
+    assert_non_null(state);
+    return 0;
+}
+
+static int
+teardown(void **unused)
+{
+    (void)unused;
+    state_close(g_steal_pointer(&state));
+    g_free(path);
+    temp_dir_free(dir);
+    return 0;
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_an_answer_is_one_printable_line),
+        TEST(test_an_answer_that_repeats_the_path_is_not_said),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
