@@ -45,7 +45,9 @@ read_url(const RunOptions *options, char **ret_url, GError **error)
     if (options->url_file[0] != '\0') {
         if (!g_file_get_contents(options->url_file, ret_url, NULL, error))
             return false;
-        g_strstrip(*ret_url);
+        if (*g_strstrip(*ret_url) == '\0')
+            return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                             "--webhook-url-file %s has no URL in it", options->url_file);
     } else if (options->url[0] != '\0') {
         *ret_url = g_strdup(options->url);
     }
@@ -114,7 +116,7 @@ send_message(State *state, const DeliverOptions *options, GError **error)
                       why);
     return result != DELIVER_REFUSED ||
            error_set(error, CRESSET_ERROR_FAILED_PRECONDITION,
-                     "the webhook refuses the message, which is kept: %s", why);
+                     "the message does not get to the webhook and is kept: %s", why);
 }
 
 static bool

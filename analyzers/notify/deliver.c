@@ -4,6 +4,7 @@
 
 #include "lib/base/error.h"
 #include "lib/k8s/answer.h"
+#include "lib/net/retry.h"
 
 enum {
     TIMEOUT_MS = 20 * 1000,
@@ -11,8 +12,6 @@ enum {
     LATER_S = 60, /* the next run tries again */
     REFUSED_S = 30 * 60,
     RETRY_AFTER_MAX_S = 60 * 60,
-    STATUS_REQUEST_TIMEOUT = 408,
-    STATUS_TOO_MANY = 429,
 };
 
 /* What Slack says of a message that it does not understand: plain text may still go through. */
@@ -106,8 +105,7 @@ judge(const HttpClientReply *reply, int64_t *ret_after_s)
     *ret_after_s = LATER_S;
     if (reply->status >= 200 && reply->status < 300)
         return DELIVER_DONE;
-    if (reply->status == STATUS_TOO_MANY || reply->status == STATUS_REQUEST_TIMEOUT ||
-        reply->status >= 500) {
+    if (http_status_is_retryable(reply->status)) {
         if (reply->retry_after_ms > 0)
             *ret_after_s = MIN(reply->retry_after_ms / 1000 + 1, RETRY_AFTER_MAX_S);
         return DELIVER_LATER;
@@ -132,7 +130,9 @@ send_changes(HttpClient *client, const DeliverOptions *options, const GPtrArray 
         g_clear_pointer(ret_why, g_free);
         if (!send(client, options->url, body, &reply, &error)) {
             *ret_why = g_strdup(error->message);
-            return DELIVER_LATER;
+            bool may_retry = http_error_is_retryable(error);
+            *ret_after_s = may_retry ? LATER_S : REFUSED_S;
+            return may_retry ? DELIVER_LATER : DELIVER_REFUSED;
         }
         result = judge(&reply, ret_after_s);
         if (result != DELIVER_DONE)

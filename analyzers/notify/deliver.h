@@ -15,8 +15,8 @@ typedef enum {
     DELIVER_NOTHING, /* nothing waits */
     DELIVER_DONE,
     DELIVER_LATER,   /* the receiver is busy or away: it waits on */
-    DELIVER_REFUSED, /* the receiver refuses for good: a person must look; it waits on all the same
-                      */
+    DELIVER_REFUSED, /* refused for good, or the URL can never be sent to: a person must look; it
+                      * waits on all the same */
 } DeliverResult;
 
 /* One message with all that is due. *ret_why (to be freed) says what went wrong, for DELIVER_LATER

@@ -133,6 +133,21 @@ def check_refusals(cluster):
         fail(f"the message is not plain: {plain}")
 
 
+def check_urls(cluster):
+    """A URL that can never be sent to is said, with an exit status that a CronJob shows."""
+    said, _ = cluster.run(BROKEN, 10 * MINUTE, 2, "--webhook-url", "hooks.example/secret")
+    if "not a URL" not in said:
+        fail(f"the malformed URL is not said: {said!r}")
+    empty = os.path.join(cluster.folder, "url")
+    with open(empty, "w") as out:
+        out.write("\n")
+    said, _ = cluster.run(BROKEN, 10 * MINUTE, 2, "--webhook-url-file", empty)
+    if "--webhook-url-file" not in said:
+        fail(f"the empty file is not said: {said!r}")
+    cluster.run(BROKEN, 40 * MINUTE)
+    expect("messages after it was mended", len(cluster.told()), 1)
+
+
 def check_storm(cluster):
     """Two hundred at once are one message."""
     cluster.run("".join(POD.format(name=f"storm{i}", needs=f"map{i}") for i in range(200)))
@@ -167,7 +182,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin", default="build/bin")
     program = os.path.abspath(os.path.join(parser.parse_args().bin, "cresset-analyzer"))
-    for check in (check_once, check_outage, check_retry_after, check_refusals, check_storm, check_foreign_text, check_dry_run):
+    for check in (check_once, check_outage, check_retry_after, check_refusals, check_urls, check_storm, check_foreign_text, check_dry_run):
         with tempfile.TemporaryDirectory() as folder:
             cluster = Cluster(program, folder, slack.Receiver())
             if check is not check_once:

@@ -86,6 +86,52 @@ test_an_answer_that_repeats_the_path_is_not_said(void **unused)
     assert_string_equal(why, "404");
 }
 
+static void
+test_an_answer_is_judged_by_its_status(void **unused)
+{
+    (void)unused;
+    static const struct {
+        ScriptStep step;
+        DeliverResult wanted;
+    } cases[] = {
+        {ANSWER("302 Found", ""), DELIVER_REFUSED},
+        {ANSWER("408 Request Timeout", ""), DELIVER_LATER},
+        {ANSWER("410 Gone", ""), DELIVER_REFUSED},
+        {ANSWER("501 Not Implemented", ""), DELIVER_REFUSED},
+        {ANSWER("503 Service Unavailable", ""), DELIVER_LATER},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *why = deliver_to_script(&cases[i].step, cases[i].wanted);
+        g_autoptr(GPtrArray) changes = state_outbox(state, TEST_NOW_S + 3600, NULL);
+        assert_int_equal(changes->len, 1);
+        assert_true(state_postpone(state, changes, TEST_NOW_S, NULL));
+    }
+}
+
+static void
+test_what_can_never_be_sent_is_refused(void **unused)
+{
+    (void)unused;
+    static const char *const urls[] = {"", "hooks.example/hidden", "ftp://hooks.example/hidden"};
+    for (size_t i = 0; i < G_N_ELEMENTS(urls); i++) {
+        scan(POD_THAT_NEEDS("settings"));
+        g_autofree char *why = deliver_to(urls[i], DELIVER_REFUSED);
+        assert_null(strstr(why, "hidden"));
+        g_autoptr(GPtrArray) changes = state_outbox(state, TEST_NOW_S + 3600, NULL);
+        assert_int_equal(changes->len, 1);
+        assert_true(state_postpone(state, changes, TEST_NOW_S, NULL));
+    }
+}
+
+static void
+test_a_receiver_that_is_away_gets_it_later(void **unused)
+{
+    (void)unused;
+    const ScriptStep step = {.end = SCRIPT_RESET};
+    g_autofree char *why = deliver_to_script(&step, DELIVER_LATER);
+    assert_non_null(why);
+}
+
 static int
 setup(void **unused)
 {
@@ -115,6 +161,9 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_an_answer_is_one_printable_line),
         TEST(test_an_answer_that_repeats_the_path_is_not_said),
+        TEST(test_an_answer_is_judged_by_its_status),
+        TEST(test_what_can_never_be_sent_is_refused),
+        TEST(test_a_receiver_that_is_away_gets_it_later),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
