@@ -64,9 +64,9 @@ escape_markdown(const char *text)
 }
 
 static char *
-keep_text(const char *text)
+escape_slack(const char *text)
 {
-    return g_strdup(text);
+    return slack_escape(text, MESSAGE_TEXT_MAX);
 }
 
 typedef struct {
@@ -266,7 +266,7 @@ message_new(MessageForm form, const GPtrArray *changes, const MessageContext *co
 {
     const TextStyle markdown = {escape_markdown, "**", MESSAGE_TEXT_MAX};
     const TextStyle discord = {escape_markdown, "**", MESSAGE_DISCORD_MAX};
-    const TextStyle plain = {keep_text, "", MESSAGE_TEXT_MAX};
+    const TextStyle plain = {escape_slack, "", MESSAGE_TEXT_MAX};
     switch (form) {
     case MESSAGE_SLACK:
         return message_slack(changes, context);

@@ -132,6 +132,22 @@ test_a_receiver_that_is_away_gets_it_later(void **unused)
     assert_non_null(why);
 }
 
+static void
+test_plain_text_for_slack_has_no_marks_of_strangers(void **unused)
+{
+    (void)unused;
+    const ScriptStep steps[] = {ANSWER("400 Bad Request", "invalid_blocks"),
+                                ANSWER("200 OK", "ok")};
+    g_autoptr(ScriptedServer) server = scripted_server_new(steps, G_N_ELEMENTS(steps));
+    g_autofree char *url = scripted_server_url(server, PATH);
+    scan(POD_THAT_NEEDS("<!channel> & <http://evil.example|here>"));
+    g_autofree char *why = deliver_to(url, DELIVER_DONE);
+    g_autofree char *request = scripted_server_request(server, 1);
+    assert_null(strstr(request, "blocks"));
+    assert_contains(request, "&lt;!channel&gt; &amp; &lt;http://evil.example|here&gt;");
+    assert_null(strchr(request, '<'));
+}
+
 static int
 setup(void **unused)
 {
@@ -164,6 +180,7 @@ main(void)
         TEST(test_an_answer_is_judged_by_its_status),
         TEST(test_what_can_never_be_sent_is_refused),
         TEST(test_a_receiver_that_is_away_gets_it_later),
+        TEST(test_plain_text_for_slack_has_no_marks_of_strangers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
