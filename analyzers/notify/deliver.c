@@ -10,6 +10,8 @@ enum {
     TIMEOUT_MS = 20 * 1000,
     REPLY_BYTES_MAX = 64 * 1024,
     LATER_S = 60, /* the next run tries again */
+    /* More than two tries take, with room for how long a run may look before it sends. */
+    CLAIM_S = 10 * 60,
     REFUSED_S = 30 * 60,
     RETRY_AFTER_MAX_S = 60 * 60,
 };
@@ -31,15 +33,12 @@ drop_mild(State *state, GPtrArray *changes, Severity min, GError **error)
     return mild->len == 0 || state_delivered(state, mild, error);
 }
 
-static GPtrArray *
-due_changes(State *state, const DeliverOptions *options, MessageContext *ret_context,
-            GError **error)
+static bool
+fill_context(State *state, const DeliverOptions *options, MessageContext *ret_context,
+             GError **error)
 {
     *ret_context = (MessageContext){.cluster = options->cluster, .now_s = options->now_s};
-    g_autoptr(GPtrArray) changes = state_outbox(state, options->now_s, error);
-    if (changes == NULL || !state_count_open(state, &ret_context->n_open, error))
-        return NULL;
-    return g_steal_pointer(&changes);
+    return state_count_open(state, &ret_context->n_open, error);
 }
 
 static bool
@@ -151,8 +150,10 @@ deliver(State *state, HttpClient *client, const DeliverOptions *options, Deliver
     int64_t after_s;
     *ret_result = DELIVER_NOTHING;
     *ret_why = NULL;
-    g_autoptr(GPtrArray) changes = due_changes(state, options, &context, error);
-    if (changes == NULL || !drop_mild(state, changes, options->severity_min, error))
+    g_autoptr(GPtrArray) changes =
+        state_claim(state, options->now_s, options->now_s + CLAIM_S, error);
+    if (changes == NULL || !fill_context(state, options, &context, error) ||
+        !drop_mild(state, changes, options->severity_min, error))
         return false;
     if (changes->len == 0)
         return true;
@@ -166,8 +167,8 @@ GBytes *
 deliver_preview(State *state, const DeliverOptions *options, GError **error)
 {
     MessageContext context;
-    g_autoptr(GPtrArray) changes = due_changes(state, options, &context, error);
-    if (changes == NULL)
+    g_autoptr(GPtrArray) changes = state_outbox(state, options->now_s, error);
+    if (changes == NULL || !fill_context(state, options, &context, error))
         return NULL;
     for (guint i = changes->len; i > 0; i--) {
         if (((const Change *)changes->pdata[i - 1])->severity < options->severity_min)

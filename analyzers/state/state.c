@@ -101,12 +101,12 @@ put_incident(const Update *update, const Finding *finding, const Former *former,
                      (int64_t)finding->explains->len);
 }
 
-/* What waits to be told of an incident; -1: nothing. */
+/* What waits to be told of an incident and is not being sent; -1: nothing. */
 static bool
 find_pending(const Update *update, const char *fingerprint, int64_t *ret_type, GError **error)
 {
     g_autoptr(sqlite3_stmt) statement =
-        state_prepare(update->state, error, STATE_SQL_PENDING, "s", fingerprint);
+        state_prepare(update->state, error, STATE_SQL_PENDING, "si", fingerprint, update->now_s);
     if (statement == NULL)
         return false;
     int result = sqlite3_step(statement);
@@ -115,7 +115,7 @@ find_pending(const Update *update, const char *fingerprint, int64_t *ret_type, G
 }
 
 /* What waits is told with the incident as it is when it goes out: only an end, or what comes after
- * one, takes its place. */
+ * one, takes its place, also of what is being sent and may fail. */
 static bool
 tell(const Update *update, ChangeType type, const char *fingerprint, GError **error)
 {
@@ -124,7 +124,8 @@ tell(const Update *update, ChangeType type, const char *fingerprint, GError **er
         return false;
     if (pending >= 0 && type != CHANGE_RESOLVED && pending != CHANGE_RESOLVED)
         return true;
-    if (pending >= 0 && !STATE_RUN(update->state, error, STATE_SQL_UNTELL, "s", fingerprint))
+    bool goes_on = type == CHANGE_WORSE || type == CHANGE_REMINDER;
+    if (!goes_on && !STATE_RUN(update->state, error, STATE_SQL_UNTELL, "s", fingerprint))
         return false;
     return STATE_RUN(update->state, error, STATE_SQL_TELL, "iis", (int64_t)type, update->now_s,
                      fingerprint);

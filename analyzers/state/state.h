@@ -61,6 +61,9 @@ bool state_update(State *state, const Findings *findings, const Snapshot *snapsh
 /* Change that waits to be delivered and is due, the oldest first; the array frees them. A fault
  * that ended before anybody heard of it is one change: CHANGE_RESOLVED. */
 GPtrArray *state_outbox(State *state, int64_t now_s, GError **error);
+/* The same for a process that sends them: no other one gets them before that time, when they are
+ * due again unless they were delivered or postponed. */
+GPtrArray *state_claim(State *state, int64_t now_s, int64_t until_s, GError **error);
 /* They were delivered. */
 bool state_delivered(State *state, const GPtrArray *changes, GError **error);
 /* They were not: they are due again at that time. */

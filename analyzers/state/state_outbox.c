@@ -62,21 +62,47 @@ state_outbox(State *state, int64_t now_s, GError **error)
     return NULL;
 }
 
-/* Does the same to each of the changes: all or nothing. */
+/* Does the same to each of the changes. */
 static bool
-for_changes(State *state, const GPtrArray *changes, const char *sql, const int64_t *value,
-            GError **error)
+for_each(State *state, const GPtrArray *changes, const char *sql, const int64_t *value,
+         GError **error)
 {
-    bool ok = state_execute(state, "BEGIN IMMEDIATE", error);
+    bool ok = true;
     for (guint i = 0; ok && i < changes->len; i++) {
         const Change *change = changes->pdata[i];
         ok = value != NULL ? STATE_RUN(state, error, sql, "ii", change->id, *value)
                            : STATE_RUN(state, error, sql, "i", change->id);
     }
+    return ok;
+}
+
+/* Commits when all went well. */
+static bool
+end_transaction(State *state, bool ok, GError **error)
+{
     if (ok && state_execute(state, "COMMIT", error))
         return true;
     (void)state_execute(state, "ROLLBACK", NULL);
     return false;
+}
+
+GPtrArray *
+state_claim(State *state, int64_t now_s, int64_t until_s, GError **error)
+{
+    if (!state_execute(state, "BEGIN IMMEDIATE", error))
+        return NULL;
+    g_autoptr(GPtrArray) changes = state_outbox(state, now_s, error);
+    bool ok = changes != NULL && for_each(state, changes, STATE_SQL_CLAIM, &until_s, error);
+    return end_transaction(state, ok, error) ? g_steal_pointer(&changes) : NULL;
+}
+
+/* All or nothing. */
+static bool
+for_changes(State *state, const GPtrArray *changes, const char *sql, const int64_t *value,
+            GError **error)
+{
+    return state_execute(state, "BEGIN IMMEDIATE", error) &&
+           end_transaction(state, for_each(state, changes, sql, value, error), error);
 }
 
 bool

@@ -24,6 +24,17 @@
     "CREATE INDEX outbox_by_due ON outbox(due, id);"                                               \
     "CREATE TABLE run(at BIGINT NOT NULL PRIMARY KEY);"
 
+/* Ids that are never used again, and which changes a run is sending. */
+#define STATE_SQL_TO_2                                                                             \
+    "DROP INDEX outbox_by_due; ALTER TABLE outbox RENAME TO former_outbox;"                        \
+    "CREATE TABLE outbox("                                                                         \
+    " id INTEGER PRIMARY KEY AUTOINCREMENT, type BIGINT NOT NULL, at BIGINT NOT NULL,"             \
+    " due BIGINT NOT NULL, claimed BIGINT NOT NULL DEFAULT 0, fingerprint TEXT NOT NULL);"         \
+    "INSERT INTO outbox(id, type, at, due, fingerprint)"                                           \
+    " SELECT id, type, at, due, fingerprint FROM former_outbox;"                                   \
+    "DROP TABLE former_outbox;"                                                                    \
+    "CREATE INDEX outbox_by_due ON outbox(due, id);"
+
 #define STATE_SQL_IS_FIRST    "SELECT COUNT(*) FROM run"
 #define STATE_SQL_ADD_RUN     "INSERT INTO run(at) VALUES(?1) ON CONFLICT DO NOTHING"
 #define STATE_SQL_FORGET_RUNS "DELETE FROM run WHERE at < ?1 - 604800"
@@ -51,13 +62,16 @@
     "DELETE FROM incident WHERE ended > 0 AND ended < ?1 - 86400"                                  \
     " AND fingerprint NOT IN (SELECT fingerprint FROM outbox)"
 
-#define STATE_SQL_PENDING "SELECT type FROM outbox WHERE fingerprint = ?1"
-#define STATE_SQL_TELL    "INSERT INTO outbox(type, at, due, fingerprint) VALUES(?1, ?2, ?2, ?3)"
-#define STATE_SQL_UNTELL  "DELETE FROM outbox WHERE fingerprint = ?1"
+/* What is being sent goes out as it was. */
+#define STATE_SQL_PENDING                                                                          \
+    "SELECT type FROM outbox WHERE fingerprint = ?1 AND (claimed = 0 OR due <= ?2)"
+#define STATE_SQL_TELL   "INSERT INTO outbox(type, at, due, fingerprint) VALUES(?1, ?2, ?2, ?3)"
+#define STATE_SQL_UNTELL "DELETE FROM outbox WHERE fingerprint = ?1"
 #define STATE_SQL_OUTBOX                                                                           \
     "SELECT o.id, o.type, i.severity, o.at, i.since, i.first_seen, i.explained, i.fingerprint,"    \
     " i.check_id, i.kind, i.ns, i.name, i.title, i.cause, i.evidence, i.fix FROM outbox o"         \
     " JOIN incident i ON i.fingerprint = o.fingerprint WHERE o.due <= ?1 ORDER BY o.id LIMIT 500"
 #define STATE_SQL_DELIVERED "DELETE FROM outbox WHERE id = ?1"
-#define STATE_SQL_POSTPONE  "UPDATE outbox SET due = ?2 WHERE id = ?1"
+#define STATE_SQL_CLAIM     "UPDATE outbox SET due = ?2, claimed = 1 WHERE id = ?1"
+#define STATE_SQL_POSTPONE  "UPDATE outbox SET due = ?2, claimed = 0 WHERE id = ?1"
 #define STATE_SQL_OPEN      "SELECT COUNT(*) FROM incident WHERE ended = 0"

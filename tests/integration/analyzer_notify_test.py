@@ -148,6 +148,20 @@ def check_urls(cluster):
     expect("messages after it was mended", len(cluster.told()), 1)
 
 
+def check_overlap(cluster):
+    """A run that begins while another one sends does not send the same."""
+    answer = cluster.receiver.answer
+
+    def overlap(body):
+        cluster.receiver.answer = answer
+        cluster.run(BROKEN, MINUTE)
+        return answer(body)
+
+    cluster.receiver.answer = overlap
+    cluster.run(BROKEN)
+    expect("messages of two runs", len(cluster.told()), 1)
+
+
 def check_storm(cluster):
     """Two hundred at once are one message."""
     cluster.run("".join(POD.format(name=f"storm{i}", needs=f"map{i}") for i in range(200)))
@@ -182,7 +196,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin", default="build/bin")
     program = os.path.abspath(os.path.join(parser.parse_args().bin, "cresset-analyzer"))
-    for check in (check_once, check_outage, check_retry_after, check_refusals, check_urls, check_storm, check_foreign_text, check_dry_run):
+    for check in (check_once, check_outage, check_retry_after, check_refusals, check_urls, check_overlap, check_storm, check_foreign_text, check_dry_run):
         with tempfile.TemporaryDirectory() as folder:
             cluster = Cluster(program, folder, slack.Receiver())
             if check is not check_once:

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "analyzers/state/state.h"
+#include "analyzers/state/state_sql.h"
 #include "lib/base/error.h"
 #include "tests/harness/check.h"
 #include "tests/harness/temp_dir.h"
@@ -81,6 +82,27 @@ test_the_file_of_a_newer_program_is_refused(void **unused)
     expect_refused(CRESSET_ERROR_FAILED_PRECONDITION, "newer", 1);
 }
 
+static void
+test_what_waits_in_an_older_file_is_kept(void **unused)
+{
+    (void)unused;
+    sqlite3 *other =
+        connect_to(STATE_SQL_VERSIONS
+                   ";" STATE_SQL_TO_1 "INSERT INTO schema_version(version) VALUES(1);"
+                   "INSERT INTO incident VALUES('f1', 'pod-reference-missing', 'Pod', 'shop',"
+                   " 'web', 3, 1, 1, 1, 1, 0, 0, 0, 0, 'title', 'cause', '', '', 0);"
+                   "INSERT INTO outbox(type, at, due, fingerprint) VALUES(0, 1, 1, 'f1')");
+    assert_int_equal(sqlite3_close(other), SQLITE_OK);
+    g_autofree char *notice = NULL;
+    g_autoptr(State) state = state_open(path, &notice, NULL);
+    assert_non_null(state);
+    g_autoptr(GPtrArray) changes = state_outbox(state, 1, NULL);
+    assert_int_equal(changes->len, 1);
+    const Change *change = changes->pdata[0];
+    assert_string_equal(change->name, "web");
+    assert_int_equal(change->severity, SEVERITY_HIGH);
+}
+
 /* A journal belongs to the file that it was written for. This one begins with a zero, which says
  * that it is not to be played back: SQLite leaves it where it is. */
 static void
@@ -129,6 +151,7 @@ main(void)
         TEST(test_a_folder_stays_where_it_is),
         TEST(test_a_file_that_another_run_writes_stays_where_it_is),
         TEST(test_the_file_of_a_newer_program_is_refused),
+        TEST(test_what_waits_in_an_older_file_is_kept),
         TEST(test_a_journal_is_set_aside_with_a_damaged_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

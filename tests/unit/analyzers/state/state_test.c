@@ -28,6 +28,7 @@ static TempDir *dir;
 static char *path;
 static State *state;
 static int64_t now_s;
+static Severity severity; /* of all findings; SEVERITY_INFO: their own */
 
 static void
 reopen(void)
@@ -62,6 +63,8 @@ run_failing(const char *yaml, int64_t later_s, Kind failed)
     snapshot_finish(snapshot);
     const CheckOptions options = {.now_s = now_s, .cluster = "test"};
     g_autoptr(Findings) findings = check_all(snapshot, &options);
+    for (guint i = 0; severity != SEVERITY_INFO && i < findings->all->len; i++)
+        ((Finding *)findings->all->pdata[i])->severity = severity;
     if (!state_update(state, findings, snapshot, now_s, &error))
         fail_msg("%s", error->message);
 }
@@ -212,6 +215,46 @@ test_nothing_is_lost_while_nobody_listens(void **unused)
 }
 
 static void
+test_what_one_run_sends_no_other_gets(void **unused)
+{
+    (void)unused;
+    g_autofree char *notice = NULL;
+    g_autoptr(State) other = state_open(path, &notice, NULL);
+    run(POD("web", "settings"), 0);
+    g_autoptr(GPtrArray) mine = state_claim(state, now_s, now_s + MINUTE_S, NULL);
+    assert_int_equal(mine->len, 1);
+    g_autoptr(GPtrArray) none = state_claim(other, now_s, now_s + MINUTE_S, NULL);
+    assert_int_equal(none->len, 0);
+    now_s += MINUTE_S;
+    expect_told("known web"); /* the first one has ended without a word */
+}
+
+/* What happens while a message is on its way is told after it. */
+static void
+test_an_end_during_a_send_is_told(void **unused)
+{
+    (void)unused;
+    run(POD("web", "settings"), 0);
+    g_autoptr(GPtrArray) sent = state_claim(state, now_s, now_s + HOUR_S, NULL);
+    run(MAP("other"), MINUTE_S);
+    assert_true(state_delivered(state, sent, NULL));
+    expect_told("resolved web");
+}
+
+static void
+test_a_higher_severity_during_a_send_is_told(void **unused)
+{
+    (void)unused;
+    severity = SEVERITY_MEDIUM;
+    run(POD("web", "settings"), 0);
+    g_autoptr(GPtrArray) sent = state_claim(state, now_s, now_s + HOUR_S, NULL);
+    severity = SEVERITY_CRITICAL;
+    run(POD("web", "settings"), MINUTE_S);
+    assert_true(state_delivered(state, sent, NULL));
+    expect_told("worse web");
+}
+
+static void
 test_a_damaged_file_is_set_aside(void **unused)
 {
     (void)unused;
@@ -233,6 +276,7 @@ setup(void **unused)
     dir = temp_dir_new();
     path = temp_dir_file(dir, "state.sqlite");
     now_s = TEST_NOW_S;
+    severity = SEVERITY_INFO;
     reopen();
     return 0;
 }
@@ -259,6 +303,9 @@ main(void)
         TEST(test_it_is_told_again_after_hours),
         TEST(test_what_comes_and_goes_is_flapping),
         TEST(test_nothing_is_lost_while_nobody_listens),
+        TEST(test_what_one_run_sends_no_other_gets),
+        TEST(test_an_end_during_a_send_is_told),
+        TEST(test_a_higher_severity_during_a_send_is_told),
         TEST(test_a_damaged_file_is_set_aside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
