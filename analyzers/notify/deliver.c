@@ -30,7 +30,7 @@ drop_mild(State *state, GPtrArray *changes, Severity min, GError **error)
         if (((const Change *)changes->pdata[i - 1])->severity < min)
             g_ptr_array_add(mild, g_ptr_array_steal_index(changes, i - 1));
     }
-    return mild->len == 0 || state_delivered(state, mild, error);
+    return mild->len == 0 || state_drop(state, mild, error);
 }
 
 static bool

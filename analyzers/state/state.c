@@ -28,7 +28,7 @@ typedef struct {
 /* An incident as it was. */
 typedef struct {
     bool is_known;
-    int64_t severity, told_s, ended_s, flaps, flaps_since_s, first_seen_s;
+    int64_t severity, told_s, ended_s, flaps, flaps_since_s, first_seen_s, told_severity;
 } Former;
 
 static bool
@@ -47,7 +47,8 @@ find_former(const Update *update, const char *fingerprint, Former *ret_former, G
                                sqlite3_column_int64(statement, 2),
                                sqlite3_column_int64(statement, 3),
                                sqlite3_column_int64(statement, 4),
-                               sqlite3_column_int64(statement, 5)};
+                               sqlite3_column_int64(statement, 5),
+                               sqlite3_column_int64(statement, 6)};
     return result == SQLITE_ROW || result == SQLITE_DONE || state_failed(update->state, error);
 }
 
@@ -92,13 +93,14 @@ put_incident(const Update *update, const Finding *finding, const Former *former,
                    (former->ended_s == 0 || update->now_s - former->ended_s <= STATE_AGAIN_S);
     g_autofree char *evidence = join_lines(finding->evidence, EVIDENCE_LINES);
     g_autofree char *fix = join_lines(finding->fix, FIX_LINES);
-    return STATE_RUN(update->state, error, STATE_SQL_PUT, "sssssiiiiiiissssi", finding->fingerprint,
-                     finding->check->id, kind_row(finding->object->kind)->kind, finding->object->ns,
+    return STATE_RUN(update->state, error, STATE_SQL_PUT, "sssssiiiiiiissssii",
+                     finding->fingerprint, finding->check->id,
+                     kind_row(finding->object->kind)->kind, finding->object->ns,
                      finding->object->name, (int64_t)finding->severity, finding->since_s,
                      is_same ? former->first_seen_s : update->now_s, update->now_s,
                      is_told ? update->now_s : former->told_s, former->flaps, former->flaps_since_s,
-                     finding->title, finding->cause, evidence, fix,
-                     (int64_t)finding->explains->len);
+                     finding->title, finding->cause, evidence, fix, (int64_t)finding->explains->len,
+                     former->ended_s == 0 ? former->told_severity : (int64_t)SEVERITY_INFO);
 }
 
 /* What waits to be told of an incident and is not being sent; -1: nothing. */

@@ -43,7 +43,7 @@ typedef enum {
 typedef struct {
     int64_t id; /* in the outbox */
     ChangeType type;
-    Severity severity;
+    Severity severity;     /* now; of CHANGE_RESOLVED the highest that was delivered before */
     int64_t at_s, since_s; /* since: 0 is not known */
     int64_t first_seen_s;  /* of the incident */
     char *fingerprint, *check, *kind, *ns, *name, *title, *cause, *evidence, *fix;
@@ -66,7 +66,9 @@ GPtrArray *state_outbox(State *state, int64_t now_s, GError **error);
 GPtrArray *state_claim(State *state, int64_t now_s, int64_t until_s, GError **error);
 /* They were delivered. */
 bool state_delivered(State *state, const GPtrArray *changes, GError **error);
-/* They were not: they are due again at that time. */
+/* They are not to be delivered. */
+bool state_drop(State *state, const GPtrArray *changes, GError **error);
+/* They could not be: they are due again at that time. */
 bool state_postpone(State *state, const GPtrArray *changes, int64_t until_s, GError **error);
 /* How many incidents are open. */
 bool state_count_open(State *state, uint32_t *ret_n, GError **error);

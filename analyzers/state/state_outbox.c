@@ -49,7 +49,8 @@ read_change(sqlite3_stmt *statement)
 GPtrArray *
 state_outbox(State *state, int64_t now_s, GError **error)
 {
-    g_autoptr(sqlite3_stmt) statement = state_prepare(state, error, STATE_SQL_OUTBOX, "i", now_s);
+    g_autoptr(sqlite3_stmt) statement =
+        state_prepare(state, error, STATE_SQL_OUTBOX, "ii", now_s, (int64_t)CHANGE_RESOLVED);
     if (statement == NULL)
         return NULL;
     g_autoptr(GPtrArray) changes = g_ptr_array_new_with_free_func((GDestroyNotify)change_free);
@@ -106,9 +107,23 @@ for_changes(State *state, const GPtrArray *changes, const char *sql, const int64
 }
 
 bool
+state_drop(State *state, const GPtrArray *changes, GError **error)
+{
+    return for_changes(state, changes, STATE_SQL_DROP, NULL, error);
+}
+
+bool
 state_delivered(State *state, const GPtrArray *changes, GError **error)
 {
-    return for_changes(state, changes, STATE_SQL_DELIVERED, NULL, error);
+    if (!state_execute(state, "BEGIN IMMEDIATE", error))
+        return false;
+    bool ok = for_each(state, changes, STATE_SQL_DROP, NULL, error);
+    for (guint i = 0; ok && i < changes->len; i++) {
+        const Change *change = changes->pdata[i];
+        ok = STATE_RUN(state, error, STATE_SQL_SET_TOLD, "si", change->fingerprint,
+                       (int64_t)change->severity);
+    }
+    return end_transaction(state, ok, error);
 }
 
 bool

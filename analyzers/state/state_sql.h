@@ -35,22 +35,29 @@
     "DROP TABLE former_outbox;"                                                                    \
     "CREATE INDEX outbox_by_due ON outbox(due, id);"
 
+/* The highest severity that was delivered of an incident; 0 also: nothing was. */
+#define STATE_SQL_TO_3                                                                             \
+    "ALTER TABLE incident ADD COLUMN told_severity BIGINT NOT NULL DEFAULT 0;"                     \
+    "UPDATE incident SET told_severity = severity WHERE ended = 0 AND told > 0;"
+
 #define STATE_SQL_IS_FIRST    "SELECT COUNT(*) FROM run"
 #define STATE_SQL_ADD_RUN     "INSERT INTO run(at) VALUES(?1) ON CONFLICT DO NOTHING"
 #define STATE_SQL_FORGET_RUNS "DELETE FROM run WHERE at < ?1 - 604800"
 
 #define STATE_SQL_FIND                                                                             \
-    "SELECT severity, told, ended, flaps, flaps_since, first_seen FROM incident"                   \
+    "SELECT severity, told, ended, flaps, flaps_since, first_seen, told_severity FROM incident"    \
     " WHERE fingerprint = ?1"
 #define STATE_SQL_PUT                                                                              \
     "INSERT INTO incident(fingerprint, check_id, kind, ns, name, severity, since, first_seen,"     \
     " last_seen, told, quiet_runs, ended, flaps, flaps_since, title, cause, evidence, fix,"        \
-    " explained) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, 0, ?11, ?12, ?13, ?14, ?15,"   \
-    " ?16, ?17) ON CONFLICT(fingerprint) DO UPDATE SET severity = excluded.severity,"              \
+    " explained, told_severity) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, 0, ?11, ?12,"   \
+    " ?13, ?14, ?15, ?16, ?17, ?18) ON CONFLICT(fingerprint) DO UPDATE SET severity = "            \
+    "excluded.severity,"                                                                           \
     " since = excluded.since, first_seen = excluded.first_seen, last_seen = excluded.last_seen,"   \
     " told = excluded.told, quiet_runs = 0, ended = 0, flaps = excluded.flaps,"                    \
     " flaps_since = excluded.flaps_since, title = excluded.title, cause = excluded.cause,"         \
-    " evidence = excluded.evidence, fix = excluded.fix, explained = excluded.explained"
+    " evidence = excluded.evidence, fix = excluded.fix, explained = excluded.explained,"           \
+    " told_severity = excluded.told_severity"
 #define STATE_SQL_QUIET                                                                            \
     "SELECT fingerprint, check_id, kind, ns, name, last_seen, quiet_runs, flaps, flaps_since"      \
     " FROM incident WHERE ended = 0 AND last_seen < ?1"
@@ -68,10 +75,13 @@
 #define STATE_SQL_TELL   "INSERT INTO outbox(type, at, due, fingerprint) VALUES(?1, ?2, ?2, ?3)"
 #define STATE_SQL_UNTELL "DELETE FROM outbox WHERE fingerprint = ?1"
 #define STATE_SQL_OUTBOX                                                                           \
-    "SELECT o.id, o.type, i.severity, o.at, i.since, i.first_seen, i.explained, i.fingerprint,"    \
+    "SELECT o.id, o.type, CASE o.type WHEN ?2 THEN MAX(i.severity, i.told_severity)"               \
+    " ELSE i.severity END, o.at, i.since, i.first_seen, i.explained, i.fingerprint,"               \
     " i.check_id, i.kind, i.ns, i.name, i.title, i.cause, i.evidence, i.fix FROM outbox o"         \
     " JOIN incident i ON i.fingerprint = o.fingerprint WHERE o.due <= ?1 ORDER BY o.id LIMIT 500"
-#define STATE_SQL_DELIVERED "DELETE FROM outbox WHERE id = ?1"
-#define STATE_SQL_CLAIM     "UPDATE outbox SET due = ?2, claimed = 1 WHERE id = ?1"
-#define STATE_SQL_POSTPONE  "UPDATE outbox SET due = ?2, claimed = 0 WHERE id = ?1"
-#define STATE_SQL_OPEN      "SELECT COUNT(*) FROM incident WHERE ended = 0"
+#define STATE_SQL_DROP "DELETE FROM outbox WHERE id = ?1"
+#define STATE_SQL_SET_TOLD                                                                         \
+    "UPDATE incident SET told_severity = MAX(told_severity, ?2) WHERE fingerprint = ?1"
+#define STATE_SQL_CLAIM    "UPDATE outbox SET due = ?2, claimed = 1 WHERE id = ?1"
+#define STATE_SQL_POSTPONE "UPDATE outbox SET due = ?2, claimed = 0 WHERE id = ?1"
+#define STATE_SQL_OPEN     "SELECT COUNT(*) FROM incident WHERE ended = 0"

@@ -254,6 +254,29 @@ test_a_higher_severity_during_a_send_is_told(void **unused)
     expect_told("worse web");
 }
 
+/* Who heard of a grave fault hears of its end, also when it got milder before. */
+static void
+test_an_end_has_the_highest_severity_that_was_told(void **unused)
+{
+    (void)unused;
+    severity = SEVERITY_HIGH;
+    run(POD("web", "settings"), 0);
+    expect_told("known web");
+    severity = SEVERITY_LOW;
+    run(POD("web", "settings"), MINUTE_S);
+    run(MAP("other"), MINUTE_S);
+    g_autoptr(GPtrArray) changes = state_outbox(state, now_s, NULL);
+    assert_int_equal(changes->len, 1);
+    assert_int_equal(((const Change *)changes->pdata[0])->severity, SEVERITY_HIGH);
+    expect_told("resolved web");
+    run(POD("web", "settings"), MINUTE_S);
+    expect_told("again web"); /* which begins anew */
+    run(MAP("other"), MINUTE_S);
+    g_autoptr(GPtrArray) mild = state_outbox(state, now_s, NULL);
+    assert_int_equal(mild->len, 1);
+    assert_int_equal(((const Change *)mild->pdata[0])->severity, SEVERITY_LOW);
+}
+
 static void
 test_a_damaged_file_is_set_aside(void **unused)
 {
@@ -306,6 +329,7 @@ main(void)
         TEST(test_what_one_run_sends_no_other_gets),
         TEST(test_an_end_during_a_send_is_told),
         TEST(test_a_higher_severity_during_a_send_is_told),
+        TEST(test_an_end_has_the_highest_severity_that_was_told),
         TEST(test_a_damaged_file_is_set_aside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
