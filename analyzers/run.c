@@ -132,7 +132,8 @@ remember_and_tell(const RunOptions *options, const DeliverOptions *deliver_optio
         return false;
     if (options->dry_run)
         return print_message(state, deliver_options, error);
-    return deliver_options->url == NULL || send_message(state, deliver_options, error);
+    return deliver_options->url != NULL ? send_message(state, deliver_options, error)
+                                        : state_drop_due(state, deliver_options->now_s, error);
 }
 
 static bool

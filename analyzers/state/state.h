@@ -68,6 +68,8 @@ GPtrArray *state_claim(State *state, int64_t now_s, int64_t until_s, GError **er
 bool state_delivered(State *state, const GPtrArray *changes, GError **error);
 /* They are not to be delivered. */
 bool state_drop(State *state, const GPtrArray *changes, GError **error);
+/* Nothing that is due is to be delivered, as there is no receiver. */
+bool state_drop_due(State *state, int64_t now_s, GError **error);
 /* They could not be: they are due again at that time. */
 bool state_postpone(State *state, const GPtrArray *changes, int64_t until_s, GError **error);
 /* How many incidents are open. */

@@ -113,6 +113,12 @@ state_drop(State *state, const GPtrArray *changes, GError **error)
 }
 
 bool
+state_drop_due(State *state, int64_t now_s, GError **error)
+{
+    return STATE_RUN(state, error, STATE_SQL_DROP_DUE, "i", now_s);
+}
+
+bool
 state_delivered(State *state, const GPtrArray *changes, GError **error)
 {
     if (!state_execute(state, "BEGIN IMMEDIATE", error))

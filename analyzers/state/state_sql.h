@@ -79,7 +79,8 @@
     " ELSE i.severity END, o.at, i.since, i.first_seen, i.explained, i.fingerprint,"               \
     " i.check_id, i.kind, i.ns, i.name, i.title, i.cause, i.evidence, i.fix FROM outbox o"         \
     " JOIN incident i ON i.fingerprint = o.fingerprint WHERE o.due <= ?1 ORDER BY o.id LIMIT 500"
-#define STATE_SQL_DROP "DELETE FROM outbox WHERE id = ?1"
+#define STATE_SQL_DROP     "DELETE FROM outbox WHERE id = ?1"
+#define STATE_SQL_DROP_DUE "DELETE FROM outbox WHERE due <= ?1"
 #define STATE_SQL_SET_TOLD                                                                         \
     "UPDATE incident SET told_severity = MAX(told_severity, ?2) WHERE fingerprint = ?1"
 #define STATE_SQL_CLAIM    "UPDATE outbox SET due = ?2, claimed = 1 WHERE id = ?1"

@@ -162,6 +162,15 @@ def check_overlap(cluster):
     expect("messages of two runs", len(cluster.told()), 1)
 
 
+def check_no_receiver(cluster):
+    """What nobody was to be told is no backlog for who comes later."""
+    cluster.run(BROKEN, 10 * MINUTE, 0, "--webhook-url", "")
+    cluster.run(BROKEN)
+    expect("messages about what was before there was a receiver", cluster.told(), [])
+    cluster.run(BROKEN + POD.format(name="pay", needs="keys"))
+    expect("messages about what is new", [message["text"] for message in cluster.told()], ["prod: 1 new; 2 open"])
+
+
 def check_storm(cluster):
     """Two hundred at once are one message."""
     cluster.run("".join(POD.format(name=f"storm{i}", needs=f"map{i}") for i in range(200)))
@@ -196,7 +205,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin", default="build/bin")
     program = os.path.abspath(os.path.join(parser.parse_args().bin, "cresset-analyzer"))
-    for check in (check_once, check_outage, check_retry_after, check_refusals, check_urls, check_overlap, check_storm, check_foreign_text, check_dry_run):
+    for check in (check_once, check_outage, check_retry_after, check_refusals, check_urls, check_overlap, check_no_receiver, check_storm, check_foreign_text, check_dry_run):
         with tempfile.TemporaryDirectory() as folder:
             cluster = Cluster(program, folder, slack.Receiver())
             if check is not check_once:
