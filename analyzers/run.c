@@ -1,9 +1,6 @@
 #include "analyzers/run.h"
 
-#include <glib/gstdio.h>
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "analyzers/notify/deliver.h"
 #include "lib/base/error.h"
@@ -66,24 +63,6 @@ fill_deliver(const RunOptions *options, const char *url, const CheckOptions *che
     return message_form_parse(options->form, url != NULL ? url : "", &ret_deliver->form, error);
 }
 
-/* A dry run works on a copy. */
-static char *
-copy_state(const char *path, GError **error)
-{
-    g_autofree char *copy = NULL, *content = NULL;
-    gsize size = 0;
-    int fd = g_file_open_tmp("cresset-analyzer-XXXXXX", &copy, error);
-    if (fd < 0)
-        return NULL;
-    close(fd);
-    if (g_file_get_contents(path, &content, &size, NULL) &&
-        !g_file_set_contents(copy, content, (gssize)size, error)) {
-        (void)g_unlink(copy);
-        return NULL;
-    }
-    return g_steal_pointer(&copy);
-}
-
 static bool
 print_message(State *state, const DeliverOptions *options, GError **error)
 {
@@ -119,15 +98,24 @@ send_message(State *state, const DeliverOptions *options, GError **error)
                      "the message does not get to the webhook and is kept: %s", why);
 }
 
-static bool
-remember_and_tell(const RunOptions *options, const DeliverOptions *deliver_options,
-                  const Findings *findings, const Snapshot *snapshot, const char *path,
-                  GError **error)
+/* A dry run works on a copy. */
+static State *
+open_state(const RunOptions *options, GError **error)
 {
+    if (options->dry_run)
+        return state_open_copy(options->state, error);
     g_autofree char *notice = NULL;
-    g_autoptr(State) state = state_open(path, &notice, error);
+    State *state = state_open(options->state, &notice, error);
     if (notice != NULL)
         (void)fprintf(stderr, "cresset-analyzer: %s\n", notice);
+    return state;
+}
+
+static bool
+remember_and_tell(const RunOptions *options, const DeliverOptions *deliver_options,
+                  const Findings *findings, const Snapshot *snapshot, GError **error)
+{
+    g_autoptr(State) state = open_state(options, error);
     if (state == NULL || !state_update(state, findings, snapshot, deliver_options->now_s, error))
         return false;
     if (options->dry_run)
@@ -141,21 +129,15 @@ run(const RunOptions *options, GError **error)
 {
     CheckOptions check;
     DeliverOptions deliver_options;
-    g_autofree char *url = NULL, *copy = NULL;
+    g_autofree char *url = NULL;
     g_autoptr(K8sClient) client = NULL;
     g_autoptr(Snapshot) snapshot = snapshot_new();
     if (!input_check_options(&options->input, &check, error) || !read_url(options, &url, error) ||
         !fill_deliver(options, url, &check, &deliver_options, error) ||
         !input_read(&options->input, snapshot, &client, error))
         return false;
-    if (options->dry_run && (copy = copy_state(options->state, error)) == NULL)
-        return false;
     g_autoptr(Findings) findings = check_all(snapshot, &check);
-    bool ok = remember_and_tell(options, &deliver_options, findings, snapshot,
-                                copy != NULL ? copy : options->state, error);
-    if (copy != NULL)
-        (void)g_unlink(copy);
-    return ok;
+    return remember_and_tell(options, &deliver_options, findings, snapshot, error);
 }
 
 int

@@ -27,6 +27,9 @@ typedef struct State State;
  *   RESOURCE_EXHAUSTED  the disk is full
  *   INTERNAL            it cannot be opened, read or written */
 State *state_open(const char *path, char **ret_notice, GError **error);
+/* A copy in memory, to try something out: of the file as it was last committed, which it leaves as
+ * it is; empty when there is no file. Errors as above, and DATA_LOSS when the file is damaged. */
+State *state_open_copy(const char *path, GError **error);
 void state_close(State *state);
 
 typedef enum {

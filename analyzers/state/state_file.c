@@ -1,6 +1,8 @@
 #include <errno.h>
+#include <glib/gstdio.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "analyzers/state/state_db.h"
 #include "analyzers/state/state_sql.h"
@@ -57,20 +59,61 @@ set_up(State *state, GError **error)
     return false;
 }
 
+/* `path` is what errors name, `file` what SQLite opens. */
 static State *
-open_file(const char *path, GError **error)
+connect_to(const char *path, const char *file, int flags, GError **error)
 {
     g_autoptr(State) state = g_new0(State, 1);
     state->path = g_strdup(path);
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-    if (sqlite3_open_v2(path, &state->db, flags, NULL) != SQLITE_OK) {
+    if (sqlite3_open_v2(file, &state->db, flags, NULL) != SQLITE_OK) {
         state_failed(state, error);
         return NULL;
     }
     (void)sqlite3_busy_timeout(state->db, STATE_BUSY_MS);
-    if (!check_content(state, error) || !set_up(state, error))
-        return NULL;
     return g_steal_pointer(&state);
+}
+
+static State *
+open_file(const char *path, GError **error)
+{
+    g_autoptr(State) state =
+        connect_to(path, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, error);
+    return state != NULL && check_content(state, error) && set_up(state, error)
+               ? g_steal_pointer(&state)
+               : NULL;
+}
+
+/* ---- A copy. ---- */
+
+/* The transaction keeps others from writing until all is read. */
+static bool
+copy_content(State *from, State *to, GError **error)
+{
+    if (!state_execute(from, "BEGIN", error) || !check_content(from, error))
+        return false;
+    sqlite3_backup *backup = sqlite3_backup_init(to->db, "main", from->db, "main");
+    if (backup == NULL)
+        return state_failed(to, error);
+    (void)sqlite3_backup_step(backup, -1); /* the end has its error */
+    return sqlite3_backup_finish(backup) == SQLITE_OK || state_failed(to, error);
+}
+
+State *
+state_open_copy(const char *path, GError **error)
+{
+    g_autoptr(State) copy =
+        connect_to(path, ":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, error);
+    if (copy == NULL)
+        return NULL;
+    if (g_access(path, F_OK) == 0) {
+        g_autoptr(State) file = connect_to(path, path, SQLITE_OPEN_READWRITE, error);
+        if (file == NULL || !copy_content(file, copy, error))
+            return NULL;
+    } else if (errno != ENOENT) {
+        error_set_errno(error, errno, "state: %s", path);
+        return NULL;
+    }
+    return set_up(copy, error) ? g_steal_pointer(&copy) : NULL;
 }
 
 /* ---- A damaged file. ---- */

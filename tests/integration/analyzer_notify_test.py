@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """cresset-analyzer run: what changes in a cluster is told once, to a receiver that is as strict as Slack."""
 import argparse
+import contextlib
 import datetime
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -199,13 +201,27 @@ def check_dry_run(cluster):
     expect("messages of a dry run", cluster.told(), [])
     cluster.run(BROKEN)
     expect("messages after it", len(cluster.told()), 1)
+    cluster.run("", 10 * MINUTE, 0, "--dry-run", "--state", os.path.join(cluster.folder, "none.sqlite"))
+    cluster.run("", 10 * MINUTE, 2, "--dry-run", "--state", cluster.folder)
+    expect("files of the dry runs", sorted(os.listdir(cluster.folder)), ["input", "state.sqlite"])
+
+
+def check_dry_run_during_a_write(cluster):
+    """A dry run reads no half-written state."""
+    with contextlib.closing(sqlite3.connect(os.path.join(cluster.folder, "state.sqlite"), isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        said, _ = cluster.run(BROKEN, 10 * MINUTE, 2, "--dry-run")
+        if "locked" not in said:
+            fail(f"the lock is not said: {said!r}")
+    cluster.run(BROKEN, 10 * MINUTE, 0, "--dry-run")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin", default="build/bin")
     program = os.path.abspath(os.path.join(parser.parse_args().bin, "cresset-analyzer"))
-    for check in (check_once, check_outage, check_retry_after, check_refusals, check_urls, check_overlap, check_no_receiver, check_storm, check_foreign_text, check_dry_run):
+    for check in (check_once, check_outage, check_retry_after, check_refusals, check_urls, check_overlap, check_no_receiver, check_storm, check_foreign_text, check_dry_run,
+                  check_dry_run_during_a_write):
         with tempfile.TemporaryDirectory() as folder:
             cluster = Cluster(program, folder, slack.Receiver())
             if check is not check_once:
