@@ -20,7 +20,7 @@ static const OptionRow rows[] = {
            "File that has that URL, as it is a secret."),
     OPTION("webhook-form", OPTION_STRING, "auto", "FORM", form,
            "auto (by the URL), slack, markdown (Mattermost, Rocket.Chat), discord, teams, "
-           "alertmanager or generic."),
+           "alertmanager (wants a run every hour at least) or generic."),
     OPTION("webhook-severity", OPTION_STRING, "medium", "SEVERITY", severity,
            "Milder changes are not told."),
     OPTION("dry-run", OPTION_BOOL, "false", NULL, dry_run,

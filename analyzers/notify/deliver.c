@@ -21,16 +21,46 @@ static const char *const shape_errors[] = {"invalid_blocks", "invalid_payload",
                                            "msg_blocks_too_long", "invalid_attachments",
                                            "too_many_attachments"};
 
-/* Takes what is too mild out of the list and the outbox. */
+/* Whether a change is news to the receiver. */
 static bool
-drop_mild(State *state, GPtrArray *changes, Severity min, GError **error)
+is_news(const Change *change, const DeliverOptions *options)
 {
-    g_autoptr(GPtrArray) mild = g_ptr_array_new_with_free_func((GDestroyNotify)change_free);
+    return change->severity >= options->severity_min &&
+           (change->type != CHANGE_FOLDED || options->form == MESSAGE_ALERTMANAGER);
+}
+
+/* Takes what is no news out of the list and the outbox. */
+static bool
+drop_others(State *state, GPtrArray *changes, const DeliverOptions *options, GError **error)
+{
+    g_autoptr(GPtrArray) others = g_ptr_array_new_with_free_func((GDestroyNotify)change_free);
     for (guint i = changes->len; i > 0; i--) {
-        if (((const Change *)changes->pdata[i - 1])->severity < min)
-            g_ptr_array_add(mild, g_ptr_array_steal_index(changes, i - 1));
+        if (!is_news(changes->pdata[i - 1], options))
+            g_ptr_array_add(others, g_ptr_array_steal_index(changes, i - 1));
     }
-    return mild->len == 0 || state_drop(state, mild, error);
+    return others->len == 0 || state_drop(state, others, error);
+}
+
+/* What goes into the message for these changes, to be freed as a list: Alertmanager gets, besides
+ * the ends, all that is open, which *ret_open then owns. NULL with *error. */
+static GPtrArray *
+list_content(State *state, const DeliverOptions *options, const GPtrArray *changes,
+             GPtrArray **ret_open, GError **error)
+{
+    bool wants_open = options->form == MESSAGE_ALERTMANAGER;
+    g_autoptr(GPtrArray) content = g_ptr_array_new();
+    for (guint i = 0; i < changes->len; i++) {
+        Change *change = changes->pdata[i];
+        if (is_news(change, options) && (!wants_open || change->type >= CHANGE_RESOLVED))
+            g_ptr_array_add(content, change);
+    }
+    if (wants_open && (*ret_open = state_list_open(state, error)) == NULL)
+        return NULL;
+    for (guint i = 0; wants_open && i < (*ret_open)->len; i++) {
+        if (is_news((*ret_open)->pdata[i], options))
+            g_ptr_array_add(content, (*ret_open)->pdata[i]);
+    }
+    return g_steal_pointer(&content);
 }
 
 static bool
@@ -150,14 +180,16 @@ deliver(State *state, HttpClient *client, const DeliverOptions *options, Deliver
     int64_t after_s;
     *ret_result = DELIVER_NOTHING;
     *ret_why = NULL;
+    g_autoptr(GPtrArray) open = NULL, content = NULL;
     g_autoptr(GPtrArray) changes =
         state_claim(state, options->now_s, options->now_s + CLAIM_S, error);
     if (changes == NULL || !fill_context(state, options, &context, error) ||
-        !drop_mild(state, changes, options->severity_min, error))
+        !drop_others(state, changes, options, error) ||
+        (content = list_content(state, options, changes, &open, error)) == NULL)
         return false;
-    if (changes->len == 0)
-        return true;
-    *ret_result = send_changes(client, options, changes, &context, &after_s, ret_why);
+    if (content->len == 0) /* what has ended without a word may be left */
+        return changes->len == 0 || state_drop(state, changes, error);
+    *ret_result = send_changes(client, options, content, &context, &after_s, ret_why);
     return *ret_result == DELIVER_DONE
                ? state_delivered(state, changes, error)
                : state_postpone(state, changes, options->now_s + after_s, error);
@@ -167,12 +199,10 @@ GBytes *
 deliver_preview(State *state, const DeliverOptions *options, GError **error)
 {
     MessageContext context;
-    g_autoptr(GPtrArray) changes = state_outbox(state, options->now_s, error);
+    g_autoptr(GPtrArray) changes = state_outbox(state, options->now_s, error), open = NULL;
     if (changes == NULL || !fill_context(state, options, &context, error))
         return NULL;
-    for (guint i = changes->len; i > 0; i--) {
-        if (((const Change *)changes->pdata[i - 1])->severity < options->severity_min)
-            g_ptr_array_remove_index(changes, i - 1);
-    }
-    return changes->len > 0 ? message_new(options->form, changes, &context) : NULL;
+    g_autoptr(GPtrArray) content = list_content(state, options, changes, &open, error);
+    return content != NULL && content->len > 0 ? message_new(options->form, content, &context)
+                                               : NULL;
 }

@@ -19,9 +19,10 @@ typedef enum {
                       * waits on all the same */
 } DeliverResult;
 
-/* One message with all that is due. Of runs at the same time one sends it; a crash between the send
- * and its record repeats it, ten minutes later. *ret_why (to be freed) says what went wrong, for
- * DELIVER_LATER and DELIVER_REFUSED. False with *error when the state cannot be read or written. */
+/* One message with all that is due; for Alertmanager also with all that is open, each time. Of runs
+ * at the same time one sends it; a crash between the send and its record repeats it, ten minutes
+ * later. *ret_why (to be freed) says what went wrong, for DELIVER_LATER and DELIVER_REFUSED. False
+ * with *error when the state cannot be read or written. */
 bool deliver(State *state, HttpClient *client, const DeliverOptions *options,
              DeliverResult *ret_result, char **ret_why, GError **error);
 /* The message that would go out, or NULL when nothing waits; *error as above. */

@@ -198,7 +198,7 @@ write_pairs(JsonWriter *json, const char *key, const char *const *pairs)
     jsonw_object_end(json);
 }
 
-/* Alertmanager's API v2: an alert that ends has endsAt. */
+/* Alertmanager's API v2. One without endsAt would end after its resolve_timeout, five minutes. */
 static void
 write_alert(JsonWriter *json, const Change *change, const MessageContext *context)
 {
@@ -216,8 +216,8 @@ write_alert(JsonWriter *json, const Change *change, const MessageContext *contex
     write_pairs(json, "labels", labels);
     write_pairs(json, "annotations", annotations);
     write_time(json, "startsAt", change->since_s > 0 ? change->since_s : change->first_seen_s);
-    if (change->type == CHANGE_RESOLVED)
-        write_time(json, "endsAt", change->at_s);
+    bool has_ended = change->type >= CHANGE_RESOLVED;
+    write_time(json, "endsAt", has_ended ? change->at_s : context->now_s + MESSAGE_ALERT_S);
     jsonw_object_end(json);
 }
 

@@ -25,6 +25,10 @@ typedef struct {
  * a line each, and how many more there are. */
 GBytes *message_new(MessageForm form, const GPtrArray *changes, const MessageContext *context);
 
+/* An open alert of Alertmanager ends by itself so long after it was last posted: every run posts it
+ * again, and there should be one at least that often. */
+enum { MESSAGE_ALERT_S = 60 * 60 };
+
 /* The most that one message of Slack should have, and a text of others. Slack refuses somewhat
  * above (msg_blocks_too_long); Discord takes 2,000 characters. */
 enum { MESSAGE_BYTES_MAX = 10000, MESSAGE_TEXT_MAX = 3500, MESSAGE_DISCORD_MAX = 2000 };

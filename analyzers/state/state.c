@@ -124,7 +124,7 @@ tell(const Update *update, ChangeType type, const char *fingerprint, GError **er
     int64_t pending;
     if (!find_pending(update, fingerprint, &pending, error))
         return false;
-    if (pending >= 0 && type != CHANGE_RESOLVED && pending != CHANGE_RESOLVED)
+    if (pending >= 0 && type < CHANGE_RESOLVED && pending < CHANGE_RESOLVED)
         return true;
     bool goes_on = type == CHANGE_WORSE || type == CHANGE_REMINDER;
     if (!goes_on && !STATE_RUN(update->state, error, STATE_SQL_UNTELL, "s", fingerprint))
@@ -258,7 +258,8 @@ take_quiet(const Update *update, GError **error)
                        update->now_s - quiet->last_seen_s >= STATE_QUIET_S;
         if (is_over && is_folded(update, quiet)) {
             if (!STATE_RUN(update->state, error, STATE_SQL_END, "siii", quiet->fingerprint,
-                           update->now_s, quiet->flaps, quiet->flaps_since_s))
+                           update->now_s, quiet->flaps, quiet->flaps_since_s) ||
+                !tell(update, CHANGE_FOLDED, quiet->fingerprint, error))
                 return false;
         } else if (is_over ? !end_incident(update, quiet, error)
                            : !STATE_RUN(update->state, error, STATE_SQL_SET_QUIET, "si",

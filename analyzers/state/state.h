@@ -39,14 +39,15 @@ typedef enum {
     CHANGE_AGAIN,    /* back soon after its end */
     CHANGE_FLAPPING, /* comes and goes */
     CHANGE_REMINDER,
-    CHANGE_RESOLVED,
+    CHANGE_RESOLVED, /* this and what follows are ends */
+    CHANGE_FOLDED,   /* another incident explains it now: news only to who keeps alerts open */
 } ChangeType;
 
 /* One thing that people should hear of. */
 typedef struct {
     int64_t id; /* in the outbox */
     ChangeType type;
-    Severity severity;     /* now; of CHANGE_RESOLVED the highest that was delivered before */
+    Severity severity;     /* now; of an end the highest that was delivered before */
     int64_t at_s, since_s; /* since: 0 is not known */
     int64_t first_seen_s;  /* of the incident */
     char *fingerprint, *check, *kind, *ns, *name, *title, *cause, *evidence, *fix;
@@ -75,6 +76,9 @@ bool state_drop(State *state, const GPtrArray *changes, GError **error);
 bool state_drop_due(State *state, int64_t now_s, GError **error);
 /* They could not be: they are due again at that time. */
 bool state_postpone(State *state, const GPtrArray *changes, int64_t until_s, GError **error);
+/* What is open, a CHANGE_REMINDER each without an id, for receivers that want all of it every time;
+ * the array frees them. */
+GPtrArray *state_list_open(State *state, GError **error);
 /* How many incidents are open. */
 bool state_count_open(State *state, uint32_t *ret_n, GError **error);
 

@@ -4,7 +4,7 @@
 static const char *const change_names[] = {
     [CHANGE_NEW] = "new",           [CHANGE_KNOWN] = "known",       [CHANGE_WORSE] = "worse",
     [CHANGE_AGAIN] = "again",       [CHANGE_FLAPPING] = "flapping", [CHANGE_REMINDER] = "reminder",
-    [CHANGE_RESOLVED] = "resolved",
+    [CHANGE_RESOLVED] = "resolved", [CHANGE_FOLDED] = "folded",
 };
 
 const char *
@@ -30,8 +30,7 @@ read_change(sqlite3_stmt *statement)
 {
     Change *change = g_new0(Change, 1);
     change->id = sqlite3_column_int64(statement, 0);
-    change->type =
-        (ChangeType)CLAMP(sqlite3_column_int64(statement, 1), CHANGE_NEW, CHANGE_RESOLVED);
+    change->type = (ChangeType)CLAMP(sqlite3_column_int64(statement, 1), CHANGE_NEW, CHANGE_FOLDED);
     change->severity =
         (Severity)CLAMP(sqlite3_column_int64(statement, 2), SEVERITY_INFO, SEVERITY_CRITICAL);
     change->at_s = sqlite3_column_int64(statement, 3);
@@ -46,11 +45,11 @@ read_change(sqlite3_stmt *statement)
     return change;
 }
 
-GPtrArray *
-state_outbox(State *state, int64_t now_s, GError **error)
+/* Runs and frees a statement; NULL is one that could not be prepared. */
+static GPtrArray *
+read_changes(State *state, sqlite3_stmt *prepared, GError **error)
 {
-    g_autoptr(sqlite3_stmt) statement =
-        state_prepare(state, error, STATE_SQL_OUTBOX, "ii", now_s, (int64_t)CHANGE_RESOLVED);
+    g_autoptr(sqlite3_stmt) statement = prepared;
     if (statement == NULL)
         return NULL;
     g_autoptr(GPtrArray) changes = g_ptr_array_new_with_free_func((GDestroyNotify)change_free);
@@ -61,6 +60,22 @@ state_outbox(State *state, int64_t now_s, GError **error)
         return g_steal_pointer(&changes);
     state_failed(state, error);
     return NULL;
+}
+
+GPtrArray *
+state_outbox(State *state, int64_t now_s, GError **error)
+{
+    return read_changes(
+        state, state_prepare(state, error, STATE_SQL_OUTBOX, "ii", now_s, (int64_t)CHANGE_RESOLVED),
+        error);
+}
+
+GPtrArray *
+state_list_open(State *state, GError **error)
+{
+    return read_changes(
+        state, state_prepare(state, error, STATE_SQL_LIST_OPEN, "i", (int64_t)CHANGE_REMINDER),
+        error);
 }
 
 /* Does the same to each of the changes. */

@@ -75,7 +75,7 @@
 #define STATE_SQL_TELL   "INSERT INTO outbox(type, at, due, fingerprint) VALUES(?1, ?2, ?2, ?3)"
 #define STATE_SQL_UNTELL "DELETE FROM outbox WHERE fingerprint = ?1"
 #define STATE_SQL_OUTBOX                                                                           \
-    "SELECT o.id, o.type, CASE o.type WHEN ?2 THEN MAX(i.severity, i.told_severity)"               \
+    "SELECT o.id, o.type, CASE WHEN o.type >= ?2 THEN MAX(i.severity, i.told_severity)"            \
     " ELSE i.severity END, o.at, i.since, i.first_seen, i.explained, i.fingerprint,"               \
     " i.check_id, i.kind, i.ns, i.name, i.title, i.cause, i.evidence, i.fix FROM outbox o"         \
     " JOIN incident i ON i.fingerprint = o.fingerprint WHERE o.due <= ?1 ORDER BY o.id LIMIT 500"
@@ -85,4 +85,8 @@
     "UPDATE incident SET told_severity = MAX(told_severity, ?2) WHERE fingerprint = ?1"
 #define STATE_SQL_CLAIM    "UPDATE outbox SET due = ?2, claimed = 1 WHERE id = ?1"
 #define STATE_SQL_POSTPONE "UPDATE outbox SET due = ?2, claimed = 0 WHERE id = ?1"
-#define STATE_SQL_OPEN     "SELECT COUNT(*) FROM incident WHERE ended = 0"
+#define STATE_SQL_LIST_OPEN                                                                        \
+    "SELECT 0, ?1, severity, last_seen, since, first_seen, explained, fingerprint, check_id, "     \
+    "kind,"                                                                                        \
+    " ns, name, title, cause, evidence, fix FROM incident WHERE ended = 0 ORDER BY fingerprint"
+#define STATE_SQL_OPEN "SELECT COUNT(*) FROM incident WHERE ended = 0"

@@ -24,15 +24,18 @@
 static TempDir *dir;
 static char *path;
 static State *state;
+static MessageForm form;
+static int64_t now_s;
 
-/* A run over a cluster. */
+/* A run over a cluster, a second after the one before. */
 static void
 scan(const char *yaml)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(TestCluster) cluster = test_cluster_new(yaml);
+    now_s++;
     const Findings *findings = test_cluster_findings(cluster);
-    if (!state_update(state, findings, test_cluster_snapshot(cluster), TEST_NOW_S, &error))
+    if (!state_update(state, findings, test_cluster_snapshot(cluster), now_s, &error))
         fail_msg("%s", error->message);
 }
 
@@ -42,11 +45,8 @@ deliver_to(const char *url, DeliverResult wanted)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(HttpClient) client = http_client_new(NULL);
-    const DeliverOptions options = {.url = url,
-                                    .form = MESSAGE_SLACK,
-                                    .cluster = "test",
-                                    .severity_min = SEVERITY_INFO,
-                                    .now_s = TEST_NOW_S};
+    const DeliverOptions options = {
+        .url = url, .form = form, .cluster = "test", .severity_min = SEVERITY_INFO, .now_s = now_s};
     DeliverResult result;
     char *why;
     if (!deliver(state, client, &options, &result, &why, &error))
@@ -102,9 +102,9 @@ test_an_answer_is_judged_by_its_status(void **unused)
     };
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *why = deliver_to_script(&cases[i].step, cases[i].wanted);
-        g_autoptr(GPtrArray) changes = state_outbox(state, TEST_NOW_S + 3600, NULL);
+        g_autoptr(GPtrArray) changes = state_outbox(state, now_s + 3600, NULL);
         assert_int_equal(changes->len, 1);
-        assert_true(state_postpone(state, changes, TEST_NOW_S, NULL));
+        assert_true(state_postpone(state, changes, now_s, NULL));
     }
 }
 
@@ -117,9 +117,9 @@ test_what_can_never_be_sent_is_refused(void **unused)
         scan(POD_THAT_NEEDS("settings"));
         g_autofree char *why = deliver_to(urls[i], DELIVER_REFUSED);
         assert_null(strstr(why, "hidden"));
-        g_autoptr(GPtrArray) changes = state_outbox(state, TEST_NOW_S + 3600, NULL);
+        g_autoptr(GPtrArray) changes = state_outbox(state, now_s + 3600, NULL);
         assert_int_equal(changes->len, 1);
-        assert_true(state_postpone(state, changes, TEST_NOW_S, NULL));
+        assert_true(state_postpone(state, changes, now_s, NULL));
     }
 }
 
@@ -148,11 +148,36 @@ test_plain_text_for_slack_has_no_marks_of_strangers(void **unused)
     assert_null(strchr(request, '<'));
 }
 
+/* Alertmanager ends an alert that is not posted again and has no end. */
+static void
+test_alertmanager_gets_all_that_is_open_each_time(void **unused)
+{
+    (void)unused;
+    const ScriptStep step = ANSWER("200 OK", "");
+    g_autoptr(ScriptedServer) server = scripted_server_new(&step, 1);
+    g_autofree char *url = scripted_server_url(server, "/api/v2/alerts");
+    form = MESSAGE_ALERTMANAGER;
+    scan(POD_THAT_NEEDS("settings"));
+    for (size_t i = 0; i < 2; i++) {
+        g_autofree char *why = deliver_to(url, DELIVER_DONE);
+        g_autofree char *request = scripted_server_request(server, i);
+        assert_contains(request, "\"name\":\"web\"");
+        assert_contains(request, "\"endsAt\":\"2026-01-01T13:00:00Z\""); /* an hour from now */
+    }
+    scan("kind: Namespace\napiVersion: v1\nmetadata: {name: shop}\n");
+    g_autofree char *why = deliver_to(url, DELIVER_DONE);
+    g_autofree char *request = scripted_server_request(server, 2);
+    assert_contains(request, "\"endsAt\":\"2026-01-01T12:00:01Z\"");
+    g_autofree char *none = deliver_to(url, DELIVER_NOTHING);
+}
+
 static int
 setup(void **unused)
 {
     (void)unused;
     g_autofree char *notice = NULL;
+    form = MESSAGE_SLACK;
+    now_s = TEST_NOW_S - 1;
     dir = temp_dir_new();
     path = temp_dir_file(dir, "state.sqlite");
     state = state_open(path, &notice, NULL);
@@ -180,6 +205,7 @@ main(void)
         TEST(test_an_answer_is_judged_by_its_status),
         TEST(test_what_can_never_be_sent_is_refused),
         TEST(test_a_receiver_that_is_away_gets_it_later),
+        TEST(test_alertmanager_gets_all_that_is_open_each_time),
         TEST(test_plain_text_for_slack_has_no_marks_of_strangers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

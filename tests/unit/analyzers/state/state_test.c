@@ -28,6 +28,7 @@ static TempDir *dir;
 static char *path;
 static State *state;
 static int64_t now_s;
+static bool are_folded;   /* all findings */
 static Severity severity; /* of all findings; SEVERITY_INFO: their own */
 
 static void
@@ -65,6 +66,8 @@ run_failing(const char *yaml, int64_t later_s, Kind failed)
     g_autoptr(Findings) findings = check_all(snapshot, &options);
     for (guint i = 0; severity != SEVERITY_INFO && i < findings->all->len; i++)
         ((Finding *)findings->all->pdata[i])->severity = severity;
+    if (are_folded)
+        findings->n_roots = 0;
     if (!state_update(state, findings, snapshot, now_s, &error))
         fail_msg("%s", error->message);
 }
@@ -278,6 +281,19 @@ test_an_end_has_the_highest_severity_that_was_told(void **unused)
 }
 
 static void
+test_what_another_fault_explains_now_is_folded(void **unused)
+{
+    (void)unused;
+    run(POD("web", "settings"), 0);
+    expect_told("known web");
+    are_folded = true;
+    run(POD("web", "settings"), STATE_QUIET_S);
+    expect_told("folded web");
+    run(POD("web", "settings"), STATE_QUIET_S);
+    expect_told("");
+}
+
+static void
 test_a_damaged_file_is_set_aside(void **unused)
 {
     (void)unused;
@@ -300,6 +316,7 @@ setup(void **unused)
     path = temp_dir_file(dir, "state.sqlite");
     now_s = TEST_NOW_S;
     severity = SEVERITY_INFO;
+    are_folded = false;
     reopen();
     return 0;
 }
@@ -330,6 +347,7 @@ main(void)
         TEST(test_an_end_during_a_send_is_told),
         TEST(test_a_higher_severity_during_a_send_is_told),
         TEST(test_an_end_has_the_highest_severity_that_was_told),
+        TEST(test_what_another_fault_explains_now_is_folded),
         TEST(test_a_damaged_file_is_set_aside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
