@@ -422,6 +422,13 @@ http_client_reply_header(const HttpClientReply *reply, const char *name)
     return reply->headers != NULL ? g_hash_table_lookup(reply->headers, name) : NULL;
 }
 
+int64_t
+http_client_reply_date(const HttpClientReply *reply)
+{
+    const char *text = http_client_reply_header(reply, "date");
+    return text != NULL ? MAX(curl_getdate(text, NULL), 0) : 0;
+}
+
 void
 http_client_reply_clear(HttpClientReply *reply)
 {

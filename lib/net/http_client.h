@@ -69,6 +69,8 @@ bool http_client_send(HttpClient *client, const HttpClientRequest *request,
 
 /* The value of a header by its lower-case name, or NULL. */
 const char *http_client_reply_header(const HttpClientReply *reply, const char *name);
+/* Seconds since 1970 of its Date; 0 when it has none that is understood. */
+int64_t http_client_reply_date(const HttpClientReply *reply);
 /* Frees what the reply holds and zeroes it; a zeroed reply is allowed. */
 void http_client_reply_clear(HttpClientReply *reply);
 

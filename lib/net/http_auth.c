@@ -1,0 +1,54 @@
+#include "lib/net/http_auth.h"
+
+#include <string.h>
+
+#include "lib/base/error.h"
+
+static bool
+is_given(const char *text)
+{
+    return text != NULL && *text != '\0';
+}
+
+/* The text of a file; `may_have_blanks`: within it. */
+static char *
+read_secret(const char *path, bool may_have_blanks, GError **error)
+{
+    gsize size;
+    g_autofree char *text = NULL;
+    if (!g_file_get_contents(path, &text, &size, error))
+        return NULL;
+    bool is_text = size <= HTTP_AUTH_FILE_BYTES_MAX && strlen(text) == size;
+    (void)g_strstrip(text);
+    for (const char *at = text; is_text && *at != '\0'; at++)
+        is_text = may_have_blanks ? !g_ascii_iscntrl(*at) : g_ascii_isgraph(*at);
+    if (is_text && *text != '\0')
+        return g_steal_pointer(&text);
+    (void)error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                    "%s holds no %s: one line of text is expected", path,
+                    may_have_blanks ? "password" : "token");
+    return NULL;
+}
+
+bool
+http_auth_line(const HttpAuth *auth, char **ret_line, GError **error)
+{
+    *ret_line = NULL;
+    if (is_given(auth->token_file)) {
+        g_autofree char *token = read_secret(auth->token_file, false, error);
+        if (token != NULL)
+            *ret_line = g_strconcat("Authorization: Bearer ", token, NULL);
+        return token != NULL;
+    }
+    if (!is_given(auth->user))
+        return true;
+    g_autofree char *password = is_given(auth->password_file)
+                                    ? read_secret(auth->password_file, true, error)
+                                    : g_strdup("");
+    if (password == NULL)
+        return false;
+    g_autofree char *pair = g_strconcat(auth->user, ":", password, NULL);
+    g_autofree char *coded = g_base64_encode((const guchar *)pair, strlen(pair));
+    *ret_line = g_strconcat("Authorization: Basic ", coded, NULL);
+    return true;
+}
