@@ -12,6 +12,7 @@
 
 static const OptionRow rows[] = {
     INPUT_OPTION_ROWS(RunOptions, input),
+    BACKENDS_OPTION_ROWS(RunOptions, backends),
     OPTION("state", OPTION_STRING, "cresset-analyzer.sqlite", "FILE", state,
            "What was found and told before; to be kept between runs."),
     OPTION("webhook-url", OPTION_STRING, "", "URL", url,
@@ -132,10 +133,15 @@ run(const RunOptions *options, GError **error)
     g_autofree char *url = NULL;
     g_autoptr(K8sClient) client = NULL;
     g_autoptr(Snapshot) snapshot = snapshot_new();
+    g_auto(Backends) backends = {0};
+    g_autoptr(Telemetry) telemetry = NULL;
     if (!input_check_options(&options->input, &check, error) || !read_url(options, &url, error) ||
         !fill_deliver(options, url, &check, &deliver_options, error) ||
-        !input_read(&options->input, snapshot, &client, error))
+        !backends_open(&options->backends, &backends, error) ||
+        !input_read(&options->input, snapshot, &client, error) ||
+        !backends_ask(&backends, &options->input, &check, &telemetry, error))
         return false;
+    check.telemetry = telemetry;
     g_autoptr(Findings) findings = check_all(snapshot, &check);
     return remember_and_tell(options, &deliver_options, findings, snapshot, error);
 }

@@ -1,9 +1,10 @@
 /* cresset-analyzer run: what a CronJob does. */
 #pragma once
-#include "analyzers/input.h"
+#include "analyzers/backends.h"
 
 typedef struct {
     InputOptions input;
+    BackendsOptions backends;
     char *state, *url, *url_file, *form, *severity;
     bool dry_run;
 } RunOptions;

@@ -18,6 +18,7 @@
 
 static const OptionRow rows[] = {
     INPUT_OPTION_ROWS(ScanOptions, input),
+    BACKENDS_OPTION_ROWS(ScanOptions, backends),
     OPTION("namespace", OPTION_STRING, "", 0, 0, "NS", ns, "Only findings of this namespace."),
     OPTION("output", OPTION_STRING, "text", 0, 0, "FORM", output, "text, json, sarif or junit."),
     OPTION("fail-on", OPTION_STRING, "medium", 0, 0, "SEVERITY", fail_on,
@@ -88,9 +89,14 @@ scan(const ScanOptions *options, GError **error)
     Severity fail_on;
     g_autoptr(K8sClient) client = NULL;
     g_autoptr(Snapshot) snapshot = snapshot_new();
+    g_auto(Backends) backends = {0};
+    g_autoptr(Telemetry) telemetry = NULL;
     if (!fill_check_options(options, &check, &fail_on, error) ||
-        !input_read(&options->input, snapshot, &client, error))
+        !backends_open(&options->backends, &backends, error) ||
+        !input_read(&options->input, snapshot, &client, error) ||
+        !backends_ask(&backends, &options->input, &check, &telemetry, error))
         return EXIT_NOT_RUN;
+    check.telemetry = telemetry;
     g_autoptr(Findings) findings = check_all(snapshot, &check);
     g_autoptr(GBytes) report = make_report(options, findings, &check, fail_on);
     if (!print(report, options->output, error))

@@ -1,9 +1,10 @@
 /* cresset-analyzer scan: one look at a cluster. */
 #pragma once
-#include "analyzers/input.h"
+#include "analyzers/backends.h"
 
 typedef struct {
     InputOptions input;
+    BackendsOptions backends;
     char *ns, *output, *fail_on, *colour;
 } ScanOptions;
 

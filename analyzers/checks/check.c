@@ -71,6 +71,12 @@ say_unknown(CheckRun *run, const CheckRow *row)
         if (problem != NULL)
             findings_unverified(run->findings, row, row->needs[i], "", "", problem);
     }
+    for (size_t i = 0; i < G_N_ELEMENTS(row->asks) && row->asks[i] != NULL; i++) {
+        const char *problem = telemetry_problem(run->telemetry, row->asks[i]);
+        if (problem != NULL)
+            findings_unverified(run->findings, row, KIND_NONE, "",
+                                telemetry_source_name(row->asks[i]->source), problem);
+    }
 }
 
 /* ---- Silences. ---- */
@@ -178,15 +184,39 @@ finish(CheckRun *run, const CheckOptions *options)
     }
 }
 
+static int
+tier_of(const CheckOptions *options)
+{
+    return options->tier > 0 ? options->tier : TIER_DEFAULT;
+}
+
+GPtrArray *
+check_queries(const CheckOptions *options)
+{
+    size_t n;
+    const CheckRow *const *rows = check_rows(&n);
+    g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
+    GPtrArray *queries = g_ptr_array_new();
+    for (size_t i = 0; i < n; i++) {
+        const CheckRow *row = rows[i];
+        for (size_t k = 0; k < G_N_ELEMENTS(row->asks) && row->asks[k] != NULL; k++) {
+            gpointer query = (gpointer)(uintptr_t)row->asks[k];
+            if (row->tier <= tier_of(options) && g_hash_table_add(seen, query))
+                g_ptr_array_add(queries, query);
+        }
+    }
+    return queries;
+}
+
 Findings *
 check_all(const Snapshot *snapshot, const CheckOptions *options)
 {
     size_t n;
     const CheckRow *const *rows = check_rows(&n);
-    int tier = options->tier > 0 ? options->tier : TIER_DEFAULT;
+    int tier = tier_of(options);
     g_autoptr(Relations) relations = relations_new(snapshot);
     g_autoptr(GHashTable) done = g_hash_table_new(NULL, NULL); /* functions that have run */
-    CheckRun run = {snapshot, relations, options->now_s, findings_new()};
+    CheckRun run = {snapshot, relations, options->telemetry, options->now_s, findings_new()};
     for (size_t i = 0; i < n; i++) {
         if (rows[i]->tier > tier)
             continue;

@@ -2,6 +2,7 @@
 #pragma once
 #include "analyzers/checks/finding.h"
 #include "analyzers/collect/relations.h"
+#include "analyzers/telemetry/telemetry.h"
 
 /* Causes before their consequences: of two findings that hang together, the one of the later stage
  * is folded into the other. */
@@ -42,12 +43,15 @@ struct CheckRow {
     /* Looks at the snapshot and reports. Several rows may share one: it runs once. */
     void (*run)(CheckRun *run);
     Kind needs[6]; /* kinds that must be known, ended by KIND_NONE: unknown ones are said */
+    const TelemetryQuery *asks[4]; /* what must be known of back ends, where they are configured;
+                                      ended by NULL: what they do not answer is said */
 };
 
 /* One run of all checks. */
 struct CheckRun {
     const Snapshot *snapshot;
     const Relations *relations;
+    const Telemetry *telemetry; /* NULL: no back end is configured */
     int64_t now_s;
     Findings *findings;
 };
@@ -75,7 +79,11 @@ typedef struct {
     const char *ns; /* only findings of this namespace; NULL: all */
     const char *cluster;
     int64_t now_s;
+    const Telemetry *telemetry; /* answers to check_queries; NULL: no back end is configured */
 } CheckOptions;
+
+/* What the checks ask back ends of telemetry: TelemetryQuery, each once. Free the array. */
+GPtrArray *check_queries(const CheckOptions *options);
 
 /* Runs all checks, folds consequences into their causes, drops what is silenced, sorts. The
  * snapshot must outlive the result. */

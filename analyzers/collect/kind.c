@@ -3,7 +3,7 @@
 #include <glib.h>
 #include <string.h>
 
-static const KindRow rows[KIND_COUNT] = {[KIND_NONE] = {"", "", "", false},
+static const KindRow rows[KIND_COUNT] = {[KIND_NONE] = {"Backend", "", "backends", false},
 #define KIND_ROW(name, kind, group, resource, namespaced)                                          \
     [KIND_##name] = {kind, group, resource, namespaced},
                                          KINDS(KIND_ROW)

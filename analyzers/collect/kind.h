@@ -112,7 +112,7 @@
     X(ALERTMANAGER, "Alertmanager", "monitoring.coreos.com", "alertmanagers", true)
 
 typedef enum {
-    KIND_NONE,
+    KIND_NONE, /* of no object: in reports a back end, as that of metrics */
 #define KIND_ENUM(name, kind, group, resource, namespaced) KIND_##name,
     KINDS(KIND_ENUM)
 #undef KIND_ENUM

@@ -7,6 +7,7 @@
 struct TestCluster {
     Snapshot *snapshot;
     Findings *findings;
+    Telemetry *telemetry; /* NULL: no back end is configured */
     bool is_finished;
 };
 
@@ -70,6 +71,7 @@ test_cluster_free(TestCluster *cluster)
     if (cluster == NULL)
         return;
     findings_free(cluster->findings);
+    telemetry_free(cluster->telemetry);
     snapshot_free(cluster->snapshot);
     g_free(cluster);
 }
@@ -86,6 +88,56 @@ test_cluster_logs(TestCluster *cluster, const char *dir)
     snapshot_set_log_dir(cluster->snapshot, dir);
 }
 
+/* ---- Back ends. ---- */
+
+static const TelemetryQuery *
+find_query(TestCluster *cluster, const char *name)
+{
+    const CheckOptions options = {.tier = 3};
+    g_autoptr(GPtrArray) queries = check_queries(&options);
+    if (cluster->telemetry == NULL)
+        cluster->telemetry = telemetry_new();
+    for (guint i = 0; i < queries->len; i++) {
+        const TelemetryQuery *query = queries->pdata[i];
+        if (strcmp(query->name, name) == 0)
+            return query;
+    }
+    fail_msg("no check asks '%s'", name);
+    return NULL;
+}
+
+void
+test_cluster_answer(TestCluster *cluster, const char *query_name, const char *result)
+{
+    g_autoptr(GError) error = NULL;
+    const TelemetryQuery *query = find_query(cluster, query_name);
+    bool is_matrix = strstr(result, "\"values\"") != NULL;
+    char *text = query->source == SOURCE_PROFILES
+                     ? g_strdup_printf("{\"names\":%s}", result)
+                     : g_strdup_printf("{\"status\":\"success\",\"data\":{\"resultType\":\"%s\","
+                                       "\"result\":%s}}",
+                                       is_matrix ? "matrix" : "vector", result);
+    g_autoptr(GBytes) body = g_bytes_new_take(text, strlen(text));
+    if (!telemetry_take(cluster->telemetry, query, body, &error))
+        fail_msg("%s: %s", query_name, error->message);
+}
+
+void
+test_cluster_answer_fails(TestCluster *cluster, const char *query, const char *why)
+{
+    const TelemetryQuery *found = find_query(cluster, query);
+    telemetry_fail(cluster->telemetry, found, ANSWER_FAILED, why);
+}
+
+void
+test_cluster_backend_fails(TestCluster *cluster, TelemetrySource source, TelemetryResult result,
+                           const char *why)
+{
+    if (cluster->telemetry == NULL)
+        cluster->telemetry = telemetry_new();
+    telemetry_set_backend(cluster->telemetry, source, result, why);
+}
+
 const Snapshot *
 test_cluster_snapshot(TestCluster *cluster)
 {
@@ -98,7 +150,8 @@ test_cluster_snapshot(TestCluster *cluster)
 const Findings *
 test_cluster_findings(TestCluster *cluster)
 {
-    const CheckOptions options = {.tier = 3, .now_s = TEST_NOW_S, .cluster = "test"};
+    const CheckOptions options = {
+        .tier = 3, .now_s = TEST_NOW_S, .cluster = "test", .telemetry = cluster->telemetry};
     if (cluster->findings == NULL) {
         const Snapshot *snapshot = test_cluster_snapshot(cluster);
         cluster->findings = check_all(snapshot, &options);

@@ -17,6 +17,15 @@ void test_cluster_fail(TestCluster *cluster, Kind kind, const char *why);
 /* Where logs are (files NAMESPACE_POD_CONTAINER[.previous].log). */
 void test_cluster_logs(TestCluster *cluster, const char *dir);
 
+/* What a back end answers to the question of that name: the list in data.result, JSON; for profiles
+ * the list of names. Fails the test when no check asks it. */
+void test_cluster_answer(TestCluster *cluster, const char *query, const char *result);
+/* It has no answer. */
+void test_cluster_answer_fails(TestCluster *cluster, const char *query, const char *why);
+/* The back end as a whole has answered nothing. */
+void test_cluster_backend_fails(TestCluster *cluster, TelemetrySource source,
+                                TelemetryResult result, const char *why);
+
 /* Its objects, to look at them without checks: nothing can be added from then on. */
 const Snapshot *test_cluster_snapshot(TestCluster *cluster);
 

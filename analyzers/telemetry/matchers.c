@@ -1,0 +1,37 @@
+#include "analyzers/telemetry/matchers.h"
+
+#include <string.h>
+
+#include "analyzers/telemetry/series.h"
+
+enum { WINDOW_S = 3600 };
+
+static bool
+has_value(TelemetryApi *metrics, const char *label, const char *value, int64_t now_s,
+          GCancellable *cancel)
+{
+    g_autoptr(GBytes) body = NULL;
+    g_auto(TelemetryOutcome) outcome = {0};
+    g_autofree char *path = g_strdup_printf("/api/v1/label/%s/values", label);
+    g_autofree char *query = g_strdup_printf("start=%" G_GINT64_FORMAT "&end=%" G_GINT64_FORMAT,
+                                             now_s - WINDOW_S, now_s);
+    const TelemetryCall call = {.path = path, .query = query};
+    if (!telemetry_api_call(metrics, &call, cancel, &body, &outcome))
+        return false;
+    g_autoptr(GPtrArray) values = answer_read_texts(body, NULL);
+    return values != NULL && g_ptr_array_find_with_equal_func(values, value, g_str_equal, NULL);
+}
+
+char *
+telemetry_find_matchers(TelemetryApi *metrics, const char *cluster, int64_t now_s,
+                        GCancellable *cancel)
+{
+    static const char *const labels[] = {"cluster", "k8s_cluster_name"};
+    for (size_t i = 0; *cluster != '\0' && i < G_N_ELEMENTS(labels); i++) {
+        if (has_value(metrics, labels[i], cluster, now_s, cancel)) {
+            g_autofree char *quoted = telemetry_quote(cluster);
+            return g_strconcat(labels[i], "=", quoted, NULL);
+        }
+    }
+    return g_strdup("");
+}
