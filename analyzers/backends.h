@@ -17,7 +17,8 @@ typedef struct {
 
 #define BACKEND_ROW(type, name, option_type, argument, help, place)                                \
     {                                                                                              \
-        name, option_type, NULL, 0, 0, argument, help, offsetof(type, place)                       \
+        name, option_type, option_type == OPTION_STRING ? "" : NULL, 0, 0, argument, help,         \
+            offsetof(type, place)                                                                  \
     }
 /* Rows of one back end. */
 #define BACKEND_ROWS(type, field, prefix, what, url_help)                                          \
