@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "lib/k8s/quantity.h"
+
 bool
 container_has_event(const Container *container, const Event *event)
 {
@@ -86,4 +88,28 @@ pod_service_names(const CheckRun *run, const Object *pod)
         g_string_append_printf(names, "%s%s", i > 0 ? ", " : "",
                                ((const Object *)services->pdata[i])->name);
     return g_string_free(names, FALSE);
+}
+
+/* The limit of an item of spec.containers. */
+static double
+limit_of(const Value *container, const char *resource)
+{
+    double limit = 0;
+    const Value *limits = value_at(container, "resources.limits");
+    return quantity_parse(value_text(value_get(limits, resource), ""), &limit) ? limit : 0;
+}
+
+double
+pod_limits(const Object *pod, const char *resource)
+{
+    double sum = 0;
+    for (const Value *c = value_first(pod->value, "spec.containers"); c != NULL; c = c->next)
+        sum += limit_of(c, resource);
+    return sum;
+}
+
+double
+pod_limit(const Object *pod, const char *container, const char *resource)
+{
+    return limit_of(value_find(pod->value, "spec.containers", "name", container), resource);
 }

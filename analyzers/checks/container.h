@@ -25,6 +25,10 @@ bool pod_is_wanted(const Object *pod);
 bool pod_has_running(const Object *pod);
 /* Whether the kubelet runs it from a file of its node (kubernetes.io/config.mirror). */
 bool pod_is_static(const Object *pod);
+/* The sum of the limits of its containers of a resource ("memory"), in units (quantity.h). */
+double pod_limits(const Object *pod, const char *resource);
+/* The limit of one container; 0 when it has none. */
+double pod_limit(const Object *pod, const char *container, const char *resource);
 /* A condition of an object by its type, or NULL. */
 const Value *condition_of(const Object *object, const char *type);
 

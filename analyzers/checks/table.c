@@ -59,6 +59,11 @@ static const CheckTopic *const topics[] = {
     &check_topic_ceph,
     &check_topic_velero,
     &check_topic_custom,
+    &check_topic_control_plane_metric,
+    &check_topic_node_metric,
+    &check_topic_claim_metric,
+    &check_topic_container_metric,
+    &check_topic_traffic_metric,
     /* Those that speak only when no other one does. */
     &check_topic_preparation,
     &check_topic_unready,

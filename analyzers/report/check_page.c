@@ -26,11 +26,11 @@ check_page(const CheckRow *row)
         g_string_append(page, "; where it may not, it says that it could not verify.\n\n");
     }
     if (row->asks[0] != NULL) {
-        g_string_append(page, "It asks");
+        g_string_append(page, "It asks, where they are configured:\n\n");
         for (size_t i = 0; i < G_N_ELEMENTS(row->asks) && row->asks[i] != NULL; i++)
-            g_string_append_printf(page, "%s the back end of %s (`%s`)", i > 0 ? "," : "",
+            g_string_append_printf(page, "- %s: `%s`\n",
                                    telemetry_source_name(row->asks[i]->source), row->asks[i]->text);
-        g_string_append(page, ", where one is configured.\n\n");
+        g_string_append_c(page, '\n');
     }
     g_string_append_printf(page, "## What to do\n\n%s\n\n", row->fix);
     g_string_append_printf(page,

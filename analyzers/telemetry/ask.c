@@ -36,9 +36,11 @@ quote_families(const Round *round)
         const TelemetryQuery *query = round->queries[i];
         g_auto(GStrv) words = g_strsplit(query->families != NULL ? query->families : "", " ", -1);
         for (guint k = 0; query->source == SOURCE_METRICS && words[k] != NULL; k++) {
+            if (*words[k] == '\0' || g_hash_table_contains(seen, words[k]))
+                continue;
             char *name = g_strdup(words[k]);
-            if (*name != '\0' && g_hash_table_add(seen, name))
-                g_ptr_array_add(names, name);
+            g_hash_table_add(seen, name);
+            g_ptr_array_add(names, name);
         }
     }
     if (names->len == 0)

@@ -64,6 +64,27 @@ test_metrics_are_asked_when_the_family_is_there(void **state)
     assert_false(telemetry_backend(telemetry, SOURCE_LOGS).is_configured);
 }
 
+/* Several questions about the same families ask for them once. */
+static void
+test_families_are_asked_for_once(void **state)
+{
+    (void)state;
+    static const ScriptStep steps[] = {OK_JSON("{\"status\":\"success\",\"data\":[]}")};
+    static const TelemetryQuery again = {"node-load-too", SOURCE_METRICS, "up node_load1 up", "up"};
+    const TelemetryQuery *queries[] = {&load, &again};
+    g_autoptr(Telemetry) telemetry = telemetry_new();
+    g_autoptr(ScriptedServer) server = scripted_server_new(steps, 1);
+    g_autofree char *url = scripted_server_url(server, "");
+    const TelemetryConfig config = {.name = "metrics", .url = url};
+    g_autoptr(TelemetryApi) api = telemetry_api_new(&config, NULL);
+    const TelemetryAsk ask = {.apis = {[SOURCE_METRICS] = api}, .now_s = NOW_S};
+    telemetry_ask(telemetry, &ask, queries, 2);
+    g_autofree char *request = scripted_server_request(server, 0);
+    g_autofree char *text = g_uri_unescape_string(request, NULL);
+    assert_contains(text, "match[]={__name__=~\"node_load1|up\",}");
+    assert_int_equal(scripted_server_requests(server), 1);
+}
+
 static void
 test_a_missing_family_is_said(void **state)
 {
@@ -162,6 +183,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_metrics_are_asked_when_the_family_is_there),
+        cmocka_unit_test(test_families_are_asked_for_once),
         cmocka_unit_test(test_a_missing_family_is_said),
         cmocka_unit_test(test_failures_are_said),
         cmocka_unit_test(test_logs_and_profiles),
