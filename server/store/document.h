@@ -1,5 +1,6 @@
 /* Documents that clients keep: settings, rules, uploaded files. Each has a tenant, a kind and a
- * name; they lie in the metastore and are durable when a call returns. Any thread. */
+ * name; they lie in the metastore and each in a file of its own (document_file.h), and are durable
+ * in both when a call returns. Any thread. */
 #pragma once
 #include <glib.h>
 #include <stdbool.h>

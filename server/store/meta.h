@@ -1,8 +1,8 @@
 /* The metastore: which blocks there are and what is in them, in SQLite (data-dir/meta.sqlite).
  *
  * One connection writes and checkpoints, one reads; both serve any thread, one call at a time. What
- * it says of blocks can be rebuilt from them; the documents that clients keep are nowhere else. A
- * file that SQLite finds damaged is set aside and an empty one takes its place. */
+ * it says can be rebuilt: of blocks from them, of documents from their files. A file that SQLite
+ * finds damaged is set aside and an empty one takes its place. */
 #pragma once
 #include <glib.h>
 #include <stdbool.h>

@@ -126,3 +126,26 @@ meta_document_list(Meta *meta, const char *tenant, const char *kind, bool with_c
         g_ptr_array_add(list, read_document(statement, with_content));
     return meta_finish_read(meta, statement, result, kind, error) ? g_steal_pointer(&list) : NULL;
 }
+
+static void
+free_parts(void *parts)
+{
+    g_strfreev(parts);
+}
+
+GPtrArray *
+meta_document_keys(Meta *meta, GError **error)
+{
+    g_autoptr(GPtrArray) keys = g_ptr_array_new_with_free_func(free_parts);
+    g_mutex_lock(&meta->read_lock);
+    sqlite3_stmt *statement = meta_prepare(meta->reader, META_SQL_DOCUMENT_KEYS, error);
+    int result = SQLITE_ERROR;
+    while (statement != NULL && (result = sqlite3_step(statement)) == SQLITE_ROW) {
+        GStrv parts = g_new0(char *, 4);
+        for (int i = 0; i < 3; i++)
+            parts[i] = g_strdup((const char *)sqlite3_column_text(statement, i));
+        g_ptr_array_add(keys, parts);
+    }
+    return meta_finish_read(meta, statement, result, "documents", error) ? g_steal_pointer(&keys)
+                                                                         : NULL;
+}

@@ -8,3 +8,5 @@ bool meta_document_change(Meta *meta, const DocumentKey *key, DocumentChange cha
 Document *meta_document_get(Meta *meta, const DocumentKey *key, GError **error);
 GPtrArray *meta_document_list(Meta *meta, const char *tenant, const char *kind, bool with_content,
                               GError **error);
+/* A GStrv {tenant, kind, name} for every document; the array frees them. */
+GPtrArray *meta_document_keys(Meta *meta, GError **error);

@@ -67,6 +67,7 @@
     " ORDER BY name"
 #define META_SQL_DOCUMENT_NAMES                                                                    \
     "SELECT name, version, size FROM document WHERE tenant = ?1 AND kind = ?2 ORDER BY name"
+#define META_SQL_DOCUMENT_KEYS "SELECT tenant, kind, name FROM document"
 #define META_SQL_OTHER_DOCUMENTS                                                                   \
     "SELECT COUNT(*), COALESCE(SUM(size), 0) FROM document"                                        \
     " WHERE tenant = ?1 AND kind = ?2 AND name <> ?3"

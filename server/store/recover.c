@@ -32,11 +32,11 @@ set_aside(Store *store, const char *path, const uint8_t *tail, size_t size, size
 static void
 add_notice(Store *store, const char *path, size_t size, size_t offset)
 {
-    g_autofree char *before = store->notice;
-    store->notice = g_strdup_printf(
-        "%s%s%zu bytes at offset %zu of %s were torn or corrupt and are set "
-        "aside beside it",
-        before != NULL ? before : "", before != NULL ? "; " : "", size, offset, path);
+    g_autofree char *text =
+        g_strdup_printf("%zu bytes at offset %zu of %s were torn or corrupt and are set aside "
+                        "beside it",
+                        size, offset, path);
+    store_add_notice(store, text);
 }
 
 /* Takes the good frames of one segment; an empty segment is removed. */

@@ -20,7 +20,8 @@ static bool
 prepare_dir(Store *store, GError **error)
 {
     const DiskOps *ops = store->disk->ops;
-    const char *folders[] = {store->segment_dir, store->block_dir, store->quarantine_dir};
+    const char *folders[] = {store->segment_dir, store->block_dir, store->document_dir,
+                             store->quarantine_dir};
     for (size_t i = 0; i < G_N_ELEMENTS(folders); i++) {
         int result = ops->make_dir(store->disk, folders[i]);
         if (result < 0)
@@ -45,10 +46,12 @@ store_new(const StoreConfig *config, Disk *disk)
     store->config.data_dir = store->data_dir;
     store->segment_dir = g_build_filename(store->data_dir, "segments", NULL);
     store->block_dir = g_build_filename(store->data_dir, "blocks", NULL);
+    store->document_dir = g_build_filename(store->data_dir, "documents", NULL);
     store->quarantine_dir = g_build_filename(store->data_dir, "quarantine", NULL);
     store->metrics = metrics_new(store_metric_rows, STORE_N_METRICS);
     store->waiters = g_array_new(FALSE, FALSE, sizeof(Waiter));
     store->frozen = g_ptr_array_new_with_free_func((GDestroyNotify)head_unref);
+    g_mutex_init(&store->document_lock);
     g_mutex_init(&store->append_lock);
     g_mutex_init(&store->source_lock);
     g_cond_init(&store->append_cond);
@@ -73,7 +76,8 @@ store_open_on(const StoreConfig *config, Disk *disk, const char *meta_path, GErr
     if (!prepare_dir(store, error))
         return NULL;
     store->meta = meta_open(meta_path, &is_new, error);
-    if (store->meta == NULL || !store_reconcile(store, error) || !store_recover(store, error))
+    if (store->meta == NULL || !store_reconcile(store, error) ||
+        !store_recover_documents(store, error) || !store_recover(store, error))
         return NULL;
     store->segment = segment_create(disk, store->segment_dir, error);
     if (store->segment == NULL)
@@ -128,6 +132,7 @@ store_close(Store *store)
     g_clear_error(&store->fault);
     if (store->lock_fd >= 0)
         store->disk->ops->close(store->disk, store->lock_fd);
+    g_mutex_clear(&store->document_lock);
     g_mutex_clear(&store->append_lock);
     g_mutex_clear(&store->source_lock);
     g_cond_clear(&store->append_cond);
@@ -136,9 +141,18 @@ store_close(Store *store)
     g_free(store->notice);
     g_free(store->segment_dir);
     g_free(store->block_dir);
+    g_free(store->document_dir);
     g_free(store->quarantine_dir);
     g_free(store->data_dir);
     g_free(store);
+}
+
+void
+store_add_notice(Store *store, const char *text)
+{
+    g_autofree char *before = store->notice;
+    store->notice =
+        g_strdup_printf("%s%s%s", before != NULL ? before : "", before != NULL ? "; " : "", text);
 }
 
 const char *

@@ -2,7 +2,8 @@
  *
  * Threads: any number append (append_lock) and visit; one commit thread owns the file of the active
  * segment; one seal thread turns frozen heads into blocks. Locks, in the order they may be nested:
- * append_lock, source_lock. No lock is held across a write or sync. */
+ * append_lock, source_lock. Neither is held across a write or sync; document_lock is held across
+ * a change of a document, outside of all others. */
 #pragma once
 #include "lib/base/metrics.h"
 #include "server/store/block_cache.h"
@@ -26,12 +27,14 @@ typedef struct {
 struct Store {
     StoreConfig config;
     Disk *disk;
-    char *data_dir, *segment_dir, *block_dir, *quarantine_dir;
+    char *data_dir, *segment_dir, *block_dir, *document_dir, *quarantine_dir;
     int lock_fd;
     Metrics *metrics;
     char *notice;
     Meta *meta;
     BlockCache cache;
+
+    GMutex document_lock;
 
     GMutex append_lock;
     GCond append_cond;
@@ -73,6 +76,10 @@ bool store_wait_sealed(Store *store);
 void store_quarantine(Store *store, const char *id);
 /* Makes metastore and folders agree after whatever a crash left. */
 bool store_reconcile(Store *store, GError **error);
+/* Makes metastore and the files of documents agree. */
+bool store_recover_documents(Store *store, GError **error);
+/* Adds to the notice what had to be set aside. */
+void store_add_notice(Store *store, const char *text);
 /* Loads every segment still found in the data directory as a frozen head. */
 bool store_recover(Store *store, GError **error);
 

@@ -232,6 +232,29 @@ test_old_ad_hoc_profiles_go(void **state)
     assert_lacks(list, first);
 }
 
+/* What clients keep is there again after the metastore was found damaged. */
+static void
+test_a_damaged_metastore(void **state)
+{
+    Fixture *fixture = *state;
+    expect(fixture, "d", SETTINGS "Set",
+           "{\"setting\":{\"name\":\"kept\",\"value\":\"v\",\"modifiedAt\":\"7\"}}", 200, "kept");
+    expect(fixture, "d", RULES "UpsertRecordingRule",
+           "{\"id\":\"kept\",\"metricName\":\"profiles_cpu\"," MATCHERS "}", 200, "\"rule\"");
+    g_autofree char *file = upload(fixture, "d", "kept.txt", "a;b 3\n");
+    g_autofree char *get = g_strdup_printf("{\"id\":\"%s\"}", file);
+    test_server_stop(fixture->server);
+    test_server_free(fixture->server);
+    g_autofree char *path = temp_dir_file(fixture->dir, "meta.sqlite");
+    assert_true(g_file_set_contents(path, "no database at all", -1, NULL));
+    start(fixture);
+    expect(fixture, "d", SETTINGS "Get", "{}", 200,
+           "{\"settings\":[{\"name\":\"kept\",\"value\":\"v\",\"modifiedAt\":\"7\"}]}");
+    expect(fixture, "d", RULES "ListRecordingRules", "{}", 200, "\"id\":\"kept\"");
+    expect(fixture, "d", ADHOC "Get", get, 200, "\\\"numTicks\\\":3");
+    expect(fixture, "e", SETTINGS "Get", "{}", 200, "{}");
+}
+
 static void
 test_what_the_server_is(void **state)
 {
@@ -255,6 +278,7 @@ main(void)
         cmocka_unit_test(test_ad_hoc_profiles),
         cmocka_unit_test(test_bad_ad_hoc_profiles),
         cmocka_unit_test(test_old_ad_hoc_profiles_go),
+        cmocka_unit_test(test_a_damaged_metastore),
         cmocka_unit_test(test_what_the_server_is),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

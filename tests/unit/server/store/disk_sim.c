@@ -14,6 +14,7 @@ typedef struct {
     unsigned n_refs;
     GByteArray *now, *durable;
     GPtrArray *unsynced; /* Write */
+    bool is_replacement; /* renamed over another one */
 } Inode;
 
 typedef struct {
@@ -221,6 +222,7 @@ sim_rename(Disk *disk, const char *from, const char *to)
     if (inode == NULL)
         return end(sim, -ENOENT);
     inode_ref(inode);
+    inode->is_replacement = g_hash_table_contains(sim->now, to);
     g_hash_table_remove(sim->now, from);
     g_hash_table_insert(sim->now, g_strdup(to), inode);
     return end(sim, 0);
@@ -423,8 +425,11 @@ disk_sim_lose_power(Disk *disk, GRand *random)
     /* A name that is durable may be lost when its removal was not; a new one may have made it. */
     g_hash_table_iter_init(&iter, sim->durable);
     while (g_hash_table_iter_next(&iter, &path, &inode)) {
-        if (g_hash_table_lookup(sim->now, path) == inode || g_rand_boolean(random))
+        Inode *now = g_hash_table_lookup(sim->now, path);
+        if (now == inode || g_rand_boolean(random))
             g_hash_table_insert(left, g_strdup(path), inode_ref(inode));
+        else if (now != NULL && now->is_replacement) /* rename leaves the one or the other */
+            g_hash_table_insert(left, g_strdup(path), inode_ref(now));
     }
     g_hash_table_iter_init(&iter, sim->now);
     while (g_hash_table_iter_next(&iter, &path, &inode)) {
