@@ -10,6 +10,7 @@
 #include "server/ingest/prepare.h"
 #include "server/ingest/push_message.h"
 #include "server/ingest/recent.h"
+#include "server/ingest/usage.h"
 #include "server/tenant/rate.h"
 
 enum {
@@ -38,6 +39,7 @@ static const char *const REASON_NAMES[] = {"missing_labels",
                                            "series_limit",
                                            "store_failed",
                                            "dropped_by_relabel_rules",
+                                           "dropped_by_sampling_rules",
                                            NULL};
 
 static const MetricRow METRICS[] = {
@@ -76,6 +78,7 @@ struct Ingest {
     TenantOverrides *overrides;
     TenantRates *rates;
     Recent *recent;
+    Usage *usage;
     Metrics *metrics;
 };
 
@@ -87,6 +90,7 @@ typedef struct {
     char *id;      /* the client's, or NULL */
     RecentKey key; /* with an id: what tells it again */
     size_t size_bytes;
+    bool is_sampled_out;
     bool *ret_refused; /* or NULL */
 } Item;
 
@@ -111,7 +115,7 @@ finish_item(Item *item, const GError *error)
 {
     Ingest *ingest = item->ingest;
     if (error == NULL) {
-        metrics_add(ingest->metrics, METRIC_PROFILES, 0, 1);
+        metrics_add(ingest->metrics, METRIC_PROFILES, 0, item->is_sampled_out ? 0 : 1);
     } else {
         metrics_add(ingest->metrics, METRIC_DISCARDED, REASON_STORE, 1);
         metrics_add(ingest->metrics, METRIC_DISCARDED_BYTES, REASON_STORE,
@@ -226,6 +230,7 @@ ingest_new(Store *store, TenantOverrides *overrides)
     ingest->overrides = overrides;
     ingest->rates = tenant_rates_new();
     ingest->recent = recent_new(finish_waiter);
+    ingest->usage = usage_new();
     ingest->metrics = metrics_new(METRICS, G_N_ELEMENTS(METRICS));
     learn_recent(ingest);
     return ingest;
@@ -238,6 +243,7 @@ ingest_free(Ingest *ingest)
         return;
     recent_free(ingest->recent);
     tenant_rates_free(ingest->rates);
+    usage_free(ingest->usage);
     metrics_free(ingest->metrics);
     g_free(ingest);
 }
@@ -267,6 +273,26 @@ append(Ingest *ingest, const char *tenant, PreparedProfile *prepared, Item *item
     if (prepared->n_rows == 0 || !store_append(ingest->store, tenant, prepared->rows,
                                                prepared->n_rows, on_stored, item, &error))
         on_stored(item, error);
+}
+
+/* A lot in [0, 1) that is the same when the client sends the profile again; of the bits that a UUID
+ * leaves to chance. */
+static double
+draw_lot(RecentKey key)
+{
+    enum { BITS = 48 };
+    return (double)(key.high >> (64 - BITS)) / (double)(UINT64_C(1) << BITS);
+}
+
+/* Sampling is a success for the client. */
+static void
+drop_sampled(Ingest *ingest, const PreparedProfile *prepared, Item *item)
+{
+    metrics_add(ingest->metrics, METRIC_DISCARDED, REASON_SAMPLED, 1);
+    metrics_add(ingest->metrics, METRIC_DISCARDED_BYTES, REASON_SAMPLED,
+                (double)prepared->raw_size);
+    item->is_sampled_out = true;
+    on_stored(item, NULL);
 }
 
 static void
@@ -300,9 +326,15 @@ push_one(Ingest *ingest, const char *tenant, const IngestProfile *profile, Prepa
     g_autoptr(GError) error = NULL;
     PreparedProfile prepared;
     arena_reset(context->arena);
+    context->lot = draw_lot(item->key);
     IngestReason reason = prepare_profile(context, profile, &prepared, &error);
+    if (prepared.usage.names != NULL)
+        usage_count(ingest->usage, tenant, prepared.usage.names, prepared.raw_size,
+                    reason == REASON_SAMPLED);
     if (reason == REASON_NONE)
         append(ingest, tenant, &prepared, item);
+    else if (reason == REASON_SAMPLED)
+        drop_sampled(ingest, &prepared, item);
     else
         refuse(ingest, reason, &prepared, item, error);
     prepared_profile_clear(&prepared);
@@ -368,8 +400,10 @@ ingest_push(Ingest *ingest, const char *tenant, const IngestProfile *profiles, s
     g_auto(TenantRelabel) relabel = {0};
     tenant_overrides_get_relabel(ingest->overrides, tenant, &relabel);
     g_autoptr(Arena) arena = arena_new(prepare_memory_max(&limits));
+    g_autoptr(UsageGroups) groups = tenant_overrides_get_usage_groups(ingest->overrides, tenant);
     PrepareContext context = {.limits = &limits,
                               .relabel = &relabel,
+                              .usage_groups = groups,
                               .now_ns = now_ns(),
                               .arena = arena,
                               .body_left = (uint64_t)limits.body_limit_mb << 20};
@@ -410,4 +444,5 @@ void
 ingest_write_metrics(Ingest *ingest, GString *out)
 {
     metrics_write(ingest->metrics, out);
+    usage_write_metrics(ingest->usage, out);
 }

@@ -28,6 +28,7 @@ prepared_profile_clear(PreparedProfile *prepared)
     for (size_t i = 0; i < prepared->n_rows; i++)
         labels_unref((Labels *)prepared->rows[i].labels);
     g_clear_pointer(&prepared->raw, g_byte_array_unref);
+    usage_match_clear(&prepared->usage);
     prepared->n_rows = 0;
 }
 
@@ -170,6 +171,17 @@ take_session(PrepareContext *context, const IngestProfile *from, GArray *labels,
     return REASON_NONE;
 }
 
+/* Puts a valid profile into its usage groups, whose sampling may drop it. */
+static IngestReason
+sample(const PrepareContext *context, const GArray *labels, PreparedProfile *prepared)
+{
+    if (context->usage_groups == NULL)
+        return REASON_NONE;
+    prepared->usage =
+        usage_groups_match(context->usage_groups, (const Label *)labels->data, labels->len);
+    return context->lot < prepared->usage.keep ? REASON_NONE : REASON_SAMPLED;
+}
+
 static IngestReason
 prepare(PrepareContext *context, const IngestProfile *from, GArray *labels,
         PreparedProfile *prepared, GError **error)
@@ -185,6 +197,8 @@ prepare(PrepareContext *context, const IngestProfile *from, GArray *labels,
         reason = decode(context, &input, &prepared->profile, error);
     if (reason == REASON_NONE)
         reason = check_time(context, labels, &prepared->profile, error);
+    if (reason == REASON_NONE)
+        reason = sample(context, labels, prepared);
     if (reason != REASON_NONE)
         return reason;
     cut_sizes(context->limits, &prepared->profile);

@@ -10,7 +10,9 @@
 
 typedef struct {
     const TenantLimits *limits;
-    const TenantRelabel *relabel; /* NULL: no rules of the tenant */
+    const TenantRelabel *relabel;    /* NULL: no rules of the tenant */
+    const UsageGroups *usage_groups; /* NULL: it has none */
+    double lot; /* of the next profile, in [0, 1): one at or above its part to keep is dropped */
     int64_t now_ns;
     Arena *arena;       /* of the profile's tables and rows; prepare_memory_max() is a fit cap */
     uint64_t body_left; /* uncompressed bytes that the batch may still take; prepare takes its own
@@ -25,13 +27,15 @@ typedef struct {
     size_t raw_size;    /* uncompressed bytes */
     uint64_t n_samples; /* over all rows */
     size_t n_dropped;   /* rows that relabel rules dropped */
+    UsageMatch usage;   /* without names where the tenant has no groups */
 } PreparedProfile;
 
 size_t prepare_memory_max(const TenantLimits *limits);
 
 /* Fills `ret_prepared`, which must be cleared with prepared_profile_clear. No rows is a success: a
- * profile without a sample that counts, or of which
- * relabel rules dropped everything. Otherwise the reason, and INVALID_ARGUMENT in *error. */
+ * profile without a sample that counts, or of which relabel rules dropped everything.
+ * REASON_SAMPLED, without an error, is a profile that sampling drops. Any other reason has
+ * INVALID_ARGUMENT in *error. */
 IngestReason prepare_profile(PrepareContext *context, const IngestProfile *from,
                              PreparedProfile *ret_prepared, GError **error);
 void prepared_profile_clear(PreparedProfile *prepared);

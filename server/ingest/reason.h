@@ -20,4 +20,5 @@ typedef enum {
     REASON_SERIES,  /* the profile splits into too many series */
     REASON_STORE,   /* the store could not write it */
     REASON_RELABEL, /* a rule of the tenant drops it: no error */
+    REASON_SAMPLED, /* sampling of the tenant drops it: no error */
 } IngestReason;

@@ -313,6 +313,28 @@ matcher_set_match(const MatcherSet *set, const Labels *labels)
     return true;
 }
 
+static bool
+matches_shared(const Matcher *matcher, const char *value)
+{
+    if (matcher->regex == NULL)
+        return matches(matcher, value);
+    g_autoptr(RegexMatch) match = NULL;
+    return regex_find(matcher->regex, value, &match, NULL) &&
+           (match != NULL) == (matcher->kind == MATCH_REGEX);
+}
+
+bool
+matcher_set_match_shared(const MatcherSet *set, const Labels *labels)
+{
+    for (guint i = 0; i < set->matchers->len; i++) {
+        const Matcher *matcher = &g_array_index(set->matchers, Matcher, i);
+        const char *value = labels_get(labels, matcher->name);
+        if (!matches_shared(matcher, value != NULL ? value : ""))
+            return false;
+    }
+    return true;
+}
+
 bool
 matcher_set_check(const MatcherSet *set, GError **error)
 {

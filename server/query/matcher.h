@@ -24,6 +24,9 @@ void matcher_set_free(MatcherSet *set);
 /* A value on which a regular expression ran into its limits does not match; see
  * matcher_set_check. */
 bool matcher_set_match(const MatcherSet *set, const Labels *labels);
+/* The same, remembering nothing, so that threads may share the set; a regular expression that runs
+ * into its limits does not match, nor does its negation. */
+bool matcher_set_match_shared(const MatcherSet *set, const Labels *labels);
 /* False, with INVALID_ARGUMENT, when a regular expression ran into its limits on some value so far:
  * the matches are not complete then. */
 bool matcher_set_check(const MatcherSet *set, GError **error);

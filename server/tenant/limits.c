@@ -23,6 +23,7 @@ struct TenantOverrides {
 typedef struct {
     GHashTable *limits;  /* tenant -> TenantLimits */
     GHashTable *relabel; /* tenant -> TenantRelabel; only of those that have rules */
+    GHashTable *groups;  /* tenant -> UsageGroups; only of those that have some */
 } Content;
 
 typedef struct {
@@ -59,6 +60,8 @@ fail_unknown(const char *name, GError **error)
         g_ptr_array_add(names, limit_name(&rows[i]));
     for (size_t i = 0; tenant_relabel_keys[i] != NULL; i++)
         g_ptr_array_add(names, g_strdup(tenant_relabel_keys[i]));
+    for (size_t i = 0; usage_group_keys[i] != NULL; i++)
+        g_ptr_array_add(names, g_strdup(usage_group_keys[i]));
     int nearest = nearest_name(name, (const char *const *)names->pdata, names->len);
     const char *meant = nearest >= 0 ? names->pdata[nearest] : NULL;
     return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "there is no limit '%s'%s%s%s", name,
@@ -85,12 +88,32 @@ relabel_of(const Reading *reading)
     return relabel;
 }
 
+static void
+free_groups(void *groups)
+{
+    usage_groups_unref(groups);
+}
+
+/* Those of the tenant which is being read. */
+static UsageGroups *
+groups_of(const Reading *reading)
+{
+    UsageGroups *groups = g_hash_table_lookup(reading->content->groups, reading->tenant);
+    if (groups == NULL) {
+        groups = usage_groups_new();
+        g_hash_table_insert(reading->content->groups, g_strdup(reading->tenant), groups);
+    }
+    return groups;
+}
+
 static bool
 read_limit(YamlTree *tree, const char *key, const YamlNode *value, void *data, GError **error)
 {
     Reading *reading = data;
     if (g_strv_contains(tenant_relabel_keys, key))
         return tenant_relabel_read(tree, key, value, relabel_of(reading), error);
+    if (g_strv_contains(usage_group_keys, key))
+        return usage_groups_read(tree, key, value, groups_of(reading), error);
     const OptionRow *row = find_row(key);
     if (row == NULL && g_strv_contains(unused_limits, key)) {
         if (!g_ptr_array_find_with_equal_func(reading->unused, key, g_str_equal, NULL))
@@ -135,6 +158,7 @@ content_clear(gpointer content)
 {
     g_hash_table_unref(((Content *)content)->limits);
     g_hash_table_unref(((Content *)content)->relabel);
+    g_hash_table_unref(((Content *)content)->groups);
 }
 
 static void
@@ -156,6 +180,7 @@ parse(const char *path, void *data, GError **error)
     Content *content = g_atomic_rc_box_new0(Content);
     content->limits = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     content->relabel = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_relabel);
+    content->groups = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_groups);
     const TenantOverrides *overrides = data;
     g_autoptr(GPtrArray) unused = g_ptr_array_new_with_free_func(g_free);
     Reading reading = {.content = content, .defaults = &overrides->defaults, .unused = unused};
@@ -272,6 +297,19 @@ tenant_overrides_get_relabel(TenantOverrides *overrides, const char *tenant,
     Content *content = reloaded_file_acquire(overrides->file);
     tenant_relabel_copy(g_hash_table_lookup(content->relabel, tenant), ret_relabel);
     reloaded_file_release(overrides->file, content);
+}
+
+UsageGroups *
+tenant_overrides_get_usage_groups(TenantOverrides *overrides, const char *tenant)
+{
+    if (overrides->file == NULL)
+        return NULL;
+    Content *content = reloaded_file_acquire(overrides->file);
+    UsageGroups *groups = g_hash_table_lookup(content->groups, tenant);
+    if (groups != NULL)
+        usage_groups_ref(groups);
+    reloaded_file_release(overrides->file, content);
+    return groups;
 }
 
 int64_t

@@ -8,8 +8,8 @@
  *       ingestion_rate_mb: 16
  *       max_query_length: 3d
  *
- * The rules of tenant_relabel.h stand there too, and the limits of Pyroscope that mean nothing here
- * (unused_limits.h) may.
+ * The rules of tenant_relabel.h and the groups of usage_groups.h stand there too, and the limits of
+ * Pyroscope that mean nothing here (unused_limits.h) may.
  */
 #pragma once
 #include <glib.h>
@@ -20,6 +20,7 @@
 #include "lib/base/option.h"
 #include "lib/base/reloaded_file.h"
 #include "server/tenant/tenant_relabel.h"
+#include "server/tenant/usage_groups.h"
 
 typedef struct {
     double ingestion_rate_mb, ingestion_burst_size_mb; /* MiB per second, and MiB; rate 0: none */
@@ -98,6 +99,10 @@ void tenant_overrides_get(TenantOverrides *overrides, const char *tenant, Tenant
 /* The relabelling of one tenant, to be cleared with tenant_relabel_clear. From any thread. */
 void tenant_overrides_get_relabel(TenantOverrides *overrides, const char *tenant,
                                   TenantRelabel *ret_relabel);
+
+/* The usage groups of one tenant, to be unreferenced; NULL when its overrides have none. From any
+ * thread. */
+UsageGroups *tenant_overrides_get_usage_groups(TenantOverrides *overrides, const char *tenant);
 
 /* The largest profile that any tenant may push. */
 int64_t tenant_overrides_profile_bytes_max(TenantOverrides *overrides);

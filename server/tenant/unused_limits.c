@@ -22,8 +22,6 @@ const char *const unused_limits[] = {
     "disable_label_sanitization",
     "distributor_aggregation_period",
     "distributor_aggregation_window",
-    "distributor_sampling",
-    "distributor_usage_groups",
     "enable_query_backend",
     "enable_query_backend_from",
     "enforce_labels_order",
