@@ -7,6 +7,7 @@
 #include "lib/pprof/decode.h"
 #include "lib/pprof/gzip.h"
 #include "server/ingest/series_labels.h"
+#include "server/ingest/source_code.h"
 #include "server/ingest/split.h"
 
 enum {
@@ -202,6 +203,8 @@ prepare(PrepareContext *context, const IngestProfile *from, GArray *labels,
     if (reason != REASON_NONE)
         return reason;
     cut_sizes(context->limits, &prepared->profile);
+    if (!source_code_put(labels, &prepared->profile, context->arena, error))
+        return REASON_PROFILE_SIZE;
     return split_profile(context, labels, prepared, error);
 }
 

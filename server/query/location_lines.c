@@ -1,5 +1,7 @@
 #include "server/query/location_lines.h"
 
+#include "lib/pprof/build_id.h"
+
 /* Of one dataset; beyond, addresses stay as they were stored. */
 #define ADDRESSES_MAX 100000
 
@@ -164,7 +166,10 @@ resolve(const Query *query, const StoreDataset *dataset, uint32_t mapping, const
 {
     const SymbolView *symbols = dataset->symbols;
     const SymbolMapping *from = &symbols->mappings[mapping];
-    g_autofree char *build_id = text_of(symbols, from->build_id);
+    g_autofree char *stored_id = text_of(symbols, from->build_id);
+    g_autofree char *build_id = build_id_plain(stored_id);
+    if (*build_id == '\0')
+        return;
     g_autofree char *filename = text_of(symbols, from->filename);
     const QueryMapping of = {.tenant = dataset->tenant,
                              .build_id = build_id,

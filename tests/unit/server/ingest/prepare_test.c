@@ -424,6 +424,39 @@ test_sizes_that_are_refused(void **state)
     assert_non_null(strstr(fixture->error->message, "gzip data is damaged"));
 }
 
+static void
+assert_build_id(const Fixture *fixture, const char *expected)
+{
+    const Profile *profile = &fixture->prepared.profile;
+    const ProfileString *text = &profile->strings[profile->mappings[0].build_id];
+    g_autofree char *build_id = g_strndup(text->data, text->length);
+    assert_string_equal(build_id, expected);
+}
+
+static void
+test_labels_of_the_source_go_into_the_build_id(void **state)
+{
+    Fixture *fixture = *state;
+    const Label labels[] = {LABELS[0],
+                            LABELS[1],
+                            {"service_repository", "https://host/shop"},
+                            {"service_git_ref", "v1"}};
+    start_cpu(fixture->builder);
+    add_sample(fixture->builder, "a;b", (int64_t[]){3, 30}, NULL);
+    assert_int_equal(prepare(fixture, labels, G_N_ELEMENTS(labels)), REASON_NONE);
+    assert_build_id(fixture, "{\"repository\":\"https://host/shop\",\"git_ref\":\"v1\"}");
+    assert_int_equal(fixture->prepared.profile.locations[1].mapping, 0);
+
+    const PprofMapping mapping = {
+        .start = 0x1000, .limit = 0x2000, .build_id = pprof_builder_text(fixture->builder, "4f2a")};
+    pprof_builder_mapping(fixture->builder, &mapping);
+    assert_int_equal(prepare(fixture, labels, G_N_ELEMENTS(labels)), REASON_NONE);
+    assert_build_id(fixture, "{\"repository\":\"https://host/shop\",\"git_ref\":\"v1\","
+                             "\"build_id\":\"4f2a\"}");
+    assert_int_equal(prepare(fixture, LABELS, 2), REASON_NONE);
+    assert_build_id(fixture, "4f2a");
+}
+
 /* 300 label values times 300 sample types. */
 static void
 test_too_many_series(void **state)
@@ -459,6 +492,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_window, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_labels_that_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sizes_that_are_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_labels_of_the_source_go_into_the_build_id, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_too_many_series, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,9 +7,10 @@
 #include "tests/harness/check.h"
 #include "tests/unit/server/query/query_fixture.h"
 
-/* Pushes the stack main (with lines), 0x2000, 0x3000 (without) of a file with that build id. */
+/* Pushes the stack main (with lines), 0x2000, 0x3000 (without) of a file with that build id, made
+ * of the source `git_ref` unless NULL. */
 static void
-push_addresses(const Fixture *fixture, const char *build_id)
+push_with_source(const Fixture *fixture, const char *build_id, const char *git_ref)
 {
     g_autoptr(PprofBuilder) builder = pprof_builder_new();
     pprof_builder_sample_type(builder, "cpu", "nanoseconds");
@@ -33,8 +34,15 @@ push_addresses(const Fixture *fixture, const char *build_id)
     const PprofSample sample = {ids, 3, &value, NULL, 0};
     pprof_builder_sample(builder, &sample);
     g_autoptr(GByteArray) bytes = pprof_builder_finish(builder);
-    const Label labels[] = {{"__name__", "process_cpu"}, {"service_name", "shop"}};
-    fixture_push_bytes(fixture, labels, G_N_ELEMENTS(labels), bytes->data, bytes->len);
+    const Label labels[] = {
+        {"__name__", "process_cpu"}, {"service_name", "shop"}, {"service_git_ref", git_ref}};
+    fixture_push_bytes(fixture, labels, git_ref != NULL ? 3 : 2, bytes->data, bytes->len);
+}
+
+static void
+push_addresses(const Fixture *fixture, const char *build_id)
+{
+    push_with_source(fixture, build_id, NULL);
 }
 
 /* Knows 0x3000 of "abcd", with a call inlined there. */
@@ -202,6 +210,32 @@ test_pprof_has_the_lines_of_known_addresses(void **state)
     expect_pprof(&query, "0 inner(_inner a.h:0 1) outer( a.c:9 8);0x2000;0 main(main :7 0);", true);
 }
 
+/* A build id that says where the source is finds the debug file all the same. */
+static void
+test_the_source_stays_in_the_build_id(void **state)
+{
+    Fixture *fixture = *state;
+    guint calls = 0;
+    const QueryResolver resolver = {.resolve = resolve, .data = &calls};
+    push_with_source(fixture, "abcd", "v1");
+    g_autofree char *named = describe(fixture, &resolver);
+    assert_string_equal(named, "main=5;[program]=5;outer=5;inner=5;");
+    Query query = fixture_query(fixture);
+    g_autoptr(GBytes) bytes = query_pprof(&query, NULL);
+    g_autoptr(Arena) arena = arena_new(1 << 20);
+    Profile profile;
+    gsize size;
+    const uint8_t *data = g_bytes_get_data(bytes, &size);
+    const PprofInput input = {.data = data, .size = size, .arena = arena};
+    assert_int_equal(pprof_decode(&input, &profile, NULL), PPROF_OK);
+    assert_int_not_equal(profile.n_mappings, 0);
+    for (uint32_t i = 0; i < profile.n_mappings; i++) {
+        const ProfileString *text = &profile.strings[profile.mappings[i].build_id];
+        g_autofree char *build_id = g_strndup(text->data, text->length);
+        assert_string_equal(build_id, "{\"git_ref\":\"v1\",\"build_id\":\"abcd\"}");
+    }
+}
+
 static void
 test_unknown_files_keep_their_names(void **state)
 {
@@ -287,6 +321,7 @@ main(void)
         TEST(test_known_addresses_get_their_functions),
         TEST(test_call_sites_go_by_the_functions_of_known_addresses),
         TEST(test_pprof_has_the_lines_of_known_addresses),
+        TEST(test_the_source_stays_in_the_build_id),
         TEST(test_unknown_files_keep_their_names),
         TEST(test_a_query_waits_for_files_once),
         TEST(test_files_without_a_build_id_are_not_asked_for),
