@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "server/http/header.h"
+#include "server/http/line_ends.h"
 #include "server/http/receive.h"
 #include "server/http/spool.h"
 
@@ -137,7 +138,9 @@ on_request(void *data, struct MHD_Connection *connection, const char *url, const
     HttpExchange *exchange = *state;
     if (exchange == NULL) {
         *state = exchange = begin(server, connection, url, method);
-        const char *wrong = find_ambiguity(exchange, version);
+        const char *wrong = line_ends_are_strict(connection, method, version)
+                                ? find_ambiguity(exchange, version)
+                                : "each line of the head must end with CR LF";
         if (wrong != NULL) {
             server_count_refusal(server, HTTP_REFUSED_PROTOCOL);
             receive_refuse_head(exchange, wrong);

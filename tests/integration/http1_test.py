@@ -49,6 +49,14 @@ AMBIGUOUS = {
     "a space before the colon": b"Content-Length : 5\r\n\r\n",
     "a length that is no number": b"Content-Length: 0x5\r\n\r\n",
     "a signed length": b"Content-Length: +5\r\n\r\n",
+    "a CR in a value": b"X-Padding: a\rContent-Length: 5\r\n\r\n",
+    "a CR in front of a line end": b"X-Padding: a\r\r\n\r\n",
+    "a CR at the end of the head": b"Content-Length: 0\r\r\n",
+    "a CR at the end of the head and a body": b"Content-Length: 0\r\r\n\0\0\0\0",
+    "an LF alone": b"X-Padding: a\nContent-Length: 0\r\n\r\n",
+    "an LF at the end of the head": b"Content-Length: 0\r\n\n",
+    "a folded line": b"X-Padding: a\r\n Content-Length: 5\r\nContent-Length: 0\r\n\r\n",
+    "a NUL in a value": b"X-Padding: a\0b\r\nContent-Length: 0\r\n\r\n",
 }
 
 
@@ -66,6 +74,21 @@ def check_smuggling(server):
     raw = connect(server)
     send(raw, b"GET /ready HTTP/1.1\r\n\r\n")
     expect("a request without Host", status(raw), (400, False))
+    raw = connect(server)
+    send(raw, b"GET /ready HTTP/1.1\rHost: test\r\n\r\n")
+    expect("a CR behind the request line", status(raw), (400, False))
+
+
+def check_plain_heads(server):
+    """What is unusual and means one thing is served, in one piece and byte by byte."""
+    for head in (b"GET /ready HTTP/1.0\r\n\r\n", b"\r\nGET /ready HTTP/1.1\r\nHost:test\r\nX-Empty:\r\nX-Space:  a \t\r\n\r\n",
+                 b"GET /ready?a=%41&b HTTP/1.1\r\nHost: test\r\nCookie: a=b; c=\"d\"\r\nConnection: close\r\n\r\n"):
+        for size in (len(head), 1):
+            raw = connect(server)
+            for i in range(0, len(head), size):
+                send(raw, head[i:i + size])
+            raw.shutdown(socket.SHUT_WR)
+            expect(f"the status of {head!r}", status(raw)[0], 200)
 
 
 def check_long_heads(server):
@@ -176,7 +199,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin", default="build/bin")
     options = parser.parse_args()
-    run(options.bin, 600, (check_smuggling, check_long_heads, check_vanished, check_half_closed))
+    run(options.bin, 600, (check_smuggling, check_plain_heads, check_long_heads, check_vanished, check_half_closed))
     run(options.bin, IDLE_S, (check_drips, check_unread))
 
 
