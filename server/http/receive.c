@@ -97,6 +97,8 @@ find_route(HttpExchange *exchange)
         HttpResponse *response =
             http_response_error(MHD_HTTP_METHOD_NOT_ALLOWED, "unimplemented", message);
         http_response_set_header(response, "Allow", allow);
+        if ((http_router_flags(exchange->server->router, request->path) & HTTP_TEXT_ERRORS) != 0)
+            http_response_set_text(response);
         refuse(exchange, response);
     } else {
         g_autofree char *message = g_strdup_printf("there is nothing at %s", request->path);

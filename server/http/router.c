@@ -91,3 +91,10 @@ http_router_find(const HttpRouter *router, const char *method, const char *path,
     }
     return NULL;
 }
+
+unsigned
+http_router_flags(const HttpRouter *router, const char *path)
+{
+    const GPtrArray *list = g_hash_table_lookup(router->exact, path);
+    return list != NULL ? ((const HttpRoute *)g_ptr_array_index(list, 0))->flags : 0;
+}

@@ -15,4 +15,7 @@ void http_router_free(HttpRouter *router);
 const HttpRoute *
 http_router_find(const HttpRouter *router, const char *method, const char *path, char **ret_allow);
 
+/* The flags (HttpRoute) of the first route of an exact path, whatever its method; 0 without one. */
+unsigned http_router_flags(const HttpRouter *router, const char *path);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(HttpRouter, http_router_free)

@@ -491,6 +491,7 @@ ODD = [
     post("wrong-content-type", OTLP_HTTP, b"", "text/plain", STORES_NOTHING),
     post("no-dictionary", OTLP_HTTP, b"{}", "application/json", STORES_NOTHING),
     post("no-tenant", OTLP_HTTP, b"{}", "application/json", {}),
+    Case("wrong-method", "GET", OTLP_HTTP, OF_GOLDEN),
 ]
 
 
