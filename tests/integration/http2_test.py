@@ -11,7 +11,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "harness"))
 import cresset
-from raw_http import connect, expect, expect_counted, refused, send
+from raw_http import connect, expect, expect_counted, metric, refused, send
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, PRIORITY, RST, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 2, 3, 4, 6, 7, 8, 9
@@ -294,6 +294,44 @@ def check_drain(server):
     expect("the word of the end", client.wait(GOAWAY)[0], GOAWAY)
 
 
+def remains(server):
+    """The pieces of uploads that lie on the disk."""
+    return [name for name in os.listdir(os.path.join(server.data_dir, "debug-info")) if name.startswith(".body")]
+
+
+def held(server):
+    """What uploads hold: files of the process, requests beside the one that asks, bytes of bodies."""
+    return (len(os.listdir(f"/proc/{server.process.pid}/fd")), metric(server, "cresset_http_requests_in_flight")[""],
+            metric(server, "cresset_http_body_bytes")[""])
+
+
+def check_reset_upload(server):
+    """An upload of a debug file that its client resets, or that ends with the connection, leaves nothing."""
+    build_id = "ab" * 20
+    service = "/debuginfo.v1alpha1.DebuginfoService/"
+    cresset.post(server.connect(), service + "ShouldInitiateUpload", '{"file":{"gnuBuildId":"%s","type":"TYPE_EXECUTABLE_FULL"}}' % build_id,
+                 "application/json")
+    cresset.wait_for(lambda: metric(server, "cresset_http_connections")[""] <= 1, 20, "earlier connections to end")
+    before = held(server)
+    for resets in (True, False):
+        for n_frames in (0, 1, 40):  # of 16 KiB: none on the disk, none yet, and two pieces
+            client = Client(server)
+            client.send(frame(HEADERS, END_HEADERS, 1, fields("POST", service + "Upload/" + build_id, content_type="application/octet-stream")))
+            for _ in range(n_frames):
+                client.send(frame(DATA, 0, 1, b"x" * 16384))
+            if n_frames == 40:
+                cresset.wait_for(lambda: remains(server), IDLE_S, "the first piece on the disk")
+            if resets:
+                client.send(frame(RST, 0, 1, struct.pack(">I", CANCEL)) + frame(HEADERS, END_HEADERS | END_STREAM, 3, fields()))
+                expect("an answer on the same connection", client.wait(DATA)[3], b"ready\n")
+            client.socket.close()
+            cresset.wait_for(lambda: not remains(server) and held(server) == before, 20,
+                             f"what is left of an upload to go: {remains(server)}, {held(server)} instead of {before}")
+    connection = server.connect()
+    connection.request("POST", service + "Upload/" + build_id, b"no ELF file", {"Content-Type": "application/octet-stream"})
+    expect("the status of another upload of that file", connection.getresponse().status, 400)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin", default="build/bin")
@@ -302,7 +340,7 @@ def main():
         server = cresset.Server(options.bin, folder, "--self-profile=false", "--http-idle-timeout", f"{IDLE_S}s")
         for check in (check_preface, check_rapid_reset, check_header_bomb, check_continuations, check_ping_flood,
                       check_chatter, check_too_many_streams, check_nonsense, check_slow_body, check_drips,
-                      check_closed_window, check_window_drip, check_silence):
+                      check_closed_window, check_window_drip, check_silence, check_reset_upload):
             check(server)
             is_alive(server)
         check_drain(server)
