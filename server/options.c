@@ -60,6 +60,8 @@ static const OptionRow rows[] = {
     OPTION("shutdown-timeout", OPTION_DURATION, "10s", 0, 3.6e12, "DURATION", shutdown_timeout_ns,
            "How long requests under way may take once the server was asked to stop."),
 
+    OPTION("findings-body-bytes", OPTION_BYTES, "16MiB", 4096, 1e9, "BYTES", findings_body_bytes,
+           "Size of one report of findings."),
     OPTION("debuginfo-file-bytes", OPTION_BYTES, "1GiB", 4096, 1e15, "BYTES", debug_file_bytes,
            "Size of one uploaded debug file."),
     OPTION("debuginfo-tenant-bytes", OPTION_BYTES, "20GiB", 0, 1e15, "BYTES", debug_tenant_bytes,

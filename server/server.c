@@ -6,6 +6,7 @@
 #include "server/debuginfo/debug_files.h"
 #include "server/debuginfo/fetcher.h"
 #include "server/debuginfo/resolver.h"
+#include "server/findings/findings.h"
 #include "server/http/server.h"
 #include "server/ingest/ingest.h"
 #include "server/rules/evaluate.h"
@@ -26,6 +27,7 @@ struct Server {
     TenantAuth *auth; /* NULL: no tokens are asked for */
     Store *store;
     Ingest *ingest;
+    Findings *findings;
     Api *api;
     HttpServer *http;
     SelfProfile *self; /* NULL: switched off */
@@ -67,6 +69,7 @@ http_config(const ServerOptions *options, Api *api, TenantMode mode)
         .body_caps = {[HTTP_BODY_QUERY] = {QUERY_BODY_BYTES, "of a query"},
                       [HTTP_BODY_PUSH] = {options->limits.body_limit_mb * MIB,
                                           "ingestion_body_limit_mb"},
+                      [HTTP_BODY_REPORT] = {options->findings_body_bytes, "findings-body-bytes"},
                       [HTTP_BODY_FILE] = {options->debug_file_bytes, "debuginfo-file-bytes"}},
         .body_memory_bytes = options->body_memory_bytes,
         .tenant_mode = mode,
@@ -109,6 +112,7 @@ write_more_metrics(GString *out, void *data)
     if (server->debug_fetcher != NULL)
         debug_fetcher_write_metrics(server->debug_fetcher, out);
     rules_write_metrics(server->rules, out);
+    findings_write_metrics(server->findings, out);
     if (server->self != NULL)
         self_profile_write_metrics(server->self, out);
 }
@@ -217,10 +221,12 @@ server_open(Server *server, GError **error)
         g_warning("store: %s", store_notice(server->store));
     open_debug_files(server);
     server->ingest = ingest_new(server->store, server->overrides);
+    server->findings = findings_new(server->store, server->overrides);
     server->api = api_new(server->store, server->ingest, server->overrides);
     server->api->auth = server->auth;
     server->api->resolver = &server->resolver;
     server->api->debug_files = server->debug_files;
+    server->api->findings = server->findings;
     server->api->write_metrics_data = server;
     server->api->write_metrics = write_more_metrics;
     HttpConfig http = http_config(options, server->api, mode);
@@ -275,6 +281,7 @@ server_stop(Server *server)
     ingest_free(server->ingest);
     http_server_free(server->http);
     api_free(server->api);
+    findings_free(server->findings);
     debug_resolver_free(server->debug_resolver);
     debug_fetcher_free(server->debug_fetcher);
     debug_files_free(server->debug_files);

@@ -267,6 +267,13 @@ jsonw_bool(JsonWriter *json, bool value)
 }
 
 void
+jsonw_json(JsonWriter *json, const char *text)
+{
+    jsonw_value_begin(json);
+    jsonw_raw(json, text, strlen(text));
+}
+
+void
 jsonw_null(JsonWriter *json)
 {
     jsonw_value_begin(json);

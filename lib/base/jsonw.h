@@ -35,6 +35,8 @@ void jsonw_uint_string(JsonWriter *json, uint64_t value);
 void jsonw_double(JsonWriter *json, double value);
 void jsonw_bool(JsonWriter *json, bool value);
 void jsonw_null(JsonWriter *json);
+/* A value that is JSON text already; it is not checked. */
+void jsonw_json(JsonWriter *json, const char *text);
 /* Standard base64 in quotes. */
 void jsonw_base64(JsonWriter *json, const uint8_t *data, size_t size);
 

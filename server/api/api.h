@@ -10,6 +10,7 @@
 
 #include "lib/base/metrics.h"
 #include "server/debuginfo/debug_files.h"
+#include "server/findings/findings.h"
 #include "server/http/server.h"
 #include "server/ingest/ingest.h"
 #include "server/query/query.h"
@@ -25,6 +26,7 @@ typedef struct Api {
     const QueryResolver *resolver; /* or NULL */
     struct Rules *rules;           /* or NULL */
     DebugFiles *debug_files;
+    Findings *findings;
     HttpServer *http; /* set once it exists; for its gauges */
     Metrics *metrics;
     void (*write_metrics)(GString *out, void *data); /* further ones, or NULL */

@@ -4,6 +4,7 @@
 #include "server/api/debuginfo.h"
 #include "server/api/diff.h"
 #include "server/api/export.h"
+#include "server/api/findings.h"
 #include "server/api/flamegraph.h"
 #include "server/api/functions.h"
 #include "server/api/label_list.h"
@@ -106,6 +107,12 @@ static const HttpRoute routes[] = {
     GET("/api/v1/functions", HTTP_READ, functions_handle),
     GET("/api/v1/series", HTTP_READ, series_handle),
     GET("/api/v1/export", HTTP_READ, export_handle),
+    {"POST", "/api/v1/findings", HTTP_WRITE, HTTP_BODY_REPORT, 0, findings_handle_report, NULL,
+     NULL},
+    GET("/api/v1/findings", HTTP_READ, findings_handle_list),
+    GET("/api/v1/findings/transitions", HTTP_READ, findings_handle_transitions),
+    GET("/api/v1/findings/clusters", HTTP_READ, findings_handle_clusters),
+    GET(FINDINGS_ONE "*", HTTP_READ, findings_handle_one),
     GET("/ready", HTTP_PUBLIC, operations_handle_ready),
     GET("/healthz", HTTP_PUBLIC, operations_handle_ready),
     GET("/metrics", HTTP_PUBLIC, operations_handle_metrics),

@@ -33,7 +33,29 @@
     " k TEXT NOT NULL PRIMARY KEY, v BLOB NOT NULL, version BIGINT NOT NULL);"                     \
     "CREATE TABLE IF NOT EXISTS document("                                                         \
     " tenant TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, version BIGINT NOT NULL,"      \
-    " size BIGINT NOT NULL, content BLOB NOT NULL, PRIMARY KEY(tenant, kind, name));"
+    " size BIGINT NOT NULL, content BLOB NOT NULL, PRIMARY KEY(tenant, kind, name));"              \
+    "CREATE TABLE IF NOT EXISTS finding_cluster("                                                  \
+    " tenant TEXT NOT NULL, cluster TEXT NOT NULL, clock BIGINT NOT NULL,"                         \
+    " received BIGINT NOT NULL, report BIGINT NOT NULL, unverified BIGINT NOT NULL,"               \
+    " PRIMARY KEY(tenant, cluster));"                                                              \
+    "CREATE TABLE IF NOT EXISTS finding("                                                          \
+    " tenant TEXT NOT NULL, cluster TEXT NOT NULL, fingerprint TEXT NOT NULL,"                     \
+    " check_id TEXT NOT NULL, severity BIGINT NOT NULL, kind TEXT NOT NULL,"                       \
+    " namespace TEXT NOT NULL, name TEXT NOT NULL, since BIGINT NOT NULL, title TEXT NOT NULL,"    \
+    " cause TEXT NOT NULL, evidence TEXT NOT NULL, fix TEXT NOT NULL, explains TEXT NOT NULL,"     \
+    " opened BIGINT NOT NULL, seen BIGINT NOT NULL, resolved BIGINT NOT NULL,"                     \
+    " PRIMARY KEY(tenant, cluster, fingerprint));"                                                 \
+    "CREATE INDEX IF NOT EXISTS finding_by_state"                                                  \
+    " ON finding(resolved, severity, tenant, cluster);"                                            \
+    "CREATE TABLE IF NOT EXISTS finding_transition("                                               \
+    " tenant TEXT NOT NULL, cluster TEXT NOT NULL, report BIGINT NOT NULL,"                        \
+    " fingerprint TEXT NOT NULL, time BIGINT NOT NULL, type BIGINT NOT NULL,"                      \
+    " check_id TEXT NOT NULL, severity BIGINT NOT NULL, former_severity BIGINT NOT NULL,"          \
+    " kind TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, title TEXT NOT NULL,"       \
+    " PRIMARY KEY(tenant, cluster, report, fingerprint));"                                         \
+    "CREATE INDEX IF NOT EXISTS finding_transition_by_time ON finding_transition(tenant, time);"   \
+    "CREATE INDEX IF NOT EXISTS finding_transition_by_finding"                                     \
+    " ON finding_transition(tenant, fingerprint, cluster);"
 
 #define META_SQL_INSERT_BLOCK                                                                      \
     "INSERT INTO block(tenant, day, shard, level, id, min_t, max_t, size, row_count,"              \

@@ -33,6 +33,8 @@ typedef struct {
     int64_t reject_older_ns, reject_newer_ns; /* of now; 0 is no bound */
     int64_t query_lookback_ns, query_length_ns;
     int64_t nodes_default, nodes_max; /* of a flame graph; a maximum of 0 is none */
+    int64_t finding_clusters_max, findings_max, finding_text_max, transitions_max;
+    int64_t findings_retention_ns;
 } TenantLimits;
 
 /* One row of the option table for every limit: X(name, type, default, min, max, argument, field,
@@ -65,7 +67,7 @@ typedef struct {
     X("reject-older-than", OPTION_DURATION, "1h", 0, 0, "DURATION", reject_older_ns,               \
       "Age from which a profile is refused; 0 accepts any.")                                       \
     X("reject-newer-than", OPTION_DURATION, "10m", 0, 0, "DURATION", reject_newer_ns,              \
-      "How far in the future a profile may lie; 0 accepts any.")                                   \
+      "How far in the future a profile, or a report of findings, may lie; 0 accepts any.")         \
     X("max-query-lookback", OPTION_DURATION, "7d", 0, 0, "DURATION", query_lookback_ns,            \
       "How far back queries reach; 0 is no limit.")                                                \
     X("max-query-length", OPTION_DURATION, "8d", 0, 0, "DURATION", query_length_ns,                \
@@ -73,7 +75,18 @@ typedef struct {
     X("max-flamegraph-nodes-default", OPTION_INT, "8192", 1, 1e9, "N", nodes_default,              \
       "Nodes of a flame graph when the query does not say.")                                       \
     X("max-flamegraph-nodes-max", OPTION_INT, "1048576", 0, 1e9, "N", nodes_max,                   \
-      "Nodes that a query may ask for; 0 is no limit.")
+      "Nodes that a query may ask for; 0 is no limit.")                                            \
+    X("max-finding-clusters", OPTION_INT, "100", 1, 1e5, "N", finding_clusters_max,                \
+      "Clusters that findings are reported of.")                                                   \
+    X("max-findings-per-cluster", OPTION_INT, "5000", 1, 1e6, "N", findings_max,                   \
+      "Findings of one report, and open ones of one cluster.")                                     \
+    X("max-finding-text-length", OPTION_INT, "16384", 256, 1e6, "BYTES", finding_text_max,         \
+      "Length of the title, the cause and each line of a finding.")                                \
+    X("max-finding-transitions", OPTION_INT, "20000", 1, 1e7, "N", transitions_max,                \
+      "Transitions of findings that are kept of one cluster, the newest.")                         \
+    X("findings-retention", OPTION_DURATION, "90d", 1e9, 3.2e17, "DURATION",                       \
+      findings_retention_ns,                                                                       \
+      "How long transitions and resolved findings are kept, and clusters that became silent.")
 
 /* Sets every limit to the default of its row. */
 void tenant_limits_init(TenantLimits *limits);

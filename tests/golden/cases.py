@@ -302,6 +302,63 @@ def pushed(name, *samples, **labels):
     return data.push_body(name, data.cpu(START_S + 1, *samples), **labels)
 
 
+FINDINGS = "/api/v1/findings"
+CRASH = {"check": "crashloop-oom", "severity": "high", "object": {"kind": "Deployment", "namespace": "shop", "name": "web"},
+         "since": "2026-01-31T11:00:00Z", "title": "Deployment web: größe", "cause": "It takes more memory than its limit.",
+         "evidence": ["23 restarts", "a \"limit\" of 256Mi"], "fix": ["kubectl -n shop get pods"],
+         "explains": [{"check": "service-no-ready-endpoints", "object": {"kind": "Service", "namespace": "shop", "name": "web"}}],
+         "fingerprint": "0a1b"}
+SERVICE = {"check": "service-no-ready-endpoints", "severity": "medium", "object": {"kind": "Service", "namespace": "shop", "name": "web"},
+           "since": None, "title": "Service web has no endpoints", "cause": "", "evidence": [], "fix": [], "explains": [],
+           "fingerprint": "2c3d"}
+NODE = {**SERVICE, "check": "node-not-ready", "severity": "critical", "object": {"kind": "Node", "namespace": "", "name": "n1"},
+        "title": "Node n1 is down", "fingerprint": "4e5f"}
+NOT_SEEN = {"check": "node-not-ready", "object": {"kind": "Node", "namespace": "", "name": ""}, "reason": "403"}
+
+
+def report(name, minute, *findings, unverified=(), cluster="prod", day="2026-01-31"):
+    message = {"cluster": cluster, "clock": "%sT12:%02d:00Z" % (day, minute), "findings": findings, "unverified": unverified}
+    return sent(name, FINDINGS, text_of(message), "application/json")
+
+
+def seen(name, path, masks=("tenant",), **params):
+    return get(name, path, {}, masks, **params)._replace(in_order=True)
+
+
+def findings_kept():
+    return [
+        seen("none", FINDINGS, masks=()),
+        seen("none", FINDINGS + "/transitions", masks=()),
+        seen("none", FINDINGS + "/clusters", masks=()),
+        report("first", 0, SERVICE, NODE),
+        report("same-again", 0, SERVICE, NODE),
+        report("explained", 1, CRASH, {**NODE, "severity": "high"}),
+        report("unverified", 2, CRASH, unverified=[NOT_SEEN]),
+        report("older", 1, CRASH),
+        report("future", 0, day="2200-01-31"),
+        report("other-cluster", 0, SERVICE, cluster="test"),
+        report("bad-severity", 3, {**CRASH, "severity": "bad"}),
+        sent("no-report", FINDINGS, b"[]", "application/json"),
+        sent("no-json", FINDINGS, b"{", "application/json"),
+        seen("open", FINDINGS),
+        seen("resolved", FINDINGS, state="resolved"),
+        seen("filtered", FINDINGS, state="all", cluster="prod", namespace="shop", kind="Service", severity="medium",
+             check="service-no-ready-endpoints"),
+        seen("cut", FINDINGS, limit=1),
+        seen("bad-severity-parameter", FINDINGS, masks=(), severity="bad"),
+        seen("bad-state", FINDINGS, masks=(), state="closed"),
+        seen("bad-limit", FINDINGS, masks=(), limit=0),
+        seen("all", FINDINGS + "/transitions"),
+        seen("range", FINDINGS + "/transitions", cluster="prod", limit=1, **{"from": 1769860860000, "until": 1769860860000}),
+        seen("end-before-start", FINDINGS + "/transitions", masks=(), **{"from": 2, "until": 1}),
+        seen("all", FINDINGS + "/clusters", masks=("tenant", "received")),
+        seen("folded", FINDINGS + "/2c3d"),
+        seen("of-a-cluster", FINDINGS + "/2c3d", cluster="test"),
+        seen("unknown", FINDINGS + "/ff", masks=()),
+        get("no-tenant", FINDINGS, {}),
+    ]
+
+
 def kept():
     """Cases that change what the server keeps, in their order."""
     export = json.loads(formats.otlp_json("otlp", (START_S + 1) * 10**9))
@@ -496,4 +553,4 @@ ODD = [
 
 
 def all_cases():
-    return [*PROFILE_TYPES, *LABELS, *STACKTRACES, *OVER_TIME, *SERVER, *LEGACY, *OUR_OWN, *ODD, *kept()]
+    return [*PROFILE_TYPES, *LABELS, *STACKTRACES, *OVER_TIME, *SERVER, *LEGACY, *OUR_OWN, *ODD, *kept(), *findings_kept()]

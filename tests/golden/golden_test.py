@@ -43,6 +43,8 @@ MASKS = {
     "modifiedAt": Mask("the server's clock, where the client does not say", "modifiedAt", "modifiedAt", MS, "1" * 13),
     "startedAt": Mask("the server's clock", "startedAt", "started_at", TIME, "2001-02-03T04:05:06.700000001Z"),
     "finishedAt": Mask("the server's clock", "finishedAt", "finished_at", TIME, "2001-02-03T04:05:06.700000001Z"),
+    "tenant": Mask("the steps are done for several tenants", "tenant", None, "steps[0-9]+", "steps"),
+    "received": Mask("the server's clock", "received", None, TIME, "2001-02-03T04:05:06Z"),
     "rule_id": Mask("a rule without an id is called by chance", "id", "id", "[a-z]{10}", "a" * 10),
     "version": Mask("of the build", "version", None, '[^"]+', "0"),
     "revision": Mask("of the build", "revision", None, '[^"]*', "0"),
