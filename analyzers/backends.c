@@ -11,32 +11,51 @@ backends_clear(Backends *backends)
     *backends = (Backends){0};
 }
 
+/* NULL in *ret_api when it is not configured. `name` is what it has, `prefix` that of its options.
+ */
+static bool
+open_backend(const BackendOptions *options, const char *tenant, const char *name,
+             const char *prefix, TelemetryApi **ret_api, GError **error)
+{
+    const TelemetryConfig config = {.name = name,
+                                    .url = options->url,
+                                    .tenant = *options->tenant != '\0' ? options->tenant : tenant,
+                                    .headers = (const char *const *)options->headers,
+                                    .token_file = options->token_file,
+                                    .user = options->user,
+                                    .password_file = options->password_file,
+                                    .ca_file = options->ca_file,
+                                    .tls_unchecked = options->tls_unchecked};
+    *ret_api = NULL;
+    if (*options->url == '\0')
+        return true;
+    *ret_api = telemetry_api_new(&config, error);
+    if (*ret_api == NULL)
+        g_prefix_error(error, "--%s-url: ", prefix);
+    return *ret_api != NULL;
+}
+
 bool
 backends_open(const BackendsOptions *options, Backends *ret_backends, GError **error)
 {
     static const char *const prefixes[] = {"prometheus", "loki", "profiles"};
     *ret_backends = (Backends){.matchers = g_strdup(options->matchers)};
     for (int i = 0; i < SOURCE_COUNT; i++) {
-        const BackendOptions *of = &options->of[i];
-        const TelemetryConfig config = {.name = telemetry_source_name((TelemetrySource)i),
-                                        .url = of->url,
-                                        .tenant =
-                                            *of->tenant != '\0' ? of->tenant : options->tenant,
-                                        .headers = (const char *const *)of->headers,
-                                        .token_file = of->token_file,
-                                        .user = of->user,
-                                        .password_file = of->password_file,
-                                        .ca_file = of->ca_file,
-                                        .tls_unchecked = of->tls_unchecked};
-        if (*of->url == '\0')
-            continue;
-        if ((ret_backends->apis[i] = telemetry_api_new(&config, error)) == NULL) {
-            g_prefix_error(error, "--%s-url: ", prefixes[i]);
+        if (!open_backend(&options->of[i], options->tenant,
+                          telemetry_source_name((TelemetrySource)i), prefixes[i],
+                          &ret_backends->apis[i], error)) {
             backends_clear(ret_backends);
             return false;
         }
     }
     return true;
+}
+
+bool
+backends_open_findings(const BackendOptions *options, const char *tenant, TelemetryApi **ret_api,
+                       GError **error)
+{
+    return open_backend(options, tenant, "findings", "findings", ret_api, error);
 }
 
 /* The folder of recorded answers, to be freed; NULL when there is none. */

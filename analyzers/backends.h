@@ -39,6 +39,12 @@ typedef struct {
         BACKEND_ROW(type, prefix "-insecure", OPTION_BOOL, NULL,                                   \
                     "Take any certificate for " what ".", field.tls_unchecked)
 
+/* Rows of the server that findings are reported to, for a BackendOptions that is member `field` of
+ * `type`, which has a BackendsOptions too. */
+#define FINDINGS_OPTION_ROWS(type, field)                                                          \
+    BACKEND_ROWS(type, field, "findings", "findings",                                              \
+                 "Server of Cresset that is told what was found, to keep and show it.")
+
 /* Rows of an option table for a BackendsOptions that is member `field` of `type`. */
 #define BACKENDS_OPTION_ROWS(type, field)                                                          \
     BACKEND_ROWS(type, field.of[SOURCE_METRICS], "prometheus", "metrics",                          \
@@ -63,6 +69,10 @@ typedef struct {
 /* INVALID_ARGUMENT that names the option. */
 bool backends_open(const BackendsOptions *options, Backends *ret_backends, GError **error);
 void backends_clear(Backends *backends);
+/* The server that findings are reported to, to be freed; NULL in *ret_api when none is configured.
+ * `tenant` is that of other back ends. INVALID_ARGUMENT that names the option. */
+bool backends_open_findings(const BackendOptions *options, const char *tenant,
+                            TelemetryApi **ret_api, GError **error);
 
 /* Asks what the checks of the tier want to know; answers recorded beside the objects of
  * `input->input` (folder telemetry) are taken instead of asking. NULL in *ret_telemetry when there

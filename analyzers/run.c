@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "analyzers/notify/deliver.h"
+#include "analyzers/report/push.h"
 #include "lib/base/error.h"
 
 #define OPTION(name, type, default_text, argument, field, help)                                    \
@@ -13,6 +14,7 @@
 static const OptionRow rows[] = {
     INPUT_OPTION_ROWS(RunOptions, input),
     BACKENDS_OPTION_ROWS(RunOptions, backends),
+    FINDINGS_OPTION_ROWS(RunOptions, findings),
     OPTION("state", OPTION_STRING, "cresset-analyzer.sqlite", "FILE", state,
            "What was found and told before; to be kept between runs."),
     OPTION("webhook-url", OPTION_STRING, "", "URL", url,
@@ -135,14 +137,18 @@ run(const RunOptions *options, GError **error)
     g_autoptr(Snapshot) snapshot = snapshot_new();
     g_auto(Backends) backends = {0};
     g_autoptr(Telemetry) telemetry = NULL;
+    g_autoptr(TelemetryApi) server = NULL;
     if (!input_check_options(&options->input, &check, error) || !read_url(options, &url, error) ||
         !fill_deliver(options, url, &check, &deliver_options, error) ||
         !backends_open(&options->backends, &backends, error) ||
+        !backends_open_findings(&options->findings, options->backends.tenant, &server, error) ||
         !input_read(&options->input, snapshot, &client, error) ||
         !backends_ask(&backends, &options->input, &check, &telemetry, error))
         return false;
     check.telemetry = telemetry;
     g_autoptr(Findings) findings = check_all(snapshot, &check);
+    if (!options->dry_run)
+        report_push(server, findings, &check);
     return remember_and_tell(options, &deliver_options, findings, snapshot, error);
 }
 

@@ -5,6 +5,7 @@
 typedef struct {
     InputOptions input;
     BackendsOptions backends;
+    BackendOptions findings; /* the server that they are reported to */
     char *state, *url, *url_file, *form, *severity;
     bool dry_run;
 } RunOptions;

@@ -7,6 +7,7 @@
 
 #include "analyzers/report/json.h"
 #include "analyzers/report/junit.h"
+#include "analyzers/report/push.h"
 #include "analyzers/report/sarif.h"
 #include "analyzers/report/text.h"
 #include "lib/base/error.h"
@@ -19,6 +20,7 @@
 static const OptionRow rows[] = {
     INPUT_OPTION_ROWS(ScanOptions, input),
     BACKENDS_OPTION_ROWS(ScanOptions, backends),
+    FINDINGS_OPTION_ROWS(ScanOptions, findings),
     OPTION("namespace", OPTION_STRING, "", 0, 0, "NS", ns, "Only findings of this namespace."),
     OPTION("output", OPTION_STRING, "text", 0, 0, "FORM", output, "text, json, sarif or junit."),
     OPTION("fail-on", OPTION_STRING, "medium", 0, 0, "SEVERITY", fail_on,
@@ -39,6 +41,9 @@ fill_check_options(const ScanOptions *options, CheckOptions *ret_check, Severity
 {
     if (!input_check_options(&options->input, ret_check, error))
         return false;
+    if (options->ns[0] != '\0' && options->findings.url[0] != '\0')
+        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                         "--findings-url wants all findings: leave --namespace out");
     if (options->ns[0] != '\0')
         ret_check->ns = options->ns;
     if (!severity_parse(options->fail_on, ret_fail_on))
@@ -91,8 +96,10 @@ scan(const ScanOptions *options, GError **error)
     g_autoptr(Snapshot) snapshot = snapshot_new();
     g_auto(Backends) backends = {0};
     g_autoptr(Telemetry) telemetry = NULL;
+    g_autoptr(TelemetryApi) server = NULL;
     if (!fill_check_options(options, &check, &fail_on, error) ||
         !backends_open(&options->backends, &backends, error) ||
+        !backends_open_findings(&options->findings, options->backends.tenant, &server, error) ||
         !input_read(&options->input, snapshot, &client, error) ||
         !backends_ask(&backends, &options->input, &check, &telemetry, error))
         return EXIT_NOT_RUN;
@@ -101,6 +108,7 @@ scan(const ScanOptions *options, GError **error)
     g_autoptr(GBytes) report = make_report(options, findings, &check, fail_on);
     if (!print(report, options->output, error))
         return EXIT_NOT_RUN;
+    report_push(server, findings, &check);
     for (guint i = 0; i < findings->n_roots; i++) {
         if (((const Finding *)findings->all->pdata[i])->severity >= fail_on)
             return EXIT_FINDINGS;

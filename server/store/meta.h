@@ -46,7 +46,7 @@ typedef struct {
 
 /* Every block. */
 GArray *meta_list(Meta *meta, GError **error);
-/* Adds the tenants that have blocks to a set of owned strings. */
+/* Adds the tenants that have blocks or findings to a set of owned strings. */
 bool meta_tenants(Meta *meta, GHashTable *tenants, GError **error);
 /* Widens the range by the tenant's blocks. */
 bool meta_time_range(Meta *meta, const char *tenant, int64_t *first_ns, int64_t *last_ns,

@@ -76,7 +76,8 @@
 #define META_SQL_FIND         META_SQL_FIND_COLUMNS " ORDER BY d.block_id, d.number"
 #define META_SQL_FIND_SERVICE META_SQL_FIND_COLUMNS " AND d.service = ?4 ORDER BY d.block_id"
 #define META_SQL_LIST         "SELECT id, segment, state FROM block"
-#define META_SQL_TENANTS      "SELECT DISTINCT tenant FROM block WHERE state = 0"
+#define META_SQL_TENANTS                                                                           \
+    "SELECT tenant FROM block WHERE state = 0 UNION SELECT tenant FROM finding_cluster"
 #define META_SQL_TIME_RANGE                                                                        \
     "SELECT MIN(min_t), MAX(max_t) FROM block WHERE tenant = ?1 AND state = 0"
 #define META_SQL_TOTALS "SELECT COUNT(*), COALESCE(SUM(size), 0) FROM block WHERE state = 0"

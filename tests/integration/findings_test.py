@@ -59,6 +59,8 @@ def check_tenants(server):
     expect("clusters of both", [(one["tenant"], one["open"]) for one in call(connection, PATH + "/clusters", tenant="a|b")[1]["clusters"]],
            [("a", 2), ("b", 1)])
     expect("transitions of b", [one["fingerprint"] for one in call(connection, PATH + "/transitions", tenant="b")[1]["transitions"]], ["b1"])
+    connection.request("GET", "/api/v1/tenants")
+    expect("tenants without profiles", json.loads(connection.getresponse().read())["tenants"], ["a", "b"])
     expect("a report for two", call(connection, PATH, report(1), "a|b")[0], 400)
     call(connection, PATH, report(1), "b")
     expect("a after the end of b", fingerprints(connection), [("a", "a1"), ("a", "a2")])
