@@ -4,6 +4,7 @@ import { NavLink, Route, Routes, useLocation } from 'react-router';
 import { Compare } from './compare/Compare';
 import { Explore } from './explore/Explore';
 import { Ranged } from './explore/Ranged';
+import { Findings } from './findings/Findings';
 import { Icon, Logo } from './ui/icons';
 import { Notice } from './ui/parts';
 import { setTheme, type ThemeChoice, useThemeChoice } from './ui/theme';
@@ -12,8 +13,8 @@ const nextTheme: Record<ThemeChoice, ThemeChoice> = { system: 'light', light: 'd
 const themeIcons = { system: 'system', light: 'sun', dark: 'moon' } as const;
 
 const keys: [string, string][] = [
-  ['/', 'search functions'],
-  ['← ↑ ↓ →', 'move the focused frame'],
+  ['/', 'search functions, or findings'],
+  ['← ↑ ↓ →', 'move the focused frame; ↑ ↓ go through findings'],
   ['Enter', 'zoom to the focused frame'],
   ['Escape', 'zoom out; close menu or sandwich'],
   ['Backspace', 'zoom to the caller'],
@@ -41,6 +42,7 @@ export function App() {
         <nav className="views" aria-label="Views">
           <NavLink to={{ pathname: '/', search }} end>Explore</NavLink>
           <NavLink to={{ pathname: '/compare', search }} title="Compare what is shown with another range or other labels">Compare</NavLink>
+          <NavLink to={{ pathname: '/findings', search }} title="What is wrong in the clusters">Findings</NavLink>
         </nav>
         <span className="grow" />
         <button type="button" className="tool" title={`Theme: ${theme}`} aria-label={`Theme: ${theme}. Switch to ${nextTheme[theme]}`}
@@ -52,6 +54,7 @@ export function App() {
       <Routes>
         <Route path="/" element={<Ranged key="explore" view={Explore} />} />
         <Route path="/compare" element={<Ranged key="compare" view={Compare} />} />
+        <Route path="/findings" element={<Findings />} />
         <Route path="*" element={<main><Notice title="There is no such page" kind="error"><p><a href="./">Explore profiles</a></p></Notice></main>} />
       </Routes>
       <dialog ref={help} className="help" aria-labelledby="help-title" onClick={(event) => event.target === help.current && help.current?.close()}>

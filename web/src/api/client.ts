@@ -27,7 +27,7 @@ export const isAway = (error: Error | null) => error instanceof ApiError && erro
 
 const address = (path: string) => new URL(path, document.baseURI).toString();
 
-async function call(path: string, tenant: string, signal: AbortSignal | undefined, body?: unknown): Promise<Response> {
+export async function call(path: string, tenant: string, signal: AbortSignal | undefined, body?: unknown): Promise<Response> {
   const headers: Record<string, string> = { Accept: '*/*; allow-utf8-labelnames=true' }; // names with dots too
   if (tenant !== '') headers['X-Scope-OrgID'] = tenant;
   if (body !== undefined) headers['Content-Type'] = 'application/json';
@@ -73,6 +73,11 @@ interface Label {
 export async function getTenants(signal?: AbortSignal): Promise<string[]> {
   const response = await call('api/v1/tenants', '', signal);
   return ((await response.json()) as { tenants?: string[] }).tenants ?? [];
+}
+
+/** The profile types of what a selector matches. */
+export async function getTypes(tenant: string, selector: string, range: Resolved, signal?: AbortSignal): Promise<string[]> {
+  return getLabelValues(tenant, '__profile_type__', selector, range, signal);
 }
 
 /** Which profile types every service has. */

@@ -44,18 +44,18 @@ export function useLiveRange(state: ExploreState): LiveRange {
   return { range: live.range, now: live.now, refresh };
 }
 
-/** The keys of a view: `/` searches, `r` refreshes. */
-export function useShortcuts(refresh: () => void) {
+/** The keys of a view: `/` goes to the field with this id, `r` refreshes. */
+export function useShortcuts(refresh: () => void, field = 'search') {
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       const target = event.target as HTMLElement;
       if (event.ctrlKey || event.metaKey || event.altKey || target.closest('input, select, textarea, dialog')) return;
       if (event.key === '/') {
         event.preventDefault();
-        document.getElementById('search')?.focus();
+        document.getElementById(field)?.focus();
       } else if (event.key === 'r') refresh();
     };
     document.addEventListener('keydown', onKey);
     return () => document.removeEventListener('keydown', onKey);
-  }, [refresh]);
+  }, [refresh, field]);
 }

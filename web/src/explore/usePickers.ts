@@ -10,7 +10,7 @@ import type { Option } from '../ui/combobox';
 const firstTypes = ['process_cpu:cpu:', 'wall:', 'memory:inuse_space:', 'memory:alloc_space:'];
 
 /** The type of the address, else CPU, else the first one. */
-function chooseType(wanted: string, types: string[]): string {
+export function chooseType(wanted: string, types: string[]): string {
   if (wanted !== '') return wanted;
   for (const prefix of firstTypes) {
     const found = types.find((type) => type.startsWith(prefix));

@@ -2,8 +2,8 @@
 import type { ReactNode } from 'react';
 import type { ExploreState } from '../state/url';
 import { Choices } from '../ui/parts';
+import { SearchBox } from '../ui/SearchBox';
 import type { Columns } from './columns';
-import { SearchBox } from './SearchBox';
 import type { Search } from './search';
 
 interface Props {
@@ -21,7 +21,7 @@ export function FlameToolbar({ columns, state, set, search, matched, copied, chi
   const { meta } = columns;
   return (
     <div className="flame-toolbar">
-      <SearchBox value={state.search} onChange={(search) => set({ search }, true)} />
+      <SearchBox id="search" label="Search functions" placeholder="Search functions (regular expression)" value={state.search} onChange={(search) => set({ search }, true)} />
       <output className="match" aria-live="polite">
         {search && (search.names === 0 ? 'No match' : `${matched} in ${search.names} function${search.names === 1 ? '' : 's'}`)}
         {search?.literal && ' (as plain text)'}

@@ -9,6 +9,12 @@ export const baselines = ['before', 'same', 'day', 'week', 'own'] as const;
 /** The range of a comparison's baseline, relative to that of the comparison; its own is `leftFrom` to `leftUntil`. */
 export type Baseline = (typeof baselines)[number];
 
+export const severities = ['critical', 'high', 'medium', 'low', 'info'] as const;
+/** How bad a finding is, the worst first. */
+export type Severity = (typeof severities)[number];
+const windows = ['began', 'now'] as const;
+export type Window = (typeof windows)[number];
+
 export interface ExploreState extends Range {
   tenant: string;
   service: string;
@@ -35,12 +41,23 @@ export interface ExploreState extends Range {
   leftUntil: string;
   measure: Measure;
   order: DiffSort;
+  /** Which findings: null is every cluster; '' is every namespace and severity. */
+  cluster: string | null;
+  namespace: string;
+  severity: Severity | '';
+  find: string;
+  resolved: boolean;
+  /** Fingerprint of the one that is shown. */
+  finding: string;
+  /** The time of its profiles: when it began, or now. */
+  window: Window;
 }
 
 export const defaultState: ExploreState = {
   tenant: '', service: '', type: '', labels: '', from: 'now-1h', until: 'now', search: '', sandwich: '', focus: '',
   split: 'both', align: 'left', sort: 'self', desc: true, refresh: 0, nodes: 65536,
   leftService: null, leftLabels: null, baseline: 'before', leftFrom: '', leftUntil: '', measure: 'total', order: 'change',
+  cluster: null, namespace: '', severity: '', find: '', resolved: false, finding: '', window: 'began',
 };
 
 export const refreshIntervals = [0, 5, 15, 60, 300] as const;
@@ -68,6 +85,9 @@ export function parseState(query: string): ExploreState {
     leftFrom: text('leftFrom'), leftUntil: text('leftUntil'),
     measure: choice(params.get('measure'), ['total', 'self'], defaultState.measure),
     order: choice(params.get('order'), ['name', 'left', 'right', 'change'], defaultState.order),
+    cluster: params.get('cluster'), namespace: text('namespace'), severity: choice(params.get('severity'), [...severities, ''], ''),
+    find: text('find'), resolved: params.get('resolved') === '1', finding: text('finding'),
+    window: choice(params.get('window'), windows, defaultState.window),
   };
 }
 

@@ -1,10 +1,19 @@
-// The search over functions: a regular expression.
+// A field that narrows what is shown.
 import { useEffect, useRef, useState } from 'react';
-import { Icon } from '../ui/icons';
-import { useDebounced } from '../ui/parts';
+import { Icon } from './icons';
+import { useDebounced } from './parts';
+
+interface Props {
+  id: string;
+  /** Read, and shown where the view does so. */
+  label: string;
+  placeholder: string;
+  value: string;
+  onChange: (text: string) => void;
+}
 
 /** Keeps what is typed; the address follows once typing pauses. */
-export function SearchBox({ value, onChange }: { value: string; onChange: (text: string) => void }) {
+export function SearchBox({ id, label, placeholder, value, onChange }: Props) {
   const [draft, setDraft] = useState(value);
   const settled = useDebounced(draft, 120);
   const sent = useRef(value);
@@ -21,7 +30,7 @@ export function SearchBox({ value, onChange }: { value: string; onChange: (text:
   return (
     <div className="search-box">
       <Icon name="search" />
-      <input id="search" type="search" aria-label="Search functions" placeholder="Search functions (regular expression)" value={draft} spellCheck={false}
+      <input id={id} type="search" aria-label={label} placeholder={placeholder} value={draft} autoComplete="off" spellCheck={false}
         onChange={(event) => setDraft(event.target.value)}
         onKeyDown={(event) => {
           if (event.key !== 'Escape') return;
