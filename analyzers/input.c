@@ -1,18 +1,39 @@
 #include "analyzers/input.h"
 
+#include <stdio.h>
+
 #include "analyzers/collect/cluster.h"
 #include "analyzers/collect/folder.h"
 #include "lib/base/error.h"
 
-bool
-input_check_options(const InputOptions *options, CheckOptions *ret_check, GError **error)
+/* NULL without an error: there are none. */
+static bool
+read_silences(const char *path, int64_t now_s, Silences **ret_silences, GError **error)
 {
+    *ret_silences = NULL;
+    if (path[0] == '\0')
+        return true;
+    *ret_silences = silences_load(path, error);
+    g_autoptr(GPtrArray) expired = silences_expired(*ret_silences, now_s);
+    for (guint i = 0; i < expired->len; i++)
+        (void)fprintf(stderr, "cresset-analyzer: %s: %s\n", path, (char *)expired->pdata[i]);
+    return *ret_silences != NULL;
+}
+
+bool
+input_check_options(const InputOptions *options, CheckOptions *ret_check, Silences **ret_silences,
+                    GError **error)
+{
+    *ret_silences = NULL;
     *ret_check = (CheckOptions){.tier = (int)options->tier,
                                 .cluster = options->cluster,
                                 .now_s = g_get_real_time() / G_USEC_PER_SEC};
     if (options->now[0] != '\0' && (ret_check->now_s = time_parse(options->now)) == 0)
         return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
                          "--now '%s' is not a time like 2026-01-31T12:00:00Z", options->now);
+    if (!read_silences(options->silences, ret_check->now_s, ret_silences, error))
+        return false;
+    ret_check->silences = *ret_silences;
     return true;
 }
 

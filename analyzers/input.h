@@ -5,7 +5,7 @@
 #include "lib/k8s/client.h"
 
 typedef struct {
-    char *input, *kubeconfig, *context, *server, *now, *cluster;
+    char *input, *kubeconfig, *context, *server, *now, *cluster, *silences;
     bool exec_allowed, secrets;
     int64_t tier;
 } InputOptions;
@@ -39,6 +39,9 @@ typedef struct {
                   offsetof(type, field.secrets)),                                                  \
         INPUT_ROW("cluster", OPTION_STRING, "", "NAME",                                            \
                   "Name of the cluster, said in every report.", offsetof(type, field.cluster)),    \
+        INPUT_ROW("silences", OPTION_STRING, "", "FILE",                                           \
+                  "YAML file of findings that nobody wants to hear of (docs/notifications.md).",   \
+                  offsetof(type, field.silences)),                                                 \
         INPUT_ROW("now", OPTION_STRING, "", "TIME",                                                \
                   "Time to take for the present one (RFC 3339), as for recordings.",               \
                   offsetof(type, field.now)),                                                      \
@@ -47,8 +50,11 @@ typedef struct {
             "Checks up to this tier; 3 has those that give advice.", offsetof(type, field.tier)    \
     }
 
-/* Fills what the checks want to know; INVALID_ARGUMENT. */
-bool input_check_options(const InputOptions *options, CheckOptions *ret_check, GError **error);
+/* Fills what the checks want to know; INVALID_ARGUMENT, or the errors of silences_load. Says on
+ * stderr which silences have expired. *ret_silences is what ret_check refers to, to be freed; NULL
+ * for none. */
+bool input_check_options(const InputOptions *options, CheckOptions *ret_check,
+                         Silences **ret_silences, GError **error);
 /* Reads the cluster. *ret_client has to be freed after the snapshot; NULL when it came from files.
  * The errors of folder_read, k8s_config_load and cluster_read. */
 bool

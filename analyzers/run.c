@@ -134,11 +134,13 @@ run(const RunOptions *options, GError **error)
     DeliverOptions deliver_options;
     g_autofree char *url = NULL;
     g_autoptr(K8sClient) client = NULL;
+    g_autoptr(Silences) silences = NULL;
     g_autoptr(Snapshot) snapshot = snapshot_new();
     g_auto(Backends) backends = {0};
     g_autoptr(Telemetry) telemetry = NULL;
     g_autoptr(TelemetryApi) server = NULL;
-    if (!input_check_options(&options->input, &check, error) || !read_url(options, &url, error) ||
+    if (!input_check_options(&options->input, &check, &silences, error) ||
+        !read_url(options, &url, error) ||
         !fill_deliver(options, url, &check, &deliver_options, error) ||
         !backends_open(&options->backends, &backends, error) ||
         !backends_open_findings(&options->findings, options->backends.tenant, &server, error) ||

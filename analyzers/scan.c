@@ -36,10 +36,10 @@ const OptionTable scan_option_table = {
 };
 
 static bool
-fill_check_options(const ScanOptions *options, CheckOptions *ret_check, Severity *ret_fail_on,
-                   GError **error)
+fill_check_options(const ScanOptions *options, CheckOptions *ret_check, Silences **ret_silences,
+                   Severity *ret_fail_on, GError **error)
 {
-    if (!input_check_options(&options->input, ret_check, error))
+    if (!input_check_options(&options->input, ret_check, ret_silences, error))
         return false;
     if (options->ns[0] != '\0' && options->findings.url[0] != '\0')
         return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
@@ -93,11 +93,12 @@ scan(const ScanOptions *options, GError **error)
     CheckOptions check;
     Severity fail_on;
     g_autoptr(K8sClient) client = NULL;
+    g_autoptr(Silences) silences = NULL;
     g_autoptr(Snapshot) snapshot = snapshot_new();
     g_auto(Backends) backends = {0};
     g_autoptr(Telemetry) telemetry = NULL;
     g_autoptr(TelemetryApi) server = NULL;
-    if (!fill_check_options(options, &check, &fail_on, error) ||
+    if (!fill_check_options(options, &check, &silences, &fail_on, error) ||
         !backends_open(&options->backends, &backends, error) ||
         !backends_open_findings(&options->findings, options->backends.tenant, &server, error) ||
         !input_read(&options->input, snapshot, &client, error) ||

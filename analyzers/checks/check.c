@@ -162,7 +162,7 @@ is_wanted(const CheckRun *run, const CheckOptions *options, const Finding *findi
 {
     if (options->ns != NULL && strcmp(finding->object->ns, options->ns) != 0)
         return false;
-    return !is_silenced(run, finding);
+    return !is_silenced(run, finding) && !silences_cover(options->silences, finding, run->now_s);
 }
 
 static void

@@ -1,6 +1,7 @@
 /* Checks: rows of a table, each a pure function of a snapshot and a clock. */
 #pragma once
 #include "analyzers/checks/finding.h"
+#include "analyzers/checks/silence.h"
 #include "analyzers/collect/relations.h"
 #include "analyzers/telemetry/telemetry.h"
 
@@ -80,6 +81,7 @@ typedef struct {
     const char *cluster;
     int64_t now_s;
     const Telemetry *telemetry; /* answers to check_queries; NULL: no back end is configured */
+    const Silences *silences; /* NULL: none */
 } CheckOptions;
 
 /* What the checks ask back ends of telemetry: TelemetryQuery, each once. Free the array. */

@@ -178,11 +178,23 @@ def check_hostile_objects(given):
         fail("hostile objects take too long")
 
 
+def check_silences(given):
+    """What a file says that nobody wants to hear of is not said, until the rule has expired."""
+    path = os.path.join(given.folder, os.pardir, os.path.basename(given.folder) + ".silences")
+    for until, status, said in (("2100-01-01T00:00:00Z", 0, ""), ("2020-01-01T00:00:00Z", 1, "silence 1 (known) has expired"), ("soon", 2, ":2: until")):
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(f'silences:\n  - {{checks: missing-*, namespaces: sh*, until: "{until}", reason: known}}\n')
+        done = subprocess.run([given.program, "scan", "--input", given.folder, "--silences", path], capture_output=True, timeout=60, check=False)
+        expect("the status with silences until " + until, done.returncode, status)
+        expect_in("what is said of silences until " + until, said, done.stderr.decode())
+    os.remove(path)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin", default="build/bin")
     program = os.path.abspath(os.path.join(parser.parse_args().bin, "cresset-analyzer"))
-    for check in (check_forms, check_statuses, check_what_cannot_be_read, check_dumps, check_hostile_objects):
+    for check in (check_forms, check_statuses, check_what_cannot_be_read, check_dumps, check_silences, check_hostile_objects):
         with tempfile.TemporaryDirectory() as folder:
             check(Input(program, folder))
             print(f"{check.__name__}: ok")
