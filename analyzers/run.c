@@ -2,8 +2,8 @@
 
 #include <stdio.h>
 
-#include "analyzers/notify/deliver.h"
 #include "analyzers/report/push.h"
+#include "analyzers/tell.h"
 #include "lib/base/error.h"
 
 #define OPTION(name, type, default_text, argument, field, help)                                    \
@@ -17,8 +17,11 @@ static const OptionRow rows[] = {
     FINDINGS_OPTION_ROWS(RunOptions, findings),
     OPTION("state", OPTION_STRING, "cresset-analyzer.sqlite", "FILE", state,
            "What was found and told before; to be kept between runs."),
+    OPTION("notify-file", OPTION_STRING, "", "FILE", notify_file,
+           "YAML file of several receivers, routes and quiet hours (docs/notifications.md)."),
     OPTION("webhook-url", OPTION_STRING, "", "URL", url,
-           "Where changes are told: an incoming webhook; none: nobody is told."),
+           "Where changes are told: an incoming webhook. Neither this nor --notify-file: nobody is "
+           "told."),
     OPTION("webhook-url-file", OPTION_STRING, "", "FILE", url_file,
            "File that has that URL, as it is a secret."),
     OPTION("webhook-form", OPTION_STRING, "auto", "FORM", form,
@@ -37,68 +40,50 @@ const OptionTable run_option_table = {
     .n_rows = G_N_ELEMENTS(rows),
 };
 
-/* The webhook's URL, from where it is; NULL for none. */
-static bool
-read_url(const RunOptions *options, char **ret_url, GError **error)
+/* The one receiver that options describe. */
+static Receiver *
+read_receiver(const RunOptions *options, GError **error)
 {
-    *ret_url = NULL;
-    if (options->url_file[0] != '\0') {
-        if (!g_file_get_contents(options->url_file, ret_url, NULL, error))
-            return false;
-        if (*g_strstrip(*ret_url) == '\0')
-            return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
-                             "--webhook-url-file %s has no URL in it", options->url_file);
-    } else if (options->url[0] != '\0') {
-        *ret_url = g_strdup(options->url);
+    g_autoptr(Receiver) receiver = g_new0(Receiver, 1);
+    receiver->name = g_strdup("webhook");
+    receiver->url = options->url_file[0] != '\0'
+                        ? receiver_read_secret(options->url_file, "--webhook-url-file", error)
+                        : g_strdup(options->url);
+    if (receiver->url == NULL)
+        return NULL;
+    if (!severity_parse(options->severity, &receiver->severity_min)) {
+        error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                  "--webhook-severity '%s' is none of info, low, medium, high, critical",
+                  options->severity);
+        return NULL;
     }
-    return true;
+    return message_form_parse(options->form, receiver->url, &receiver->form, error)
+               ? g_steal_pointer(&receiver)
+               : NULL;
 }
 
-static bool
-fill_deliver(const RunOptions *options, const char *url, const CheckOptions *check,
-             DeliverOptions *ret_deliver, GError **error)
+/* Who is told: by a file, or by the options of one receiver; maybe nobody. */
+static NotifyConfig *
+read_notify_config(const RunOptions *options, GError **error)
 {
-    *ret_deliver = (DeliverOptions){.url = url, .cluster = check->cluster, .now_s = check->now_s};
-    if (!severity_parse(options->severity, &ret_deliver->severity_min))
-        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
-                         "--webhook-severity '%s' is none of info, low, medium, high, critical",
-                         options->severity);
-    return message_form_parse(options->form, url != NULL ? url : "", &ret_deliver->form, error);
-}
-
-static bool
-print_message(State *state, const DeliverOptions *options, GError **error)
-{
-    GError *failed = NULL;
-    g_autoptr(GBytes) message = deliver_preview(state, options, &failed);
-    if (failed != NULL) {
-        g_propagate_error(error, failed);
-        return false;
+    bool has_url = options->url[0] != '\0' || options->url_file[0] != '\0';
+    if (options->notify_file[0] != '\0' && has_url) {
+        error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                  "--notify-file names the receivers: it goes without --webhook-url and "
+                  "--webhook-url-file");
+        return NULL;
     }
-    if (message != NULL)
-        (void)printf("%.*s\n", (int)g_bytes_get_size(message),
-                     (const char *)g_bytes_get_data(message, NULL));
+    if (options->notify_file[0] != '\0')
+        return notify_config_load(options->notify_file, options->input.cluster, error);
+    g_autoptr(NotifyConfig) config = notify_config_new(options->input.cluster);
+    Receiver *receiver = read_receiver(options, error);
+    if (receiver == NULL)
+        return NULL;
+    if (has_url || options->dry_run)
+        notify_config_add(config, receiver);
     else
-        (void)fputs("cresset-analyzer: there is nothing to tell\n", stderr);
-    return true;
-}
-
-static bool
-send_message(State *state, const DeliverOptions *options, GError **error)
-{
-    DeliverResult result;
-    g_autofree char *why = NULL;
-    HttpClientConfig config = {.user_agent = "cresset-analyzer"};
-    g_autoptr(HttpClient) client = http_client_new(&config);
-    if (!deliver(state, client, options, &result, &why, error))
-        return false;
-    if (result == DELIVER_LATER)
-        (void)fprintf(stderr,
-                      "cresset-analyzer: the webhook could not be reached, the message waits: %s\n",
-                      why);
-    return result != DELIVER_REFUSED ||
-           error_set(error, CRESSET_ERROR_FAILED_PRECONDITION,
-                     "the message does not get to the webhook and is kept: %s", why);
+        receiver_free(receiver);
+    return g_steal_pointer(&config);
 }
 
 /* A dry run works on a copy. */
@@ -115,33 +100,31 @@ open_state(const RunOptions *options, GError **error)
 }
 
 static bool
-remember_and_tell(const RunOptions *options, const DeliverOptions *deliver_options,
-                  const Findings *findings, const Snapshot *snapshot, GError **error)
+remember_and_tell(const RunOptions *options, const TellContext *context, const Findings *findings,
+                  GError **error)
 {
     g_autoptr(State) state = open_state(options, error);
-    if (state == NULL || !state_update(state, findings, snapshot, deliver_options->now_s, error))
+    g_autofree const char **names = notify_config_names(context->config);
+    const Routing routing = notify_config_routing(context->config);
+    if (state == NULL || !state_settle(state, names, context->config->fallback, error) ||
+        !state_update(state, findings, context->snapshot, &routing, context->now_s, error))
         return false;
-    if (options->dry_run)
-        return print_message(state, deliver_options, error);
-    return deliver_options->url != NULL ? send_message(state, deliver_options, error)
-                                        : state_drop_due(state, deliver_options->now_s, error);
+    return options->dry_run ? tell_preview(state, context, error) : tell_all(state, context, error);
 }
 
 static bool
 run(const RunOptions *options, GError **error)
 {
     CheckOptions check;
-    DeliverOptions deliver_options;
-    g_autofree char *url = NULL;
     g_autoptr(K8sClient) client = NULL;
     g_autoptr(Silences) silences = NULL;
+    g_autoptr(NotifyConfig) config = NULL;
     g_autoptr(Snapshot) snapshot = snapshot_new();
     g_auto(Backends) backends = {0};
     g_autoptr(Telemetry) telemetry = NULL;
     g_autoptr(TelemetryApi) server = NULL;
     if (!input_check_options(&options->input, &check, &silences, error) ||
-        !read_url(options, &url, error) ||
-        !fill_deliver(options, url, &check, &deliver_options, error) ||
+        (config = read_notify_config(options, error)) == NULL ||
         !backends_open(&options->backends, &backends, error) ||
         !backends_open_findings(&options->findings, options->backends.tenant, &server, error) ||
         !input_read(&options->input, snapshot, &client, error) ||
@@ -151,7 +134,8 @@ run(const RunOptions *options, GError **error)
     g_autoptr(Findings) findings = check_all(snapshot, &check);
     if (!options->dry_run)
         report_push(server, findings, &check);
-    return remember_and_tell(options, &deliver_options, findings, snapshot, error);
+    const TellContext context = {config, snapshot, check.now_s};
+    return remember_and_tell(options, &context, findings, error);
 }
 
 int

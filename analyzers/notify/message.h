@@ -19,6 +19,7 @@ typedef struct {
     const char *cluster;
     uint32_t n_open; /* incidents that are open now */
     int64_t now_s;
+    bool is_daily; /* what is open, once a day: no changes */
 } MessageContext;
 
 /* JSON that tells of all changes, within the limits of the receiver: the worst in full, the rest in

@@ -38,7 +38,9 @@ message_headline(const GPtrArray *changes, const MessageContext *context)
 {
     GString *text = g_string_new(context->cluster[0] != '\0' ? context->cluster : "cluster");
     const char *separator = ": ";
-    for (size_t i = 0; i < G_N_ELEMENTS(order); i++) {
+    if (context->is_daily)
+        g_string_append(text, changes->len == 0 ? ": all quiet" : ": daily summary");
+    for (size_t i = 0; i < G_N_ELEMENTS(order) && !context->is_daily; i++) {
         guint n = 0;
         for (guint k = 0; k < changes->len; k++)
             n += ((const Change *)changes->pdata[k])->type == order[i];

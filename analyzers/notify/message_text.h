@@ -6,7 +6,7 @@ enum { MESSAGE_DETAILS = 5 }; /* changes that are told in full */
 
 /* Change, the worst first, what has ended last; borrowed from `changes`. */
 GPtrArray *message_sort(const GPtrArray *changes);
-/* "prod: 2 new, 1 worse, 3 resolved; 7 open". */
+/* "prod: 2 new, 1 worse, 3 resolved; 7 open", "prod: all quiet; 0 open". */
 char *message_headline(const GPtrArray *changes, const MessageContext *context);
 /* "Deployment shop/web". */
 char *message_place(const Change *change);

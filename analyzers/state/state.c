@@ -4,6 +4,7 @@
 
 #include "analyzers/state/state_db.h"
 #include "analyzers/state/state_sql.h"
+#include "analyzers/state/state_update.h"
 
 /* How long after it was told an open incident is told again; 0: never. */
 static const int64_t reminder_s[] = {
@@ -16,19 +17,10 @@ static const int64_t reminder_s[] = {
 
 /* ---- A run. ---- */
 
-/* One run, while it is taken in. */
-typedef struct {
-    State *state;
-    const Findings *findings;
-    const Snapshot *snapshot;
-    int64_t now_s;
-    bool is_first;
-} Update;
-
 /* An incident as it was. */
 typedef struct {
     bool is_known;
-    int64_t severity, told_s, ended_s, flaps, flaps_since_s, first_seen_s, told_severity;
+    int64_t severity, told_s, ended_s, flaps, flaps_since_s, first_seen_s;
 } Former;
 
 static bool
@@ -47,8 +39,7 @@ find_former(const Update *update, const char *fingerprint, Former *ret_former, G
                                sqlite3_column_int64(statement, 2),
                                sqlite3_column_int64(statement, 3),
                                sqlite3_column_int64(statement, 4),
-                               sqlite3_column_int64(statement, 5),
-                               sqlite3_column_int64(statement, 6)};
+                               sqlite3_column_int64(statement, 5)};
     return result == SQLITE_ROW || result == SQLITE_DONE || state_failed(update->state, error);
 }
 
@@ -93,44 +84,13 @@ put_incident(const Update *update, const Finding *finding, const Former *former,
                    (former->ended_s == 0 || update->now_s - former->ended_s <= STATE_AGAIN_S);
     g_autofree char *evidence = join_lines(finding->evidence, EVIDENCE_LINES);
     g_autofree char *fix = join_lines(finding->fix, FIX_LINES);
-    return STATE_RUN(update->state, error, STATE_SQL_PUT, "sssssiiiiiiissssii",
-                     finding->fingerprint, finding->check->id,
-                     kind_row(finding->object->kind)->kind, finding->object->ns,
+    return STATE_RUN(update->state, error, STATE_SQL_PUT, "sssssiiiiiiissssi", finding->fingerprint,
+                     finding->check->id, kind_row(finding->object->kind)->kind, finding->object->ns,
                      finding->object->name, (int64_t)finding->severity, finding->since_s,
                      is_same ? former->first_seen_s : update->now_s, update->now_s,
                      is_told ? update->now_s : former->told_s, former->flaps, former->flaps_since_s,
-                     finding->title, finding->cause, evidence, fix, (int64_t)finding->explains->len,
-                     former->ended_s == 0 ? former->told_severity : (int64_t)SEVERITY_INFO);
-}
-
-/* What waits to be told of an incident and is not being sent; -1: nothing. */
-static bool
-find_pending(const Update *update, const char *fingerprint, int64_t *ret_type, GError **error)
-{
-    g_autoptr(sqlite3_stmt) statement =
-        state_prepare(update->state, error, STATE_SQL_PENDING, "si", fingerprint, update->now_s);
-    if (statement == NULL)
-        return false;
-    int result = sqlite3_step(statement);
-    *ret_type = result == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : -1;
-    return result == SQLITE_ROW || result == SQLITE_DONE || state_failed(update->state, error);
-}
-
-/* What waits is told with the incident as it is when it goes out: only an end, or what comes after
- * one, takes its place, also of what is being sent and may fail. */
-static bool
-tell(const Update *update, ChangeType type, const char *fingerprint, GError **error)
-{
-    int64_t pending;
-    if (!find_pending(update, fingerprint, &pending, error))
-        return false;
-    if (pending >= 0 && type < CHANGE_RESOLVED && pending < CHANGE_RESOLVED)
-        return true;
-    bool goes_on = type == CHANGE_WORSE || type == CHANGE_REMINDER;
-    if (!goes_on && !STATE_RUN(update->state, error, STATE_SQL_UNTELL, "s", fingerprint))
-        return false;
-    return STATE_RUN(update->state, error, STATE_SQL_TELL, "iis", (int64_t)type, update->now_s,
-                     fingerprint);
+                     finding->title, finding->cause, evidence, fix,
+                     (int64_t)finding->explains->len);
 }
 
 static bool
@@ -143,8 +103,15 @@ take_finding(const Update *update, const Finding *finding, GError **error)
     if (former.flaps_since_s > 0 && update->now_s - former.flaps_since_s > STATE_FLAP_S)
         former.flaps = former.flaps_since_s = 0;
     bool is_told = choose_change(update, finding, &former, &type);
+    const Incident incident = {.check = finding->check->id,
+                               .kind = kind_row(finding->object->kind)->kind,
+                               .ns = finding->object->ns,
+                               .name = finding->object->name,
+                               .severity = finding->severity,
+                               .snapshot = update->snapshot,
+                               .object = finding->object};
     return put_incident(update, finding, &former, is_told, error) &&
-           (!is_told || tell(update, type, finding->fingerprint, error));
+           (!is_told || update_tell(update, type, finding->fingerprint, &incident, error));
 }
 
 /* ---- What is quiet now. ---- */
@@ -152,6 +119,7 @@ take_finding(const Update *update, const Finding *finding, GError **error)
 typedef struct {
     char *fingerprint, *check, *kind, *ns, *name;
     int64_t last_seen_s, quiet_runs, flaps, flaps_since_s;
+    Severity severity;
 } Quiet;
 
 static void
@@ -187,6 +155,7 @@ list_quiet(const Update *update, GError **error)
         quiet->quiet_runs = sqlite3_column_int64(statement, 6) + 1;
         quiet->flaps = sqlite3_column_int64(statement, 7);
         quiet->flaps_since_s = sqlite3_column_int64(statement, 8);
+        quiet->severity = (Severity)sqlite3_column_int64(statement, 9);
         g_ptr_array_add(list, quiet);
     }
     if (result == SQLITE_DONE)
@@ -232,6 +201,19 @@ is_folded(const Update *update, const Quiet *quiet)
     return false;
 }
 
+/* Tells who knows of it. */
+static bool
+tell_end(const Update *update, ChangeType type, const Quiet *quiet, GError **error)
+{
+    const Change change = {.check = quiet->check,
+                           .kind = quiet->kind,
+                           .ns = quiet->ns,
+                           .name = quiet->name,
+                           .severity = quiet->severity};
+    const Incident incident = state_incident(&change, update->snapshot);
+    return update_tell(update, type, quiet->fingerprint, &incident, error);
+}
+
 static bool
 end_incident(const Update *update, const Quiet *quiet, GError **error)
 {
@@ -241,7 +223,7 @@ end_incident(const Update *update, const Quiet *quiet, GError **error)
     int64_t since_s = is_recent ? quiet->flaps_since_s : update->now_s;
     return STATE_RUN(update->state, error, STATE_SQL_END, "siii", quiet->fingerprint, update->now_s,
                      flaps, since_s) &&
-           (flaps > STATE_FLAPS || tell(update, CHANGE_RESOLVED, quiet->fingerprint, error));
+           (flaps > STATE_FLAPS || tell_end(update, CHANGE_RESOLVED, quiet, error));
 }
 
 static bool
@@ -259,7 +241,7 @@ take_quiet(const Update *update, GError **error)
         if (is_over && is_folded(update, quiet)) {
             if (!STATE_RUN(update->state, error, STATE_SQL_END, "siii", quiet->fingerprint,
                            update->now_s, quiet->flaps, quiet->flaps_since_s) ||
-                !tell(update, CHANGE_FOLDED, quiet->fingerprint, error))
+                !tell_end(update, CHANGE_FOLDED, quiet, error))
                 return false;
         } else if (is_over ? !end_incident(update, quiet, error)
                            : !STATE_RUN(update->state, error, STATE_SQL_SET_QUIET, "si",
@@ -281,17 +263,18 @@ take_run(Update *update, GError **error)
         if (!take_finding(update, update->findings->all->pdata[i], error))
             return false;
     }
-    return take_quiet(update, error) &&
+    return take_quiet(update, error) && update_take_gap(update, error) &&
            STATE_RUN(update->state, error, STATE_SQL_ADD_RUN, "i", update->now_s) &&
            STATE_RUN(update->state, error, STATE_SQL_FORGET_RUNS, "i", update->now_s) &&
-           STATE_RUN(update->state, error, STATE_SQL_FORGET, "i", update->now_s);
+           STATE_RUN(update->state, error, STATE_SQL_FORGET, "i", update->now_s) &&
+           STATE_RUN(update->state, error, STATE_SQL_FORGET_TOLD, "");
 }
 
 bool
-state_update(State *state, const Findings *findings, const Snapshot *snapshot, int64_t now_s,
-             GError **error)
+state_update(State *state, const Findings *findings, const Snapshot *snapshot,
+             const Routing *routing, int64_t now_s, GError **error)
 {
-    Update update = {state, findings, snapshot, now_s, false};
+    Update update = {state, findings, snapshot, routing, now_s, false};
     if (!state_execute(state, "BEGIN IMMEDIATE", error))
         return false;
     if (take_run(&update, error) && state_execute(state, "COMMIT", error))

@@ -13,7 +13,8 @@ enum {
     STATE_AGAIN_S = 30 * 60, /* what comes back within that is the same incident */
     STATE_FLAPS = 3, /* so many ends within STATE_FLAP_S: it is flapping, and heard of no more */
     STATE_FLAP_S = 6 * 60 * 60,
-    STATE_BUSY_MS = 5000, /* how long to wait for another run that writes */
+    STATE_BUSY_MS = 5000,   /* how long to wait for another run that writes */
+    STATE_LATE_S = 15 * 60, /* a gap between runs of more than that and two usual ones is told */
 };
 
 typedef struct State State;
@@ -58,28 +59,74 @@ void change_free(Change *change);
 /* "new", "worse" … */
 const char *change_name(ChangeType type);
 
-/* Takes what one run has found. Everything happens, or nothing. */
-bool state_update(State *state, const Findings *findings, const Snapshot *snapshot, int64_t now_s,
-                  GError **error);
+/* An incident, as far as who hears of it, and when, depends on it. */
+typedef struct {
+    const char *check, *kind, *ns, *name;
+    Severity severity;
+    const Snapshot *snapshot;
+    const Object *object; /* in the snapshot; NULL: gone or not known */
+} Incident;
 
-/* Change that waits to be delivered and is due, the oldest first; the array frees them. A fault
- * that ended before anybody heard of it is one change: CHANGE_RESOLVED. */
-GPtrArray *state_outbox(State *state, int64_t now_s, GError **error);
-/* The same for a process that sends them: no other one gets them before that time, when they are
- * due again unless they were delivered or postponed. */
-GPtrArray *state_claim(State *state, int64_t now_s, int64_t until_s, GError **error);
-/* They were delivered. */
-bool state_delivered(State *state, const GPtrArray *changes, GError **error);
+/* Who is to hear of what. */
+typedef struct {
+    /* Appends the names of receivers, each once, which live as long as the routing. */
+    void (*find)(const void *data, const Incident *incident, GPtrArray *receivers);
+    /* From when on a receiver may hear of it: `now_s`, or the end of its quiet hours. */
+    int64_t (*due)(const void *data, const Incident *incident, const char *receiver, int64_t now_s);
+    const void *data;
+} Routing;
+
+/* What a change is about, in a snapshot (NULL: not known); borrows from both. */
+Incident state_incident(const Change *change, const Snapshot *snapshot);
+
+/* Takes what one run has found: what changes goes into the outboxes of its receivers, and an end to
+ * who knows of the incident. A NULL routing: nobody is told. Everything happens, or nothing. */
+bool state_update(State *state, const Findings *findings, const Snapshot *snapshot,
+                  const Routing *routing, int64_t now_s, GError **error);
+
+/* ---- The outbox of a receiver. ---- */
+
+/* Change that waits to be delivered and is due, the oldest first, 500 at most; the array frees
+ * them. A fault that ended before the receiver heard of it is one change: CHANGE_RESOLVED. */
+GPtrArray *state_outbox(State *state, const char *receiver, int64_t now_s, GError **error);
+/* The same for a process that sends them: no other one gets them before that time, unless they were
+ * released. */
+GPtrArray *
+state_claim(State *state, const char *receiver, int64_t now_s, int64_t until_s, GError **error);
+/* They were delivered: the receiver fares well. */
+bool state_delivered(State *state, const char *receiver, const GPtrArray *changes, GError **error);
 /* They are not to be delivered. */
-bool state_drop(State *state, const GPtrArray *changes, GError **error);
-/* Nothing that is due is to be delivered, as there is no receiver. */
-bool state_drop_due(State *state, int64_t now_s, GError **error);
-/* They could not be: they are due again at that time. */
-bool state_postpone(State *state, const GPtrArray *changes, int64_t until_s, GError **error);
+bool state_drop(State *state, const char *receiver, const GPtrArray *changes, GError **error);
+/* They could not be delivered and wait on: the receiver has failed, and wants nothing before
+ * `retry_s`. */
+bool state_release(State *state, const char *receiver, const GPtrArray *changes, int64_t now_s,
+                   int64_t retry_s, GError **error);
 /* What is open, a CHANGE_REMINDER each without an id, for receivers that want all of it every time;
  * the array frees them. */
 GPtrArray *state_list_open(State *state, GError **error);
 /* How many incidents are open. */
 bool state_count_open(State *state, uint32_t *ret_n, GError **error);
+
+/* ---- How receivers fare. ---- */
+
+typedef struct {
+    int64_t retry_s;           /* nothing is to be sent before */
+    int64_t failures, since_s; /* tries in a row that have failed, and the first of them */
+    int64_t daily_s;           /* the last daily message; 0: none */
+    int64_t n_waiting;         /* in the outbox, due or not */
+} StateReceiver;
+
+bool
+state_receiver(State *state, const char *receiver, StateReceiver *ret_receiver, GError **error);
+/* Counts an answer with a status of this class ("2xx"). */
+bool state_answered(State *state, const char *receiver, const char *status_class, GError **error);
+bool state_told_daily(State *state, const char *receiver, int64_t now_s, GError **error);
+/* Visits how many answers of each class each receiver has given, ever. */
+typedef void (*StateAnswersFunc)(void *data, const char *receiver, const char *status_class,
+                                 int64_t n);
+bool state_each_answers(State *state, StateAnswersFunc func, void *data, GError **error);
+/* These are the receivers (NULL at the end): what waits for others, and what they know, is the
+ * fallback's from now on. Without any, nothing is to be delivered. */
+bool state_settle(State *state, const char *const *receivers, const char *fallback, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(State, state_close)

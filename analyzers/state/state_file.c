@@ -9,7 +9,8 @@
 #include "lib/base/error.h"
 
 /* Statement i makes version i + 1 of version i. */
-static const char *const upgrades[] = {STATE_SQL_TO_1, STATE_SQL_TO_2, STATE_SQL_TO_3};
+static const char *const upgrades[] = {STATE_SQL_TO_1, STATE_SQL_TO_2, STATE_SQL_TO_3,
+                                       STATE_SQL_TO_4};
 
 /* ---- Opening. ---- */
 

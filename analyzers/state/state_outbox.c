@@ -63,11 +63,12 @@ read_changes(State *state, sqlite3_stmt *prepared, GError **error)
 }
 
 GPtrArray *
-state_outbox(State *state, int64_t now_s, GError **error)
+state_outbox(State *state, const char *receiver, int64_t now_s, GError **error)
 {
-    return read_changes(
-        state, state_prepare(state, error, STATE_SQL_OUTBOX, "ii", now_s, (int64_t)CHANGE_RESOLVED),
-        error);
+    return read_changes(state,
+                        state_prepare(state, error, STATE_SQL_OUTBOX, "iis", now_s,
+                                      (int64_t)CHANGE_RESOLVED, receiver),
+                        error);
 }
 
 GPtrArray *
@@ -103,54 +104,64 @@ end_transaction(State *state, bool ok, GError **error)
 }
 
 GPtrArray *
-state_claim(State *state, int64_t now_s, int64_t until_s, GError **error)
+state_claim(State *state, const char *receiver, int64_t now_s, int64_t until_s, GError **error)
 {
     if (!state_execute(state, "BEGIN IMMEDIATE", error))
         return NULL;
-    g_autoptr(GPtrArray) changes = state_outbox(state, now_s, error);
+    g_autoptr(GPtrArray) changes = state_outbox(state, receiver, now_s, error);
     bool ok = changes != NULL && for_each(state, changes, STATE_SQL_CLAIM, &until_s, error);
     return end_transaction(state, ok, error) ? g_steal_pointer(&changes) : NULL;
 }
 
-/* All or nothing. */
+/* The receiver knows of an incident, or has heard its end. */
 static bool
-for_changes(State *state, const GPtrArray *changes, const char *sql, const int64_t *value,
-            GError **error)
+set_told(State *state, const char *receiver, const Change *change, GError **error)
 {
-    return state_execute(state, "BEGIN IMMEDIATE", error) &&
-           end_transaction(state, for_each(state, changes, sql, value, error), error);
+    return change->type >= CHANGE_RESOLVED
+               ? STATE_RUN(state, error, STATE_SQL_UNSET_TOLD, "ss", change->fingerprint, receiver)
+               : STATE_RUN(state, error, STATE_SQL_SET_TOLD, "ssi", change->fingerprint, receiver,
+                           (int64_t)change->severity);
 }
 
-bool
-state_drop(State *state, const GPtrArray *changes, GError **error)
-{
-    return for_changes(state, changes, STATE_SQL_DROP, NULL, error);
-}
-
-bool
-state_drop_due(State *state, int64_t now_s, GError **error)
-{
-    return STATE_RUN(state, error, STATE_SQL_DROP_DUE, "i", now_s);
-}
-
-bool
-state_delivered(State *state, const GPtrArray *changes, GError **error)
+/* Takes changes out of the outbox. */
+static bool
+take_out(State *state, const char *receiver, const GPtrArray *changes, bool is_told, GError **error)
 {
     if (!state_execute(state, "BEGIN IMMEDIATE", error))
         return false;
     bool ok = for_each(state, changes, STATE_SQL_DROP, NULL, error);
     for (guint i = 0; ok && i < changes->len; i++) {
         const Change *change = changes->pdata[i];
-        ok = STATE_RUN(state, error, STATE_SQL_SET_TOLD, "si", change->fingerprint,
-                       (int64_t)change->severity);
+        if (is_told || change->type >= CHANGE_RESOLVED)
+            ok = set_told(state, receiver, change, error);
     }
     return end_transaction(state, ok, error);
 }
 
 bool
-state_postpone(State *state, const GPtrArray *changes, int64_t until_s, GError **error)
+state_drop(State *state, const char *receiver, const GPtrArray *changes, GError **error)
 {
-    return for_changes(state, changes, STATE_SQL_POSTPONE, &until_s, error);
+    return take_out(state, receiver, changes, false, error);
+}
+
+bool
+state_delivered(State *state, const char *receiver, const GPtrArray *changes, GError **error)
+{
+    return take_out(state, receiver, changes, true, error) &&
+           STATE_RUN(state, error, STATE_SQL_SET_WELL, "s", receiver);
+}
+
+bool
+state_release(State *state, const char *receiver, const GPtrArray *changes, int64_t now_s,
+              int64_t retry_s, GError **error)
+{
+    const int64_t unclaimed = 0;
+    if (!state_execute(state, "BEGIN IMMEDIATE", error))
+        return false;
+    bool ok = for_each(state, changes, STATE_SQL_CLAIM, &unclaimed, error) &&
+              STATE_RUN(state, error, STATE_SQL_ADD_RECEIVER, "s", receiver) &&
+              STATE_RUN(state, error, STATE_SQL_SET_FAILED, "sii", receiver, now_s, retry_s);
+    return end_transaction(state, ok, error);
 }
 
 bool

@@ -40,27 +40,50 @@
     "ALTER TABLE incident ADD COLUMN told_severity BIGINT NOT NULL DEFAULT 0;"                     \
     "UPDATE incident SET told_severity = severity WHERE ended = 0 AND told > 0;"
 
+/* An outbox for each receiver, with the time until which a run has what it is sending (`claimed`),
+ * the highest severity that each was told of an incident, and how each fares. What there was is for
+ * the receiver "", which is none: state_settle gives it to one that there is. */
+#define STATE_SQL_TO_4                                                                             \
+    "ALTER TABLE outbox ADD COLUMN receiver TEXT NOT NULL DEFAULT '';"                             \
+    "UPDATE outbox SET claimed = due, due = at WHERE claimed = 1;"                                 \
+    "DROP INDEX outbox_by_due;"                                                                    \
+    "CREATE INDEX outbox_by_receiver ON outbox(receiver, due, id);"                                \
+    "CREATE INDEX outbox_by_incident ON outbox(fingerprint, receiver);"                            \
+    "CREATE TABLE told("                                                                           \
+    " fingerprint TEXT NOT NULL, receiver TEXT NOT NULL, severity BIGINT NOT NULL,"                \
+    " PRIMARY KEY(fingerprint, receiver));"                                                        \
+    "INSERT INTO told SELECT fingerprint, '', told_severity FROM incident"                         \
+    " WHERE ended = 0 AND told > 0;"                                                               \
+    "ALTER TABLE incident DROP COLUMN told_severity;"                                              \
+    "CREATE TABLE receiver("                                                                       \
+    " name TEXT NOT NULL PRIMARY KEY, retry BIGINT NOT NULL DEFAULT 0,"                            \
+    " failures BIGINT NOT NULL DEFAULT 0, failing_since BIGINT NOT NULL DEFAULT 0,"                \
+    " daily BIGINT NOT NULL DEFAULT 0);"                                                           \
+    "CREATE TABLE delivery("                                                                       \
+    " receiver TEXT NOT NULL, class TEXT NOT NULL, n BIGINT NOT NULL,"                             \
+    " PRIMARY KEY(receiver, class));"
+
 #define STATE_SQL_IS_FIRST    "SELECT COUNT(*) FROM run"
 #define STATE_SQL_ADD_RUN     "INSERT INTO run(at) VALUES(?1) ON CONFLICT DO NOTHING"
 #define STATE_SQL_FORGET_RUNS "DELETE FROM run WHERE at < ?1 - 604800"
+#define STATE_SQL_LAST_RUNS   "SELECT at FROM run WHERE at < ?1 ORDER BY at DESC LIMIT ?2"
 
 #define STATE_SQL_FIND                                                                             \
-    "SELECT severity, told, ended, flaps, flaps_since, first_seen, told_severity FROM incident"    \
+    "SELECT severity, told, ended, flaps, flaps_since, first_seen FROM incident"                   \
     " WHERE fingerprint = ?1"
 #define STATE_SQL_PUT                                                                              \
     "INSERT INTO incident(fingerprint, check_id, kind, ns, name, severity, since, first_seen,"     \
     " last_seen, told, quiet_runs, ended, flaps, flaps_since, title, cause, evidence, fix,"        \
-    " explained, told_severity) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, 0, ?11, ?12,"   \
-    " ?13, ?14, ?15, ?16, ?17, ?18) ON CONFLICT(fingerprint) DO UPDATE SET severity = "            \
+    " explained) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, 0, ?11, ?12,"                  \
+    " ?13, ?14, ?15, ?16, ?17) ON CONFLICT(fingerprint) DO UPDATE SET severity = "                 \
     "excluded.severity,"                                                                           \
     " since = excluded.since, first_seen = excluded.first_seen, last_seen = excluded.last_seen,"   \
     " told = excluded.told, quiet_runs = 0, ended = 0, flaps = excluded.flaps,"                    \
     " flaps_since = excluded.flaps_since, title = excluded.title, cause = excluded.cause,"         \
-    " evidence = excluded.evidence, fix = excluded.fix, explained = excluded.explained,"           \
-    " told_severity = excluded.told_severity"
+    " evidence = excluded.evidence, fix = excluded.fix, explained = excluded.explained"
 #define STATE_SQL_QUIET                                                                            \
-    "SELECT fingerprint, check_id, kind, ns, name, last_seen, quiet_runs, flaps, flaps_since"      \
-    " FROM incident WHERE ended = 0 AND last_seen < ?1"
+    "SELECT fingerprint, check_id, kind, ns, name, last_seen, quiet_runs, flaps, flaps_since,"     \
+    " severity FROM incident WHERE ended = 0 AND last_seen < ?1"
 #define STATE_SQL_SET_QUIET "UPDATE incident SET quiet_runs = ?2 WHERE fingerprint = ?1"
 #define STATE_SQL_END                                                                              \
     "UPDATE incident SET ended = ?2, flaps = ?3, flaps_since = ?4 WHERE fingerprint = ?1"
@@ -68,25 +91,59 @@
 #define STATE_SQL_FORGET                                                                           \
     "DELETE FROM incident WHERE ended > 0 AND ended < ?1 - 86400"                                  \
     " AND fingerprint NOT IN (SELECT fingerprint FROM outbox)"
+#define STATE_SQL_FORGET_TOLD                                                                      \
+    "DELETE FROM told WHERE fingerprint NOT IN (SELECT fingerprint FROM incident)"
 
 /* What is being sent goes out as it was. */
 #define STATE_SQL_PENDING                                                                          \
-    "SELECT type FROM outbox WHERE fingerprint = ?1 AND (claimed = 0 OR due <= ?2)"
-#define STATE_SQL_TELL   "INSERT INTO outbox(type, at, due, fingerprint) VALUES(?1, ?2, ?2, ?3)"
-#define STATE_SQL_UNTELL "DELETE FROM outbox WHERE fingerprint = ?1"
+    "SELECT type FROM outbox WHERE fingerprint = ?1 AND receiver = ?2 AND claimed <= ?3"
+#define STATE_SQL_TELL                                                                             \
+    "INSERT INTO outbox(type, at, due, fingerprint, receiver) VALUES(?1, ?2, ?3, ?4, ?5)"
+#define STATE_SQL_UNTELL "DELETE FROM outbox WHERE fingerprint = ?1 AND receiver = ?2"
+#define STATE_SQL_HASTEN                                                                           \
+    "UPDATE outbox SET due = MIN(due, ?3) WHERE fingerprint = ?1 AND receiver = ?2"
+/* Who knows of an incident, or is about to. */
+#define STATE_SQL_HEARERS                                                                          \
+    "SELECT receiver FROM told WHERE fingerprint = ?1"                                             \
+    " UNION SELECT receiver FROM outbox WHERE fingerprint = ?1"
 #define STATE_SQL_OUTBOX                                                                           \
-    "SELECT o.id, o.type, CASE WHEN o.type >= ?2 THEN MAX(i.severity, i.told_severity)"            \
+    "SELECT o.id, o.type, CASE WHEN o.type >= ?2 THEN MAX(i.severity, COALESCE(t.severity, 0))"    \
     " ELSE i.severity END, o.at, i.since, i.first_seen, i.explained, i.fingerprint,"               \
     " i.check_id, i.kind, i.ns, i.name, i.title, i.cause, i.evidence, i.fix FROM outbox o"         \
-    " JOIN incident i ON i.fingerprint = o.fingerprint WHERE o.due <= ?1 ORDER BY o.id LIMIT 500"
-#define STATE_SQL_DROP     "DELETE FROM outbox WHERE id = ?1"
-#define STATE_SQL_DROP_DUE "DELETE FROM outbox WHERE due <= ?1"
+    " JOIN incident i ON i.fingerprint = o.fingerprint"                                            \
+    " LEFT JOIN told t ON t.fingerprint = o.fingerprint AND t.receiver = o.receiver"               \
+    " WHERE o.receiver = ?3 AND o.due <= ?1 AND o.claimed <= ?1 ORDER BY o.id LIMIT 500"
+#define STATE_SQL_DROP "DELETE FROM outbox WHERE id = ?1"
 #define STATE_SQL_SET_TOLD                                                                         \
-    "UPDATE incident SET told_severity = MAX(told_severity, ?2) WHERE fingerprint = ?1"
-#define STATE_SQL_CLAIM    "UPDATE outbox SET due = ?2, claimed = 1 WHERE id = ?1"
-#define STATE_SQL_POSTPONE "UPDATE outbox SET due = ?2, claimed = 0 WHERE id = ?1"
+    "INSERT INTO told(fingerprint, receiver, severity) VALUES(?1, ?2, ?3)"                         \
+    " ON CONFLICT DO UPDATE SET severity = MAX(severity, excluded.severity)"
+#define STATE_SQL_UNSET_TOLD "DELETE FROM told WHERE fingerprint = ?1 AND receiver = ?2"
+#define STATE_SQL_CLAIM      "UPDATE outbox SET claimed = ?2 WHERE id = ?1"
 #define STATE_SQL_LIST_OPEN                                                                        \
     "SELECT 0, ?1, severity, last_seen, since, first_seen, explained, fingerprint, check_id, "     \
     "kind,"                                                                                        \
     " ns, name, title, cause, evidence, fix FROM incident WHERE ended = 0 ORDER BY fingerprint"
 #define STATE_SQL_OPEN "SELECT COUNT(*) FROM incident WHERE ended = 0"
+
+#define STATE_SQL_RECEIVER                                                                         \
+    "SELECT retry, failures, failing_since, daily FROM receiver WHERE name = ?1"
+#define STATE_SQL_ADD_RECEIVER "INSERT INTO receiver(name) VALUES(?1) ON CONFLICT DO NOTHING"
+#define STATE_SQL_SET_DAILY    "UPDATE receiver SET daily = ?2 WHERE name = ?1"
+#define STATE_SQL_SET_WELL                                                                         \
+    "UPDATE receiver SET retry = 0, failures = 0, failing_since = 0 WHERE name = ?1"
+#define STATE_SQL_SET_FAILED                                                                       \
+    "UPDATE receiver SET failures = failures + 1, retry = ?3,"                                     \
+    " failing_since = CASE failing_since WHEN 0 THEN ?2 ELSE failing_since END WHERE name = ?1"
+#define STATE_SQL_ADD_DELIVERY                                                                     \
+    "INSERT INTO delivery(receiver, class, n) VALUES(?1, ?2, 1)"                                   \
+    " ON CONFLICT DO UPDATE SET n = n + 1"
+#define STATE_SQL_DELIVERIES "SELECT receiver, class, n FROM delivery ORDER BY receiver, class"
+#define STATE_SQL_WAITING    "SELECT COUNT(*) FROM outbox WHERE receiver = ?1"
+#define STATE_SQL_NAMES      "SELECT receiver FROM outbox UNION SELECT receiver FROM told"
+#define STATE_SQL_DROP_ALL   "DELETE FROM outbox WHERE receiver = ?1"
+/* What both have of an incident stays as it is of the one that there is. */
+#define STATE_SQL_MOVE                                                                             \
+    "UPDATE outbox SET receiver = ?2 WHERE receiver = ?1 AND NOT EXISTS (SELECT 1 FROM outbox o"   \
+    " WHERE o.receiver = ?2 AND o.fingerprint = outbox.fingerprint)"
+#define STATE_SQL_MOVE_TOLD   "UPDATE OR IGNORE told SET receiver = ?2 WHERE receiver = ?1"
+#define STATE_SQL_FORGET_NAME "DELETE FROM told WHERE receiver = ?1"

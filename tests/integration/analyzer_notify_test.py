@@ -95,9 +95,11 @@ def check_outage(cluster):
     for i in range(6):
         pods += POD.format(name=f"pay{i}", needs="keys")
         cluster.receiver.answers.append(busy[i % len(busy)])
-        said, _ = cluster.run(pods)
+        said, _ = cluster.run(pods, 10 * MINUTE, 0 if i == 0 else 2)
         if "the message waits" not in said:
             fail(f"the outage is not said: {said!r}")
+        if (i > 0) != ("slack-delivery-failing: receiver webhook has failed" in said):
+            fail(f"a receiver that fails again is not said, or one that fails once is: {said!r}")
     expect("messages during the outage", cluster.told(), [])
     cluster.run(pods)
     after = cluster.told()
@@ -173,6 +175,96 @@ def check_no_receiver(cluster):
     expect("messages about what is new", [message["text"] for message in cluster.told()], ["prod: 1 new; 2 open"])
 
 
+NAMESPACE = """---
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop, labels: {team: payments}}
+"""
+
+
+def write_notify_file(cluster, pay, more=""):
+    """Two receivers: the cluster's for most, `pay` also for what belongs to the payments team."""
+    path = os.path.join(cluster.folder, "notify.yaml")
+    with open(path, "w") as out:
+        out.write(f"receivers:\n  - {{name: ops, form: slack, severity: low, url: '{cluster.receiver.url}'}}\n  - {{name: pay, form: slack, url: '{pay.url}'}}\n"
+                  "default: ops\nroutes:\n  - {receiver: pay, labels: {team: payments}, continue: true}\n  - {receiver: ops}\n" + more)
+    return "--webhook-url", "", "--notify-file", path
+
+
+def check_receivers(cluster):
+    """One that is down holds nobody up and loses nothing; nobody hears anything twice."""
+    pay = slack.Receiver()
+    options = write_notify_file(cluster, pay)
+    pods = NAMESPACE
+    for i in range(6):
+        pods += POD.format(name=f"pay{i}", needs="keys")
+        pay.answers.append((503, "", {}))
+        said, _ = cluster.run(pods, 10 * MINUTE, 0 if i == 0 else 2, *options)
+        expect(f"messages of run {i} to the one that is up", [one["text"] for one in cluster.told()], [f"prod: 1 new; {i + 1} open"])
+        if "receiver pay" not in said or "receiver ops" in said:
+            fail(f"who is down is not said: {said!r}")
+    for _ in range(100):
+        cluster.run(pods, MINUTE, 0, *options)
+    expect("messages of 100 runs without a change", cluster.told(), [])
+    expect("messages to the one that is back", [one["text"] for one in pay.messages], ["prod: 6 new; 6 open"])
+    del pay.messages[:]
+    for _ in range(5):
+        cluster.run(NAMESPACE, MINUTE, 0, *options)
+    for receiver in (cluster.receiver, pay):
+        expect("messages about the end", [one["text"] for one in receiver.messages], ["prod: 6 resolved; 0 open"])
+
+
+def check_notify_file_errors(cluster):
+    for more, words in (("rotues: []\n", ":8: the file: there is no key 'rotues', did you mean routes?"), ("default: nobody\n", "notify.yaml:8: ")):
+        said, _ = cluster.run(BROKEN, 10 * MINUTE, 2, *write_notify_file(cluster, cluster.receiver, more))
+        if words not in said:
+            fail(f"no {words!r} in {said!r}")
+    said, _ = cluster.run(BROKEN, 10 * MINUTE, 2, "--notify-file", os.path.join(cluster.folder, "notify.yaml"))
+    if "--webhook-url" not in said:
+        fail(f"two ways to name receivers are taken: {said!r}")
+
+
+def check_quiet_hours(cluster):
+    """What is not urgent waits for the morning and comes as one message; what is urgent does not wait."""
+    mild = ('apiVersion: apps/v1\nkind: Deployment\nmetadata: {{namespace: shop, name: {name}, uid: {name}, creationTimestamp: "2026-01-01T00:00:00Z"}}\n'
+            "spec: {{replicas: 1, paused: true, selector: {{matchLabels: {{a: {name}}}}}}}\n")
+    options = write_notify_file(cluster, slack.Receiver(), "quiet_hours: [{from: '12:00', to: '15:00'}]\n")
+    cluster.run("", 10 * MINUTE, 0, *options)
+    cluster.run("".join("---\n" + mild.format(name=name) for name in ("a", "b")), 10 * MINUTE, 0, *options)
+    expect("messages in quiet hours", cluster.told(), [])
+    cluster.run("---\n" + mild.format(name="b") + BROKEN, 10 * MINUTE, 0, *options)
+    expect("what is urgent in quiet hours", [one["text"] for one in cluster.told()], ["prod: 1 new; 2 open"])
+    while cluster.now.hour < 15:
+        expect("messages in quiet hours", cluster.told(), [])
+        cluster.run("---\n" + mild.format(name="b") + BROKEN, 10 * MINUTE, 0, *options)
+    expect("what was held", [one["text"] for one in cluster.told()], ["prod: 1 new, 1 resolved; 2 open"])
+
+
+def check_daily(cluster):
+    """Once a day a line says that all is quiet, or what is open."""
+    options = write_notify_file(cluster, slack.Receiver(), "daily: {at: '13:00', receivers: [ops]}\n")
+    texts = []
+    for objects in ("", BROKEN):
+        for _ in range(25):
+            cluster.run(objects, 60 * MINUTE, 0, *options)
+            texts += [one["text"] for one in cluster.told()]
+    expect("messages of two days", [text for text in texts if "reminder" not in text],
+           ["prod: all quiet; 0 open", "prod: 1 new; 1 open", "prod: daily summary; 1 open"])
+
+
+def check_heartbeat(cluster):
+    """The heartbeat comes with each run that went well, and with no other."""
+    heart = slack.Receiver()
+    options = write_notify_file(cluster, slack.Receiver(), f"heartbeat_url: '{heart.url}'\n")
+    cluster.run("", 10 * MINUTE, 0, *options)
+    expect("heartbeats of a good run", heart.gets, 1)
+    cluster.receiver.answers.append((404, "no_service", {}))
+    cluster.run(BROKEN, 10 * MINUTE, 2, *options)
+    expect("heartbeats of a bad run", heart.gets, 1)
+    cluster.run(BROKEN, 40 * MINUTE, 0, *options)
+    expect("heartbeats when all is well again", heart.gets, 2)
+
+
 def check_storm(cluster):
     """Two hundred at once are one message."""
     cluster.run("".join(POD.format(name=f"storm{i}", needs=f"map{i}") for i in range(200)))
@@ -220,7 +312,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin", default="build/bin")
     program = os.path.abspath(os.path.join(parser.parse_args().bin, "cresset-analyzer"))
-    for check in (check_once, check_outage, check_retry_after, check_refusals, check_urls, check_overlap, check_no_receiver, check_storm, check_foreign_text, check_dry_run,
+    for check in (check_once, check_outage, check_retry_after, check_refusals, check_urls, check_overlap, check_no_receiver, check_receivers, check_notify_file_errors, check_quiet_hours, check_daily, check_heartbeat, check_storm, check_foreign_text, check_dry_run,
                   check_dry_run_during_a_write):
         with tempfile.TemporaryDirectory() as folder:
             cluster = Cluster(program, folder, slack.Receiver())

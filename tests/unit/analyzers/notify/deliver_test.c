@@ -27,6 +27,27 @@ static State *state;
 static MessageForm form;
 static int64_t now_s;
 
+static char **headers;
+
+static void
+find_receivers(const void *data, const Incident *incident, GPtrArray *receivers)
+{
+    (void)data;
+    (void)incident;
+    g_ptr_array_add(receivers, (gpointer) "ops");
+}
+
+static int64_t
+find_due(const void *data, const Incident *incident, const char *receiver, int64_t at_s)
+{
+    (void)data;
+    (void)incident;
+    (void)receiver;
+    return at_s;
+}
+
+static const Routing routing = {.find = find_receivers, .due = find_due};
+
 /* A run over a cluster, a second after the one before. */
 static void
 scan(const char *yaml)
@@ -35,7 +56,7 @@ scan(const char *yaml)
     g_autoptr(TestCluster) cluster = test_cluster_new(yaml);
     now_s++;
     const Findings *findings = test_cluster_findings(cluster);
-    if (!state_update(state, findings, test_cluster_snapshot(cluster), now_s, &error))
+    if (!state_update(state, findings, test_cluster_snapshot(cluster), &routing, now_s, &error))
         fail_msg("%s", error->message);
 }
 
@@ -45,8 +66,10 @@ deliver_to(const char *url, DeliverResult wanted)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(HttpClient) client = http_client_new(NULL);
+    Receiver receiver = {.name = (char *)"ops", .url = (char *)url, .form = form};
+    receiver.headers = headers;
     const DeliverOptions options = {
-        .url = url, .form = form, .cluster = "test", .severity_min = SEVERITY_INFO, .now_s = now_s};
+        .receiver = &receiver, .routing = &routing, .cluster = "test", .now_s = now_s};
     DeliverResult result;
     char *why;
     if (!deliver(state, client, &options, &result, &why, &error))
@@ -87,6 +110,24 @@ test_an_answer_that_repeats_the_path_is_not_said(void **unused)
 }
 
 static void
+test_headers_are_sent_and_not_said(void **unused)
+{
+    (void)unused;
+    const ScriptStep step = ANSWER("403 Forbidden", "who is Bearer t0psecret-token?");
+    g_auto(GStrv) lines = g_strsplit("Authorization: Bearer t0psecret-token|X-Team: pay", "|", 0);
+    g_autoptr(ScriptedServer) server = scripted_server_new(&step, 1);
+    g_autofree char *url = scripted_server_url(server, PATH);
+    headers = lines;
+    scan(POD_THAT_NEEDS("settings"));
+    g_autofree char *why = deliver_to(url, DELIVER_REFUSED);
+    headers = NULL;
+    assert_string_equal(why, "403");
+    g_autofree char *request = scripted_server_request(server, 0);
+    assert_contains(request, "Authorization: Bearer t0psecret-token\r\n");
+    assert_contains(request, "X-Team: pay\r\n");
+}
+
+static void
 test_an_answer_is_judged_by_its_status(void **unused)
 {
     (void)unused;
@@ -102,9 +143,9 @@ test_an_answer_is_judged_by_its_status(void **unused)
     };
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *why = deliver_to_script(&cases[i].step, cases[i].wanted);
-        g_autoptr(GPtrArray) changes = state_outbox(state, now_s + 3600, NULL);
+        g_autoptr(GPtrArray) changes = state_outbox(state, "ops", now_s + 3600, NULL);
         assert_int_equal(changes->len, 1);
-        assert_true(state_postpone(state, changes, now_s, NULL));
+        assert_true(state_release(state, "ops", changes, now_s, now_s, NULL));
     }
 }
 
@@ -117,9 +158,9 @@ test_what_can_never_be_sent_is_refused(void **unused)
         scan(POD_THAT_NEEDS("settings"));
         g_autofree char *why = deliver_to(urls[i], DELIVER_REFUSED);
         assert_null(strstr(why, "hidden"));
-        g_autoptr(GPtrArray) changes = state_outbox(state, now_s + 3600, NULL);
+        g_autoptr(GPtrArray) changes = state_outbox(state, "ops", now_s + 3600, NULL);
         assert_int_equal(changes->len, 1);
-        assert_true(state_postpone(state, changes, now_s, NULL));
+        assert_true(state_release(state, "ops", changes, now_s, now_s, NULL));
     }
 }
 
@@ -202,6 +243,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_an_answer_is_one_printable_line),
         TEST(test_an_answer_that_repeats_the_path_is_not_said),
+        TEST(test_headers_are_sent_and_not_said),
         TEST(test_an_answer_is_judged_by_its_status),
         TEST(test_what_can_never_be_sent_is_refused),
         TEST(test_a_receiver_that_is_away_gets_it_later),

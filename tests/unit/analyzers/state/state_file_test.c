@@ -96,11 +96,58 @@ test_what_waits_in_an_older_file_is_kept(void **unused)
     g_autofree char *notice = NULL;
     g_autoptr(State) state = state_open(path, &notice, NULL);
     assert_non_null(state);
-    g_autoptr(GPtrArray) changes = state_outbox(state, 1, NULL);
+    g_autoptr(GPtrArray) changes = state_outbox(state, "", 1, NULL);
     assert_int_equal(changes->len, 1);
     const Change *change = changes->pdata[0];
     assert_string_equal(change->name, "web");
     assert_int_equal(change->severity, SEVERITY_HIGH);
+}
+
+/* Of a file from before there were receivers, what waits and what is known is the first one's. */
+static void
+test_what_a_file_without_receivers_has_is_settled(void **unused)
+{
+    (void)unused;
+    static const char *const names[] = {"ops", NULL};
+    sqlite3 *other = connect_to(
+        STATE_SQL_VERSIONS
+        ";" STATE_SQL_TO_1 STATE_SQL_TO_2 STATE_SQL_TO_3
+        "INSERT INTO schema_version(version) VALUES(3);"
+        "INSERT INTO incident VALUES('f1', 'missing-configmap-ref', 'Pod', 'shop', 'web', 3, 1, 1,"
+        " 1, 1, 0, 0, 0, 0, 'title', 'cause', '', '', 0, 4);"
+        "INSERT INTO outbox(type, at, due, claimed, fingerprint) VALUES(6, 1, 601, 1, 'f1');");
+    assert_int_equal(sqlite3_close(other), SQLITE_OK);
+    g_autofree char *notice = NULL;
+    g_autoptr(State) state = state_open(path, &notice, NULL);
+    assert_non_null(state);
+    assert_true(state_settle(state, names, "ops", NULL));
+    g_autoptr(GPtrArray) none = state_outbox(state, "ops", 600, NULL);
+    assert_int_equal(none->len, 0); /* another run may be sending it */
+    g_autoptr(GPtrArray) changes = state_outbox(state, "ops", 601, NULL);
+    assert_int_equal(changes->len, 1);
+    const Change *change = changes->pdata[0];
+    assert_int_equal(change->type, CHANGE_RESOLVED);
+    assert_int_equal(change->severity, SEVERITY_CRITICAL); /* as it was told */
+}
+
+static void
+add_answers(void *data, const char *receiver, const char *status_class, int64_t n)
+{
+    g_string_append_printf(data, "%s %s %d, ", receiver, status_class, (int)n);
+}
+
+static void
+test_answers_are_counted(void **unused)
+{
+    (void)unused;
+    g_autofree char *notice = NULL;
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_autoptr(State) state = state_open(path, &notice, NULL);
+    for (int i = 0; i < 3; i++)
+        assert_true(state_answered(state, "ops", i < 2 ? "2xx" : "429", NULL));
+    assert_true(state_answered(state, "pay", "2xx", NULL));
+    assert_true(state_each_answers(state, add_answers, text, NULL));
+    assert_string_equal(text->str, "ops 2xx 2, ops 429 1, pay 2xx 1, ");
 }
 
 /* A journal belongs to the file that it was written for. This one begins with a zero, which says
@@ -152,6 +199,8 @@ main(void)
         TEST(test_a_file_that_another_run_writes_stays_where_it_is),
         TEST(test_the_file_of_a_newer_program_is_refused),
         TEST(test_what_waits_in_an_older_file_is_kept),
+        TEST(test_what_a_file_without_receivers_has_is_settled),
+        TEST(test_answers_are_counted),
         TEST(test_a_journal_is_set_aside_with_a_damaged_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,139 @@
+#include "analyzers/notify/post.h"
+
+#include <string.h>
+
+#include "lib/k8s/answer.h"
+#include "lib/net/retry.h"
+
+enum {
+    TIMEOUT_MS = 20 * 1000,
+    REPLY_BYTES_MAX = 64 * 1024,
+    LATER_S = 60, /* the next run tries again */
+    REFUSED_S = 30 * 60,
+    RETRY_AFTER_MAX_S = 60 * 60,
+};
+
+/* What Slack says of a message that it does not understand: plain text may still go through. */
+static const char *const shape_errors[] = {"invalid_blocks", "invalid_payload",
+                                           "msg_blocks_too_long", "invalid_attachments",
+                                           "too_many_attachments"};
+
+static bool
+send(HttpClient *client, const Receiver *receiver, GBytes *body, HttpClientReply *ret_reply,
+     GError **error)
+{
+    g_autoptr(GPtrArray) headers = g_ptr_array_new();
+    g_ptr_array_add(headers, (gpointer) "Content-Type: application/json");
+    for (size_t i = 0; receiver->headers != NULL && receiver->headers[i] != NULL; i++)
+        g_ptr_array_add(headers, receiver->headers[i]);
+    g_ptr_array_add(headers, NULL);
+    const HttpClientRequest request = {.url = receiver->url,
+                                       .headers = (const char *const *)headers->pdata,
+                                       .body = body,
+                                       .timeout_ms = TIMEOUT_MS,
+                                       .reply_bytes_max = REPLY_BYTES_MAX};
+    return http_client_send(client, &request, ret_reply, error);
+}
+
+enum { SECRET_MIN = 8 }; /* shorter values stand in many a text */
+
+static bool
+has_value(const char *text, const char *value)
+{
+    return strlen(value) >= SECRET_MIN && strstr(text, value) != NULL;
+}
+
+/* Whether a text has a secret of the receiver: the path of its URL, a value of the URL's query, or
+ * a word of a header. */
+static bool
+has_secret(const char *text, const Receiver *receiver)
+{
+    g_autofree char *path = NULL, *query = NULL;
+    if (!g_uri_split(receiver->url, G_URI_FLAGS_ENCODED, NULL, NULL, NULL, NULL, &path, &query,
+                     NULL, NULL))
+        return true;
+    if (strlen(path) > 1 && strstr(text, path) != NULL)
+        return true;
+    g_autofree char *headers =
+        receiver->headers != NULL ? g_strjoinv(" ", receiver->headers) : g_strdup("");
+    g_autofree char *all = g_strconcat(query != NULL ? query : "", " ", headers, NULL);
+    g_auto(GStrv) values = g_strsplit_set(all, "&= ", -1);
+    for (guint i = 0; values[i] != NULL; i++) {
+        if (has_value(text, values[i]))
+            return true;
+    }
+    return false;
+}
+
+/* An answer in one line, for people; its status alone when it repeats a secret. */
+static char *
+reply_text(const HttpClientReply *reply, const Receiver *receiver)
+{
+    enum { TEXT_MAX = 200 };
+    gsize size;
+    const char *data = g_bytes_get_data(reply->body, &size);
+    g_autofree char *whole = printable_line(data, size, REPLY_BYTES_MAX);
+    if (*whole == '\0' || has_secret(whole, receiver))
+        return g_strdup_printf("%d", reply->status);
+    g_autofree char *line = printable_line(whole, strlen(whole), TEXT_MAX);
+    return g_strdup_printf("%d %s", reply->status, line);
+}
+
+static bool
+is_about_shape(const HttpClientReply *reply)
+{
+    gsize size;
+    const char *data = g_bytes_get_data(reply->body, &size);
+    for (size_t i = 0; data != NULL && i < G_N_ELEMENTS(shape_errors); i++) {
+        if (reply->status == 400 && g_strstr_len(data, (gssize)size, shape_errors[i]) != NULL)
+            return true;
+    }
+    return false;
+}
+
+/* What an answer means, and after how long to try again. */
+static DeliverResult
+judge(const HttpClientReply *reply, int64_t *ret_after_s)
+{
+    *ret_after_s = LATER_S;
+    if (reply->status >= 200 && reply->status < 300)
+        return DELIVER_DONE;
+    if (http_status_is_retryable(reply->status)) {
+        if (reply->retry_after_ms > 0)
+            *ret_after_s = MIN(reply->retry_after_ms / 1000 + 1, RETRY_AFTER_MAX_S);
+        return DELIVER_LATER;
+    }
+    *ret_after_s = REFUSED_S;
+    return DELIVER_REFUSED;
+}
+
+/* The classes that answers are counted by; "none" is no answer. */
+static const char *
+status_class(int status)
+{
+    static const char *const classes[] = {"1xx", "2xx", "3xx", "4xx", "5xx"};
+    if (status == 429)
+        return "429";
+    return status >= 100 && status < 600 ? classes[status / 100 - 1] : "none";
+}
+
+PostResult
+post_message(HttpClient *client, const Receiver *receiver, GBytes *body)
+{
+    g_autoptr(GError) error = NULL;
+    g_auto(HttpClientReply) reply = {0};
+    PostResult result = {.result = DELIVER_DONE, .status_class = status_class(0)};
+    if (!send(client, receiver, body, &reply, &error)) {
+        bool may_retry = http_error_is_retryable(error);
+        result.why = g_strdup(error->message);
+        result.after_s = may_retry ? LATER_S : REFUSED_S;
+        result.result = may_retry ? DELIVER_LATER : DELIVER_REFUSED;
+        return result;
+    }
+    result.result = judge(&reply, &result.after_s);
+    if (result.result != DELIVER_DONE)
+        result.why = reply_text(&reply, receiver);
+    result.is_about_shape = is_about_shape(&reply);
+    result.status_class = status_class(reply.status);
+    return result;
+}

@@ -1,0 +1,25 @@
+/* Somebody who is told, by a webhook. */
+#pragma once
+#include "analyzers/notify/message.h"
+#include "lib/base/yaml_tree.h"
+
+typedef struct {
+    char *name;    /* said, and what the state knows it by */
+    char *url;     /* a secret: never said */
+    GStrv headers; /* "Name: value" of each request beside its type; secrets too */
+    MessageForm form;
+    Severity severity_min; /* milder changes are not told */
+} Receiver;
+
+void receiver_free(Receiver *receiver);
+/* One of a configuration file; errors name the line. Files that it names are read. */
+Receiver *receiver_read(YamlTree *tree, const YamlNode *node, GError **error);
+/* The text of a file that has a secret, without white space around it; `what` names it in errors.
+ * Free with g_free. */
+char *receiver_read_secret(const char *path, const char *what, GError **error);
+
+/* YamlReadFunc of a Severity. */
+bool receiver_read_severity(YamlTree *tree, const YamlNode *node, const char *key, void *place,
+                            GError **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Receiver, receiver_free)

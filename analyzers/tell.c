@@ -1,0 +1,148 @@
+#include "analyzers/tell.h"
+
+#include <stdio.h>
+
+#include "lib/base/error.h"
+
+enum { FAILURES_MAX = 2, HEARTBEAT_TIMEOUT_MS = 10 * 1000 };
+
+static DeliverOptions
+deliver_options(const TellContext *context, const Routing *routing, const Receiver *receiver)
+{
+    return (DeliverOptions){.receiver = receiver,
+                            .routing = routing,
+                            .snapshot = context->snapshot,
+                            .cluster = context->config->cluster,
+                            .now_s = context->now_s};
+}
+
+/* Whether the time of the daily message has come since the last one. The first run only begins to
+ * count. */
+static bool
+is_daily_due(State *state, const TellContext *context, const Receiver *receiver, bool *ret_is_due,
+             GError **error)
+{
+    const NotifyConfig *config = context->config;
+    StateReceiver health;
+    *ret_is_due = false;
+    if (config->daily_min < 0 || receiver->form == MESSAGE_ALERTMANAGER ||
+        !g_strv_contains((const char *const *)config->daily_receivers, receiver->name))
+        return true;
+    if (!state_receiver(state, receiver->name, &health, error))
+        return false;
+    if (health.daily_s == 0)
+        return state_told_daily(state, receiver->name, context->now_s, error);
+    *ret_is_due =
+        health.retry_s <= context->now_s &&
+        clock_last(config->daily_zone, config->daily_min, context->now_s) > health.daily_s;
+    return true;
+}
+
+/* Says what went wrong; whether a person should look. */
+static bool
+report(State *state, const TellContext *context, const Receiver *receiver, DeliverResult result,
+       const char *why, bool *ret_is_bad, GError **error)
+{
+    StateReceiver health;
+    if (!state_receiver(state, receiver->name, &health, error))
+        return false;
+    if (result == DELIVER_LATER)
+        (void)fprintf(stderr,
+                      "cresset-analyzer: receiver %s could not be reached, the message waits: %s\n",
+                      receiver->name, why);
+    else if (result == DELIVER_REFUSED)
+        (void)fprintf(stderr,
+                      "cresset-analyzer: receiver %s does not take the message, which is kept: "
+                      "%s\n",
+                      receiver->name, why);
+    if (health.failures >= FAILURES_MAX) {
+        g_autofree char *span = span_text(context->now_s - health.since_s);
+        (void)fprintf(
+            stderr,
+            "cresset-analyzer: slack-delivery-failing: receiver %s has failed %" G_GINT64_FORMAT
+            " times in %s, %" G_GINT64_FORMAT " changes wait\n",
+            receiver->name, health.failures, span, health.n_waiting);
+    }
+    *ret_is_bad = result == DELIVER_REFUSED || health.failures >= FAILURES_MAX;
+    return true;
+}
+
+static bool
+tell_one(State *state, HttpClient *client, const TellContext *context, const Receiver *receiver,
+         bool *ret_is_bad, GError **error)
+{
+    const Routing routing = notify_config_routing(context->config);
+    const DeliverOptions options = deliver_options(context, &routing, receiver);
+    DeliverResult result;
+    g_autofree char *why = NULL;
+    bool is_daily;
+    if (!deliver(state, client, &options, &result, &why, error) ||
+        !is_daily_due(state, context, receiver, &is_daily, error))
+        return false;
+    if (is_daily && result <= DELIVER_DONE) {
+        g_clear_pointer(&why, g_free);
+        if (!deliver_daily(state, client, &options, &result, &why, error))
+            return false;
+    }
+    return report(state, context, receiver, result, why, ret_is_bad, error);
+}
+
+/* A service that watches for it notices when it stays away; that it cannot be reached is only
+ * said. */
+static void
+beat(HttpClient *client, const char *url)
+{
+    g_autoptr(GError) error = NULL;
+    g_auto(HttpClientReply) reply = {0};
+    const HttpClientRequest request = {.url = url, .timeout_ms = HEARTBEAT_TIMEOUT_MS};
+    if (!http_client_send(client, &request, &reply, &error))
+        (void)fprintf(stderr, "cresset-analyzer: heartbeat_url: %s\n", error->message);
+    else if (reply.status < 200 || reply.status >= 300)
+        (void)fprintf(stderr, "cresset-analyzer: heartbeat_url: the answer is %d\n", reply.status);
+}
+
+bool
+tell_all(State *state, const TellContext *context, GError **error)
+{
+    const HttpClientConfig config = {.user_agent = "cresset-analyzer"};
+    g_autoptr(HttpClient) client = http_client_new(&config);
+    const GPtrArray *receivers = context->config->receivers;
+    guint n_bad = 0;
+    for (guint i = 0; i < receivers->len; i++) {
+        bool is_bad = false;
+        if (!tell_one(state, client, context, receivers->pdata[i], &is_bad, error))
+            return false;
+        n_bad += is_bad;
+    }
+    if (n_bad > 0)
+        return error_set(error, CRESSET_ERROR_FAILED_PRECONDITION,
+                         "%u of %u receivers do not get their messages", n_bad, receivers->len);
+    if (context->config->heartbeat_url != NULL)
+        beat(client, context->config->heartbeat_url);
+    return true;
+}
+
+bool
+tell_preview(State *state, const TellContext *context, GError **error)
+{
+    const Routing routing = notify_config_routing(context->config);
+    bool is_any = false;
+    for (guint i = 0; i < context->config->receivers->len; i++) {
+        GError *failed = NULL;
+        const DeliverOptions options =
+            deliver_options(context, &routing, context->config->receivers->pdata[i]);
+        g_autoptr(GBytes) message = deliver_preview(state, &options, &failed);
+        if (failed != NULL) {
+            g_propagate_error(error, failed);
+            return false;
+        }
+        if (message == NULL)
+            continue;
+        is_any = true;
+        (void)printf("%.*s\n", (int)g_bytes_get_size(message),
+                     (const char *)g_bytes_get_data(message, NULL));
+    }
+    if (!is_any)
+        (void)fputs("cresset-analyzer: there is nothing to tell\n", stderr);
+    return true;
+}

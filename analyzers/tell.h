@@ -1,0 +1,17 @@
+/* Tells all receivers what waits for them. */
+#pragma once
+#include "analyzers/notify/deliver.h"
+#include "analyzers/notify/notify_config.h"
+
+typedef struct {
+    const NotifyConfig *config;
+    const Snapshot *snapshot;
+    int64_t now_s;
+} TellContext;
+
+/* Sends to one receiver after the other, whatever becomes of the others, and says on stderr what
+ * did not go through. Then the heartbeat, when all is well. FAILED_PRECONDITION when a receiver has
+ * refused a message or failed twice in a row; the errors of the state. */
+bool tell_all(State *state, const TellContext *context, GError **error);
+/* Prints what would be sent; the errors of the state. */
+bool tell_preview(State *state, const TellContext *context, GError **error);
