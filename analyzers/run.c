@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "analyzers/report/push.h"
+#include "analyzers/run_metrics.h"
 #include "analyzers/tell.h"
 #include "lib/base/error.h"
 
@@ -29,6 +30,10 @@ static const OptionRow rows[] = {
            "alertmanager (wants a run every hour at least) or generic."),
     OPTION("webhook-severity", OPTION_STRING, "medium", "SEVERITY", severity,
            "Milder changes are not told."),
+    OPTION("metrics-file", OPTION_STRING, "", "FILE", metrics_file,
+           "Where to leave metrics of the run, as for node_exporter's textfile collector."),
+    OPTION("metrics-url", OPTION_STRING, "", "URL", metrics_url,
+           "Group of a Pushgateway to put them to: http://HOST:9091/metrics/job/cresset-analyzer."),
     OPTION("dry-run", OPTION_BOOL, "false", NULL, dry_run,
            "Print the message instead of sending it, and remember nothing."),
 };
@@ -99,6 +104,45 @@ open_state(const RunOptions *options, GError **error)
     return state;
 }
 
+/* A Pushgateway that is away is only said. */
+static bool
+leave_metrics(const RunOptions *options, const RunMetrics *metrics, GError **error)
+{
+    g_autoptr(GError) push_error = NULL;
+    if (options->metrics_file[0] == '\0' && options->metrics_url[0] == '\0')
+        return true;
+    g_autoptr(GString) text = run_metrics_text(metrics, error);
+    if (text == NULL)
+        return false;
+    if (options->metrics_url[0] != '\0' &&
+        !run_metrics_push(text, options->metrics_url, &push_error))
+        (void)fprintf(stderr, "cresset-analyzer: --metrics-url: %s\n", push_error->message);
+    return options->metrics_file[0] == '\0' ||
+           run_metrics_write(text, options->metrics_file, error);
+}
+
+/* The metrics tell also of what did not go through. */
+static bool
+tell(const RunOptions *options, State *state, const TellContext *context, const Findings *findings,
+     GError **error)
+{
+    g_autoptr(GError) tell_error = NULL;
+    bool is_told = tell_all(state, context, &tell_error);
+    const RunMetrics metrics = {
+        .state = state,
+        .findings = findings,
+        .snapshot = context->snapshot,
+        .config = context->config,
+        .cluster = context->config->cluster,
+        .now_s = context->now_s,
+        .duration_s = (double)(g_get_monotonic_time() - context->started_us) / G_USEC_PER_SEC,
+    };
+    bool are_left = leave_metrics(options, &metrics, is_told ? error : NULL);
+    if (!is_told)
+        g_propagate_error(error, g_steal_pointer(&tell_error));
+    return is_told && are_left;
+}
+
 static bool
 remember_and_tell(const RunOptions *options, const TellContext *context, const Findings *findings,
                   GError **error)
@@ -109,12 +153,14 @@ remember_and_tell(const RunOptions *options, const TellContext *context, const F
     if (state == NULL || !state_settle(state, names, context->config->fallback, error) ||
         !state_update(state, findings, context->snapshot, &routing, context->now_s, error))
         return false;
-    return options->dry_run ? tell_preview(state, context, error) : tell_all(state, context, error);
+    return options->dry_run ? tell_preview(state, context, error)
+                            : tell(options, state, context, findings, error);
 }
 
 static bool
 run(const RunOptions *options, GError **error)
 {
+    int64_t started_us = g_get_monotonic_time();
     CheckOptions check;
     g_autoptr(K8sClient) client = NULL;
     g_autoptr(Silences) silences = NULL;
@@ -134,7 +180,7 @@ run(const RunOptions *options, GError **error)
     g_autoptr(Findings) findings = check_all(snapshot, &check);
     if (!options->dry_run)
         report_push(server, findings, &check);
-    const TellContext context = {config, snapshot, check.now_s};
+    const TellContext context = {config, snapshot, check.now_s, started_us};
     return remember_and_tell(options, &context, findings, error);
 }
 

@@ -6,12 +6,12 @@ typedef struct {
     InputOptions input;
     BackendsOptions backends;
     BackendOptions findings; /* the server that they are reported to */
-    char *state, *notify_file, *url, *url_file, *form, *severity;
+    char *state, *notify_file, *url, *url_file, *form, *severity, *metrics_file, *metrics_url;
     bool dry_run;
 } RunOptions;
 
 extern const OptionTable run_option_table;
 
 /* EXIT_NOTHING, or EXIT_NOT_RUN when the cluster could not be read, the state not kept, or a
- * receiver refuses what it gets or was out of reach in two runs. */
+ * receiver refuses what it gets or was out of reach in two runs, or the metrics not written. */
 int run_run(const void *options, const char *argument);

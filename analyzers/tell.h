@@ -7,6 +7,7 @@ typedef struct {
     const NotifyConfig *config;
     const Snapshot *snapshot;
     int64_t now_s;
+    int64_t started_us; /* of the run, by g_get_monotonic_time */
 } TellContext;
 
 /* Sends to one receiver after the other, whatever becomes of the others, and says on stderr what

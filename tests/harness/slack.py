@@ -62,7 +62,7 @@ class Receiver:
     """`answers` holds (status, body, headers) for the next requests; without any, messages are judged."""
 
     def __init__(self):
-        self.messages, self.answers, self.requests, self.gets = [], [], 0, 0
+        self.messages, self.answers, self.requests, self.gets, self.puts = [], [], 0, 0, []
         receiver = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -75,6 +75,12 @@ class Receiver:
                 self.send_header("Content-Length", str(len(text)))
                 self.end_headers()
                 self.wfile.write(text.encode())
+
+            def do_PUT(self):
+                receiver.puts.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
 
             def do_GET(self):
                 receiver.gets += 1

@@ -265,6 +265,45 @@ def check_heartbeat(cluster):
     expect("heartbeats when all is well again", heart.gets, 2)
 
 
+def read_metrics(text):
+    return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if not line.startswith("#")}
+
+
+def check_metrics(cluster):
+    """Each answer of Slack is counted by its class, and what waits is seen; a Pushgateway gets the same text."""
+    path, gateway = os.path.join(cluster.folder, "analyzer.prom"), slack.Receiver()
+    options = "--metrics-file", path, "--metrics-url", gateway.url + "/metrics/job/cresset-analyzer"
+    answers = [(400, "invalid_payload_of_another_kind", "4xx"), (400, "user_not_found", "4xx"), (403, "action_prohibited", "4xx"), (404, "channel_not_found", "4xx"), (410, "channel_is_archived", "4xx"),
+               (429, "rate_limited", "429"), (500, "rollup_error", "5xx"), (503, "", "5xx")]
+    counted = {}
+    for i, (status, body, status_class) in enumerate(answers):
+        n = 2 if body.startswith("invalid_payload") else 1  # once more as plain text
+        cluster.receiver.answers += [(status, body, {})] * n
+        cluster.run(BROKEN, 40 * MINUTE, 2, *options)
+        counted[status_class] = counted.get(status_class, 0) + n
+        with open(path) as text:
+            metrics = read_metrics(text.read())
+        for name, wanted in counted.items():
+            expect(f"answers of the class {name} after {status} {body}", metrics['cresset_analyzer_webhook_answers_total{cluster="prod",receiver="webhook",class="%s"}' % name], wanted)
+        expect("changes that wait", metrics['cresset_analyzer_outbox_changes{cluster="prod",receiver="webhook"}'] >= 1, True)
+        expect("tries that have failed", metrics['cresset_analyzer_receiver_failures{cluster="prod",receiver="webhook"}'], i + 1)
+    cluster.run(BROKEN, 40 * MINUTE, 0, *options)
+    with open(path) as text:
+        metrics = read_metrics(text.read())
+    for name, wanted in (('webhook_answers_total{cluster="prod",receiver="webhook",class="2xx"}', 1), ('outbox_changes{cluster="prod",receiver="webhook"}', 0),
+                         ('findings{cluster="prod",check="missing-configmap-ref",severity="high"}', 1), ('open_incidents{cluster="prod"}', 1),
+                         ('last_success_timestamp_seconds{cluster="prod"}', cluster.now.replace(tzinfo=datetime.timezone.utc).timestamp())):
+        expect(name, metrics["cresset_analyzer_" + name], wanted)
+    expect("the text at the Pushgateway", read_metrics(gateway.puts[-1]), metrics)
+    expect("what else is in the folder", sorted(os.listdir(cluster.folder)), ["analyzer.prom", "input", "state.sqlite"])
+    gateway.server.shutdown()
+    gateway.server.server_close()
+    said, _ = cluster.run(BROKEN, 10 * MINUTE, 0, *options)
+    if "--metrics-url" not in said:
+        fail(f"a Pushgateway that is away is not said: {said!r}")
+    cluster.run(BROKEN, 10 * MINUTE, 2, "--metrics-file", os.path.join(cluster.folder, "none", "file"))
+
+
 def check_storm(cluster):
     """Two hundred at once are one message."""
     cluster.run("".join(POD.format(name=f"storm{i}", needs=f"map{i}") for i in range(200)))
@@ -312,7 +351,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin", default="build/bin")
     program = os.path.abspath(os.path.join(parser.parse_args().bin, "cresset-analyzer"))
-    for check in (check_once, check_outage, check_retry_after, check_refusals, check_urls, check_overlap, check_no_receiver, check_receivers, check_notify_file_errors, check_quiet_hours, check_daily, check_heartbeat, check_storm, check_foreign_text, check_dry_run,
+    for check in (check_once, check_outage, check_retry_after, check_refusals, check_urls, check_overlap, check_no_receiver, check_receivers, check_notify_file_errors, check_quiet_hours, check_daily, check_heartbeat, check_metrics, check_storm, check_foreign_text, check_dry_run,
                   check_dry_run_during_a_write):
         with tempfile.TemporaryDirectory() as folder:
             cluster = Cluster(program, folder, slack.Receiver())
