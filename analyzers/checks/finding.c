@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "lib/base/redact.h"
+
 /* Of a title, and of any other line: Slack shows three thousand characters of a block at most. */
 enum { TITLE_BYTES_MAX = 200, LINE_BYTES_MAX = 600, LINES_MAX = 12 };
 
@@ -30,12 +32,13 @@ severity_parse(const char *text, Severity *ret_severity)
 
 /* ---- Text. ---- */
 
-/* Valid UTF-8 of one line without control characters (what objects say can hold any), cut at a
- * character. Takes `text`. */
+/* Valid UTF-8 of one line without secrets and control characters (what objects say can hold any),
+ * cut at a character. Takes `text`. */
 static char *
 make_line(char *text, size_t max)
 {
-    char *valid = g_utf8_make_valid(text, -1);
+    g_autofree char *redacted = redact(text);
+    char *valid = g_utf8_make_valid(redacted, -1);
     g_free(text);
     for (char *at = valid; *at != '\0'; at = g_utf8_next_char(at)) {
         gunichar c = g_utf8_get_char(at);

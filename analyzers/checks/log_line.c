@@ -2,33 +2,10 @@
 
 #include <string.h>
 
+#include "lib/base/redact.h"
+
 /* A line that is shown, and how far back one is looked for. */
 enum { LINE_BYTES_MAX = 300, LINES_BACK = 60 };
-
-/* What comes before a secret's value, and the value. */
-#define SECRET_PATTERN                                                                             \
-    "(?i)((?:pass(?:word|wd)?|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|"        \
-    "client[_-]?secret|dsn|authorization)[\"']?\\s*[:=]\\s*[\"']?(?:bearer |basic "                \
-    ")?)[^\\s\"',;]+|"                                                                             \
-    "(://[^/\\s:@]+:)[^@\\s/]+(?=@)|(bearer )[A-Za-z0-9._~+/=-]{8,}|"                              \
-    "(eyJ)[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+"
-
-static gpointer
-compile_pattern(gpointer data)
-{
-    (void)data;
-    return g_regex_new(SECRET_PATTERN, G_REGEX_DEFAULT, G_REGEX_MATCH_DEFAULT, NULL);
-}
-
-char *
-log_redact(const char *text)
-{
-    static GOnce once = G_ONCE_INIT;
-    const GRegex *pattern = g_once(&once, compile_pattern, NULL);
-    char *redacted =
-        g_regex_replace(pattern, text, -1, 0, "\\1\\2\\3[redacted]", G_REGEX_MATCH_DEFAULT, NULL);
-    return redacted != NULL ? redacted : g_strdup("[redacted]");
-}
 
 /* How much a line says. The words that begin a stack trace say nothing themselves. */
 static int
@@ -57,7 +34,7 @@ log_line_of(const char *log)
     }
     if (best == NULL)
         return NULL;
-    g_autofree char *redacted = log_redact(best);
+    g_autofree char *redacted = redact(best);
     g_autofree char *cut = g_strndup(redacted, LINE_BYTES_MAX);
     return g_utf8_make_valid(cut, -1);
 }

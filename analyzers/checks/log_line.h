@@ -13,6 +13,3 @@ char *log_line_of(const char *log);
 /* A port that a program says it listens on, when `port` is none of them; 0: it says nothing, or
  * that it listens there. */
 int64_t log_other_port(const char *log, int64_t port);
-/* Takes out what looks like a secret: values of passwords, tokens and keys, credentials in URLs,
- * bearer tokens. Free with g_free. */
-char *log_redact(const char *text);

@@ -5,6 +5,7 @@
 #include "analyzers/checks/log_line.h"
 #include "analyzers/collect/backend.h"
 #include "analyzers/collect/dependency.h"
+#include "lib/base/redact.h"
 
 static void
 workload_free(gpointer data)
@@ -83,7 +84,7 @@ last_line_with(const char *log, const char *const *words)
     for (guint i = g_strv_length(lines); i > 0; i--) {
         for (size_t w = 0; words[w] != NULL; w++) {
             if (strstr(lines[i - 1], words[w]) != NULL)
-                return log_redact(lines[i - 1]);
+                return redact(lines[i - 1]);
         }
     }
     return NULL;

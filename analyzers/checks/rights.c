@@ -4,6 +4,7 @@
 #include "analyzers/checks/log_line.h"
 #include "analyzers/checks/status.h"
 #include "analyzers/checks/table.h"
+#include "lib/base/redact.h"
 
 static void run_bindings(CheckRun *run);
 static void run_logs(CheckRun *run);
@@ -153,7 +154,7 @@ refused_text(const char *log)
     if (at == NULL || strstr(at, " cannot ") == NULL)
         return NULL;
     g_autofree char *line = g_strndup(at, strcspn(at, "\n"));
-    return strstr(line, " cannot ") != NULL ? log_redact(line) : NULL;
+    return strstr(line, " cannot ") != NULL ? redact(line) : NULL;
 }
 
 static void
