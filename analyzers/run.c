@@ -16,6 +16,7 @@ static const OptionRow rows[] = {
     INPUT_OPTION_ROWS(RunOptions, input),
     BACKENDS_OPTION_ROWS(RunOptions, backends),
     FINDINGS_OPTION_ROWS(RunOptions, findings),
+    LLM_OPTION_ROWS(RunOptions, llm),
     OPTION("state", OPTION_STRING, "cresset-analyzer.sqlite", "FILE", state,
            "What was found and told before; to be kept between runs."),
     OPTION("notify-file", OPTION_STRING, "", "FILE", notify_file,
@@ -178,6 +179,8 @@ run(const RunOptions *options, GError **error)
         return false;
     check.telemetry = telemetry;
     g_autoptr(Findings) findings = check_all(snapshot, &check);
+    if (!notes_add(&options->llm, snapshot, check.cluster, findings, false, error))
+        return false;
     if (!options->dry_run)
         report_push(server, findings, &check);
     const TellContext context = {config, snapshot, check.now_s, started_us};

@@ -21,6 +21,9 @@ static const OptionRow rows[] = {
     INPUT_OPTION_ROWS(ScanOptions, input),
     BACKENDS_OPTION_ROWS(ScanOptions, backends),
     FINDINGS_OPTION_ROWS(ScanOptions, findings),
+    LLM_OPTION_ROWS(ScanOptions, llm),
+    OPTION("llm-dry-run", OPTION_BOOL, "false", 0, 0, NULL, llm_dry_run,
+           "Print what would be sent to the model, a line for each call, and no report."),
     OPTION("namespace", OPTION_STRING, "", 0, 0, "NS", ns, "Only findings of this namespace."),
     OPTION("output", OPTION_STRING, "text", 0, 0, "FORM", output, "text, json, sarif or junit."),
     OPTION("fail-on", OPTION_STRING, "medium", 0, 0, "SEVERITY", fail_on,
@@ -106,6 +109,10 @@ scan(const ScanOptions *options, GError **error)
         return EXIT_NOT_RUN;
     check.telemetry = telemetry;
     g_autoptr(Findings) findings = check_all(snapshot, &check);
+    if (!notes_add(&options->llm, snapshot, check.cluster, findings, options->llm_dry_run, error))
+        return EXIT_NOT_RUN;
+    if (options->llm_dry_run)
+        return EXIT_NOTHING;
     g_autoptr(GBytes) report = make_report(options, findings, &check, fail_on);
     if (!print(report, options->output, error))
         return EXIT_NOT_RUN;

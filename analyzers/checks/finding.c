@@ -5,7 +5,7 @@
 #include "lib/base/redact.h"
 
 /* Of a title, and of any other line: Slack shows three thousand characters of a block at most. */
-enum { TITLE_BYTES_MAX = 200, LINE_BYTES_MAX = 600, LINES_MAX = 12 };
+enum { TITLE_BYTES_MAX = 200, LINE_BYTES_MAX = 600, NOTE_BYTES_MAX = 1000, LINES_MAX = 12 };
 
 static const char *const severity_names[] = {
     [SEVERITY_INFO] = "info", [SEVERITY_LOW] = "low",           [SEVERITY_MEDIUM] = "medium",
@@ -37,9 +37,8 @@ severity_parse(const char *text, Severity *ret_severity)
 static char *
 make_line(char *text, size_t max)
 {
-    g_autofree char *redacted = redact(text);
+    g_autofree char *given = text, *redacted = redact(given);
     char *valid = g_utf8_make_valid(redacted, -1);
-    g_free(text);
     for (char *at = valid; *at != '\0'; at = g_utf8_next_char(at)) {
         gunichar c = g_utf8_get_char(at);
         if (g_unichar_iscntrl(c) || g_unichar_type(c) == G_UNICODE_FORMAT)
@@ -101,6 +100,23 @@ finding_fix(Finding *finding, const char *format, ...)
     add_line(finding->fix, line);
 }
 
+void
+finding_note(Finding *finding, const char *format, ...)
+{
+    g_free(finding->note);
+    FORMAT_LINE(finding->note, format, NOTE_BYTES_MAX);
+}
+
+void
+findings_log_line(Findings *findings, const char *line)
+{
+    char *shown = make_line(g_strdup(line), LINE_BYTES_MAX);
+    if (shown[0] != '\0')
+        g_hash_table_add(findings->log_lines, shown);
+    else
+        g_free(shown);
+}
+
 char *
 span_text(int64_t seconds)
 {
@@ -158,6 +174,7 @@ finding_free(gpointer data)
     g_free(finding->what);
     g_free(finding->title);
     g_free(finding->cause);
+    g_free(finding->note);
     g_ptr_array_unref(finding->evidence);
     g_ptr_array_unref(finding->fix);
     g_ptr_array_unref(finding->about);
@@ -182,6 +199,7 @@ findings_new(void)
     Findings *findings = g_new0(Findings, 1);
     findings->all = g_ptr_array_new_with_free_func(finding_free);
     findings->unverified = g_ptr_array_new_with_free_func(unverified_free);
+    findings->log_lines = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return findings;
 }
 
@@ -192,6 +210,7 @@ findings_free(Findings *findings)
         return;
     g_ptr_array_unref(findings->all);
     g_ptr_array_unref(findings->unverified);
+    g_hash_table_unref(findings->log_lines);
     g_free(findings);
 }
 

@@ -27,6 +27,7 @@ typedef struct Finding {
     char *what;           /* which part of it, for the fingerprint: a container; "" */
     int64_t since_s;      /* 0: not known */
     char *title, *cause;  /* one line; one to three sentences */
+    char *note;           /* what a model says about it, which nobody has verified; NULL: nothing */
     GPtrArray *evidence;  /* char *: facts, most telling first */
     GPtrArray *fix;       /* char *: steps; commands as they are typed */
     GPtrArray *about;     /* Object that it is about beside `object`: the pods of a Deployment */
@@ -41,6 +42,8 @@ void finding_title(Finding *finding, const char *format, ...) G_GNUC_PRINTF(2, 3
 void finding_cause(Finding *finding, const char *format, ...) G_GNUC_PRINTF(2, 3);
 void finding_evidence(Finding *finding, const char *format, ...) G_GNUC_PRINTF(2, 3);
 void finding_fix(Finding *finding, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* The same for the note; it says nothing about what the finding is. */
+void finding_note(Finding *finding, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* The earlier of what is known and `since_s` (0: not known). */
 void finding_since(Finding *finding, int64_t since_s);
 /* Also about this object; each once. */
@@ -60,6 +63,7 @@ typedef struct {
     GPtrArray *all;        /* Finding: roots and consequences; roots sorted first */
     guint n_roots;         /* the first of `all` */
     GPtrArray *unverified; /* Unverified, sorted */
+    GHashTable *log_lines; /* char *: lines of logs that findings have in their texts */
 } Findings;
 
 Findings *findings_new(void);
@@ -73,6 +77,9 @@ Finding *findings_find(const Findings *findings, const CheckRow *check, const Ob
 /* Says that a check could not see what it needs; each once. */
 void findings_unverified(Findings *findings, const CheckRow *check, Kind kind, const char *ns,
                          const char *name, const char *reason);
+
+/* Says that texts may have this line (copied), which comes from a log. */
+void findings_log_line(Findings *findings, const char *line);
 
 /* "3 h 4 min": a time span for people; free with g_free. */
 char *span_text(int64_t seconds);

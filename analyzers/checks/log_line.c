@@ -44,9 +44,11 @@ log_line(const CheckRun *run, const Container *container, bool previous)
 {
     g_autofree char *log = snapshot_log(run->snapshot, container->pod, container->name, previous);
     char *line = log != NULL ? log_line_of(log) : NULL;
-    if (line != NULL || !previous)
-        return line;
-    return log_line_of(value_text(container->status, "lastState.terminated.message"));
+    if (line == NULL && previous)
+        line = log_line_of(value_text(container->status, "lastState.terminated.message"));
+    if (line != NULL)
+        findings_log_line(run->findings, line);
+    return line;
 }
 
 /* "listening on 0.0.0.0:9090", "Tomcat started on port(s): 8080", "running at http://[::]:3000". */

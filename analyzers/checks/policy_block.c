@@ -103,8 +103,10 @@ workload_log_line(const PolicyRun *run, const Workload *workload, const char *co
                 g_autofree char *log =
                     snapshot_log(run->run->snapshot, pod, value_text(c, "name"), previous);
                 char *line = log != NULL ? last_line_with(log, words) : NULL;
-                if (line != NULL)
-                    return line;
+                if (line == NULL)
+                    continue;
+                findings_log_line(run->run->findings, line);
+                return line;
             }
         }
     }

@@ -176,6 +176,8 @@ look_at_log(CheckRun *run, const Object *pod, const char *container, int64_t sin
     g_auto(GStrv) parts = g_strsplit(line, "\"", 3);
     const char *account = parts[0] != NULL && parts[1] != NULL ? parts[1] : "";
     const char *cannot = strstr(line, " cannot ");
+    findings_log_line(run->findings, line);
+    findings_log_line(run->findings, cannot);
     finding_title(finding, "%s %s is refused by the API server: its account lacks a right",
                   kind_row(finding->object->kind)->kind, finding->object->name);
     finding_cause(finding, "Account %s%s, says the log of container %s.", account, cannot,

@@ -84,12 +84,14 @@ change_text(const Change *change, const MessageContext *context, const TextStyle
     g_autofree char *span = message_span(change, context), *incident = message_incident(change);
     g_auto(GStrv) fix = g_strsplit(change->fix, "\n", 2);
     g_autofree char *step = style->escape(fix[0] != NULL ? fix[0] : "");
+    g_autofree char *marked = message_note(change), *note = style->escape(marked);
     if (!in_full)
         return g_strdup_printf("%s %s: %s (%s, %s) %s\n", message_mark(change),
                                change_name(change->type), title, safe, span, incident);
-    return g_strdup_printf("%s %s%s: %s%s\n%s, %s, %s %s\n%s\nFirst: %s\n\n", message_mark(change),
-                           style->bold, change_name(change->type), title, style->bold, safe,
-                           severity_name(change->severity), span, incident, cause, step);
+    return g_strdup_printf("%s %s%s: %s%s\n%s, %s, %s %s\n%s\nFirst: %s\n%s%s\n",
+                           message_mark(change), style->bold, change_name(change->type), title,
+                           style->bold, safe, severity_name(change->severity), span, incident,
+                           cause, step, note, note[0] != '\0' ? "\n" : "");
 }
 
 /* The headline, the worst in full, the rest in lines, as much as fits. */
@@ -202,6 +204,7 @@ write_pairs(JsonWriter *json, const char *key, const char *const *pairs)
 static void
 write_alert(JsonWriter *json, const Change *change, const MessageContext *context)
 {
+    bool has_note = change->note[0] != '\0';
     const char *const labels[] = {"alertname",   change->check,
                                   "cluster",     context->cluster,
                                   "severity",    severity_name(change->severity),
@@ -210,8 +213,9 @@ write_alert(JsonWriter *json, const Change *change, const MessageContext *contex
                                   "name",        change->name,
                                   "fingerprint", change->fingerprint,
                                   NULL};
-    const char *const annotations[] = {"summary", change->title, "description", change->cause,
-                                       NULL};
+    const char *const annotations[] = {
+        "summary",    change->title, "description", change->cause, has_note ? "note" : NULL,
+        change->note, NULL};
     jsonw_object_begin(json);
     write_pairs(json, "labels", labels);
     write_pairs(json, "annotations", annotations);
@@ -240,6 +244,10 @@ write_change(JsonWriter *json, const Change *change, const MessageContext *conte
     for (size_t i = 0; texts[i] != NULL; i += 2) {
         jsonw_key(json, texts[i]);
         jsonw_string(json, texts[i + 1]);
+    }
+    if (change->note[0] != '\0') {
+        jsonw_key(json, "note");
+        jsonw_string(json, change->note);
     }
     write_pairs(json, "object", object);
     write_time(json, "at", change->at_s);

@@ -15,6 +15,7 @@ enum {
     CAUSE_MAX = 800,
     EVIDENCE_MAX = 600,
     FIX_MAX = 300,
+    NOTE_MAX = 1000,
 };
 
 char *
@@ -129,6 +130,10 @@ write_detail(JsonWriter *json, const Change *change, const MessageContext *conte
     g_string_printf(text, "%s · %s · %s", change_name(change->type), change->check, incident);
     if (change->n_explained > 0)
         g_string_append_printf(text, " · explains %u more", change->n_explained);
+    if (change->note[0] != '\0') {
+        g_autofree char *marked = message_note(change), *note = slack_escape(marked, NOTE_MAX);
+        write_context(json, note);
+    }
     write_context(json, text->str);
     g_string_free(text, TRUE);
 }
@@ -156,6 +161,12 @@ write_lines(JsonWriter *json, const GPtrArray *sorted, guint from, const Message
     if (text->len > 0)
         write_block(json, "section", "mrkdwn", text->str);
     g_string_free(text, TRUE);
+}
+
+static size_t
+detail_max(const Change *change)
+{
+    return DETAIL_MAX + (change->note[0] != '\0' ? NOTE_MAX : 0);
 }
 
 /* Changes that are told in full: what has not ended, as long as there is room. */
@@ -189,7 +200,9 @@ message_slack(const GPtrArray *changes, const MessageContext *context)
     jsonw_key(&json, "blocks");
     jsonw_array_begin(&json);
     write_block(&json, "header", "plain_text", header);
-    for (; i < n_details && json.size + DETAIL_MAX + LINES_MAX < MESSAGE_BYTES_MAX; i++)
+    for (;
+         i < n_details && json.size + detail_max(sorted->pdata[i]) + LINES_MAX < MESSAGE_BYTES_MAX;
+         i++)
         write_detail(&json, sorted->pdata[i], context);
     write_lines(&json, sorted, i, context);
     jsonw_array_end(&json);

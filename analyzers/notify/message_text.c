@@ -98,6 +98,13 @@ message_mark(const Change *change)
 }
 
 char *
+message_note(const Change *change)
+{
+    return change->note[0] != '\0' ? g_strconcat("AI note, not verified: ", change->note, NULL)
+                                   : g_strdup("");
+}
+
+char *
 message_cut(const char *text, size_t max)
 {
     if (strlen(text) <= max)

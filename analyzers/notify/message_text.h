@@ -17,5 +17,7 @@ char *message_span(const Change *change, const MessageContext *context);
 char *message_incident(const Change *change);
 /* A mark for a severity, or of the end. */
 const char *message_mark(const Change *change);
+/* The note of a model, marked as such; "" for none; free with g_free. */
+char *message_note(const Change *change);
 /* At most `max` bytes of `text`, cut at a character; free with g_free. */
 char *message_cut(const char *text, size_t max);

@@ -65,6 +65,8 @@ write_finding(JsonWriter *json, const Finding *finding)
         jsonw_null(json);
     write_member(json, "title", finding->title);
     write_member(json, "cause", finding->cause);
+    if (finding->note != NULL)
+        write_member(json, "note", finding->note);
     write_lines(json, "evidence", finding->evidence);
     write_lines(json, "fix", finding->fix);
     write_explains(json, finding);

@@ -36,6 +36,8 @@ append_finding(GString *out, const Finding *finding, const CheckOptions *options
     g_string_append_printf(out, " · %s\n    %s\n", finding->check->id, finding->cause);
     append_lines(out, "·", finding->evidence);
     append_lines(out, "→", finding->fix);
+    if (finding->note != NULL)
+        g_string_append_printf(out, "    AI note, not verified: %s\n", finding->note);
     for (guint i = 0; i < finding->explains->len; i++) {
         const Finding *other = finding->explains->pdata[i];
         g_string_append(out, i == 0 ? "    Explains: " : "              ");

@@ -84,13 +84,14 @@ put_incident(const Update *update, const Finding *finding, const Former *former,
                    (former->ended_s == 0 || update->now_s - former->ended_s <= STATE_AGAIN_S);
     g_autofree char *evidence = join_lines(finding->evidence, EVIDENCE_LINES);
     g_autofree char *fix = join_lines(finding->fix, FIX_LINES);
-    return STATE_RUN(update->state, error, STATE_SQL_PUT, "sssssiiiiiiissssi", finding->fingerprint,
-                     finding->check->id, kind_row(finding->object->kind)->kind, finding->object->ns,
+    return STATE_RUN(update->state, error, STATE_SQL_PUT, "sssssiiiiiiissssis",
+                     finding->fingerprint, finding->check->id,
+                     kind_row(finding->object->kind)->kind, finding->object->ns,
                      finding->object->name, (int64_t)finding->severity, finding->since_s,
                      is_same ? former->first_seen_s : update->now_s, update->now_s,
                      is_told ? update->now_s : former->told_s, former->flaps, former->flaps_since_s,
-                     finding->title, finding->cause, evidence, fix,
-                     (int64_t)finding->explains->len);
+                     finding->title, finding->cause, evidence, fix, (int64_t)finding->explains->len,
+                     finding->note != NULL ? finding->note : "");
 }
 
 static bool

@@ -52,6 +52,7 @@ typedef struct {
     int64_t at_s, since_s; /* since: 0 is not known */
     int64_t first_seen_s;  /* of the incident */
     char *fingerprint, *check, *kind, *ns, *name, *title, *cause, *evidence, *fix;
+    char *note;           /* of a model; "": none */
     uint32_t n_explained; /* findings that are its consequences */
 } Change;
 

@@ -63,6 +63,9 @@
     " receiver TEXT NOT NULL, class TEXT NOT NULL, n BIGINT NOT NULL,"                             \
     " PRIMARY KEY(receiver, class));"
 
+/* What a model says about it. */
+#define STATE_SQL_TO_5 "ALTER TABLE incident ADD COLUMN note TEXT NOT NULL DEFAULT ''"
+
 #define STATE_SQL_IS_FIRST    "SELECT COUNT(*) FROM run"
 #define STATE_SQL_ADD_RUN     "INSERT INTO run(at) VALUES(?1) ON CONFLICT DO NOTHING"
 #define STATE_SQL_FORGET_RUNS "DELETE FROM run WHERE at < ?1 - 604800"
@@ -74,13 +77,14 @@
 #define STATE_SQL_PUT                                                                              \
     "INSERT INTO incident(fingerprint, check_id, kind, ns, name, severity, since, first_seen,"     \
     " last_seen, told, quiet_runs, ended, flaps, flaps_since, title, cause, evidence, fix,"        \
-    " explained) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, 0, ?11, ?12,"                  \
-    " ?13, ?14, ?15, ?16, ?17) ON CONFLICT(fingerprint) DO UPDATE SET severity = "                 \
+    " explained, note) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, 0, ?11, ?12,"            \
+    " ?13, ?14, ?15, ?16, ?17, ?18) ON CONFLICT(fingerprint) DO UPDATE SET severity = "            \
     "excluded.severity,"                                                                           \
     " since = excluded.since, first_seen = excluded.first_seen, last_seen = excluded.last_seen,"   \
     " told = excluded.told, quiet_runs = 0, ended = 0, flaps = excluded.flaps,"                    \
     " flaps_since = excluded.flaps_since, title = excluded.title, cause = excluded.cause,"         \
-    " evidence = excluded.evidence, fix = excluded.fix, explained = excluded.explained"
+    " evidence = excluded.evidence, fix = excluded.fix, explained = excluded.explained,"           \
+    " note = excluded.note"
 #define STATE_SQL_QUIET                                                                            \
     "SELECT fingerprint, check_id, kind, ns, name, last_seen, quiet_runs, flaps, flaps_since,"     \
     " severity FROM incident WHERE ended = 0 AND last_seen < ?1"
@@ -109,7 +113,7 @@
 #define STATE_SQL_OUTBOX                                                                           \
     "SELECT o.id, o.type, CASE WHEN o.type >= ?2 THEN MAX(i.severity, COALESCE(t.severity, 0))"    \
     " ELSE i.severity END, o.at, i.since, i.first_seen, i.explained, i.fingerprint,"               \
-    " i.check_id, i.kind, i.ns, i.name, i.title, i.cause, i.evidence, i.fix FROM outbox o"         \
+    " i.check_id, i.kind, i.ns, i.name, i.title, i.cause, i.evidence, i.fix, i.note FROM outbox o" \
     " JOIN incident i ON i.fingerprint = o.fingerprint"                                            \
     " LEFT JOIN told t ON t.fingerprint = o.fingerprint AND t.receiver = o.receiver"               \
     " WHERE o.receiver = ?3 AND o.due <= ?1 AND o.claimed <= ?1 ORDER BY o.id LIMIT 500"
@@ -122,7 +126,8 @@
 #define STATE_SQL_LIST_OPEN                                                                        \
     "SELECT 0, ?1, severity, last_seen, since, first_seen, explained, fingerprint, check_id, "     \
     "kind,"                                                                                        \
-    " ns, name, title, cause, evidence, fix FROM incident WHERE ended = 0 ORDER BY fingerprint"
+    " ns, name, title, cause, evidence, fix, note FROM incident WHERE ended = 0 ORDER BY "         \
+    "fingerprint"
 #define STATE_SQL_OPEN "SELECT COUNT(*) FROM incident WHERE ended = 0"
 
 #define STATE_SQL_RECEIVER                                                                         \

@@ -3,10 +3,9 @@
 #include <stdint.h>
 #include <string.h>
 
-#define REDACTED "[redacted]"
-/* Steps of the matcher for one text, beyond which it gives up. */
-#define LIMIT "(*LIMIT_MATCH=2000000)"
+#include "lib/base/bounded_regex.h"
 
+#define REDACTED "[redacted]"
 #define KEYS                                                                                       \
     "(?:pass(?:word|wd|phrase)?|pwd|secret(?:[_-]?(?:access[_-]?)?key)?|token|api[_-]?key|"        \
     "access[_-]?key(?:[_-]?id)?|private[_-]?key|account[_-]?key|client[_-]?secret|"                \
@@ -114,12 +113,8 @@ compile_rows(gpointer data)
 {
     (void)data;
     GRegex **compiled = g_new0(GRegex *, G_N_ELEMENTS(rows));
-    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
-        g_autofree char *pattern = g_strconcat(LIMIT, rows[i].pattern, NULL);
-        compiled[i] =
-            g_regex_new(pattern, G_REGEX_RAW | G_REGEX_OPTIMIZE, G_REGEX_MATCH_DEFAULT, NULL);
-        g_assert(compiled[i] != NULL);
-    }
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
+        compiled[i] = bounded_regex_new(rows[i].pattern);
     return compiled;
 }
 
@@ -156,7 +151,7 @@ redact(const char *text)
 {
     static GOnce once = G_ONCE_INIT;
     GRegex *const *compiled = g_once(&once, compile_rows, NULL);
-    char *redacted = g_strndup(text, REDACT_BYTES_MAX);
+    char *redacted = g_utf8_make_valid(text, (gssize)strnlen(text, REDACT_BYTES_MAX));
     for (size_t i = 0; i < G_N_ELEMENTS(rows) && redacted != NULL; i++)
         redacted = replace_row(compiled[i], &rows[i], redacted);
     return redacted != NULL ? redacted : g_strdup(REDACTED);

@@ -22,6 +22,7 @@ test_secrets_are_taken_out(void **state)
         {"{\"password\" : \"spaced\"}", "spaced", "password"},
         {"{\\\"token\\\":\\\"abc def\\\",\\\"n\\\":1}", "abc def", "n\\\":1"},
         {"DB_PASSWORD='it is' other", "it is", " other"},
+        {"password=motà123 Ã", "123", "password=[redacted]"},
         {"PGPASSWD=hunter2;Server=a", "hunter2", ";Server=a"},
         {"client-secret = s3cr3t", "s3cr3t", "client-secret = "},
         {"dsn=root:pw@tcp(db)/x", "pw@tcp", "dsn="},
