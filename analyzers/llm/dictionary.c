@@ -86,8 +86,6 @@ original_free(gpointer data)
 static void
 add_word(Dictionary *dictionary, const char *type, const char *text, size_t n)
 {
-    while (n > 0 && text[n - 1] == '-') /* of generateName */
-        n--;
     if (n == 0 || n > DICTIONARY_WORD_MAX || dictionary->bytes > DICTIONARY_BYTES_MAX ||
         word_is_number(text, n) || vocabulary_has(text, n))
         return;
@@ -145,6 +143,16 @@ add_host(Dictionary *dictionary, const char *host)
     add_text(dictionary, "host", host);
 }
 
+/* "web-" of a generateName is the base of names. */
+static size_t
+length_of_base(const char *name)
+{
+    size_t n = strlen(name);
+    while (n > 0 && name[n - 1] == '-')
+        n--;
+    return n;
+}
+
 static bool
 is_scalar(const Value *value)
 {
@@ -165,6 +173,8 @@ add_scalar(Dictionary *dictionary, const char *key, const Value *value)
             continue;
         if (strcmp(fields[i].type, "host") == 0)
             add_host(dictionary, value->text);
+        else if (strcmp(key, "generateName") == 0)
+            add_word(dictionary, fields[i].type, value->text, length_of_base(value->text));
         else
             add_text(dictionary, fields[i].type, value->text);
         return;

@@ -17,11 +17,12 @@ static const GuardRow rows[] = {
     {"```[a-zA-Z]{0,12}|[`*~]{1,3}", "", NULL},
     {"!?\\[([^\\[\\]]{0,300})\\]\\([^()]{0,500}\\)", "\\1", NULL},
     {"<[^<>]{0,500}>", "", NULL},
-    {"(?i)\\b[a-z][a-z0-9+.-]{1,20}:/"
-     "{1,2}[^\\s]++|\\bwww\\.[^\\s]++|\\b(?:javascript|data|mailto):[^\\s]++",
+    {"[<>]", "", NULL},
+    {"(?i)\\b[a-z][a-z0-9+.-]{1,20}:/{1,2}[^\\s]++|://[^\\s]*+|\\bwww\\.[^\\s]++|"
+     "\\b(?:javascript|data|mailto):[^\\s]++",
      "[link]", NULL},
     {"@(?=[\\w])", "", NULL},
-    {"(?i)\\bkubectl\\b(?:\\s+\\S+){0,8}?\\s+(?:delete|patch|edit|exec|apply|create|replace|drain|"
+    {"(?i)kubectl\\b(?:\\s+\\S+){0,8}?\\s+(?:delete|patch|edit|exec|apply|create|replace|drain|"
      "scale|"
      "taint|cp|debug|attach|run)\\b",
      NULL, "a command that changes the cluster"},

@@ -11,7 +11,8 @@
 #include "lib/base/error.h"
 
 enum {
-    FAILURES_MAX = 2, /* in a row: then the run asks no more */
+    FAILURES_MAX = 2,   /* in a row: then the run asks no more */
+    FINDINGS_MAX = 200, /* that a run looks at: known answers may be there for more than it asks */
     KEY_FILE_BYTES_MIN = 16,
     NS_PER_MS = 1000000,
 };
@@ -124,8 +125,6 @@ ask(Run *run, const Prompt *prompt)
     GError *error = NULL;
     bool is_final;
     int64_t begin_us = g_get_monotonic_time();
-    run->calls_left--;
-    run->bytes_left -= (int64_t)g_bytes_get_size(prompt->body);
     bool ok = endpoint_ask(run->endpoint, prompt->body, MIN(run->ms_left, ENDPOINT_TIMEOUT_MS),
                            &reply, &is_final, &error);
     run->ms_left -= (g_get_monotonic_time() - begin_us) / 1000 + 1;
@@ -170,6 +169,24 @@ take(Run *run, Finding *finding, const char *content)
     return true;
 }
 
+/* Whether the budget and the contents allow to send it; a leak takes a call too, as to look for one
+ * takes time. */
+static bool
+may_send(Run *run, const Prompt *prompt)
+{
+    if (!may_ask(run, prompt)) {
+        run->n.unasked++;
+        return false;
+    }
+    run->calls_left--;
+    if (mask_find_leak(run->mask, prompt->told) != NULL) {
+        run->n.blocked++;
+        return false;
+    }
+    run->bytes_left -= (int64_t)g_bytes_get_size(prompt->body);
+    return true;
+}
+
 static void
 add_note(Run *run, Finding *finding, const Prompt *prompt)
 {
@@ -179,11 +196,7 @@ add_note(Run *run, Finding *finding, const Prompt *prompt)
         run->n.known++;
         return;
     }
-    if (!may_ask(run, prompt)) {
-        run->n.unasked++;
-        return;
-    }
-    g_autofree char *content = ask(run, prompt);
+    g_autofree char *content = may_send(run, prompt) ? ask(run, prompt) : NULL;
     if (content == NULL)
         return;
     if (!take(run, finding, content)) {
@@ -197,14 +210,10 @@ add_note(Run *run, Finding *finding, const Prompt *prompt)
 static void
 print_body(Run *run, const Prompt *prompt)
 {
-    if (!may_ask(run, prompt)) {
-        run->n.unasked++;
-        return;
-    }
     gsize size;
     const char *body = g_bytes_get_data(prompt->body, &size);
-    run->calls_left--;
-    run->bytes_left -= (int64_t)size;
+    if (!may_send(run, prompt))
+        return;
     (void)fwrite(body, 1, size, stdout);
     (void)putchar('\n');
 }
@@ -240,12 +249,12 @@ notes_add(const LlmOptions *options, const Snapshot *snapshot, const char *clust
                        .now_s = g_get_real_time() / G_USEC_PER_SEC};
     if (!open_run(&run, snapshot, cluster, findings->log_lines, error))
         return false;
-    for (guint i = 0; i < findings->n_roots; i++) {
+    guint n = MIN(findings->n_roots, FINDINGS_MAX);
+    run.n.unasked = findings->n_roots - n;
+    for (guint i = 0; i < n; i++) {
         g_auto(Prompt) prompt = {0};
         prompt_make(run.mask, findings->all->pdata[i], &run.prompt, &prompt);
-        if (mask_find_leak(run.mask, prompt.told) != NULL)
-            run.n.blocked++;
-        else if (is_dry)
+        if (is_dry)
             print_body(&run, &prompt);
         else
             add_note(&run, findings->all->pdata[i], &prompt);

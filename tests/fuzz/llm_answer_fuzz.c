@@ -23,7 +23,7 @@ check_shown(const char *text)
         return;
     }
     if (strstr(shown, "://") != NULL || strchr(shown, '`') != NULL || strchr(shown, '\n') != NULL ||
-        strstr(shown, "<!") != NULL || strstr(shown, "kubectl delete pod") != NULL ||
+        strpbrk(shown, "<>") != NULL || strstr(shown, "kubectl delete pod") != NULL ||
         !g_utf8_validate(shown, -1, NULL))
         abort();
 }

@@ -254,12 +254,12 @@ def check_options(cluster):
     cluster.scan("--llm-key-file", key)
     expect("the empty key", cluster.model.headers[-1][1].get("Authorization"), None)
     for url, options, says in (("http://model.example/v1", (), "https"), ("ftp://x", (), "--llm-url"), ("model", (), "--llm-url"),
-                               ("https://user:pw@model.example", (), "--llm-key-file"), (None, ("--llm-model", ""), "--llm-model"),
+                               ("https://user:hunter2@model.example", (), "--llm-key-file"), (None, ("--llm-model", ""), "--llm-model"),
                                (None, ("--llm-log-lines", "some"), "auto, always, never"), (None, ("--llm-key-file", "/none"), "/none"),
                                (None, ("--llm-store", cluster.folder), "--llm-store"), (None, ("--llm-mask-key-file", key), "16 bytes")):
         _, said = cluster.call("scan", *options, url=url, status=2)
         expect_in("the error", says, said)
-        if "pw" in said:
+        if "hunter2" in said:
             fail(f"a password is said: {said}")
 
 

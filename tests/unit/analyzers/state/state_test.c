@@ -29,6 +29,7 @@ static char *path;
 static State *state;
 static int64_t now_s;
 static bool are_folded;   /* all findings */
+static const char *note;  /* of all findings; NULL: none */
 static Severity severity; /* of all findings; SEVERITY_INFO: their own */
 
 static bool are_two;   /* receivers hear of it, not only ops */
@@ -89,6 +90,8 @@ run_failing(const char *yaml, int64_t later_s, Kind failed)
     g_autoptr(Findings) findings = check_all(snapshot, &options);
     for (guint i = 0; severity != SEVERITY_INFO && i < findings->all->len; i++)
         ((Finding *)findings->all->pdata[i])->severity = severity;
+    for (guint i = 0; note != NULL && i < findings->all->len; i++)
+        finding_note(findings->all->pdata[i], "%s", note);
     if (are_folded)
         findings->n_roots = 0;
     if (!state_update(state, findings, snapshot, &routing, now_s, &error))
@@ -153,6 +156,29 @@ test_a_fault_is_told_once_and_its_end_once(void **unused)
         run(POD("web", "settings") MAP("settings"), 3 * MINUTE_S);
         expect_told("");
     }
+}
+
+/* A note is told with its incident and makes no other one of it. */
+static void
+test_a_note_goes_with_its_incident(void **unused)
+{
+    (void)unused;
+    g_autoptr(GError) error = NULL;
+    run(MAP("other"), 0);
+    note = "It lacks its settings.";
+    run(POD("web", "settings"), MINUTE_S);
+    note = NULL;
+    g_autoptr(GPtrArray) changes = state_outbox(state, now_s, &error);
+    assert_no_error(error);
+    assert_int_equal(changes->len, 1);
+    assert_string_equal(((const Change *)changes->pdata[0])->note, "It lacks its settings.");
+    expect_told("new web");
+    run(POD("web", "settings"), MINUTE_S);
+    expect_told("");
+    g_autoptr(GPtrArray) open = state_list_open(state, &error);
+    assert_no_error(error);
+    assert_int_equal(open->len, 1);
+    assert_string_equal(((const Change *)open->pdata[0])->note, "");
 }
 
 static void
@@ -469,6 +495,7 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_a_fault_is_told_once_and_its_end_once),
+        TEST(test_a_note_goes_with_its_incident),
         TEST(test_what_was_there_before_is_known),
         TEST(test_an_object_that_is_gone_ends_at_once),
         TEST(test_blindness_is_no_good_news),
