@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "server/http/http2_allowances.h"
+#include "server/http/http2_memory.h"
 #include "server/http/http2_stream.h"
 #include "server/http/receive.h"
 
@@ -16,6 +17,7 @@
 #define CONNECTION_WINDOW_BYTES (8 * 1024 * 1024)
 #define HEADER_LIST_BYTES       (64 * 1024)
 #define READ_BYTES              (64 * 1024)
+#define REST_US                 G_USEC_PER_SEC /* without a byte, before memory is given back */
 
 typedef struct Http2Connection {
     LoopSource source; /* first */
@@ -32,7 +34,8 @@ typedef struct Http2Connection {
     int64_t frame_us;  /* when a frame last began or was complete */
     int64_t head_us;   /* when the head that is coming in began; 0: none is */
     Http2Allowances allowances;
-    bool wants_write, is_draining;
+    Http2Memory memory; /* of the session */
+    bool wants_write, is_draining, is_resting;
 } Connection;
 
 static void
@@ -208,6 +211,7 @@ flush(Connection *connection)
                 break;
             }
             connection->output_size = (size_t)n;
+            connection->is_resting = false;
         }
         ssize_t put = tls_send(connection->tls, connection->source.fd, connection->output,
                                connection->output_size);
@@ -286,6 +290,9 @@ make_session(Connection *connection)
     }
     /* A stream's window opens when its body has gone where it goes. */
     nghttp2_option_set_no_auto_window_update(option, 1);
+    /* Nobody asks for the order of streams that are over. */
+    nghttp2_option_set_no_closed_streams(option, 1);
+    nghttp2_option_set_max_deflate_dynamic_table_size(option, 0);
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
     nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
@@ -293,7 +300,8 @@ make_session(Connection *connection)
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
     nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_sent);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
-    int failed = nghttp2_session_server_new2(&session, callbacks, connection, option);
+    nghttp2_mem memory = http2_memory_functions(&connection->memory);
+    int failed = nghttp2_session_server_new3(&session, callbacks, connection, option, &memory);
     nghttp2_session_callbacks_del(callbacks);
     nghttp2_option_del(option);
     if (failed != 0)
@@ -341,6 +349,7 @@ http2_add(HttpServer *server, int fd, TlsSession *tls, const struct sockaddr_sto
                                .session = session,
                                .link.data = connection,
                                .ip = g_strdup(ip),
+                               .memory = connection->memory,
                                .active_us = now_us,
                                .allowances = http2_allowances_full(now_us)};
     g_queue_push_tail_link(&server->http2, &connection->link);
@@ -416,6 +425,17 @@ is_stalled(const Connection *connection, int64_t now_us, int64_t timeout_us)
            now_us - connection->frame_us > 2 * timeout_us;
 }
 
+/* A connection that rests keeps no buffer for what it may send. */
+static void
+rest(Connection *connection, int64_t now_us)
+{
+    if (connection->is_resting || connection->output_size > 0 || connection->streams.length > 0 ||
+        now_us - connection->active_us < REST_US)
+        return;
+    http2_memory_rest(&connection->memory);
+    connection->is_resting = true;
+}
+
 void
 http2_tick(HttpServer *server, int64_t now_us)
 {
@@ -433,6 +453,8 @@ http2_tick(HttpServer *server, int64_t now_us)
             nghttp2_session_terminate_session(connection->session, NGHTTP2_NO_ERROR);
         if (!flush(connection))
             close_connection(connection);
+        else
+            rest(connection, now_us);
     }
 }
 
