@@ -156,8 +156,7 @@ tell_node(Finding *finding, const Object *set, const Object *node, const Value *
     else
         finding_cause(finding, "The DaemonSet chooses node %s, but has no pod there%s.", node->name,
                       is_alloy(set) ? ", so no metrics, logs or profiles come from it" : "");
-    finding_fix(finding, "%s", finding->check->fix);
-    finding_fix(finding, "kubectl describe node %s", node->name);
+    check_advise(finding, node);
 }
 
 /* One more node without the pod of a set. Nodes with the same taint are one finding. */
@@ -166,13 +165,10 @@ report_node(CheckRun *run, const CheckRow *row, const Object *set, const Object 
             const Value *taint)
 {
     const char *key = value_text(taint, "key");
-    Finding *finding = findings_find(run->findings, row, set, key);
-    bool is_new = finding == NULL;
-    if (is_new) {
-        finding = findings_add(run->findings, row, set, key);
-        finding->severity = row->severity;
+    bool is_new;
+    Finding *finding = check_report_part(run, row, set, key, &is_new);
+    if (is_new)
         tell_node(finding, set, node, taint);
-    }
     finding_since(finding, value_time(taint, "timeAdded"));
     finding_evidence(finding, "Node %s has no pod of it", node->name);
     if (!is_new)
@@ -248,8 +244,7 @@ look_at_pods(CheckRun *run, const Object *set)
     finding_title(finding, "Alloy (DaemonSet %s) does not work on %s", set->name, nodes->str);
     finding_cause(finding, "Its pods there are not ready%s%s. %s %s blind since then.",
                   first[0] != '\0' ? ": " : "", first, nodes->str, n > 1 ? "are" : "is");
-    finding_fix(finding, "%s", rows[ROW_UNHEALTHY].fix);
-    finding_fix(finding, "kubectl -n %s describe daemonset %s", set->ns, set->name);
+    check_advise(finding, set);
 }
 
 static void

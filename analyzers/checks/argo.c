@@ -91,9 +91,7 @@ is_busy(const Object *app)
 static void
 add_fix(Finding *finding, const Object *object)
 {
-    finding_fix(finding, "%s", finding->check->fix);
-    finding_fix(finding, "kubectl -n %s describe %s.%s %s", object->ns,
-                kind_row(object->kind)->resource, kind_row(object->kind)->group, object->name);
+    check_advise(finding, object);
 }
 
 /* An object that the application lists: NULL when it is of no known kind, or not there. */
@@ -204,10 +202,11 @@ look_at_conditions(CheckRun *run, const Object *app)
     for (const Value *c = value_first(app->value, "status.conditions"); c != NULL; c = c->next) {
         const char *type = value_text(c, "type");
         int64_t since_s = value_time(c, "lastTransitionTime");
-        if (!is_one_of(type, bad) || !check_held(run, row, since_s) ||
-            findings_find(run->findings, row, app, "") != NULL)
+        if (!is_one_of(type, bad) || !check_held(run, row, since_s))
             continue;
-        Finding *finding = check_report(run, row, app);
+        Finding *finding = check_report_once(run, row, app, "");
+        if (finding == NULL)
+            return;
         finding_since(finding, since_s);
         finding_title(finding, "Argo CD reports %s for Application %s", type, app->name);
         finding_cause(finding, "Argo CD cannot bring the application up to date: %s",

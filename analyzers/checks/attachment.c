@@ -124,8 +124,7 @@ report(CheckRun *run, const CheckRow *row, const Attachment *a, const char *says
         if (!status_is(pods->pdata[i], "Ready", "True") && !pod_is_finished(pods->pdata[i]))
             finding_blame(finding, pods->pdata[i]);
     }
-    finding_fix(finding, "%s", row->fix);
-    finding_fix(finding, "kubectl describe volumeattachment %s", a->attachment->name);
+    check_advise(finding, a->attachment);
     return finding;
 }
 
@@ -240,8 +239,6 @@ run_snapshots(CheckRun *run)
                       "waits, and backups that need it are at risk.",
                       claim[0] != '\0' ? " of claim " : "", claim,
                       message[0] != '\0' ? message : "the driver gives no reason");
-        finding_fix(finding, "%s", row->fix);
-        finding_fix(finding, "kubectl -n %s describe volumesnapshot %s", snapshot->ns,
-                    snapshot->name);
+        check_advise(finding, snapshot);
     }
 }

@@ -165,8 +165,7 @@ kind_of_target(const Object *hpa)
 static void
 add_fix(Finding *finding, const Object *hpa)
 {
-    finding_fix(finding, "%s", finding->check->fix);
-    finding_fix(finding, "kubectl -n %s describe hpa %s", hpa->ns, hpa->name);
+    check_advise(finding, hpa);
 }
 
 /* ---- Conditions. ---- */
@@ -336,11 +335,9 @@ container_without(const Value *pod, const char *resource, const char *only)
 static void
 report_requests(CheckRun *run, const Object *hpa, const char *container, const char *resource)
 {
-    Finding *finding = findings_find(run->findings, &rows[ROW_REQUESTS], hpa, container);
-    if (finding != NULL)
+    Finding *finding = check_report_once(run, &rows[ROW_REQUESTS], hpa, container);
+    if (finding == NULL)
         return;
-    finding = findings_add(run->findings, &rows[ROW_REQUESTS], hpa, container);
-    finding->severity = rows[ROW_REQUESTS].severity;
     finding_title(finding, "Autoscaler %s needs a %s request that container %s does not state",
                   hpa->name, resource, container);
     finding_cause(finding,

@@ -101,8 +101,7 @@ rule_text(const Object *budget)
 static void
 add_fix(Finding *finding, const Object *budget)
 {
-    finding_fix(finding, "%s", finding->check->fix);
-    finding_fix(finding, "kubectl -n %s describe pdb %s", budget->ns, budget->name);
+    check_advise(finding, budget);
 }
 
 /* A cordoned node, best one on which a pod of the budget runs, or NULL: somebody drains nodes. */

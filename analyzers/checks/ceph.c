@@ -137,8 +137,7 @@ look_at_health(CheckRun *run, const Object *cluster)
                   "The storage cluster says: %s. Volumes of its classes may be slow or "
                   "refuse writes.",
                   first != NULL ? value_text(first, "message") : "no reason");
-    finding_fix(finding, "%s", row->fix);
-    finding_fix(finding, "kubectl -n %s describe cephcluster %s", cluster->ns, cluster->name);
+    check_advise(finding, cluster);
 }
 
 static void
@@ -159,8 +158,7 @@ look_at_capacity(CheckRun *run, const Object *cluster)
                   "%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " GiB are used; Ceph stops "
                   "writing when a disk reaches 95 %%.",
                   used >> 30, total >> 30);
-    finding_fix(finding, "%s", row->fix);
-    finding_fix(finding, "kubectl -n %s describe cephcluster %s", cluster->ns, cluster->name);
+    check_advise(finding, cluster);
 }
 
 static void
@@ -209,9 +207,7 @@ look_at_phase(CheckRun *run, const Object *object)
                   phase);
     finding_cause(finding, "The Rook operator has not brought it into order%s%s.",
                   message[0] != '\0' ? ": " : "", message);
-    finding_fix(finding, "%s", row->fix);
-    finding_fix(finding, "kubectl -n %s describe %s %s", object->ns,
-                kind_row(object->kind)->resource, object->name);
+    check_advise(finding, object);
 }
 
 static void

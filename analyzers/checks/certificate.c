@@ -231,9 +231,7 @@ look_at_issuer(CheckRun *run, const Object *issuer)
                   n > 0 ? "It cannot renew " : "No certificate uses it", certificates, ".");
     if (n > 0)
         finding_evidence(finding, "%u certificates come from it", n);
-    finding_fix(finding, "%s", row->fix);
-    finding_fix(finding, "kubectl%s%s describe %s %s", issuer->ns[0] != '\0' ? " -n " : "",
-                issuer->ns, kind_row(issuer->kind)->resource, issuer->name);
+    check_advise(finding, issuer);
 }
 
 static void
@@ -341,9 +339,7 @@ report_stuck(CheckRun *run, const Object *object, const char *what)
                   "certificate is not issued.",
                   what, type[0] != '\0' ? " (" : "", type, type[0] != '\0' ? ")" : "",
                   reason[0] != '\0' ? reason : "no reason is given");
-    finding_fix(finding, "%s", row->fix);
-    finding_fix(finding, "kubectl -n %s describe %s %s", object->ns,
-                kind_row(object->kind)->resource, object->name);
+    check_advise(finding, object);
 }
 
 static bool
@@ -370,9 +366,7 @@ look_at_request(CheckRun *run, const Object *request)
     finding_title(finding, "CertificateRequest %s was refused", request->name);
     finding_cause(finding, "The request of %s %s was refused (%s): %s.", kind_text(top), top->name,
                   type, value_text(condition, "message"));
-    finding_fix(finding, "%s", row->fix);
-    finding_fix(finding, "kubectl -n %s describe certificaterequest %s", request->ns,
-                request->name);
+    check_advise(finding, request);
 }
 
 static void

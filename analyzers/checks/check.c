@@ -34,16 +34,39 @@ check_report(CheckRun *run, const CheckRow *row, const Object *object)
 }
 
 Finding *
+check_report_part(CheckRun *run, const CheckRow *row, const Object *object, const char *what,
+                  bool *ret_is_new)
+{
+    Finding *finding = findings_find(run->findings, row, object, what);
+    *ret_is_new = finding == NULL;
+    if (finding == NULL) {
+        finding = findings_add(run->findings, row, object, what);
+        finding->severity = row->severity;
+    }
+    return finding;
+}
+
+Finding *
+check_report_once(CheckRun *run, const CheckRow *row, const Object *object, const char *what)
+{
+    bool is_new;
+    Finding *finding = check_report_part(run, row, object, what, &is_new);
+    return is_new ? finding : NULL;
+}
+
+void
+check_advise(Finding *finding, const Object *object)
+{
+    finding_fix(finding, "%s", finding->check->fix);
+    finding_describe(finding, object);
+}
+
+Finding *
 check_report_pod(CheckRun *run, const CheckRow *row, const Object *pod, const char *what,
                  int64_t since_s, bool *ret_is_new)
 {
     const Object *controller = relations_controller(run->relations, pod);
-    Finding *finding = findings_find(run->findings, row, controller, what);
-    *ret_is_new = finding == NULL;
-    if (finding == NULL) {
-        finding = findings_add(run->findings, row, controller, what);
-        finding->severity = row->severity;
-    }
+    Finding *finding = check_report_part(run, row, controller, what, ret_is_new);
     finding_about(finding, pod);
     finding_since(finding, since_s);
     return finding;
@@ -157,22 +180,30 @@ compare_unverified(gconstpointer left, gconstpointer right)
     return order != 0 ? order : strcmp(a->name, b->name);
 }
 
+typedef struct {
+    const CheckRun *run;
+    const char *ns; /* see CheckOptions */
+    const Silences *silences;
+    int tier; /* the highest one */
+} Wanted;
+
+/* A function that rows share reports those of other tiers as well. */
 static bool
-is_wanted(const CheckRun *run, const CheckOptions *options, const Finding *finding)
+is_wanted(const Finding *finding, const void *data)
 {
-    if (options->ns != NULL && strcmp(finding->object->ns, options->ns) != 0)
-        return false;
-    return !is_silenced(run, finding) && !silences_cover(options->silences, finding, run->now_s);
+    const Wanted *wanted = data;
+    return finding->check->tier <= wanted->tier &&
+           (wanted->ns == NULL || strcmp(finding->object->ns, wanted->ns) == 0) &&
+           !is_silenced(wanted->run, finding) &&
+           !silences_cover(wanted->silences, finding, wanted->run->now_s);
 }
 
 static void
-finish(CheckRun *run, const CheckOptions *options)
+finish(CheckRun *run, const CheckOptions *options, int tier)
 {
     Findings *findings = run->findings;
-    for (guint i = findings->all->len; i > 0; i--) {
-        if (!is_wanted(run, options, findings->all->pdata[i - 1]))
-            g_ptr_array_remove_index(findings->all, i - 1);
-    }
+    const Wanted wanted = {run, options->ns, options->silences, tier};
+    findings_filter(findings, is_wanted, &wanted);
     fold_findings(findings, run->relations);
     g_ptr_array_sort(findings->all, compare_findings);
     g_ptr_array_sort(findings->unverified, compare_unverified);
@@ -224,11 +255,6 @@ check_all(const Snapshot *snapshot, const CheckOptions *options)
         if (rows[i]->run != NULL && g_hash_table_add(done, (gpointer)(uintptr_t)rows[i]->run))
             rows[i]->run(&run);
     }
-    /* A function that rows share has reported those of other tiers as well. */
-    for (guint i = run.findings->all->len; i > 0; i--) {
-        if (((const Finding *)run.findings->all->pdata[i - 1])->check->tier > tier)
-            g_ptr_array_remove_index(run.findings->all, i - 1);
-    }
-    finish(&run, options);
+    finish(&run, options, tier);
     return run.findings;
 }

@@ -64,6 +64,15 @@ bool check_held(const CheckRun *run, const CheckRow *row, int64_t since_s);
 
 /* A new finding about an object; text is added by finding_…. */
 Finding *check_report(CheckRun *run, const CheckRow *row, const Object *object);
+/* The one finding about a part of an object (a container; "": the whole). *ret_is_new: it has no
+ * text yet. */
+Finding *check_report_part(CheckRun *run, const CheckRow *row, const Object *object,
+                           const char *what, bool *ret_is_new);
+/* The same for who has nothing to add to it: NULL when it is there already. */
+Finding *
+check_report_once(CheckRun *run, const CheckRow *row, const Object *object, const char *what);
+/* What to do first, by the row of its check, and the command that shows an object. */
+void check_advise(Finding *finding, const Object *object);
 /* The finding about the controller of a pod, one for all of its pods that have the same trouble
  * (`what`: a container, or ""). *ret_is_new: it has no text yet. The pod is added to it, and
  * `since_s` (0: not known) taken when it is earlier. */

@@ -166,8 +166,7 @@ report(const Claim *claim, int row, const char *title, const char *cause)
                   pods[0] != '\0' ? "." : "");
     if (event != NULL)
         finding_evidence(finding, "%s: %s", event->reason, event->message);
-    finding_fix(finding, "%s", rows[row].fix);
-    finding_fix(finding, "kubectl -n %s describe pvc %s", object->ns, object->name);
+    check_advise(finding, object);
     return finding;
 }
 
@@ -388,8 +387,7 @@ look_at(CheckRun *run, const Object *object)
         finding_cause(finding,
                       "The claim is to be deleted, and waits for the pods that use it: %s.",
                       pods[0] != '\0' ? pods : "none are known");
-        finding_fix(finding, "%s", rows[ROW_TERMINATING].fix);
-        finding_fix(finding, "kubectl -n %s describe pvc %s", object->ns, object->name);
+        check_advise(finding, object);
     } else if (value_is(value, "status.phase", "Lost")) {
         report(&claim, ROW_LOST, "its volume is gone",
                "The volume that the claim was bound to does not exist any more; its data cannot be "

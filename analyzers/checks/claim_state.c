@@ -94,8 +94,7 @@ report(CheckRun *run, size_t which, const Object *claim, int64_t since_s)
 {
     Finding *finding = check_report(run, &rows[which], claim);
     finding_since(finding, since_s);
-    finding_fix(finding, "%s", rows[which].fix);
-    finding_fix(finding, "kubectl -n %s describe pvc %s", claim->ns, claim->name);
+    check_advise(finding, claim);
     return finding;
 }
 

@@ -45,8 +45,7 @@ look_at(CheckRun *run, const Object *controller)
                       controller->name, ready, want);
         finding_cause(finding, "Pod %s is not ready%s%s.", pod->name,
                       trouble[0] != '\0' ? ": " : "", trouble);
-        finding_fix(finding, "%s", rows[0].fix);
-        finding_fix(finding, "kubectl -n %s describe pod %s", pod->ns, pod->name);
+        check_advise(finding, pod);
         return;
     }
 }

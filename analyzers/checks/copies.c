@@ -124,8 +124,7 @@ look_for_disk(CheckRun *run, const Object *deployment, const GPtrArray *pods)
                       "Claim %s is ReadWriteOnce and in use by pod %s on %s, so pod %s on %s "
                       "cannot have it and does not start.",
                       claim->name, holder->name, pod_node(holder), pod->name, pod_node(pod));
-        finding_fix(finding, "%s", rows[ROW_DISK].fix);
-        finding_fix(finding, "kubectl -n %s describe pod %s", pod->ns, pod->name);
+        check_advise(finding, pod);
         return;
     }
 }

@@ -226,9 +226,7 @@ tell_other(Finding *finding, const Refusal *refusal)
                   is_named ? ")" : "");
     finding_cause(finding, "The API server refuses the pods of %s %s: %s. %s.", kind, maker,
                   refusal_reason(refusal->message), counts);
-    finding_fix(finding, "%s", finding->check->fix);
-    finding_fix(finding, "kubectl -n %s describe %s %s", refusal->by->ns,
-                kind_row(refusal->by->kind)->resource, refusal->by->name);
+    check_advise(finding, refusal->by);
 }
 
 static void
@@ -276,10 +274,8 @@ blame_policy(const CheckRun *run, Finding *finding, const Refusal *refusal)
 static Finding *
 report(CheckRun *run, const CheckRow *row, const Object *object, const Refusal *refusal)
 {
-    Finding *finding = findings_find(run->findings, row, object, "");
-    bool is_new = finding == NULL;
-    if (is_new)
-        finding = check_report(run, row, object);
+    bool is_new;
+    Finding *finding = check_report_part(run, row, object, "", &is_new);
     finding_since(finding, refusal->since_s);
     if (!is_new) {
         if (refusal->maker != object && !g_ptr_array_find(finding->about, refusal->maker, NULL))

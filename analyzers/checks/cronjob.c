@@ -219,8 +219,7 @@ failures_in_a_row(const Cron *c)
 static void
 add_fix(Finding *finding, const Object *cron)
 {
-    finding_fix(finding, "%s", finding->check->fix);
-    finding_fix(finding, "kubectl -n %s describe cronjob %s", cron->ns, cron->name);
+    check_advise(finding, cron);
 }
 
 /* "the last good run was 5 d ago" */
@@ -359,8 +358,7 @@ look_for_overlap(const Cron *c)
                   "Job %s has been active for %s. concurrencyPolicy is Forbid, so the runs that "
                   "were due since then are left out.",
                   c->active->name, age);
-    finding_fix(finding, "%s", rows[ROW_OVERLAP].fix);
-    finding_fix(finding, "kubectl -n %s describe job %s", c->active->ns, c->active->name);
+    check_advise(finding, c->active);
 }
 
 static void

@@ -133,17 +133,15 @@ report(CheckRun *run, const CheckRow *row, const Object *object, const char *say
        const char *message, int64_t since_s)
 {
     const KindRow *kind = kind_row(object->kind);
-    if (findings_find(run->findings, row, object, "") != NULL)
+    Finding *finding = check_report_once(run, row, object, "");
+    if (finding == NULL)
         return;
-    Finding *finding = check_report(run, row, object);
     finding_since(finding, since_s);
     finding_title(finding, "%s %s is not well: %s", kind->kind, object->name, says);
     finding_cause(finding, "The operator of %s says of %s %s: %s%s%s", kind->group, kind->kind,
                   object->name, says, message[0] != '\0' ? ": " : ".", message);
     add_parts(run, finding, object);
-    finding_fix(finding, "%s", row->fix);
-    finding_fix(finding, "kubectl%s%s describe %s.%s %s", object->ns[0] != '\0' ? " -n " : "",
-                object->ns, kind->resource, kind->group, object->name);
+    check_advise(finding, object);
 }
 
 static void

@@ -125,8 +125,7 @@ clear_troubled(Troubled *t)
 static void
 add_fix(Finding *finding, const Object *set)
 {
-    finding_fix(finding, "%s", finding->check->fix);
-    finding_fix(finding, "kubectl -n %s describe daemonset %s", set->ns, set->name);
+    check_advise(finding, set);
 }
 
 /* Pods of nodes that are gone, broken or new are not the fault of the set. */

@@ -94,8 +94,7 @@ static Finding *
 report(CheckRun *run, size_t which, const Object *definition)
 {
     Finding *finding = check_report(run, &rows[which], definition);
-    finding_fix(finding, "%s", rows[which].fix);
-    finding_fix(finding, "kubectl describe crd %s", definition->name);
+    check_advise(finding, definition);
     return finding;
 }
 
@@ -218,8 +217,7 @@ run_requests(CheckRun *run)
                       "Its request to %s is neither approved nor denied; without it the API server "
                       "cannot get logs and metrics of the node, or the node cannot join.",
                       signer);
-        finding_fix(finding, "%s", row->fix);
-        finding_fix(finding, "kubectl describe csr %s", request->name);
+        check_advise(finding, request);
     }
 }
 

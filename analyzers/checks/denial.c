@@ -80,8 +80,7 @@ report(CheckRun *run, const CheckRow *row, const Object *by, const GPtrArray *re
     finding_cause(finding, "%s says no to the pods of %s %s/%s%s: %s", first->subject,
                   kind_row(first->maker->kind)->kind, first->maker->ns, first->maker->name,
                   refusals->len > 1 ? " and others" : "", refusal_reason(first->message));
-    finding_fix(finding, "%s", row->fix);
-    finding_fix(finding, "kubectl describe %s %s", kind_row(by->kind)->resource, by->name);
+    check_advise(finding, by);
 }
 
 static void

@@ -218,10 +218,9 @@ run_dns(CheckRun *run)
 static void
 report_stale(CheckRun *run, const Object *slice, const char *pod)
 {
-    Finding *finding = findings_find(run->findings, &rows[ROW_STALE], slice, "");
-    if (finding != NULL)
+    Finding *finding = check_report_once(run, &rows[ROW_STALE], slice, "");
+    if (finding == NULL)
         return;
-    finding = check_report(run, &rows[ROW_STALE], slice);
     finding_title(finding, "EndpointSlice %s sends traffic to Pod %s, which is gone", slice->name,
                   pod);
     finding_cause(finding,
@@ -276,10 +275,11 @@ look_at_place(CheckRun *run, const Object *slice, const Value *endpoint)
         snapshot_get(run->snapshot, KIND_SERVICE, slice->ns,
                      value_text(value_get(labels, "kubernetes.io/service-name"), ""));
     if (since_s == 0 || service == NULL || value_is(endpoint, "conditions.ready", "false") ||
-        !check_held(run, &rows[ROW_NODE], since_s) ||
-        findings_find(run->findings, &rows[ROW_NODE], service, "") != NULL)
+        !check_held(run, &rows[ROW_NODE], since_s))
         return;
-    Finding *finding = check_report(run, &rows[ROW_NODE], service);
+    Finding *finding = check_report_once(run, &rows[ROW_NODE], service, "");
+    if (finding == NULL)
+        return;
     finding_since(finding, since_s);
     finding_about(finding, snapshot_get(run->snapshot, KIND_NODE, "", node));
     finding_title(finding, "Service %s still sends to node %s, which is not ready", service->name,

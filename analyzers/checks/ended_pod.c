@@ -138,8 +138,7 @@ is_shutdown(const char *reason)
 static void
 add_steps(Finding *finding, const Object *pod)
 {
-    finding_fix(finding, "%s", finding->check->fix);
-    finding_fix(finding, "kubectl -n %s describe pod %s", pod->ns, pod->name);
+    check_advise(finding, pod);
 }
 
 static void

@@ -117,6 +117,31 @@ findings_log_line(Findings *findings, const char *line)
         g_free(shown);
 }
 
+/* What kubectl calls the kind of an object: the short name that people use where there is one, with
+ * the group for what an operator brought. Free with g_free. */
+static char *
+kubectl_kind(const Object *object)
+{
+    static const char *const short_names[KIND_COUNT] = {
+        [KIND_PVC] = "pvc", [KIND_PV] = "pv",   [KIND_HPA] = "hpa",
+        [KIND_PDB] = "pdb", [KIND_CRD] = "crd", [KIND_CSR] = "csr",
+    };
+    const KindRow *kind = kind_row(object->kind);
+    if (short_names[object->kind] != NULL)
+        return g_strdup(short_names[object->kind]);
+    if (kind_is_custom(object->kind))
+        return g_strdup_printf("%s.%s", kind->resource, kind->group);
+    return g_ascii_strdown(kind->kind, -1);
+}
+
+void
+finding_describe(Finding *finding, const Object *object)
+{
+    g_autofree char *kind = kubectl_kind(object);
+    finding_fix(finding, "kubectl%s%s describe %s %s", object->ns[0] != '\0' ? " -n " : "",
+                object->ns, kind, object->name);
+}
+
 char *
 span_text(int64_t seconds)
 {
@@ -193,6 +218,21 @@ unverified_free(gpointer data)
     g_free(unverified);
 }
 
+static guint
+hash_part(gconstpointer key)
+{
+    const Finding *finding = key;
+    return g_direct_hash(finding->check) ^ 31 * g_direct_hash(finding->object) ^
+           g_str_hash(finding->what);
+}
+
+static gboolean
+is_same_part(gconstpointer left, gconstpointer right)
+{
+    const Finding *a = left, *b = right;
+    return a->check == b->check && a->object == b->object && strcmp(a->what, b->what) == 0;
+}
+
 Findings *
 findings_new(void)
 {
@@ -200,6 +240,7 @@ findings_new(void)
     findings->all = g_ptr_array_new_with_free_func(finding_free);
     findings->unverified = g_ptr_array_new_with_free_func(unverified_free);
     findings->log_lines = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    findings->by_part = g_hash_table_new(hash_part, is_same_part);
     return findings;
 }
 
@@ -208,6 +249,7 @@ findings_free(Findings *findings)
 {
     if (findings == NULL)
         return;
+    g_hash_table_unref(findings->by_part);
     g_ptr_array_unref(findings->all);
     g_ptr_array_unref(findings->unverified);
     g_hash_table_unref(findings->log_lines);
@@ -229,6 +271,8 @@ findings_add(Findings *findings, const CheckRow *check, const Object *object, co
     finding->blamed = g_ptr_array_new();
     finding->explains = g_ptr_array_new();
     g_ptr_array_add(findings->all, finding);
+    if (!g_hash_table_contains(findings->by_part, finding))
+        g_hash_table_add(findings->by_part, finding);
     return finding;
 }
 
@@ -236,13 +280,21 @@ Finding *
 findings_find(const Findings *findings, const CheckRow *check, const Object *object,
               const char *what)
 {
-    for (guint i = 0; i < findings->all->len; i++) {
-        Finding *finding = findings->all->pdata[i];
-        if (finding->check == check && finding->object == object &&
-            strcmp(finding->what, what) == 0)
-            return finding;
+    const Finding key = {.check = check, .object = object, .what = (char *)(uintptr_t)what};
+    return g_hash_table_lookup(findings->by_part, &key);
+}
+
+void
+findings_filter(Findings *findings, FindingFunc is_kept, const void *data)
+{
+    g_hash_table_remove_all(findings->by_part);
+    for (guint i = findings->all->len; i > 0; i--) {
+        Finding *finding = findings->all->pdata[i - 1];
+        if (!is_kept(finding, data))
+            g_ptr_array_remove_index(findings->all, i - 1);
+        else /* of several about a part the first one stays */
+            g_hash_table_replace(findings->by_part, finding, finding);
     }
-    return NULL;
 }
 
 void

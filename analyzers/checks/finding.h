@@ -44,6 +44,8 @@ void finding_evidence(Finding *finding, const char *format, ...) G_GNUC_PRINTF(2
 void finding_fix(Finding *finding, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* The same for the note; it says nothing about what the finding is. */
 void finding_note(Finding *finding, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* The command that shows an object: "kubectl -n shop describe pod web-1". */
+void finding_describe(Finding *finding, const Object *object);
 /* The earlier of what is known and `since_s` (0: not known). */
 void finding_since(Finding *finding, int64_t since_s);
 /* Also about this object; each once. */
@@ -64,6 +66,7 @@ typedef struct {
     guint n_roots;         /* the first of `all` */
     GPtrArray *unverified; /* Unverified, sorted */
     GHashTable *log_lines; /* char *: lines of logs that findings have in their texts */
+    GHashTable *by_part;   /* Finding, set: the first one of each check, object and part */
 } Findings;
 
 Findings *findings_new(void);
@@ -71,6 +74,9 @@ void findings_free(Findings *findings);
 /* A finding about an object and a part of it ("": the whole), owned by the findings. */
 Finding *
 findings_add(Findings *findings, const CheckRow *check, const Object *object, const char *what);
+/* Keeps only those that `is_kept` says true for. */
+typedef bool (*FindingFunc)(const Finding *finding, const void *data);
+void findings_filter(Findings *findings, FindingFunc is_kept, const void *data);
 /* The one that is there already, or NULL. */
 Finding *findings_find(const Findings *findings, const CheckRow *check, const Object *object,
                        const char *what);

@@ -170,9 +170,7 @@ look_at(CheckRun *run, const Object *object)
     blame_waited_for(run, finding, object, message);
     if (object->kind == KIND_FLUX_HELM_RELEASE)
         blame_release(run, finding, object, message);
-    finding_fix(finding, "%s", row->fix);
-    finding_fix(finding, "kubectl -n %s describe %s.%s %s", object->ns,
-                kind_row(object->kind)->resource, kind_row(object->kind)->group, object->name);
+    check_advise(finding, object);
 }
 
 static void

@@ -105,23 +105,7 @@ const CheckTopic check_topic_gateway = {rows, G_N_ELEMENTS(rows)};
 static Finding *
 report(CheckRun *run, size_t row, const Object *object, const char *what)
 {
-    if (findings_find(run->findings, &rows[row], object, what) != NULL)
-        return NULL;
-    Finding *finding = findings_add(run->findings, &rows[row], object, what);
-    finding->severity = rows[row].severity;
-    return finding;
-}
-
-static void
-say_look(Finding *finding)
-{
-    const Object *object = finding->object;
-    if (object->ns[0] != '\0')
-        finding_fix(finding, "kubectl -n %s describe %s %s", object->ns,
-                    kind_row(object->kind)->resource, object->name);
-    else
-        finding_fix(finding, "kubectl describe %s %s", kind_row(object->kind)->resource,
-                    object->name);
+    return check_report_once(run, &rows[row], object, what);
 }
 
 /* ---- Classes. ---- */
@@ -144,7 +128,7 @@ look_at_class(CheckRun *run, const Object *class)
                   "works.",
                   value_text(class->value, "spec.controllerName"), why);
     finding_fix(finding, "Install the controller, or correct parametersRef of the class.");
-    say_look(finding);
+    finding_describe(finding, finding->object);
 }
 
 static void
@@ -192,7 +176,7 @@ look_at_condition(CheckRun *run, const Object *gateway, const char *type)
     finding_cause(finding, "Condition %s says: %s. The routes of the Gateway do not work.", type,
                   why);
     finding_fix(finding, "Correct what the message names.");
-    say_look(finding);
+    finding_describe(finding, finding->object);
 }
 
 static void
@@ -212,7 +196,7 @@ look_at_address(CheckRun *run, const Object *gateway)
     finding_cause(finding, "The Gateway is accepted and has no address, probably because its "
                            "LoadBalancer Service is pending, so nobody reaches it.");
     finding_fix(finding, "Look at the Services in namespace %s.", gateway->ns);
-    say_look(finding);
+    finding_describe(finding, finding->object);
 }
 
 /* ---- Listeners. ---- */
@@ -251,7 +235,7 @@ look_at_listener(CheckRun *run, const Object *gateway, const Value *listener)
     finding_cause(finding, "Condition %s of the listener says: %s. Nothing is served there.",
                   value_text(condition, "type"), why);
     finding_fix(finding, "Correct what the message names.");
-    say_look(finding);
+    finding_describe(finding, finding->object);
 }
 
 /* Whether a route has a listener of a Gateway as its parent, by name. */
@@ -295,7 +279,7 @@ look_at_attached(CheckRun *run, const Object *gateway, const Value *listener)
                   "exclude it.",
                   kind_row(route->kind)->kind, route->ns, route->name);
     finding_fix(finding, "Compare hostname and allowedRoutes of the listener with the route.");
-    say_look(finding);
+    finding_describe(finding, finding->object);
 }
 
 static void

@@ -301,8 +301,7 @@ write_text(CheckRun *run, Finding *finding, const Container *container, int row,
         finding_evidence(finding, "%s", message);
     if (row == ROW_AUTH_DENIED)
         write_denied(run, finding, container, message);
-    finding_fix(finding, "%s", rows[row].fix);
-    finding_fix(finding, "kubectl -n %s describe pod %s", container->pod->ns, container->pod->name);
+    check_advise(finding, container->pod);
     rollout_explain(run, finding);
 }
 

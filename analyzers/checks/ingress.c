@@ -291,7 +291,7 @@ look_at_address(CheckRun *run, const Object *ingress)
                   "controller does not serve %s.",
                   urls);
     finding_fix(finding, "Look at what the Ingress controller says about it.");
-    finding_fix(finding, "kubectl -n %s describe ingress %s", ingress->ns, ingress->name);
+    finding_describe(finding, ingress);
 }
 
 static void
@@ -306,7 +306,7 @@ look_at_events(CheckRun *run, const Object *ingress)
     finding_title(finding, "The controller refuses Ingress %s (%s)", ingress->name, event->reason);
     finding_cause(finding, "The Ingress controller reports: \"%s\".", event->message);
     finding_fix(finding, "Correct what the message names.");
-    finding_fix(finding, "kubectl -n %s describe ingress %s", ingress->ns, ingress->name);
+    finding_describe(finding, ingress);
 }
 
 /* ---- Conflicts. ---- */
@@ -315,10 +315,11 @@ static void
 report_conflict(CheckRun *run, const Object *ingress, const Object *older, const char *url)
 {
     const CheckRow *row = &rows[ROW_CONFLICT];
-    if (findings_find(run->findings, row, ingress, "") != NULL ||
-        !check_held(run, row, MAX(ingress->created_s, older->created_s)))
+    if (!check_held(run, row, MAX(ingress->created_s, older->created_s)))
         return;
-    Finding *finding = check_report(run, row, ingress);
+    Finding *finding = check_report_once(run, row, ingress, "");
+    if (finding == NULL)
+        return;
     finding_title(finding, "Ingress %s claims %s, which Ingress %s/%s has already", ingress->name,
                   url, older->ns, older->name);
     finding_cause(finding,

@@ -117,15 +117,13 @@ typedef struct {
 static Finding *
 report(const IngressPath *p, size_t row, const char *what)
 {
-    Finding *finding = findings_find(p->run->findings, &rows[row], p->ingress, what);
-    if (finding != NULL) {
-        g_autofree char *url = ingress_url_text(p->ingress, p->rule, p->path);
-        finding_evidence(finding, "%s is concerned as well", url);
-        return NULL;
-    }
-    finding = findings_add(p->run->findings, &rows[row], p->ingress, what);
-    finding->severity = rows[row].severity;
-    return finding;
+    bool is_new;
+    Finding *finding = check_report_part(p->run, &rows[row], p->ingress, what, &is_new);
+    if (is_new)
+        return finding;
+    g_autofree char *url = ingress_url_text(p->ingress, p->rule, p->path);
+    finding_evidence(finding, "%s is concerned as well", url);
+    return NULL;
 }
 
 /* ---- Services. ---- */
@@ -280,7 +278,7 @@ look_at_resource(const IngressPath *p, const Value *resource)
     finding_cause(finding, "Namespace %s has no %s %s, so nothing answers requests for %s.",
                   p->ingress->ns, word, name, url);
     finding_fix(finding, "Create %s %s, or correct the rule.", word, name);
-    finding_fix(finding, "kubectl -n %s describe ingress %s", p->ingress->ns, p->ingress->name);
+    finding_describe(finding, p->ingress);
 }
 
 static void
@@ -369,7 +367,7 @@ look_at_secret(const IngressPath *p, const Object *secret)
                   "certificate of the controller.",
                   type);
     finding_fix(finding, "Create it anew with type kubernetes.io/tls.");
-    finding_fix(finding, "kubectl -n %s describe secret %s", secret->ns, secret->name);
+    finding_describe(finding, secret);
 }
 
 static void

@@ -216,10 +216,8 @@ look_for_failure(CheckRun *run, const Object *job)
     const Object *about = relations_controller(run->relations, job);
     if (about->kind == KIND_CRON_JOB && value_is_true(about->value, "spec.suspend"))
         return;
-    Finding *finding = findings_find(run->findings, &rows[ROW_FAILED], about, "");
-    bool is_new = finding == NULL;
-    if (is_new)
-        finding = check_report(run, &rows[ROW_FAILED], about);
+    bool is_new;
+    Finding *finding = check_report_part(run, &rows[ROW_FAILED], about, "", &is_new);
     finding_about(finding, job);
     finding_since(finding, since_s);
     const char *reason = value_text(failed, "reason");
@@ -285,17 +283,16 @@ look_for_pending(CheckRun *run, const Object *job)
             continue;
         g_autofree char *trouble = pod_trouble(pod);
         const Object *about = relations_controller(run->relations, job);
-        if (findings_find(run->findings, &rows[ROW_PENDING], about, "") != NULL)
+        Finding *finding = check_report_once(run, &rows[ROW_PENDING], about, "");
+        if (finding == NULL)
             return;
-        Finding *finding = check_report(run, &rows[ROW_PENDING], about);
         finding_about(finding, pod);
         finding_about(finding, job);
         finding_since(finding, pod->created_s);
         finding_title(finding, "Job %s has started, but its pod does not run", job->name);
         finding_cause(finding, "Pod %s is pending%s%s.", pod->name, trouble[0] != '\0' ? ": " : "",
                       trouble);
-        finding_fix(finding, "%s", rows[ROW_PENDING].fix);
-        finding_fix(finding, "kubectl -n %s describe pod %s", pod->ns, pod->name);
+        check_advise(finding, pod);
         return;
     }
 }
@@ -315,8 +312,7 @@ look_for_suspension(CheckRun *run, const Object *job)
     finding_since(finding, since_s);
     finding_title(finding, "Job %s is suspended", job->name);
     finding_cause(finding, "spec.suspend is set and no queue owns the Job, so nothing resumes it.");
-    finding_fix(finding, "%s", rows[ROW_SUSPENDED].fix);
-    finding_fix(finding, "kubectl -n %s describe job %s", job->ns, job->name);
+    check_advise(finding, job);
 }
 
 static void

@@ -140,8 +140,7 @@ report(CheckRun *run, const Object *node, const Value *condition, size_t which)
                   names[0] != '\0' ? ", of " : "", names);
     finding_evidence(finding, "Condition %s is %s: %s", conditions[which].type,
                      conditions[which].bad, value_text(condition, "reason"));
-    finding_fix(finding, "%s", row->fix);
-    finding_fix(finding, "kubectl describe node %s", node->name);
+    check_advise(finding, node);
 }
 
 static void

@@ -85,14 +85,11 @@ static Finding *
 report(CheckRun *run, size_t which, const Object *node, const char *what, int64_t since_s)
 {
     const CheckRow *row = &rows[which];
-    Finding *finding = findings_find(run->findings, row, node, what);
-    if (finding != NULL)
+    Finding *finding = check_report_once(run, row, node, what);
+    if (finding == NULL)
         return NULL;
-    finding = findings_add(run->findings, row, node, what);
-    finding->severity = row->severity;
     finding_since(finding, since_s);
-    finding_fix(finding, "%s", row->fix);
-    finding_fix(finding, "kubectl describe node %s", node->name);
+    check_advise(finding, node);
     return finding;
 }
 

@@ -111,12 +111,13 @@ look_at(CheckRun *run, const Object *object, size_t fault)
     if (since_s == 0) /* KEDA gives no times */
         since_s = status_changed(object);
     if (status_is(object, "Paused", "True") ||
-        !value_is(condition, "status", faults[fault].status) || !check_held(run, row, since_s) ||
-        findings_find(run->findings, row, object, "") != NULL)
+        !value_is(condition, "status", faults[fault].status) || !check_held(run, row, since_s))
         return;
     const char *kind = kind_row(object->kind)->kind, *reason = value_text(condition, "reason");
     const char *message = value_text(condition, "message");
-    Finding *finding = check_report(run, row, object);
+    Finding *finding = check_report_once(run, row, object, "");
+    if (finding == NULL)
+        return;
     finding_since(finding, value_time(condition, "lastTransitionTime"));
     if (object->kind == KIND_EXTERNAL_SECRET) {
         const Value *ref = value_at(object->value, "spec.secretStoreRef");
@@ -132,9 +133,7 @@ look_at(CheckRun *run, const Object *object, size_t fault)
     finding_cause(finding, "%s %s %s: %s", kind, object->name, faults[fault].what,
                   message[0] != '\0' ? message : reason);
     secret_users_add(run, finding, object->ns, secret_of(object));
-    finding_fix(finding, "%s", row->fix);
-    finding_fix(finding, "kubectl%s%s describe %s %s", object->ns[0] != '\0' ? " -n " : "",
-                object->ns, kind_row(object->kind)->resource, object->name);
+    check_advise(finding, object);
 }
 
 static void

@@ -93,9 +93,9 @@ static void
 report(CheckRun *run, int row, const Object *owner, Kind kind, const char *name, const char *field)
 {
     const char *word = kind_row(kind)->kind;
-    if (findings_find(run->findings, &rows[row], owner, name) != NULL)
+    Finding *finding = check_report_once(run, &rows[row], owner, name);
+    if (finding == NULL)
         return;
-    Finding *finding = findings_add(run->findings, &rows[row], owner, name);
     bool is_secret = row == ROW_PULL_SECRET;
     bool hurts = is_secret ? waits_for_image(run, owner) : lacks_pods(owner);
     finding->severity = hurts ? SEVERITY_HIGH : (is_secret ? SEVERITY_LOW : SEVERITY_MEDIUM);

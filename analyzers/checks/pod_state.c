@@ -62,8 +62,7 @@ const CheckTopic check_topic_pod_state = {rows, G_N_ELEMENTS(rows)};
 static void
 add_steps(Finding *finding, const Object *pod)
 {
-    finding_fix(finding, "%s", finding->check->fix);
-    finding_fix(finding, "kubectl -n %s describe pod %s", pod->ns, pod->name);
+    check_advise(finding, pod);
 }
 
 /* ---- Being deleted. ---- */

@@ -146,14 +146,11 @@ policy_report(const PolicyRun *run, const CheckRow *row, const GPtrArray *isolat
     *ret_is_new = false;
     if (policy == NULL || !check_held(run->run, row, changed_s))
         return NULL;
-    Finding *finding = findings_find(run->run->findings, row, policy, what);
-    if (finding != NULL)
-        return finding;
-    finding = findings_add(run->run->findings, row, policy, what);
-    finding->severity = row->severity;
-    finding_since(finding, changed_s);
-    say_policies(run, finding, isolating);
-    *ret_is_new = true;
+    Finding *finding = check_report_part(run->run, row, policy, what, ret_is_new);
+    if (*ret_is_new) {
+        finding_since(finding, changed_s);
+        say_policies(run, finding, isolating);
+    }
     return finding;
 }
 

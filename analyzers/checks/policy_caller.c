@@ -200,8 +200,7 @@ say_fix(const Call *call, Finding *finding, const Flow *flow, PolicyDirection di
                 : "",
             strcmp(call->source->pod->ns, call->service->ns) != 0 ? call->source->pod->ns : "",
             strcmp(call->source->pod->ns, call->service->ns) != 0 ? ")" : "");
-    finding_fix(finding, "kubectl -n %s describe networkpolicy %s", finding->object->ns,
-                finding->object->name);
+    finding_describe(finding, finding->object);
 }
 
 static void

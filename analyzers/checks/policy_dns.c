@@ -159,8 +159,7 @@ report_all(const PolicyRun *run, Workload *workload, const GPtrArray *isolating)
     say_needs(run, workload, finding);
     finding_fix(finding, "Add egress rules for what the pods need, first of all for DNS (UDP and "
                          "TCP 53).");
-    finding_fix(finding, "kubectl -n %s describe networkpolicy %s", finding->object->ns,
-                finding->object->name);
+    finding_describe(finding, finding->object);
 }
 
 static void
@@ -187,8 +186,7 @@ report_dns(const PolicyRun *run, Workload *workload, const Flow *flow, const Obj
                 "Add an egress rule to NetworkPolicy %s: namespace %s, the pods of Service %s, UDP "
                 "and TCP 53.",
                 finding->object->name, dns->ns, dns->name);
-    finding_fix(finding, "kubectl -n %s describe networkpolicy %s", finding->object->ns,
-                finding->object->name);
+    finding_describe(finding, finding->object);
 }
 
 static void
@@ -207,8 +205,7 @@ report_tcp(const PolicyRun *run, const Workload *workload)
     finding_cause(finding, "Large DNS answers fall back to TCP 53, which is blocked, so look-ups "
                            "of names with many addresses fail.");
     finding_fix(finding, "Allow TCP 53 beside UDP 53.");
-    finding_fix(finding, "kubectl -n %s describe networkpolicy %s", finding->object->ns,
-                finding->object->name);
+    finding_describe(finding, finding->object);
 }
 
 static FlowVerdict

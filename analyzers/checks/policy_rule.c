@@ -150,13 +150,11 @@ typedef struct {
 static Finding *
 report(const PolicyRules *p, size_t row, const char *what)
 {
-    if (!check_held(p->run, &rows[row], object_changed_s(p->policy, NULL)) ||
-        findings_find(p->run->findings, &rows[row], p->policy, what) != NULL)
+    if (!check_held(p->run, &rows[row], object_changed_s(p->policy, NULL)))
         return NULL;
-    Finding *finding = findings_add(p->run->findings, &rows[row], p->policy, what);
-    finding->severity = rows[row].severity;
-    finding_fix(finding, "%s", rows[row].fix);
-    finding_fix(finding, "kubectl -n %s describe networkpolicy %s", p->policy->ns, p->policy->name);
+    Finding *finding = check_report_once(p->run, &rows[row], p->policy, what);
+    if (finding != NULL)
+        check_advise(finding, p->policy);
     return finding;
 }
 

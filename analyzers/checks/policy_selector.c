@@ -86,19 +86,9 @@ const CheckTopic check_topic_policy_selector = {rows, G_N_ELEMENTS(rows)};
 static Finding *
 report(CheckRun *run, size_t row, const Object *policy, const char *what)
 {
-    if (!check_held(run, &rows[row], object_changed_s(policy, NULL)) ||
-        findings_find(run->findings, &rows[row], policy, what) != NULL)
+    if (!check_held(run, &rows[row], object_changed_s(policy, NULL)))
         return NULL;
-    Finding *finding = findings_add(run->findings, &rows[row], policy, what);
-    finding->severity = rows[row].severity;
-    return finding;
-}
-
-static void
-say_look(Finding *finding)
-{
-    finding_fix(finding, "kubectl -n %s describe networkpolicy %s", finding->object->ns,
-                finding->object->name);
+    return check_report_once(run, &rows[row], policy, what);
 }
 
 /* ---- Subjects. ---- */
@@ -170,7 +160,7 @@ look_at_host_network(CheckRun *run, const Object *policy)
                   "policies have no defined effect.",
                   pods->len);
     finding_fix(finding, "Protect these pods at the level of the nodes.");
-    say_look(finding);
+    finding_describe(finding, finding->object);
 }
 
 /* ---- Peers. ---- */
@@ -229,7 +219,7 @@ report_namespace(CheckRun *run, const Object *policy, const Value *selector)
                       wanted);
         finding_fix(finding, "Correct the namespaceSelector, or label the namespace.");
     }
-    say_look(finding);
+    finding_describe(finding, finding->object);
 }
 
 /* Whether a peer selector matches anything in the namespaces that it is about. */
@@ -288,7 +278,7 @@ report_pod(CheckRun *run, const Object *policy, const Value *peer, const Value *
                       wanted);
     }
     finding_fix(finding, "Correct the labels in the rule, or remove it.");
-    say_look(finding);
+    finding_describe(finding, finding->object);
 }
 
 static void

@@ -106,9 +106,7 @@ report(const PolicyRun *run, size_t row, const Object *pod, PolicyDirection dire
     if (finding == NULL || !is_new)
         return NULL;
     *ret_allowed = policies_text(isolating, direction);
-    finding_fix(finding, "%s", rows[row].fix);
-    finding_fix(finding, "kubectl -n %s describe networkpolicy %s", finding->object->ns,
-                finding->object->name);
+    check_advise(finding, finding->object);
     return finding;
 }
 

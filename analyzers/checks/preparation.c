@@ -86,8 +86,7 @@ report_pull(CheckRun *run, const Object *pod, const Event *event)
                   kind_row(finding->object->kind)->kind, finding->object->name, node, span);
     finding_cause(finding, "Pod %s does not start before its image is on node %s: %s", pod->name,
                   node, event->message);
-    finding_fix(finding, "%s", rows[ROW_PULL].fix);
-    finding_fix(finding, "kubectl -n %s describe pod %s", pod->ns, pod->name);
+    check_advise(finding, pod);
 }
 
 static void

@@ -381,8 +381,7 @@ look_at_gates(CheckRun *run, const Object *pod)
                       "The containers are ready, but condition %s, which a controller outside the "
                       "pod sets, is not True. %s",
                       type, value_text(condition, "message"));
-        finding_fix(finding, "%s", rows[ROW_GATE].fix);
-        finding_fix(finding, "kubectl -n %s describe pod %s", pod->ns, pod->name);
+        check_advise(finding, pod);
     }
 }
 

@@ -88,10 +88,8 @@ counted_kind(const char *resource)
 static void
 report(CheckRun *run, const CheckRow *row, const Object *quota, const Value *hard, const char *used)
 {
-    Finding *finding = findings_find(run->findings, row, quota, "");
-    bool is_new = finding == NULL;
-    if (is_new)
-        finding = check_report(run, row, quota);
+    bool is_new;
+    Finding *finding = check_report_part(run, row, quota, "", &is_new);
     finding_evidence(finding, "%s: %s used, %s allowed", hard->key, used, value_text(hard, ""));
     if (!is_new)
         return;
@@ -99,8 +97,7 @@ report(CheckRun *run, const CheckRow *row, const Object *quota, const Value *har
                   value_text(hard, ""), hard->key);
     finding_cause(finding, "%s Namespace %s now uses %s of %s %s.", row->meaning, quota->ns, used,
                   value_text(hard, ""), hard->key);
-    finding_fix(finding, "%s", row->fix);
-    finding_fix(finding, "kubectl -n %s describe resourcequota %s", quota->ns, quota->name);
+    check_advise(finding, quota);
 }
 
 static void

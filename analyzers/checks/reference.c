@@ -123,10 +123,9 @@ report(const Template *t, const CheckRow *row, Kind kind, const char *name, cons
     const char *word = kind_row(kind)->kind, *ns = t->owner->ns;
     guint n_waiting;
     int64_t since_s = waiting_since(t, &n_waiting);
-    Finding *finding = findings_find(t->run->findings, row, t->owner, name);
-    if (finding != NULL)
+    Finding *finding = check_report_once(t->run, row, t->owner, name);
+    if (finding == NULL)
         return;
-    finding = findings_add(t->run->findings, row, t->owner, name);
     finding->severity = n_waiting > 0 ? row->severity : SEVERITY_MEDIUM;
     finding_since(finding, since_s);
     finding_title(finding, "%s %s needs %s %s, which does not exist",

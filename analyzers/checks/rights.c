@@ -219,8 +219,9 @@ run_accounts(CheckRun *run)
                 snapshot_presence(run->snapshot, KIND_SECRET, account->ns, name) !=
                     PRESENCE_MISSING)
                 continue;
-            Finding *finding = findings_add(run->findings, &rows[ROW_PULL_SECRET], account, name);
-            finding->severity = rows[ROW_PULL_SECRET].severity;
+            Finding *finding = check_report_once(run, &rows[ROW_PULL_SECRET], account, name);
+            if (finding == NULL)
+                continue;
             finding_title(finding, "ServiceAccount %s lists pull secret %s, which does not exist",
                           account->name, name);
             finding_cause(finding, "Pods of this account pull their images without it.");

@@ -140,13 +140,9 @@ const CheckTopic check_topic_route = {rows, G_N_ELEMENTS(rows)};
 static Finding *
 report(CheckRun *run, size_t row, const Object *route, const char *what)
 {
-    if (findings_find(run->findings, &rows[row], route, what) != NULL)
-        return NULL;
-    Finding *finding = findings_add(run->findings, &rows[row], route, what);
-    finding->severity = rows[row].severity;
-    finding_fix(finding, "%s", rows[row].fix);
-    finding_fix(finding, "kubectl -n %s describe %s %s", route->ns, kind_row(route->kind)->resource,
-                route->name);
+    Finding *finding = check_report_once(run, &rows[row], route, what);
+    if (finding != NULL)
+        check_advise(finding, route);
     return finding;
 }
 

@@ -281,8 +281,7 @@ report_no_scale_up(CheckRun *run, const Object *pod, int64_t since_s)
     finding_title(finding, "%s %s: the autoscaler adds no node for its pods",
                   kind_row(finding->object->kind)->kind, finding->object->name);
     finding_cause(finding, "It says: %s", event->message);
-    finding_fix(finding, "%s", row->fix);
-    finding_fix(finding, "kubectl -n %s describe pod %s", pod->ns, pod->name);
+    check_advise(finding, pod);
 }
 
 static void
@@ -305,8 +304,7 @@ write_text(CheckRun *run, Finding *finding, const Object *pod, const FitResult *
         finding_evidence(finding, "The autoscaler says: %s", refusal->message);
     if (n > 0)
         finding_evidence(finding, "%s %s traffic to these pods", served, n > 1 ? "send" : "sends");
-    finding_fix(finding, "%s", finding->check->fix);
-    finding_fix(finding, "kubectl -n %s describe pod %s", pod->ns, pod->name);
+    check_advise(finding, pod);
 }
 
 static void

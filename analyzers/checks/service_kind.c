@@ -106,13 +106,6 @@ static const CheckRow rows[] = {
 
 const CheckTopic check_topic_service_kind = {rows, G_N_ELEMENTS(rows)};
 
-static void
-say_look(Finding *finding)
-{
-    finding_fix(finding, "kubectl -n %s describe service %s", finding->object->ns,
-                finding->object->name);
-}
-
 /* ---- Load balancers. ---- */
 
 static void
@@ -147,7 +140,7 @@ look_at_balancer(CheckRun *run, const Object *service)
                 event != NULL ? "Correct what the message names."
                               : "Install a load-balancer controller (a cloud's, MetalLB), or "
                                 "use another type of Service.");
-    say_look(finding);
+    finding_describe(finding, finding->object);
 }
 
 static bool
@@ -192,7 +185,7 @@ look_at_local(CheckRun *run, const Backends *backends, const Object *service)
                   "node that is ready, so traffic from outside is dropped.",
                   n_ready);
     finding_fix(finding, "Move the pods to ready nodes, or set externalTrafficPolicy to Cluster.");
-    say_look(finding);
+    finding_describe(finding, finding->object);
 }
 
 /* ---- External names. ---- */
@@ -227,7 +220,7 @@ look_at_name(CheckRun *run, const Object *service)
                   name, why, service->name, service->ns);
     finding_fix(finding, "Use a host name; for an address, a Service without selector and an "
                          "EndpointSlice.");
-    say_look(finding);
+    finding_describe(finding, finding->object);
 }
 
 /* ---- Node ports. ---- */
@@ -251,7 +244,7 @@ look_at_node_port(CheckRun *run, const Object *service)
                   event->message);
     finding_fix(finding, "Remove nodePort or clusterIP from the Service, so that Kubernetes "
                          "chooses.");
-    say_look(finding);
+    finding_describe(finding, finding->object);
 }
 
 /* ---- Governing Services. ---- */
@@ -263,16 +256,17 @@ look_at_governor(CheckRun *run, const Object *set)
                                          value_text(set->value, "spec.serviceName"));
     if (service == NULL || value_is(service->value, "spec.clusterIP", "None") ||
         value_is(service->value, "spec.type", "ExternalName") ||
-        findings_find(run->findings, &rows[ROW_HEADLESS], service, "") != NULL ||
         !check_held(run, &rows[ROW_HEADLESS], set->created_s))
         return;
-    Finding *finding = check_report(run, &rows[ROW_HEADLESS], service);
+    Finding *finding = check_report_once(run, &rows[ROW_HEADLESS], service, "");
+    if (finding == NULL)
+        return;
     finding_title(finding, "Governing Service %s of StatefulSet %s is not headless", service->name,
                   set->name);
     finding_cause(finding, "The Service has a cluster address, so the pods of the StatefulSet get "
                            "no DNS names of their own.");
     finding_fix(finding, "Give the StatefulSet a Service with clusterIP None.");
-    say_look(finding);
+    finding_describe(finding, finding->object);
 }
 
 /* ---- Several programs. ---- */
@@ -311,7 +305,7 @@ look_at_programs(CheckRun *run, const Object *service)
                       "requests go to either of them.",
                       one, other);
         finding_fix(finding, "Make the selector of the Service narrower.");
-        say_look(finding);
+        finding_describe(finding, finding->object);
         return;
     }
 }

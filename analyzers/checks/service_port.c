@@ -80,11 +80,9 @@ static Finding *
 report(const ServicePort *p, size_t row)
 {
     Finding *finding =
-        findings_find(p->run->findings, &rows[row], p->service, value_text(p->port, "port"));
-    if (finding != NULL)
+        check_report_once(p->run, &rows[row], p->service, value_text(p->port, "port"));
+    if (finding == NULL)
         return NULL;
-    finding = findings_add(p->run->findings, &rows[row], p->service, value_text(p->port, "port"));
-    finding->severity = rows[row].severity;
     g_autofree char *urls = service_urls_text(p->run->snapshot, p->service);
     if (urls[0] != '\0')
         finding_evidence(finding, "Ingresses send requests to the Service: %s", urls);

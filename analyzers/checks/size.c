@@ -69,8 +69,7 @@ run_config_maps(CheckRun *run)
         finding_cause(finding,
                       "It holds at least %" G_GUINT64_FORMAT " KiB; more than 1024 are refused.",
                       size / 1024);
-        finding_fix(finding, "%s", rows[ROW_CONFIG_MAP].fix);
-        finding_fix(finding, "kubectl -n %s describe configmap %s", map->ns, map->name);
+        check_advise(finding, map);
     }
 }
 

@@ -196,8 +196,7 @@ look_at_waiting(CheckRun *run, const Container *container)
                   finding->object->name, container->name, reason);
     finding_cause(finding, "Container %s has not started; it waits with the reason %s: %s",
                   container->name, reason, value_text(waiting, "message"));
-    finding_fix(finding, "%s", rows[ROW_WAITING].fix);
-    finding_fix(finding, "kubectl -n %s describe pod %s", container->pod->ns, container->pod->name);
+    check_advise(finding, container->pod);
 }
 
 static void
@@ -260,8 +259,7 @@ look_at_hooks(CheckRun *run, const Object *pod)
                   is_start ? "The postStart hook fails, so the kubelet kills the container"
                            : "The preStop hook fails, so the container ends without it",
                   event->message);
-    finding_fix(finding, "%s", rows[ROW_HOOK].fix);
-    finding_fix(finding, "kubectl -n %s describe pod %s", pod->ns, pod->name);
+    check_advise(finding, pod);
 }
 
 static void

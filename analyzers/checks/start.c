@@ -121,8 +121,7 @@ write_start(Finding *finding, const Container *container, int row, const char *m
                   controller->name, container->name, verbs[row], message);
     finding_cause(finding, "Container %s cannot %s, so the pod does not run: %s.", container->name,
                   verbs[row], message);
-    finding_fix(finding, "%s", rows[row].fix);
-    finding_fix(finding, "kubectl -n %s describe pod %s", container->pod->ns, container->pod->name);
+    check_advise(finding, container->pod);
 }
 
 static void
@@ -223,8 +222,7 @@ look_at_pod(CheckRun *run, const Object *pod)
                           controller->name, events[i].title);
             finding_cause(finding, "The containers cannot be created because %s: %s",
                           events[i].title, event->message);
-            finding_fix(finding, "%s", row->fix);
-            finding_fix(finding, "kubectl -n %s describe pod %s", pod->ns, pod->name);
+            check_advise(finding, pod);
         }
         return;
     }

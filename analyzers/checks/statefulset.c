@@ -129,8 +129,7 @@ look_for_update(CheckRun *run, const Object *set)
                   "revision: %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " are updated.",
                   pod->name, trouble[0] != '\0' ? ": " : "", trouble,
                   value_int(value, "status.updatedReplicas", 0), due);
-    finding_fix(finding, "%s", rows[ROW_UPDATE].fix);
-    finding_fix(finding, "kubectl -n %s describe pod %s", set->ns, pod->name);
+    check_advise(finding, pod);
 }
 
 static void
@@ -159,8 +158,7 @@ look_for_blocked(CheckRun *run, const Object *set)
                   trouble[0] != '\0' ? ": " : "", trouble,
                   is_ordered ? "; the pods after it wait for it" : "",
                   n_services > 0 ? " The set serves " : "", served, n_services > 0 ? "." : "");
-    finding_fix(finding, "%s", rows[ROW_NOT_READY].fix);
-    finding_fix(finding, "kubectl -n %s describe pod %s", set->ns, pod->name);
+    check_advise(finding, pod);
 }
 
 static void
@@ -210,8 +208,9 @@ look_for_class(CheckRun *run, const Object *set)
         const Object *bound = snapshot_get(run->snapshot, KIND_PVC, set->ns, first);
         if (bound != NULL && value_is(bound->value, "status.phase", "Bound"))
             continue;
-        Finding *finding = findings_add(run->findings, &rows[ROW_CLASS], set, template);
-        finding->severity = rows[ROW_CLASS].severity;
+        Finding *finding = check_report_once(run, &rows[ROW_CLASS], set, template);
+        if (finding == NULL)
+            continue;
         finding_since(finding, bound != NULL ? bound->created_s : 0);
         blame_claims(run, finding, set, template);
         finding_title(finding, "StatefulSet %s asks for storage class %s, which does not exist",

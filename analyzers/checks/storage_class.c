@@ -146,10 +146,11 @@ report_no_default(CheckRun *run)
             if (value_at(t, "spec.storageClassName") != NULL ||
                 value_int(set->value, "spec.replicas", 1) == 0 ||
                 (first != NULL && value_is(first->value, "status.phase", "Pending")) ||
-                findings_find(run->findings, row, set, "") != NULL ||
                 !status_is_settled(run, set, row->hold_s))
                 continue;
-            Finding *finding = check_report(run, row, set);
+            Finding *finding = check_report_once(run, row, set, "");
+            if (finding == NULL)
+                continue;
             finding_title(finding, "StatefulSet %s names no storage class and there is no default",
                           set->name);
             finding_cause(finding,
@@ -253,20 +254,18 @@ report_controller(CheckRun *run, const Object *maker, const char *driver)
     const CheckRow *row = &rows[ROW_CONTROLLER];
     int64_t since_s;
     if ((maker->kind != KIND_DEPLOYMENT && maker->kind != KIND_STATEFUL_SET) ||
-        findings_find(run->findings, row, maker, driver) != NULL ||
         !is_down(run, maker, &since_s) || !check_held(run, row, since_s))
         return;
-    Finding *finding = findings_add(run->findings, row, maker, driver);
-    finding->severity = row->severity;
+    Finding *finding = check_report_once(run, row, maker, driver);
+    if (finding == NULL)
+        return;
     finding_since(finding, since_s);
     finding_title(finding, "The controller of storage driver %s is down", driver);
     finding_cause(finding,
                   "%s %s has no ready pod, so driver %s makes, attaches and grows no "
                   "disks.",
                   kind_row(maker->kind)->kind, maker->name, driver);
-    finding_fix(finding, "%s", row->fix);
-    finding_fix(finding, "kubectl -n %s describe %s %s", maker->ns, kind_row(maker->kind)->resource,
-                maker->name);
+    check_advise(finding, maker);
 }
 
 static void
@@ -311,8 +310,9 @@ static void
 report_node(CheckRun *run, const Object *node, const char *driver, const Object *set)
 {
     const CheckRow *row = &rows[ROW_NODE];
-    Finding *finding = findings_add(run->findings, row, node, driver);
-    finding->severity = row->severity;
+    Finding *finding = check_report_once(run, row, node, driver);
+    if (finding == NULL)
+        return;
     g_autoptr(GPtrArray) pods = relations_pods(run->relations, set);
     for (guint i = 0; i < pods->len; i++) {
         if (strcmp(pod_node(pods->pdata[i]), node->name) == 0) {

@@ -51,8 +51,7 @@ report(CheckRun *run, const Object *pod, int64_t since_s)
                   value_text(ready, "reason"), trouble[0] != '\0' ? ": " : "", trouble);
     if (value_text(ready, "message")[0] != '\0')
         finding_evidence(finding, "%s", value_text(ready, "message"));
-    finding_fix(finding, "%s", rows[0].fix);
-    finding_fix(finding, "kubectl -n %s describe pod %s", pod->ns, pod->name);
+    check_advise(finding, pod);
 }
 
 static void

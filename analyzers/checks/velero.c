@@ -61,9 +61,7 @@ run_locations(CheckRun *run)
                       message[0] != '\0' ? ": " : "", message);
         finding_evidence(finding, "Last looked at %s",
                          value_text(location->value, "status.lastValidationTime"));
-        finding_fix(finding, "%s", row->fix);
-        finding_fix(finding, "kubectl -n %s describe backupstoragelocation %s", location->ns,
-                    location->name);
+        check_advise(finding, location);
     }
 }
 
@@ -149,8 +147,7 @@ report(CheckRun *run, const Series *series)
     for (const Value *e = value_first(backup->value, "status.validationErrors"); e != NULL;
          e = e->next)
         finding_evidence(finding, "%s", value_text(e, ""));
-    finding_fix(finding, "%s", row->fix);
-    finding_fix(finding, "kubectl -n %s describe backup.velero.io %s", backup->ns, backup->name);
+    check_advise(finding, backup);
 }
 
 static void

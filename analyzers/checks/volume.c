@@ -57,8 +57,7 @@ finish(Finding *finding, const Object *volume)
     if (claim != NULL)
         finding_evidence(finding, "It belongs to claim %s/%s", value_text(claim, "namespace"),
                          value_text(claim, "name"));
-    finding_fix(finding, "%s", finding->check->fix);
-    finding_fix(finding, "kubectl describe pv %s", volume->name);
+    check_advise(finding, volume);
 }
 
 /* ---- Where it can be used. ---- */

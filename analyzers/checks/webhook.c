@@ -158,9 +158,7 @@ write_report(const Hook *hook, Finding *finding, const char *why)
                   resources, why,
                   is_ignored(hook) ? "its check is skipped (failurePolicy Ignore)"
                                    : "creating or changing them is refused (failurePolicy Fail)");
-    finding_fix(finding, "%s", finding->check->fix);
-    finding_fix(finding, "kubectl describe %s %s", kind_row(configuration->kind)->resource,
-                configuration->name);
+    check_advise(finding, configuration);
 }
 
 static void
@@ -373,7 +371,6 @@ run_api_services(CheckRun *run)
                       "The API %s is not served: %s What asks it fails: autoscalers, kubectl top, "
                       "the deletion of namespaces.",
                       api->name, value_text(available, "message"));
-        finding_fix(finding, "%s", rows[ROW_API].fix);
-        finding_fix(finding, "kubectl describe apiservice %s", api->name);
+        check_advise(finding, api);
     }
 }
