@@ -219,7 +219,7 @@ look_for_target(CheckRun *run, const Object *hpa)
 {
     Kind kind = kind_of_target(hpa);
     int64_t since_s = status_is(hpa, "AbleToScale", "False") ? status_since(hpa, "AbleToScale")
-                                                             : status_changed(hpa);
+                                                             : object_changed_s(hpa, NULL);
     if (kind == KIND_NONE || target_name(hpa)[0] == '\0' ||
         snapshot_presence(run->snapshot, kind, hpa->ns, target_name(hpa)) != PRESENCE_MISSING ||
         !check_held(run, &rows[ROW_TARGET], since_s))

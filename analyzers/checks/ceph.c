@@ -196,7 +196,7 @@ look_at_phase(CheckRun *run, const Object *object)
     if ((!is_failed && !g_strv_contains(slow, phase)) || status_is_deleted(object))
         return;
     if (since_s == 0)
-        since_s = status_changed(object);
+        since_s = object_changed_s(object, NULL);
     if (!check_held(run, row, since_s) || (!is_failed && run->now_s - since_s < WARNING_HOLD_S))
         return;
     if (message[0] == '\0')

@@ -162,8 +162,8 @@ period_of(const Cron *c, int64_t from_s)
 static bool
 is_settled(const Cron *c)
 {
-    return status_changed(c->object) > 0 &&
-           times_since(c, status_changed(c->object), PERIODS) >= PERIODS;
+    return object_changed_s(c->object, NULL) > 0 &&
+           times_since(c, object_changed_s(c->object, NULL), PERIODS) >= PERIODS;
 }
 
 /* ---- Runs. ---- */
@@ -303,7 +303,7 @@ look_for_stale(const Cron *c)
 static int64_t
 due_at(const Cron *c)
 {
-    int64_t changed_s = MAX(status_changed(c->object), c->object->created_s);
+    int64_t changed_s = object_changed_s(c->object, NULL);
     int64_t from_s = MAX(changed_s, c->last_s);
     if (from_s == 0)
         return 0;
@@ -364,10 +364,10 @@ look_for_overlap(const Cron *c)
 static void
 look_for_suspension(const Cron *c)
 {
-    int64_t since_s = status_changed(c->object);
+    const char *by;
+    int64_t since_s = object_changed_s(c->object, &by);
     if (!check_held(c->run, &rows[ROW_SUSPENDED], since_s))
         return;
-    const char *by = status_changed_by(c->object);
     g_autofree char *span = span_text(c->run->now_s - since_s);
     Finding *finding = check_report(c->run, &rows[ROW_SUSPENDED], c->object);
     finding_since(finding, since_s);
@@ -384,7 +384,7 @@ look_for_invalid(CheckRun *run, const Object *cron)
 {
     const Event *event =
         snapshot_event(run->snapshot, cron, "InvalidSchedule|UnparseableSchedule|UnknownTimeZone",
-                       status_changed(cron));
+                       object_changed_s(cron, NULL));
     if (event == NULL)
         return true;
     Finding *finding = check_report(run, &rows[ROW_INVALID], cron);

@@ -151,7 +151,7 @@ look_at_conditions(CheckRun *run, const CheckRow *row, const Object *object)
         int64_t since_s = value_time(c, "lastTransitionTime");
         const char *reason = value_text(c, "reason");
         if (!is_bad(object, c) ||
-            !check_held(run, row, since_s != 0 ? since_s : status_changed(object)))
+            !check_held(run, row, since_s != 0 ? since_s : object_changed_s(object, NULL)))
             continue;
         g_autofree char *says =
             g_strdup_printf("%s is %s%s%s%s", value_text(c, "type"), value_text(c, "status"),
@@ -167,7 +167,7 @@ look_at_word(CheckRun *run, size_t custom, const Object *object)
     const char *word = value_text(object->value, customs[custom].path);
     g_auto(GStrv) bad = g_strsplit(customs[custom].words, "|", -1);
     if (word[0] == '\0' || !g_strv_contains((const char *const *)bad, word) ||
-        !check_held(run, row, status_changed(object)))
+        !check_held(run, row, object_changed_s(object, NULL)))
         return;
     g_autofree char *says = g_strdup_printf("%s is %s", customs[custom].path, word);
     report(run, row, object, says, value_text(object->value, "status.message"), 0);

@@ -195,7 +195,8 @@ look_for_unavailable(const Deployment *d)
     bool is_known = value_int(d->object->value, "status.unavailableReplicas", 0) > 0;
     if (!is_false && (d->available > 0 || !is_known))
         return false;
-    int64_t since_s = is_false ? status_since(d->object, "Available") : status_changed(d->object);
+    int64_t since_s =
+        is_false ? status_since(d->object, "Available") : object_changed_s(d->object, NULL);
     if (!check_held(d->run, &rows[ROW_UNAVAILABLE], since_s))
         return false;
     report_unavailable(d, is_false ? since_s : 0);
@@ -314,7 +315,7 @@ look_for_pause(const Deployment *d)
         return;
     int64_t since_s = value_time(condition_of(d->object, "Progressing"), "lastUpdateTime");
     if (since_s == 0)
-        since_s = status_changed(d->object);
+        since_s = object_changed_s(d->object, NULL);
     if (!check_held(d->run, &rows[ROW_PAUSED], since_s))
         return;
     g_autofree char *span = span_text(d->run->now_s - since_s);
@@ -336,7 +337,7 @@ static void
 look_for_lag(CheckRun *run, const Object *object, Finding **finding)
 {
     enum { MANY = 5 };
-    int64_t since_s = status_changed(object);
+    int64_t since_s = object_changed_s(object, NULL);
     if (value_int(object->value, "status.observedGeneration", 0) >=
             value_int(object->value, "metadata.generation", 0) ||
         status_is_deleted(object) || !check_held(run, &rows[ROW_LAG], since_s))
@@ -401,9 +402,10 @@ look_for_zero(const Deployment *d)
         if (pods->len > 0)
             return;
     }
-    const char *by = status_changed_by(d->object);
+    const char *by;
+    int64_t changed_s = object_changed_s(d->object, &by);
     Finding *finding = check_report(d->run, &rows[ROW_ZERO], d->object);
-    finding_since(finding, status_changed(d->object));
+    finding_since(finding, changed_s);
     finding_title(finding, "Deployment %s is scaled to 0, but requests still come in",
                   d->object->name);
     finding_cause(finding,

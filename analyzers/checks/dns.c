@@ -3,6 +3,7 @@
 
 #include "analyzers/checks/table.h"
 #include "analyzers/collect/backend.h"
+#include "analyzers/collect/change.h"
 
 static void run_dns(CheckRun *run);
 static void run_endpoints(CheckRun *run);
@@ -242,7 +243,7 @@ look_at_target(CheckRun *run, const Object *slice, const Value *endpoint)
         return;
     const Value *annotations = value_at(slice->value, "metadata.annotations");
     int64_t changed_s =
-        MAX(object_changed_s(slice, NULL),
+        MAX(object_written_s(slice),
             time_parse(value_text(
                 value_get(annotations, "endpoints.kubernetes.io/last-change-trigger-time"), "")));
     const Object *pod = snapshot_get(run->snapshot, KIND_POD, ns[0] != '\0' ? ns : slice->ns, name);

@@ -177,7 +177,8 @@ static void
 look_at_suspended(CheckRun *run, const Object *object)
 {
     const CheckRow *row = &rows[1];
-    int64_t changed_s = status_changed(object);
+    const char *by;
+    int64_t changed_s = object_changed_s(object, &by);
     if (!check_held(run, row, changed_s))
         return;
     Finding *finding = check_report(run, row, object);
@@ -185,7 +186,7 @@ look_at_suspended(CheckRun *run, const Object *object)
     finding_cause(finding,
                   "Changes in git are not applied: spec.suspend is true, and was last "
                   "changed by %s.",
-                  status_changed_by(object));
+                  by);
     finding_fix(finding, "%s", row->fix);
     finding_fix(finding, "kubectl -n %s get %s.%s %s", object->ns, kind_row(object->kind)->resource,
                 kind_row(object->kind)->group, object->name);

@@ -5,6 +5,7 @@
 #include "analyzers/checks/label_hint.h"
 #include "analyzers/checks/table.h"
 #include "analyzers/collect/backend.h"
+#include "analyzers/collect/change.h"
 
 #define DEFAULT_ANNOTATION "ingressclass.kubernetes.io/is-default-class"
 

@@ -4,6 +4,7 @@
 #include "analyzers/checks/label_hint.h"
 #include "analyzers/checks/table.h"
 #include "analyzers/collect/backend.h"
+#include "analyzers/collect/change.h"
 
 static void run_ingress_backends(CheckRun *run);
 

@@ -192,11 +192,12 @@ look_at_cordon(CheckRun *run, const Object *node)
 {
     const Value *taint =
         value_find(node->value, "spec.taints", "key", "node.kubernetes.io/unschedulable");
-    int64_t since_s = value_time(taint, "timeAdded");
+    const char *by;
+    int64_t since_s = value_time(taint, "timeAdded"), changed_s = object_changed_s(node, &by);
     if (!value_is_true(node->value, "spec.unschedulable"))
         return;
     if (since_s == 0) /* only who is told by the API server says since when */
-        since_s = status_changed(node);
+        since_s = changed_s;
     if (check_held(run, &rows[ROW_DRAIN], since_s))
         look_at_drain(run, node, since_s);
     guint n = check_held(run, &rows[ROW_CORDONED], since_s) ? count_pods(run, node) : 0;
@@ -204,7 +205,6 @@ look_at_cordon(CheckRun *run, const Object *node)
         return;
     g_autofree char *span = span_text(run->now_s - since_s);
     Finding *finding = report(run, ROW_CORDONED, node, "", since_s);
-    const char *by = status_changed_by(node);
     if (finding == NULL)
         return;
     finding_title(finding, "Node %s is cordoned for %s", node->name, span);

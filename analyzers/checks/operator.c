@@ -109,7 +109,7 @@ look_at(CheckRun *run, const Object *object, size_t fault)
     const Value *condition = condition_of(object, faults[fault].type);
     int64_t since_s = value_time(condition, "lastTransitionTime");
     if (since_s == 0) /* KEDA gives no times */
-        since_s = status_changed(object);
+        since_s = object_changed_s(object, NULL);
     if (status_is(object, "Paused", "True") ||
         !value_is(condition, "status", faults[fault].status) || !check_held(run, row, since_s))
         return;

@@ -4,6 +4,7 @@
 
 #include "analyzers/checks/log_line.h"
 #include "analyzers/collect/backend.h"
+#include "analyzers/collect/change.h"
 #include "analyzers/collect/dependency.h"
 #include "lib/base/redact.h"
 

@@ -5,6 +5,7 @@
 #include "analyzers/checks/policy_text.h"
 #include "analyzers/checks/table.h"
 #include "analyzers/collect/backend.h"
+#include "analyzers/collect/change.h"
 
 #define NAME_LABEL "kubernetes.io/metadata.name"
 

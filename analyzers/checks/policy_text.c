@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "analyzers/collect/backend.h"
+#include "analyzers/collect/change.h"
 
 enum { ITEMS_MAX = 3 };
 

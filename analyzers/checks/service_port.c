@@ -3,6 +3,7 @@
 
 #include "analyzers/checks/table.h"
 #include "analyzers/collect/backend.h"
+#include "analyzers/collect/change.h"
 
 static void run_service_ports(CheckRun *run);
 

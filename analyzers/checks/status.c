@@ -20,44 +20,10 @@ status_is_deleted(const Object *object)
     return value_text(object->value, "metadata.deletionTimestamp")[0] != '\0';
 }
 
-/* The newest entry of managedFields that is neither about the status nor of the controllers; *ret_s
- * is its time. */
-static const Value *
-last_change(const Object *object, int64_t *ret_s)
-{
-    const Value *last = NULL;
-    *ret_s = 0;
-    for (const Value *entry = value_first(object->value, "metadata.managedFields"); entry != NULL;
-         entry = entry->next) {
-        int64_t time_s = value_time(entry, "time");
-        if (!value_is(entry, "subresource", "status") &&
-            !value_is(entry, "manager", "kube-controller-manager") && time_s >= *ret_s) {
-            *ret_s = time_s;
-            last = entry;
-        }
-    }
-    return last;
-}
-
-int64_t
-status_changed(const Object *object)
-{
-    int64_t changed_s;
-    last_change(object, &changed_s);
-    return changed_s > 0 ? changed_s : object->created_s;
-}
-
-const char *
-status_changed_by(const Object *object)
-{
-    int64_t changed_s;
-    return value_text(last_change(object, &changed_s), "manager");
-}
-
 bool
 status_is_settled(const CheckRun *run, const Object *object, int64_t seconds)
 {
-    int64_t changed_s = status_changed(object);
+    int64_t changed_s = object_changed_s(object, NULL);
     return changed_s > 0 && run->now_s - changed_s >= seconds;
 }
 

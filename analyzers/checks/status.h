@@ -1,6 +1,7 @@
 /* Facts of objects that many checks ask for: conditions, ages, who sends requests. */
 #pragma once
 #include "analyzers/checks/container.h"
+#include "analyzers/collect/change.h"
 
 /* Whether a condition has this status ("True", "False", "Unknown"). */
 bool status_is(const Object *object, const char *type, const char *status);
@@ -8,11 +9,6 @@ bool status_is(const Object *object, const char *type, const char *status);
 int64_t status_since(const Object *object, const char *type);
 /* Being deleted: metadata.deletionTimestamp is set. */
 bool status_is_deleted(const Object *object);
-/* When somebody last wrote something other than its status (managedFields); its creation when
- * nobody says so; 0: not known. */
-int64_t status_changed(const Object *object);
-/* Who did; "" when nobody says so. */
-const char *status_changed_by(const Object *object);
 /* Whether it has been there, and not been changed, for so long. */
 bool status_is_settled(const CheckRun *run, const Object *object, int64_t seconds);
 

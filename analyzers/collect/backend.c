@@ -311,21 +311,3 @@ service_urls_text(const Snapshot *snapshot, const Object *service)
         g_string_append_printf(urls.text, " and %u more", urls.n - 3);
     return g_string_free(urls.text, FALSE);
 }
-
-int64_t
-object_changed_s(const Object *object, const char **ret_manager)
-{
-    int64_t changed_s = object->created_s;
-    const char *manager = "";
-    for (const Value *field = value_first(object->value, "metadata.managedFields"); field != NULL;
-         field = field->next) {
-        int64_t time_s = value_time(field, "time");
-        if (value_text(field, "subresource")[0] == '\0' && time_s >= changed_s) {
-            changed_s = time_s;
-            manager = value_text(field, "manager");
-        }
-    }
-    if (ret_manager != NULL)
-        *ret_manager = manager;
-    return changed_s;
-}

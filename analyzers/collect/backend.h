@@ -47,8 +47,4 @@ char *service_urls_text(const Snapshot *snapshot, const Object *service);
 /* "https://a.example/cart" of a rule and a path of an Ingress (both may be NULL); free likewise. */
 char *ingress_url_text(const Object *ingress, const Value *rule, const Value *path);
 
-/* When what is wanted of an object was last written (managedFields, without its status), and by
- * whom ("" when it is not said); its creation when it does not say. */
-int64_t object_changed_s(const Object *object, const char **ret_manager);
-
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Backends, backends_free)
