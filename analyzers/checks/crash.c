@@ -273,7 +273,7 @@ report(CheckRun *run, Crash *crash, int64_t since_s)
     if (is_new)
         crash_write(run, finding, crash);
     else if (crash->dependency != NULL)
-        dependency_blame(run->relations, crash->dependency, finding);
+        unreachable_blame(run->relations, crash->dependency, finding);
 }
 
 static void
@@ -287,7 +287,7 @@ look_at(CheckRun *run, const Container *container)
         crash.line = log_line(run, container, true);
         crash.kind = classify(run, container, loop, crash.line);
         if (crash.line != NULL && log_signature(crash.line) == LOG_DEPENDENCY)
-            crash.dependency = dependency_of(run->snapshot, container->pod->ns, crash.line);
+            crash.dependency = unreachable_of(run->snapshot, container->pod->ns, crash.line);
         report(run, &crash, trouble_since(run, container));
     } else if (value_at(container->status, "state.running") != NULL && last != NULL) {
         int64_t ended_s = value_time(last, "finishedAt");
@@ -299,7 +299,7 @@ look_at(CheckRun *run, const Container *container)
         }
     }
     g_free(crash.line);
-    dependency_free(crash.dependency);
+    unreachable_free(crash.dependency);
 }
 
 static void

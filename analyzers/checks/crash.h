@@ -1,8 +1,8 @@
 /* Containers that end again and again: what kind of end, and its text. Internal to
  * analyzers/checks. */
 #pragma once
-#include "analyzers/checks/dependency.h"
 #include "analyzers/checks/log_line.h"
+#include "analyzers/checks/unreachable.h"
 
 typedef enum {
     CRASH_PLAIN,
@@ -26,9 +26,9 @@ typedef enum {
 
 typedef struct {
     const Container *container;
-    const Value *ended;     /* how its last run ended */
-    char *line;             /* of its log; NULL: there is none */
-    Dependency *dependency; /* that the line names; NULL: none */
+    const Value *ended;      /* how its last run ended */
+    char *line;              /* of its log; NULL: there is none */
+    Unreachable *dependency; /* that the line names; NULL: none */
     CrashKind kind;
 } Crash;
 

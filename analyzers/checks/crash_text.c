@@ -136,7 +136,7 @@ write_cause(CheckRun *run, Finding *finding, const Crash *crash)
                     *code = code_text(crash->ended),
                     *fault =
                         crash->dependency != NULL
-                            ? dependency_fault(run->relations, run->snapshot, crash->dependency)
+                            ? unreachable_fault(run->relations, run->snapshot, crash->dependency)
                             : NULL;
     const char *sign = crash->line != NULL ? log_signature_text(log_signature(crash->line)) : NULL;
     if (crash->line == NULL) {
@@ -199,7 +199,7 @@ crash_write(CheckRun *run, Finding *finding, const Crash *crash)
         write_cause(run, finding, crash);
     add_evidence(run, finding, crash);
     if (crash->dependency != NULL)
-        dependency_blame(run->relations, crash->dependency, finding);
+        unreachable_blame(run->relations, crash->dependency, finding);
     finding_fix(finding, "%s", finding->check->fix);
     finding_fix(finding, "kubectl -n %s logs --previous -c %s %s", pod->ns, crash->container->name,
                 pod->name);

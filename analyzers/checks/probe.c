@@ -1,10 +1,10 @@
 /* Containers that run and are not ready. */
 #include <string.h>
 
-#include "analyzers/checks/dependency.h"
 #include "analyzers/checks/log_line.h"
 #include "analyzers/checks/rollout.h"
 #include "analyzers/checks/table.h"
+#include "analyzers/checks/unreachable.h"
 
 static void run_probes(CheckRun *run);
 
@@ -226,13 +226,13 @@ add_dependency(const CheckRun *run, Finding *finding, const Object *pod, const c
 {
     if (line == NULL || log_signature(line) != LOG_DEPENDENCY)
         return;
-    g_autoptr(Dependency) dependency = dependency_of(run->snapshot, pod->ns, line);
+    g_autoptr(Unreachable) dependency = unreachable_of(run->snapshot, pod->ns, line);
     g_autofree char *fault =
-        dependency != NULL ? dependency_fault(run->relations, run->snapshot, dependency) : NULL;
+        dependency != NULL ? unreachable_fault(run->relations, run->snapshot, dependency) : NULL;
     if (fault == NULL)
         return;
     finding_evidence(finding, "It cannot reach what it needs: %s", fault);
-    dependency_blame(run->relations, dependency, finding);
+    unreachable_blame(run->relations, dependency, finding);
 }
 
 static void

@@ -1,11 +1,11 @@
 /* Containers and pods that have neither started nor failed for too long. */
 #include <string.h>
 
-#include "analyzers/checks/dependency.h"
 #include "analyzers/checks/exit_code.h"
 #include "analyzers/checks/log_line.h"
 #include "analyzers/checks/status.h"
 #include "analyzers/checks/table.h"
+#include "analyzers/checks/unreachable.h"
 
 static void run_stalls(CheckRun *run);
 
@@ -65,20 +65,20 @@ add_steps(Finding *finding, const Container *container)
 /* ---- Init containers. ---- */
 
 /* The dependency that a line names, else one that the command names and that is not well. */
-static Dependency *
+static Unreachable *
 find_dependency(const CheckRun *run, const Container *container, const char *line)
 {
     static const char *const fields[] = {"command", "args"};
-    Dependency *found =
-        line != NULL ? dependency_of(run->snapshot, container->pod->ns, line) : NULL;
+    Unreachable *found =
+        line != NULL ? unreachable_of(run->snapshot, container->pod->ns, line) : NULL;
     for (size_t i = 0; i < G_N_ELEMENTS(fields) && found == NULL; i++) {
         for (const Value *word = value_first(container->spec, fields[i]);
              word != NULL && found == NULL; word = word->next) {
-            found = dependency_of(run->snapshot, container->pod->ns, value_text(word, ""));
+            found = unreachable_of(run->snapshot, container->pod->ns, value_text(word, ""));
             g_autofree char *fault =
-                found != NULL ? dependency_fault(run->relations, run->snapshot, found) : NULL;
+                found != NULL ? unreachable_fault(run->relations, run->snapshot, found) : NULL;
             if (fault == NULL)
-                g_clear_pointer(&found, dependency_free);
+                g_clear_pointer(&found, unreachable_free);
         }
     }
     return found;
@@ -94,9 +94,9 @@ report_init(CheckRun *run, const Container *container, int64_t since_s)
     if (!is_new)
         return;
     g_autofree char *line = log_line(run, container, false);
-    g_autoptr(Dependency) dependency = find_dependency(run, container, line);
+    g_autoptr(Unreachable) dependency = find_dependency(run, container, line);
     g_autofree char *fault =
-        dependency != NULL ? dependency_fault(run->relations, run->snapshot, dependency) : NULL;
+        dependency != NULL ? unreachable_fault(run->relations, run->snapshot, dependency) : NULL;
     g_autofree char *span = span_text(run->now_s - since_s);
     if (line != NULL && log_signature(line) == LOG_NOTHING && fault == NULL)
         finding->severity = SEVERITY_MEDIUM;
@@ -111,7 +111,7 @@ report_init(CheckRun *run, const Container *container, int64_t since_s)
                   line != NULL ? line : "", line != NULL ? "\"" : "", fault != NULL ? "; " : "",
                   fault != NULL ? fault : "");
     if (dependency != NULL)
-        dependency_blame(run->relations, dependency, finding);
+        unreachable_blame(run->relations, dependency, finding);
     add_steps(finding, container);
 }
 

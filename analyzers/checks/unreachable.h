@@ -9,18 +9,18 @@ typedef struct {
     const Object *service; /* the Service that it is; NULL: none is known */
     bool is_missing;       /* it can only be a Service of this cluster, and there is none */
     bool is_dns;           /* what cannot be reached is name resolution itself */
-} Dependency;
+} Unreachable;
 
 /* The dependency that a line names; NULL when it names none. Names are looked up as a pod of the
  * namespace would. */
-Dependency *dependency_of(const Snapshot *snapshot, const char *ns, const char *line);
-void dependency_free(Dependency *dependency);
+Unreachable *unreachable_of(const Snapshot *snapshot, const char *ns, const char *line);
+void unreachable_free(Unreachable *dependency);
 /* "Service db has no ready pods": what is wrong with it, as far as objects say; NULL when nothing
  * is. Free with g_free. */
-char *dependency_fault(const Relations *relations, const Snapshot *snapshot,
-                       const Dependency *dependency);
+char *unreachable_fault(const Relations *relations, const Snapshot *snapshot,
+                        const Unreachable *dependency);
 /* Makes a finding the consequence of those about the Service and about its pods, when the Service
  * has no ready one. */
-void dependency_blame(const Relations *relations, const Dependency *dependency, Finding *finding);
+void unreachable_blame(const Relations *relations, const Unreachable *dependency, Finding *finding);
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Dependency, dependency_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Unreachable, unreachable_free)

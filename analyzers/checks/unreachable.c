@@ -1,4 +1,4 @@
-#include "analyzers/checks/dependency.h"
+#include "analyzers/checks/unreachable.h"
 
 #include <string.h>
 
@@ -38,7 +38,7 @@ compile_patterns(gpointer data)
     return compiled;
 }
 
-static Dependency *
+static Unreachable *
 find_host(const char *line)
 {
     static GOnce once = G_ONCE_INIT;
@@ -48,7 +48,7 @@ find_host(const char *line)
         if (!g_regex_match(compiled[i], line, G_REGEX_MATCH_DEFAULT, &match))
             continue;
         g_autofree char *port = g_match_info_fetch(match, 2);
-        Dependency *dependency = g_new0(Dependency, 1);
+        Unreachable *dependency = g_new0(Unreachable, 1);
         dependency->host = g_match_info_fetch(match, 1);
         dependency->port = port != NULL ? g_ascii_strtoll(port, NULL, 10) : 0;
         dependency->is_dns = patterns[i].is_dns;
@@ -73,7 +73,7 @@ by_address(const Snapshot *snapshot, const char *address)
 
 /* "db", "db.shop", "db.shop.svc…", and "db-0.db.shop.svc…" of a pod of a StatefulSet. */
 static void
-resolve(const Snapshot *snapshot, const char *own_ns, Dependency *dependency)
+resolve(const Snapshot *snapshot, const char *own_ns, Unreachable *dependency)
 {
     g_auto(GStrv) labels = g_strsplit(dependency->host, ".", -1);
     guint n = g_strv_length(labels);
@@ -94,17 +94,17 @@ resolve(const Snapshot *snapshot, const char *own_ns, Dependency *dependency)
         dependency->service == NULL && is_service && snapshot_knows(snapshot, KIND_SERVICE);
 }
 
-Dependency *
-dependency_of(const Snapshot *snapshot, const char *ns, const char *line)
+Unreachable *
+unreachable_of(const Snapshot *snapshot, const char *ns, const char *line)
 {
-    Dependency *dependency = find_host(line);
+    Unreachable *dependency = find_host(line);
     if (dependency != NULL)
         resolve(snapshot, ns, dependency);
     return dependency;
 }
 
 void
-dependency_free(Dependency *dependency)
+unreachable_free(Unreachable *dependency)
 {
     if (dependency == NULL)
         return;
@@ -130,7 +130,7 @@ has_selector(const Object *service)
 }
 
 static char *
-missing_text(const Snapshot *snapshot, const Dependency *dependency)
+missing_text(const Snapshot *snapshot, const Unreachable *dependency)
 {
     const GPtrArray *services = snapshot_objects(snapshot, KIND_SERVICE);
     const char *ns = strchr(dependency->host, '.') == NULL ? "its namespace" : "the cluster";
@@ -144,7 +144,8 @@ missing_text(const Snapshot *snapshot, const Dependency *dependency)
 }
 
 char *
-dependency_fault(const Relations *relations, const Snapshot *snapshot, const Dependency *dependency)
+unreachable_fault(const Relations *relations, const Snapshot *snapshot,
+                  const Unreachable *dependency)
 {
     const Object *service = dependency->service;
     if (dependency->is_missing)
@@ -164,7 +165,7 @@ dependency_fault(const Relations *relations, const Snapshot *snapshot, const Dep
 }
 
 void
-dependency_blame(const Relations *relations, const Dependency *dependency, Finding *finding)
+unreachable_blame(const Relations *relations, const Unreachable *dependency, Finding *finding)
 {
     const Object *service = dependency->service;
     if (service == NULL || !has_selector(service))
