@@ -4,6 +4,7 @@
 
 #include "lib/base/error.h"
 #include "lib/base/log.h"
+#include "lib/base/text.h"
 #include "server/tenant/tenant.h"
 
 #define OPTION(name, type, default_text, min, max, argument, field, help)                          \
@@ -105,22 +106,13 @@ const OptionTable server_option_table = {
     .n_rows = G_N_ELEMENTS(rows),
 };
 
-static bool
-is_http_url(const char *text)
-{
-    g_autofree char *scheme = NULL, *host = NULL;
-    return g_uri_split(text, G_URI_FLAGS_NONE, &scheme, NULL, &host, NULL, NULL, NULL, NULL,
-                       NULL) &&
-           (g_strcmp0(scheme, "http") == 0 || g_strcmp0(scheme, "https") == 0) && host != NULL &&
-           host[0] != '\0';
-}
-
 /* elfutils takes them as one text with blanks between them. */
 static bool
 check_debuginfod_urls(const ServerOptions *options, GError **error)
 {
     for (char **url = options->debuginfod_urls; url != NULL && *url != NULL; url++) {
-        if (!is_http_url(*url) || strpbrk(*url, " \t\n") != NULL)
+        g_autoptr(GUri) uri = http_url_parse(*url);
+        if (uri == NULL || strpbrk(*url, " \t\n") != NULL)
             return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
                              "debuginfod-url '%s' is no URL of http or https", *url);
     }

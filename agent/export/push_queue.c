@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/base/error.h"
+#include "lib/base/text.h"
 #include "lib/net/http_client.h"
 #include "lib/net/retry.h"
 #include "lib/pprof/wire.h"
@@ -110,9 +111,7 @@ log_refusal(PushQueue *queue, int status, const HttpClientReply *reply)
 {
     gsize size;
     const char *text = g_bytes_get_data(reply->body, &size);
-    g_autofree char *reason =
-        g_utf8_make_valid(text != NULL ? text : "", (gssize)MIN(size, REASON_MAX));
-    g_strdelimit(reason, "\r\n", ' ');
+    g_autofree char *reason = printable_line(text, size, REASON_MAX);
     /* Numbers differ from one refusal to the next; the reason does not. */
     g_autofree char *key = g_strdelimit(g_strdup(reason), "0123456789", '#');
     if (g_hash_table_size(queue->reasons) < 64 &&
@@ -237,13 +236,8 @@ sender_run(gpointer data)
 static char *
 push_url(const char *server, GError **error)
 {
-    g_autoptr(GError) failure = NULL;
-    g_autoptr(GUri) uri =
-        g_uri_parse(server, G_URI_FLAGS_HAS_PASSWORD | G_URI_FLAGS_ENCODED, &failure);
-    const char *scheme = uri != NULL ? g_uri_get_scheme(uri) : NULL;
-    const char *host = uri != NULL ? g_uri_get_host(uri) : NULL;
-    if (scheme == NULL || host == NULL || host[0] == '\0' ||
-        (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0)) {
+    g_autoptr(GUri) uri = http_url_parse(server);
+    if (uri == NULL) {
         error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
                   "server '%s' is not an address like http://host:4040", server);
         return NULL;

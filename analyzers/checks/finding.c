@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/base/redact.h"
+#include "lib/base/text.h"
 
 /* Of a title, and of any other line: Slack shows three thousand characters of a block at most. */
 enum { TITLE_BYTES_MAX = 200, LINE_BYTES_MAX = 600, NOTE_BYTES_MAX = 1000, LINES_MAX = 12 };
@@ -32,24 +33,12 @@ severity_parse(const char *text, Severity *ret_severity)
 
 /* ---- Text. ---- */
 
-/* Valid UTF-8 of one line without secrets and control characters (what objects say can hold any),
- * cut at a character. Takes `text`. */
+/* One line without secrets. Takes `text`. */
 static char *
 make_line(char *text, size_t max)
 {
     g_autofree char *given = text, *redacted = redact(given);
-    char *valid = g_utf8_make_valid(redacted, -1);
-    for (char *at = valid; *at != '\0'; at = g_utf8_next_char(at)) {
-        gunichar c = g_utf8_get_char(at);
-        if (g_unichar_iscntrl(c) || g_unichar_type(c) == G_UNICODE_FORMAT)
-            memset(at, ' ', (size_t)(g_utf8_next_char(at) - at));
-    }
-    g_strstrip(valid);
-    if (strlen(valid) > max) {
-        char *end = g_utf8_find_prev_char(valid, valid + max - strlen("…") + 1);
-        g_strlcpy(end, "…", strlen("…") + 1);
-    }
-    return valid;
+    return printable_line(redacted, strlen(redacted), max);
 }
 
 #define FORMAT_LINE(line, format, max)                                                             \
@@ -312,6 +301,6 @@ findings_unverified(Findings *findings, const CheckRow *check, Kind kind, const 
     unverified->kind = kind;
     unverified->ns = g_strdup(ns);
     unverified->name = g_strdup(name);
-    unverified->reason = make_line(g_strdup(reason), LINE_BYTES_MAX);
+    unverified->reason = printable_line(reason, strlen(reason), LINE_BYTES_MAX);
     g_ptr_array_add(findings->unverified, unverified);
 }

@@ -6,6 +6,7 @@
 #include "analyzers/notify/message_text.h"
 #include "lib/base/error.h"
 #include "lib/base/jsonw.h"
+#include "lib/base/text.h"
 
 static const struct {
     const char *name;
@@ -182,8 +183,7 @@ teams_message(const GPtrArray *changes, const MessageContext *context)
 static void
 write_time(JsonWriter *json, const char *key, int64_t seconds)
 {
-    g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(seconds);
-    g_autofree char *text = g_date_time_format(time, "%Y-%m-%dT%H:%M:%SZ");
+    g_autofree char *text = rfc3339_text(seconds);
     jsonw_key(json, key);
     jsonw_string(json, text);
 }

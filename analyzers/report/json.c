@@ -1,11 +1,5 @@
 #include "analyzers/report/json.h"
-
-char *
-report_time(int64_t seconds)
-{
-    g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(seconds);
-    return time != NULL ? g_date_time_format(time, "%Y-%m-%dT%H:%M:%SZ") : g_strdup("");
-}
+#include "lib/base/text.h"
 
 static void
 write_member(JsonWriter *json, const char *key, const char *text)
@@ -58,7 +52,7 @@ write_finding(JsonWriter *json, const Finding *finding)
     write_member(json, "severity", severity_name(finding->severity));
     write_object(json, finding->object->kind, finding->object->ns, finding->object->name);
     jsonw_key(json, "since");
-    g_autofree char *since = report_time(finding->since_s);
+    g_autofree char *since = rfc3339_text(finding->since_s);
     if (finding->since_s > 0)
         jsonw_string(json, since);
     else
@@ -81,7 +75,7 @@ report_json(const Findings *findings, const CheckOptions *options)
     jsonw_init(&json, 4096);
     jsonw_object_begin(&json);
     write_member(&json, "cluster", options->cluster != NULL ? options->cluster : "");
-    g_autofree char *clock = report_time(options->now_s);
+    g_autofree char *clock = rfc3339_text(options->now_s);
     write_member(&json, "clock", clock);
     jsonw_key(&json, "findings");
     jsonw_array_begin(&json);

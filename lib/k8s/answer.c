@@ -3,12 +3,11 @@
 #include <string.h>
 
 #include "lib/base/error.h"
+#include "lib/base/text.h"
 #include "lib/k8s/json_scan.h"
 
 /* A Status is small; what is larger is an error page of something else. */
 enum { STATUS_BYTES_MAX = 256 * 1024 };
-
-static const char ELLIPSIS[] = "…";
 
 bool
 list_head_read(GBytes *body, ListHead *ret_head, GError **error)
@@ -71,33 +70,4 @@ error_answer_clear(ErrorAnswer *answer)
     g_free(answer->reason);
     g_free(answer->message);
     *answer = (ErrorAnswer){0};
-}
-
-char *
-printable_line(const char *text, size_t length, size_t bytes_max)
-{
-    /* Each character of the line comes from at least as many bytes, or from one that is replaced.
-     */
-    g_autofree char *valid =
-        g_utf8_make_valid(text != NULL ? text : "", (gssize)MIN(length, 4 * bytes_max));
-    GString *line = g_string_new(NULL);
-    size_t keep = 0; /* bytes that leave room for the ellipsis */
-    for (const char *at = valid; *at != '\0'; at = g_utf8_next_char(at)) {
-        gunichar c = g_utf8_get_char(at);
-        bool is_space = g_unichar_isspace(c) || c == '\0';
-        if (is_space && (line->len == 0 || line->str[line->len - 1] == ' '))
-            continue;
-        if (is_space)
-            g_string_append_c(line, ' ');
-        else
-            g_string_append_unichar(line, g_unichar_isprint(c) ? c : 0xFFFD);
-        if (line->len + strlen(ELLIPSIS) <= bytes_max)
-            keep = line->len;
-        if (line->len > bytes_max) {
-            g_string_truncate(line, keep);
-            g_string_append(line, ELLIPSIS);
-            return g_string_free(line, FALSE);
-        }
-    }
-    return g_strchomp(g_string_free(line, FALSE));
 }

@@ -28,10 +28,5 @@ typedef struct {
 void error_answer_read(GBytes *body, ErrorAnswer *ret_answer);
 void error_answer_clear(ErrorAnswer *answer);
 
-/* A text of strangers as one line: what is no UTF-8, controls and marks of direction replaced,
- * spaces and line breaks joined and trimmed, cut at a character with "…" when longer than
- * `bytes_max`. The caller frees. */
-char *printable_line(const char *text, size_t length, size_t bytes_max);
-
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ListHead, list_head_clear)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ErrorAnswer, error_answer_clear)

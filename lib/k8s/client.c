@@ -4,6 +4,7 @@
 
 #include "cresset/version.h"
 #include "lib/base/error.h"
+#include "lib/base/text.h"
 #include "lib/k8s/answer.h"
 #include "lib/k8s/credentials.h"
 #include "lib/net/http_client.h"

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "lib/base/error.h"
+#include "lib/base/text.h"
 #include "lib/k8s/kubeconfig.h"
 
 enum {
@@ -50,12 +51,8 @@ k8s_config_free(K8sConfig *config)
 bool
 k8s_server_check(const char *url, GError **error)
 {
-    g_autoptr(GUri) uri = g_uri_parse(url, G_URI_FLAGS_ENCODED, NULL);
-    const char *scheme = uri != NULL ? g_uri_get_scheme(uri) : "";
-    const char *host = uri != NULL ? g_uri_get_host(uri) : NULL;
-    bool is_http =
-        g_ascii_strcasecmp(scheme, "https") == 0 || g_ascii_strcasecmp(scheme, "http") == 0;
-    if (!is_http || host == NULL || *host == '\0')
+    g_autoptr(GUri) uri = http_url_parse(url);
+    if (uri == NULL)
         return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
                          "server is not a URL of the form https://HOST[:PORT]");
     if (g_uri_get_userinfo(uri) != NULL || g_uri_get_query(uri) != NULL ||

@@ -12,6 +12,7 @@
 
 #include "lib/base/error.h"
 #include "lib/base/jsonw.h"
+#include "lib/base/text.h"
 #include "lib/k8s/answer.h"
 #include "lib/k8s/json_scan.h"
 

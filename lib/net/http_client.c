@@ -5,6 +5,7 @@
 
 #include "cresset/version.h"
 #include "lib/base/error.h"
+#include "lib/base/text.h"
 
 enum {
     IDLE_CHANNELS_MAX = 16,
@@ -163,15 +164,14 @@ on_header(char *data, size_t size, size_t count, void *user)
 static char *
 host_of(const char *url, GError **error)
 {
-    g_autoptr(GUri) uri = g_uri_parse(url, URL_FLAGS, NULL);
-    const char *scheme = uri != NULL ? g_uri_get_scheme(uri) : "";
-    const char *host = uri != NULL ? g_uri_get_host(uri) : NULL;
-    bool is_https = g_ascii_strcasecmp(scheme, "https") == 0;
-    if (host == NULL || *host == '\0' || (!is_https && g_ascii_strcasecmp(scheme, "http") != 0)) {
+    g_autoptr(GUri) uri = http_url_parse(url);
+    if (uri == NULL) {
         error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
                   "not a URL of the form http://HOST[:PORT]/PATH or https://…");
         return NULL;
     }
+    const char *host = g_uri_get_host(uri);
+    bool is_https = strcmp(g_uri_get_scheme(uri), "https") == 0;
     int port = g_uri_get_port(uri);
     return g_strdup_printf(strchr(host, ':') != NULL ? "[%s]:%d" : "%s:%d", host,
                            port > 0   ? port

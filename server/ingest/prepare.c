@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/base/error.h"
+#include "lib/base/text.h"
 #include "lib/pprof/decode.h"
 #include "lib/pprof/gzip.h"
 #include "server/ingest/series_labels.h"
@@ -100,9 +101,8 @@ static char *
 print_time(int64_t time_ns)
 {
     int64_t seconds = time_ns / 1000000000;
-    g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(seconds);
-    return time != NULL ? g_date_time_format(time, "%Y-%m-%dT%H:%M:%SZ")
-                        : g_strdup_printf("%" PRId64 " s", seconds);
+    g_autofree char *text = rfc3339_text(seconds);
+    return text[0] != '\0' ? g_steal_pointer(&text) : g_strdup_printf("%" PRId64 " s", seconds);
 }
 
 /* A profile without a time is of now; one outside of the window is refused. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/base/error.h"
+#include "lib/base/text.h"
 #include "lib/net/retry.h"
 #include "lib/pprof/wire.h"
 #include "server/tenant/tenant.h"
@@ -73,12 +74,11 @@ check_reply(const HttpClientReply *reply, GError **error)
         return true;
     gsize size;
     const char *body = g_bytes_get_data(reply->body, &size);
-    g_autofree char *text =
-        g_utf8_make_valid(body != NULL ? body : "", (gssize)MIN(size, (gsize)REPLY_SHOWN));
+    g_autofree char *text = printable_line(body, size, REPLY_SHOWN);
     bool may_retry = http_status_is_retryable(reply->status);
     return error_set(error,
                      may_retry ? CRESSET_ERROR_UNAVAILABLE : CRESSET_ERROR_FAILED_PRECONDITION,
-                     "remote write was answered with %d: %s", reply->status, g_strstrip(text));
+                     "remote write was answered with %d: %s", reply->status, text);
 }
 
 /* The header lines, NULL at the end; free with g_strfreev. */

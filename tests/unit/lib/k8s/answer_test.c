@@ -109,29 +109,6 @@ test_messages_cannot_move_a_terminal(void **state)
     expect_error_answer(raw, strlen(raw), NULL, "\uFFFD]0;title\uFFFD\uFFFD\uFFFD(\uFFFD");
 }
 
-static void
-expect_line(const char *text, size_t bytes_max, const char *line)
-{
-    g_autofree char *made = printable_line(text, strlen(text), bytes_max);
-    assert_string_equal(made, line);
-    assert_true(strlen(made) <= bytes_max);
-}
-
-static void
-test_lines_have_a_length(void **state)
-{
-    (void)state;
-    expect_line("  a \t b\n", 100, "a b");
-    expect_line("abcdefgh", 8, "abcdefgh");
-    expect_line("abcdefghi", 8, "abcde…");
-    expect_line("ääääääää", 8, "ää…");
-    expect_line("", 8, "");
-    g_autofree char *long_text = g_strnfill(1000 * 1000, 'm');
-    g_autofree char *line = printable_line(long_text, 1000 * 1000, ANSWER_MESSAGE_BYTES_MAX);
-    assert_int_equal(strlen(line), ANSWER_MESSAGE_BYTES_MAX);
-    assert_true(g_str_has_suffix(line, "m…"));
-}
-
 int
 main(void)
 {
@@ -141,7 +118,6 @@ main(void)
         cmocka_unit_test(test_what_is_no_list),
         cmocka_unit_test(test_errors_of_the_server),
         cmocka_unit_test(test_messages_cannot_move_a_terminal),
-        cmocka_unit_test(test_lines_have_a_length),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

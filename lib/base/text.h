@@ -1,0 +1,16 @@
+/* Texts that come from elsewhere, and times for people and programs. */
+#pragma once
+#include <glib.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A text of strangers as one line: what is no UTF-8, controls and marks of direction replaced,
+ * spaces and line breaks joined and trimmed, cut at a character with "…" when longer than
+ * `bytes_max`. `text` may be NULL when `length` is 0. The caller frees. */
+char *printable_line(const char *text, size_t length, size_t bytes_max);
+/* "2026-01-31T12:00:00Z" (RFC 3339) of seconds since 1970; "" for a time beyond the year 9999. The
+ * caller frees. */
+char *rfc3339_text(int64_t seconds);
+/* A URL of http or https that names a host, its parts still encoded; NULL when it is none. Free
+ * with g_uri_unref. */
+GUri *http_url_parse(const char *url);
