@@ -143,10 +143,10 @@ look_at_conversion(CheckRun *run, const Backends *backends, const Object *defini
     if (service != NULL && (!backends_count(backends, service, &n_ready, &n_all) || n_ready > 0))
         return;
     Finding *finding = report(run, ROW_CONVERSION, definition);
-    g_autoptr(GPtrArray) pods =
-        service != NULL ? relations_service_pods(run->relations, service) : g_ptr_array_new();
+    const GPtrArray *pods =
+        service != NULL ? relations_service_pods(run->relations, service) : NULL;
     finding_about(finding, service);
-    for (guint i = 0; i < pods->len; i++) {
+    for (guint i = 0; pods != NULL && i < pods->len; i++) {
         finding_since(finding, backend_unready_since(pods->pdata[i]));
         finding_blame(finding, pods->pdata[i]);
     }

@@ -394,11 +394,9 @@ look_for_zero(const Deployment *d)
         snapshot_in_namespace(d->run->snapshot, KIND_SERVICE, d->object->ns);
     const Value *labels = value_at(pod_template(d->object), "metadata.labels");
     for (guint i = 0; i < services->len; i++) {
-        const Value *selector =
-            value_at(((const Object *)services->pdata[i])->value, "spec.selector");
-        if (value_count(selector, "") == 0 || !selector_match_map(selector, labels))
+        if (!service_selects(services->pdata[i], labels))
             continue;
-        g_autoptr(GPtrArray) pods = relations_service_pods(d->run->relations, services->pdata[i]);
+        const GPtrArray *pods = relations_service_pods(d->run->relations, services->pdata[i]);
         if (pods->len > 0)
             return;
     }

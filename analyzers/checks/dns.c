@@ -100,7 +100,7 @@ look_at_servers(CheckRun *run, const Backends *backends, const Object *service)
     guint n_ready, n_all;
     int64_t since_s = 0, held_s = service->created_s;
     bool is_known = true;
-    g_autoptr(GPtrArray) pods = relations_service_pods(run->relations, service);
+    const GPtrArray *pods = relations_service_pods(run->relations, service);
     if (!snapshot_knows(run->snapshot, KIND_POD) ||
         value_count(service->value, "spec.selector") == 0 ||
         !backends_count(backends, service, &n_ready, &n_all) || n_ready > 0)

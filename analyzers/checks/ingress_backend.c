@@ -216,7 +216,7 @@ look_at_endpoints(const IngressPath *p, const Object *service)
     if (value_count(service->value, "spec.selector") == 0 ||
         !backends_count(p->backends, service, &n_ready, &n_all) || n_ready > 0)
         return;
-    g_autoptr(GPtrArray) pods = relations_service_pods(p->run->relations, service);
+    const GPtrArray *pods = relations_service_pods(p->run->relations, service);
     if (is_any_pod_ready(pods, &held_s) || !check_held(p->run, &rows[ROW_ENDPOINTS], held_s))
         return;
     Finding *finding = report(p, ROW_ENDPOINTS, service->name);

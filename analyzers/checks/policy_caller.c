@@ -146,9 +146,9 @@ can_nobody_reach(const Call *call)
     const GPtrArray *workloads = call->run->workloads;
     for (guint i = 0; i < workloads->len; i++) {
         const Workload *workload = workloads->pdata[i];
-        bool is_own = selector_match_map(value_at(call->service->value, "spec.selector"),
-                                         value_at(workload->pod->value, "metadata.labels")) &&
-                      strcmp(workload->pod->ns, call->service->ns) == 0;
+        bool is_own =
+            service_selects(call->service, value_at(workload->pod->value, "metadata.labels")) &&
+            strcmp(workload->pod->ns, call->service->ns) == 0;
         if (!is_own && verdict_of(call, (FlowEnd){workload->pod, NULL}, NULL) != FLOW_DENIED)
             return false;
     }

@@ -267,7 +267,7 @@ leaves_a_service_empty(const CheckRun *run, const Object *pod)
 {
     g_autoptr(GPtrArray) services = relations_pod_services(run->relations, pod);
     for (guint i = 0; i < services->len; i++) {
-        g_autoptr(GPtrArray) pods = relations_service_pods(run->relations, services->pdata[i]);
+        const GPtrArray *pods = relations_service_pods(run->relations, services->pdata[i]);
         guint n_ready = 0;
         for (guint k = 0; k < pods->len; k++)
             n_ready += value_is(condition_of(pods->pdata[k], "Ready"), "status", "True");

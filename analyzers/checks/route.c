@@ -280,7 +280,7 @@ static void
 count_service(CheckRun *run, const Backends *backends, const Object *service, RuleState *state)
 {
     guint n_ready, n_all;
-    g_autoptr(GPtrArray) pods = relations_service_pods(run->relations, service);
+    const GPtrArray *pods = relations_service_pods(run->relations, service);
     if (value_count(service->value, "spec.selector") == 0 ||
         !backends_count(backends, service, &n_ready, &n_all) || n_ready > 0 || pods->len == 0) {
         state->n_other++;

@@ -252,7 +252,7 @@ is_scaled(const Object *maker)
 static bool
 has_finished_pod(const Selection *s)
 {
-    g_autoptr(GPtrArray) all = relations_service_pods(s->run->relations, s->service);
+    const GPtrArray *all = relations_service_pods(s->run->relations, s->service);
     return all->len > 0;
 }
 
@@ -355,7 +355,7 @@ look_at_service(CheckRun *run, const Backends *backends, const Object *service)
     }
     if (!snapshot_knows(run->snapshot, KIND_POD))
         return;
-    g_autoptr(GPtrArray) all = relations_service_pods(run->relations, service);
+    const GPtrArray *all = relations_service_pods(run->relations, service);
     for (guint i = 0; i < all->len; i++) {
         if (backend_is_live(all->pdata[i]))
             g_ptr_array_add(pods, all->pdata[i]);

@@ -285,7 +285,7 @@ image_name(const Object *pod)
 static void
 look_at_programs(CheckRun *run, const Object *service)
 {
-    g_autoptr(GPtrArray) pods = relations_service_pods(run->relations, service);
+    const GPtrArray *pods = relations_service_pods(run->relations, service);
     const Object *first = NULL;
     for (guint i = 0; i < pods->len; i++) {
         const Object *pod = pods->pdata[i];

@@ -269,10 +269,11 @@ look_at_number(const ServicePort *p, int number)
 static void
 look_at_service(CheckRun *run, const Object *service)
 {
-    g_autoptr(GPtrArray) pods = relations_service_pods(run->relations, service);
-    for (guint i = pods->len; i > 0; i--) {
-        if (!backend_is_live(pods->pdata[i - 1]))
-            g_ptr_array_remove_index(pods, i - 1);
+    const GPtrArray *all = relations_service_pods(run->relations, service);
+    g_autoptr(GPtrArray) pods = g_ptr_array_new();
+    for (guint i = 0; i < all->len; i++) {
+        if (backend_is_live(all->pdata[i]))
+            g_ptr_array_add(pods, all->pdata[i]);
     }
     if (pods->len == 0)
         return;

@@ -139,9 +139,7 @@ served_text(const CheckRun *run, const Object *maker, guint *ret_n)
     *ret_n = 0;
     for (guint i = 0; i < all->len; i++) {
         const Object *service = all->pdata[i];
-        const Value *selector = value_at(service->value, "spec.selector");
-        if (value_count(selector, "") == 0 || !selector_match_map(selector, labels) ||
-            ++*ret_n > SERVICES_MAX)
+        if (!service_selects(service, labels) || ++*ret_n > SERVICES_MAX)
             continue;
         g_string_append_printf(text, "%sService %s", text->len > 0 ? ", " : "", service->name);
         add_hosts(run, text, service);

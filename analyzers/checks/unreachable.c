@@ -152,7 +152,7 @@ unreachable_fault(const Relations *relations, const Snapshot *snapshot,
         return missing_text(snapshot, dependency);
     if (service == NULL || !has_selector(service) || !snapshot_knows(snapshot, KIND_POD))
         return NULL;
-    g_autoptr(GPtrArray) pods = relations_service_pods(relations, service);
+    const GPtrArray *pods = relations_service_pods(relations, service);
     if (count_ready(pods) == 0)
         return g_strdup_printf("Service %s in namespace %s has no ready pod", service->name,
                                service->ns);
@@ -170,7 +170,7 @@ unreachable_blame(const Relations *relations, const Unreachable *dependency, Fin
     const Object *service = dependency->service;
     if (service == NULL || !has_selector(service))
         return;
-    g_autoptr(GPtrArray) pods = relations_service_pods(relations, service);
+    const GPtrArray *pods = relations_service_pods(relations, service);
     if (count_ready(pods) > 0)
         return;
     for (guint i = 0; i < pods->len; i++) {

@@ -179,7 +179,7 @@ report(const Hook *hook, int row, const Object *service, const char *why)
     write_report(hook, finding, why);
     if (service == NULL)
         return;
-    g_autoptr(GPtrArray) pods = relations_service_pods(hook->run->relations, service);
+    const GPtrArray *pods = relations_service_pods(hook->run->relations, service);
     finding_about(finding, service);
     for (guint i = 0; i < pods->len; i++) {
         if (backend_is_ready(pods->pdata[i]))
@@ -196,7 +196,7 @@ static bool
 was_ready_just_now(const Hook *hook, const Object *service)
 {
     enum { HOLD_S = 120 };
-    g_autoptr(GPtrArray) pods = relations_service_pods(hook->run->relations, service);
+    const GPtrArray *pods = relations_service_pods(hook->run->relations, service);
     for (guint i = 0; i < pods->len; i++) {
         const Object *pod = pods->pdata[i];
         int64_t since_s = value_time(condition_of(pod, "Ready"), "lastTransitionTime");
@@ -241,7 +241,7 @@ blocks_itself(const Hook *hook, const Object *service)
 {
     const CheckRun *run = hook->run;
     const Object *ns = snapshot_get(run->snapshot, KIND_NAMESPACE, "", hook->ns);
-    g_autoptr(GPtrArray) pods = relations_service_pods(run->relations, service);
+    const GPtrArray *pods = relations_service_pods(run->relations, service);
     for (guint i = 0; i < pods->len; i++) {
         if (pod_is_wanted(pods->pdata[i]))
             return false;

@@ -132,8 +132,7 @@ take_token(Scan *scan, const Token *token)
     if (scan->found == NULL || (!is_host && token->port == 0))
         return;
     const Object *service = service_of(scan, token->host);
-    if (service == NULL || selector_match_map(value_at(service->value, "spec.selector"),
-                                              value_at(scan->template, "metadata.labels")))
+    if (service == NULL || service_selects(service, value_at(scan->template, "metadata.labels")))
         return;
     int number = token->port > 0 ? token->port : paired_port(scan, token->name);
     bool is_said = number > 0;

@@ -325,7 +325,7 @@ static GPtrArray *
 backends_of(const Relations *relations, const Object *service)
 {
     GPtrArray *ready = g_ptr_array_new(), *live = g_ptr_array_new();
-    g_autoptr(GPtrArray) all = relations_service_pods(relations, service);
+    const GPtrArray *all = relations_service_pods(relations, service);
     for (guint i = 0; i < all->len; i++) {
         if (backend_is_ready(all->pdata[i]))
             g_ptr_array_add(ready, all->pdata[i]);

@@ -6,7 +6,8 @@
 
 struct Relations {
     const Snapshot *snapshot;
-    GHashTable *owned; /* uid -> GPtrArray of Object */
+    GHashTable *owned;        /* uid -> GPtrArray of Object */
+    GHashTable *service_pods; /* Object -> GPtrArray of Object, of Services asked for so far */
     GPtrArray *none;
 };
 
@@ -50,6 +51,7 @@ relations_new(const Snapshot *snapshot)
     Relations *relations = g_new0(Relations, 1);
     relations->snapshot = snapshot;
     relations->owned = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, unref_array);
+    relations->service_pods = g_hash_table_new_full(NULL, NULL, NULL, unref_array);
     relations->none = g_ptr_array_new();
     for (size_t k = 0; k < G_N_ELEMENTS(owned_kinds); k++) {
         const GPtrArray *objects = snapshot_objects(snapshot, owned_kinds[k]);
@@ -75,6 +77,7 @@ relations_free(Relations *relations)
     if (relations == NULL)
         return;
     g_hash_table_unref(relations->owned);
+    g_hash_table_unref(relations->service_pods);
     g_ptr_array_unref(relations->none);
     g_free(relations);
 }
@@ -143,19 +146,27 @@ relations_select(const Relations *relations, const char *ns, const Value *select
     return pods;
 }
 
-GPtrArray *
+bool
+service_selects(const Object *service, const Value *labels)
+{
+    const Value *selector = value_at(service->value, "spec.selector");
+    return value_count(selector, "") > 0 && selector_match_map(selector, labels);
+}
+
+const GPtrArray *
 relations_service_pods(const Relations *relations, const Object *service)
 {
-    GPtrArray *pods = g_ptr_array_new();
-    const Value *selector = value_at(service->value, "spec.selector");
-    if (value_count(selector, "") == 0)
+    GPtrArray *pods = g_hash_table_lookup(relations->service_pods, service);
+    if (pods != NULL)
         return pods;
+    pods = g_ptr_array_new();
     const GPtrArray *all = snapshot_in_namespace(relations->snapshot, KIND_POD, service->ns);
     for (guint i = 0; i < all->len; i++) {
         const Object *pod = all->pdata[i];
-        if (selector_match_map(selector, value_at(pod->value, "metadata.labels")))
+        if (service_selects(service, value_at(pod->value, "metadata.labels")))
             g_ptr_array_add(pods, all->pdata[i]);
     }
+    g_hash_table_insert(relations->service_pods, (gpointer)(uintptr_t)service, pods);
     return pods;
 }
 
@@ -166,8 +177,7 @@ relations_pod_services(const Relations *relations, const Object *pod)
     const GPtrArray *all = snapshot_in_namespace(relations->snapshot, KIND_SERVICE, pod->ns);
     const Value *labels = value_at(pod->value, "metadata.labels");
     for (guint i = 0; i < all->len; i++) {
-        const Value *selector = value_at(((const Object *)all->pdata[i])->value, "spec.selector");
-        if (value_count(selector, "") > 0 && selector_match_map(selector, labels))
+        if (service_selects(all->pdata[i], labels))
             g_ptr_array_add(services, all->pdata[i]);
     }
     return services;
@@ -399,7 +409,9 @@ need_of_service(const Needs *needs)
     const Value *selector = value_at(needs->of->value, "spec.selector");
     if (value_count(selector, "") == 0) /* it selects nothing */
         return;
-    need_all(needs, relations_service_pods(needs->relations, needs->of));
+    const GPtrArray *pods = relations_service_pods(needs->relations, needs->of);
+    for (guint i = 0; i < pods->len; i++)
+        need(needs, pods->pdata[i]);
     need_all(needs, relations_templates(needs->relations, needs->of->ns, selector, true));
 }
 

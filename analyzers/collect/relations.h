@@ -5,7 +5,7 @@
 
 typedef struct Relations Relations;
 
-/* Borrows a finished snapshot. */
+/* Borrows a finished snapshot. For one thread: answers are kept. */
 Relations *relations_new(const Snapshot *snapshot);
 void relations_free(Relations *relations);
 
@@ -19,9 +19,12 @@ const GPtrArray *relations_owned(const Relations *relations, const Object *owner
 GPtrArray *relations_pods(const Relations *relations, const Object *owner);
 /* Pods of a namespace that a LabelSelector matches for sure; free with g_ptr_array_unref. */
 GPtrArray *relations_select(const Relations *relations, const char *ns, const Value *selector);
-/* Pods that the selector of a Service matches. Empty without a selector; free likewise. */
-GPtrArray *relations_service_pods(const Relations *relations, const Object *service);
-/* Services whose selector matches a pod; free likewise. */
+/* Whether a Service sends to pods with these labels. Without a selector, or with an empty one, it
+ * selects nothing. */
+bool service_selects(const Object *service, const Value *labels);
+/* Pods that a Service selects: kept with the relations, never NULL. */
+const GPtrArray *relations_service_pods(const Relations *relations, const Object *service);
+/* Services that select a pod; free with g_ptr_array_unref. */
 GPtrArray *relations_pod_services(const Relations *relations, const Object *pod);
 /* Controllers of a namespace that make pods (also of none at present), whose template matches the
  * selector; free likewise. */
