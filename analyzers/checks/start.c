@@ -1,7 +1,7 @@
 /* Containers that cannot be created or started, for other reasons than their image. */
 #include <string.h>
 
-#include "analyzers/checks/container.h"
+#include "analyzers/checks/status.h"
 #include "analyzers/checks/table.h"
 
 static void run_starts(CheckRun *run);
@@ -202,6 +202,36 @@ is_being_created(const Object *pod)
     return value_count(pod->value, "status.containerStatuses") == 0;
 }
 
+/* Whether a pod puts the programs or the configuration of the network plug-in on its node. */
+static bool
+is_network_plugin(const Object *pod)
+{
+    for (const Value *v = value_first(pod->value, "spec.volumes"); v != NULL; v = v->next) {
+        const char *path = value_text(v, "hostPath.path");
+        if (g_str_has_prefix(path, "/etc/cni") || g_str_has_prefix(path, "/opt/cni"))
+            return true;
+    }
+    return false;
+}
+
+/* Without the network plug-in of a node its sandboxes cannot be made. */
+static void
+blame_network_plugin(const CheckRun *run, Finding *finding, const Object *pod)
+{
+    const GPtrArray *pods = snapshot_objects(run->snapshot, KIND_POD);
+    const char *node = value_text(pod->value, "spec.nodeName");
+    for (guint i = 0; i < pods->len; i++) {
+        const Object *other = pods->pdata[i];
+        int64_t since_s;
+        if (value_is(other->value, "spec.nodeName", node) && is_network_plugin(other) &&
+            pod_is_unready(other, &since_s)) {
+            finding_blame(finding, other);
+            finding_evidence(finding, "Pod %s/%s of the network plug-in on node %s is not ready",
+                             other->ns, other->name, node);
+        }
+    }
+}
+
 static void
 look_at_pod(CheckRun *run, const Object *pod)
 {
@@ -222,6 +252,8 @@ look_at_pod(CheckRun *run, const Object *pod)
                           controller->name, events[i].title);
             finding_cause(finding, "The containers cannot be created because %s: %s",
                           events[i].title, event->message);
+            if (events[i].row == ROW_SANDBOX)
+                blame_network_plugin(run, finding, pod);
             check_advise(finding, pod);
         }
         return;

@@ -290,10 +290,45 @@ test_probes_of_other_containers_are_not_meant(void **state)
     test_cluster_expect(own, "readiness-wrong-path", "Pod shop/web");
 }
 
+#define ON_NODE(kind, name, volumes, ready, status)                                                \
+    "---\napiVersion: v1\nkind: Pod\nmetadata: {namespace: shop, name: " name                      \
+    "}\nspec: {nodeName: n1, containers: [{name: app}], volumes: [" volumes                        \
+    "]}\nstatus: {phase: " kind ", conditions: [{type: PodScheduled, status: 'True', "             \
+    "lastTransitionTime: '2026-01-01T11:00:00Z'}, {type: Ready, status: '" ready                   \
+    "', lastTransitionTime: '2026-01-01T11:00:00Z'}], containerStatuses: [{name: app, " status     \
+    "}]}\n"
+#define NO_SANDBOX                                                                                 \
+    ON_NODE("Pending", "web", "", "False",                                                         \
+            "ready: false, state: {waiting: {reason: ContainerCreating}}")                         \
+    "---\napiVersion: v1\nkind: Event\nmetadata: {namespace: shop, name: web.1}\ntype: Warning\n"  \
+    "reason: FailedCreatePodSandBox\nmessage: 'cni: no such socket'\nlastTimestamp: "              \
+    "'2026-01-01T11:58:00Z'\ninvolvedObject: {kind: Pod, namespace: shop, name: web, uid: "        \
+    "Pod/shop/web}\n"
+#define PLUGIN(volumes)                                                                            \
+    ON_NODE("Running", "cni", volumes, "False",                                                    \
+            "ready: false, restartCount: 9, state: {waiting: {reason: CrashLoopBackOff}}, "        \
+            "lastState: {terminated: {exitCode: 3, reason: Error, finishedAt: "                    \
+            "'2026-01-01T11:57:00Z'}}")
+
+static void
+test_a_broken_network_plugin_is_the_cause(void **state)
+{
+    (void)state;
+    g_autoptr(TestCluster) cluster =
+        test_cluster_new(NO_SANDBOX PLUGIN("{name: cni, hostPath: {path: /etc/cni/net.d}}"));
+    const Finding *finding =
+        test_cluster_expect_folded(cluster, "pod-sandbox-failed", "Pod shop/web");
+    assert_string_equal(finding->root->object->name, "cni");
+    g_autoptr(TestCluster) other =
+        test_cluster_new(NO_SANDBOX PLUGIN("{name: logs, hostPath: {path: /var/log}}"));
+    test_cluster_expect(other, "pod-sandbox-failed", "Pod shop/web");
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_broken_network_plugin_is_the_cause),
         cmocka_unit_test(test_each_check_fires),
         cmocka_unit_test(test_none_fires_about_pods_that_go_or_are_well),
         cmocka_unit_test(test_each_says_when_it_cannot_look),
