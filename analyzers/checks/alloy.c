@@ -1,6 +1,5 @@
 /* Grafana Alloy on every node: where its DaemonSets have no pod, or a broken one. */
-#include <string.h>
-
+#include "analyzers/checks/collector.h"
 #include "analyzers/checks/placement.h"
 #include "analyzers/checks/status.h"
 #include "analyzers/checks/table.h"
@@ -64,31 +63,6 @@ const CheckTopic check_topic_alloy = {rows, G_N_ELEMENTS(rows)};
 
 /* ---- Which sets they are. ---- */
 
-/* Whether the name of an image, without registry and tag, has one of the words. */
-static bool
-runs_image(const Object *set, const char *const *words)
-{
-    for (const Value *c = value_first(set->value, "spec.template.spec.containers"); c != NULL;
-         c = c->next) {
-        const char *image = value_text(c, "image"), *slash = strrchr(image, '/');
-        g_auto(GStrv) name = g_strsplit_set(slash != NULL ? slash + 1 : image, ":@", 2);
-        for (size_t i = 0; words[i] != NULL; i++) {
-            if (name[0] != NULL && strstr(name[0], words[i]) != NULL)
-                return true;
-        }
-    }
-    return false;
-}
-
-static bool
-is_alloy(const Object *set)
-{
-    static const char *const words[] = {"alloy", NULL};
-    const Value *labels = value_at(set->value, "spec.template.metadata.labels");
-    return value_is(value_get(labels, "app.kubernetes.io/name"), "", "alloy") ||
-           runs_image(set, words);
-}
-
 /* Agents that belong on every node: networks, volumes, logs, metrics. */
 static bool
 is_agent(const Object *set)
@@ -97,7 +71,7 @@ is_agent(const Object *set)
         "cilium",   "calico",        "flannel",    "kube-proxy", "aws-vpc-cni", "weave",
         "csi-node", "node-exporter", "fluent-bit", "fluentd",    "promtail",    "vector",
         "filebeat", "datadog",       "telegraf",   "beyla",      "alloy",       NULL};
-    return is_alloy(set) || runs_image(set, words);
+    return collector_is_alloy(set) || collector_runs_image(set, words);
 }
 
 /* ---- What is on a node. ---- */
@@ -150,12 +124,13 @@ tell_node(Finding *finding, const Object *set, const Object *node, const Value *
     finding_title(finding, "Node %s has no pod of DaemonSet %s%s%s", node->name, set->name,
                   taint != NULL ? ": it does not tolerate taint " : "", text);
     if (taint != NULL)
-        finding_cause(finding, "The DaemonSet does not tolerate the taint %s of node %s%s.", text,
-                      node->name,
-                      is_alloy(set) ? ", so no metrics, logs or profiles come from there" : "");
+        finding_cause(
+            finding, "The DaemonSet does not tolerate the taint %s of node %s%s.", text, node->name,
+            collector_is_alloy(set) ? ", so no metrics, logs or profiles come from there" : "");
     else
         finding_cause(finding, "The DaemonSet chooses node %s, but has no pod there%s.", node->name,
-                      is_alloy(set) ? ", so no metrics, logs or profiles come from it" : "");
+                      collector_is_alloy(set) ? ", so no metrics, logs or profiles come from it"
+                                              : "");
     check_advise(finding, node);
 }
 
@@ -184,11 +159,11 @@ is_covered_otherwise(const OnNode *on, const Object *set)
 {
     GHashTableIter iter;
     gpointer other;
-    if (on == NULL || !is_alloy(set))
+    if (on == NULL || !collector_is_alloy(set))
         return false;
     g_hash_table_iter_init(&iter, on->by);
     while (g_hash_table_iter_next(&iter, &other, NULL)) {
-        if (is_alloy(other))
+        if (collector_is_alloy(other))
             return true;
     }
     return false;
@@ -203,7 +178,7 @@ look_at_node(CheckRun *run, const Object *set, const Object *node, const OnNode 
         return;
     const Value *taint = placement_taint(value_at(set->value, "spec.template"), node);
     bool has_work = on != NULL && on->has_work && !placement_is_control_plane(node);
-    if (is_alloy(set) && (taint == NULL || has_work))
+    if (collector_is_alloy(set) && (taint == NULL || has_work))
         report_node(run, &rows[ROW_MISSING], set, node, taint);
     else if (taint != NULL && status_is_settled(run, set, rows[ROW_GAP].hold_s) &&
              run->now_s - node->created_s >= rows[ROW_GAP].hold_s)
@@ -259,7 +234,7 @@ run_alloy(CheckRun *run)
         const Object *set = sets->pdata[i];
         if (status_is_deleted(set) || !is_agent(set))
             continue;
-        if (is_alloy(set))
+        if (collector_is_alloy(set))
             look_at_pods(run, set);
         if (!status_is_settled(run, set, GRACE_S))
             continue;

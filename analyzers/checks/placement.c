@@ -154,9 +154,15 @@ placement_is_leaving(const Object *node)
 }
 
 bool
+placement_is_kept(const Object *node)
+{
+    return !is_virtual(node) && !placement_is_leaving(node);
+}
+
+bool
 placement_is_expected(const CheckRun *run, const Object *node)
 {
-    if (is_virtual(node) || placement_is_leaving(node) || !status_is(node, "Ready", "True"))
+    if (!placement_is_kept(node) || !status_is(node, "Ready", "True"))
         return false;
     for (const Value *taint = value_first(node->value, "spec.taints"); taint != NULL;
          taint = taint->next) {

@@ -15,6 +15,8 @@ char *placement_taint_text(const Value *taint);
 /* A machine on which agents are expected: no virtual node, not about to go, Ready, neither it nor
  * its state younger than ten minutes. */
 bool placement_is_expected(const CheckRun *run, const Object *node);
+/* A real machine that is to stay, whether it is up or not. */
+bool placement_is_kept(const Object *node);
 /* Somebody takes the node away, or the machinery of the cluster does. */
 bool placement_is_leaving(const Object *node);
 /* A node of the control plane, by its labels or taints. */

@@ -3,6 +3,7 @@
 /* In the order of their stages, as far as that goes. */
 static const CheckTopic *const topics[] = {
     /* clang-format off */
+    &check_topic_backend_state,
     &check_topic_node,
     &check_topic_node_state,
     &check_topic_webhook,
@@ -35,6 +36,7 @@ static const CheckTopic *const topics[] = {
     &check_topic_budget,
     &check_topic_namespace,
     &check_topic_alloy,
+    &check_topic_heartbeat,
     &check_topic_copies,
     &check_topic_rights,
     &check_topic_operator,

@@ -177,10 +177,12 @@ was_verified(const Update *update, const Quiet *quiet)
     return true;
 }
 
-/* Whether the object was listed and is not there. */
+/* Whether the object was listed and is not there. What is in no list, as a back end, never is. */
 static bool
 is_gone(const Update *update, const Quiet *quiet)
 {
+    if (strcmp(quiet->kind, kind_row(KIND_NONE)->kind) == 0)
+        return false;
     for (int kind = KIND_NONE + 1; kind < KIND_COUNT; kind++) {
         if (strcmp(kind_row((Kind)kind)->kind, quiet->kind) == 0 &&
             snapshot_presence(update->snapshot, (Kind)kind, quiet->ns, quiet->name) !=

@@ -16,10 +16,13 @@ typedef struct {
     gint next;            /* atomic */
 } Round;
 
+/* Without matchers their comma goes too: LogQL takes none before a brace. */
 static char *
 with_matchers(const char *text, const char *matchers)
 {
     g_autoptr(GString) query = g_string_new(text);
+    if (matchers == NULL || *matchers == '\0')
+        g_string_replace(query, ",$S", "", 0);
     g_string_replace(query, "$S", matchers != NULL ? matchers : "", 0);
     return g_string_free(g_steal_pointer(&query), FALSE);
 }

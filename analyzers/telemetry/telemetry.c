@@ -135,6 +135,12 @@ telemetry_set_backend(Telemetry *telemetry, TelemetrySource source, TelemetryRes
     (void)telemetry_outcome_set(&backend->outcome, result, "%s", why != NULL ? why : "");
 }
 
+void
+telemetry_set_clock_skew(Telemetry *telemetry, TelemetrySource source, int64_t skew_s)
+{
+    telemetry->backends[source].clock_skew_s = skew_s;
+}
+
 static void
 take_backend(Telemetry *telemetry, TelemetrySource source, TelemetryApi *api)
 {
@@ -146,7 +152,7 @@ take_backend(Telemetry *telemetry, TelemetrySource source, TelemetryApi *api)
     g_free(backend->tenant);
     backend->url = g_strdup(telemetry_api_url(api));
     backend->tenant = g_strdup(telemetry_api_tenant(api));
-    backend->clock_skew_s = telemetry_api_clock_skew(api);
+    telemetry_set_clock_skew(telemetry, source, telemetry_api_clock_skew(api));
 }
 
 void

@@ -69,6 +69,8 @@ void telemetry_fail(Telemetry *telemetry, const TelemetryQuery *query, AnswerSta
 /* Says how a back end as a whole is. */
 void telemetry_set_backend(Telemetry *telemetry, TelemetrySource source, TelemetryResult result,
                            const char *why);
+/* Says how its clock is against ours, as of telemetry_api_clock_skew. */
+void telemetry_set_clock_skew(Telemetry *telemetry, TelemetrySource source, int64_t skew_s);
 
 /* ---- Reading. NULL for the telemetry: nothing was asked. ---- */
 

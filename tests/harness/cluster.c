@@ -138,6 +138,13 @@ test_cluster_backend_fails(TestCluster *cluster, TelemetrySource source, Telemet
     telemetry_set_backend(cluster->telemetry, source, result, why);
 }
 
+void
+test_cluster_clock_differs(TestCluster *cluster, TelemetrySource source, int64_t skew_s)
+{
+    test_cluster_backend_fails(cluster, source, TELEMETRY_OK, NULL);
+    telemetry_set_clock_skew(cluster->telemetry, source, skew_s);
+}
+
 const Snapshot *
 test_cluster_snapshot(TestCluster *cluster)
 {

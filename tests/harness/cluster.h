@@ -25,6 +25,8 @@ void test_cluster_answer_fails(TestCluster *cluster, const char *query, const ch
 /* The back end as a whole has answered nothing. */
 void test_cluster_backend_fails(TestCluster *cluster, TelemetrySource source,
                                 TelemetryResult result, const char *why);
+/* It answers, and its clock is so far ahead of ours. */
+void test_cluster_clock_differs(TestCluster *cluster, TelemetrySource source, int64_t skew_s);
 
 /* Its objects, to look at them without checks: nothing can be added from then on. */
 const Snapshot *test_cluster_snapshot(TestCluster *cluster);

@@ -26,13 +26,14 @@ static const TelemetryQuery nodes = {"profile-nodes", SOURCE_PROFILES, NULL, "no
 
 /* Asks one question of a back end that plays a script; the requests that it got, to be freed. */
 static GPtrArray *
-ask_script(Telemetry *telemetry, const TelemetryQuery *query, const ScriptStep *steps, size_t n)
+ask_script_with(Telemetry *telemetry, const TelemetryQuery *query, const char *matchers,
+                const ScriptStep *steps, size_t n)
 {
     g_autoptr(ScriptedServer) server = scripted_server_new(steps, n);
     g_autofree char *url = scripted_server_url(server, "");
     const TelemetryConfig config = {.name = telemetry_source_name(query->source), .url = url};
     g_autoptr(TelemetryApi) api = telemetry_api_new(&config, NULL);
-    TelemetryAsk ask = {.matchers = "cluster=\"prod\"", .now_s = NOW_S};
+    TelemetryAsk ask = {.matchers = matchers, .now_s = NOW_S};
     ask.apis[query->source] = api;
     telemetry_ask(telemetry, &ask, &query, 1);
     GPtrArray *requests = g_ptr_array_new_with_free_func(g_free);
@@ -41,6 +42,25 @@ ask_script(Telemetry *telemetry, const TelemetryQuery *query, const ScriptStep *
         g_ptr_array_add(requests, g_uri_unescape_string(request, NULL));
     }
     return requests;
+}
+
+static GPtrArray *
+ask_script(Telemetry *telemetry, const TelemetryQuery *query, const ScriptStep *steps, size_t n)
+{
+    return ask_script_with(telemetry, query, "cluster=\"prod\"", steps, n);
+}
+
+/* LogQL takes no comma before a brace. */
+static void
+test_no_matchers_leave_no_comma(void **state)
+{
+    (void)state;
+    static const TelemetryQuery canary = {"canary", SOURCE_LOGS, NULL,
+                                          "sum(count_over_time({namespace=~\".+\",$S}[5m]))"};
+    static const ScriptStep steps[] = {OK_JSON(VECTOR)};
+    g_autoptr(Telemetry) telemetry = telemetry_new();
+    g_autoptr(GPtrArray) requests = ask_script_with(telemetry, &canary, "", steps, 1);
+    assert_contains(requests->pdata[0], "count_over_time({namespace=~\".+\"}[5m])");
 }
 
 static void
@@ -184,6 +204,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_metrics_are_asked_when_the_family_is_there),
         cmocka_unit_test(test_families_are_asked_for_once),
+        cmocka_unit_test(test_no_matchers_leave_no_comma),
         cmocka_unit_test(test_a_missing_family_is_said),
         cmocka_unit_test(test_failures_are_said),
         cmocka_unit_test(test_logs_and_profiles),
