@@ -92,6 +92,14 @@ bool
 backends_ask(Backends *backends, const InputOptions *input, const CheckOptions *check,
              Telemetry **ret_telemetry, GError **error)
 {
+    g_autoptr(GPtrArray) queries = check_queries(check);
+    return backends_ask_queries(backends, input, check, queries, ret_telemetry, error);
+}
+
+bool
+backends_ask_queries(Backends *backends, const InputOptions *input, const CheckOptions *check,
+                     const GPtrArray *queries, Telemetry **ret_telemetry, GError **error)
+{
     bool is_any = false;
     g_autofree char *recorded = recorded_folder(input);
     *ret_telemetry = NULL;
@@ -100,7 +108,6 @@ backends_ask(Backends *backends, const InputOptions *input, const CheckOptions *
     if (!is_any && recorded == NULL)
         return true;
     g_autoptr(Telemetry) telemetry = telemetry_new();
-    g_autoptr(GPtrArray) queries = check_queries(check);
     const TelemetryQuery *const *all = (const TelemetryQuery *const *)queries->pdata;
     if (recorded != NULL && !telemetry_read_folder(telemetry, recorded, all, queries->len, error))
         return false;

@@ -79,5 +79,8 @@ bool backends_open_findings(const BackendOptions *options, const char *tenant,
  * is neither. */
 bool backends_ask(Backends *backends, const InputOptions *input, const CheckOptions *check,
                   Telemetry **ret_telemetry, GError **error);
+/* The same of these questions: TelemetryQuery. */
+bool backends_ask_queries(Backends *backends, const InputOptions *input, const CheckOptions *check,
+                          const GPtrArray *queries, Telemetry **ret_telemetry, GError **error);
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Backends, backends_clear)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "analyzers/catalog.h"
+#include "analyzers/heartbeat.h"
 #include "analyzers/run.h"
 #include "analyzers/scan.h"
 #include "lib/base/option_help.h"
@@ -12,6 +13,8 @@ static const Verb verbs[] = {
      sizeof(ScanOptions), scan_run},
     {"run", "what a CronJob does: scan, remember, tell the webhook what has changed", NULL,
      &run_option_table, sizeof(RunOptions), run_run},
+    {"heartbeat", "say of each node whether its collectors report", NULL, &heartbeat_option_table,
+     sizeof(HeartbeatOptions), heartbeat_run},
     {"explain", "say what a check looks for, and what to do about it", "CHECK",
      &explain_option_table, sizeof(CatalogOptions), explain_run},
     {"checks", "list every check", NULL, &catalog_option_table, sizeof(CatalogOptions),

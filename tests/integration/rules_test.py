@@ -5,7 +5,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import sys
 import tempfile
 import time
@@ -14,36 +13,11 @@ import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "harness"))
 import cresset
+import prometheus
 
-WAIT_S = 60
+WAIT_S = prometheus.WAIT_S
 RULES = "/settings.v1.RecordingRulesService/"
 MATCHERS = ['{__profile_type__="%s"}' % cresset.CPU_TYPE, '{service_name=~"shop|pay"}']
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def start_prometheus(folder):
-    port, config = free_port(), os.path.join(folder, "prometheus.yml")
-    with open(config, "w") as out:
-        out.write("global: {}\n")
-    process = cresset.start("prometheus", os.path.join(folder, "prometheus.log"), "--config.file", config,
-                            "--storage.tsdb.path", os.path.join(folder, "tsdb"),
-                            "--web.listen-address", f"127.0.0.1:{port}", "--web.enable-remote-write-receiver")
-    url = f"http://127.0.0.1:{port}"
-
-    def is_ready():
-        if process.poll() is not None:
-            sys.exit("prometheus ended: " + open(os.path.join(folder, "prometheus.log")).read()[-2000:])
-        try:
-            return urllib.request.urlopen(url + "/-/ready", timeout=2).status == 200
-        except OSError:
-            return False
-    cresset.wait_for(is_ready, WAIT_S, "prometheus")
-    return process, url
 
 
 def ask_prometheus(url, expression):
@@ -67,7 +41,7 @@ def expect(what, got, wanted):
         sys.exit(f"{what}: got {got!r}, wanted {wanted!r}")
 
 
-def check(server, prometheus):
+def check(server, metrics):
     total = upsert(server, metricName="cpu_by_service", matchers=MATCHERS, groupBy=["service_name"],
                    externalLabels=[{"name": "cluster", "value": 'a "b"'}])
     charge = upsert(server, metricName="cpu_of_charge", matchers=MATCHERS, groupBy=["service_name"],
@@ -80,8 +54,8 @@ def check(server, prometheus):
     labels = [("cluster", 'a "b"'), ("pyroscope_rule_id", total["id"])]
     wanted = {tuple(sorted(labels + [("service_name", "shop")])): 40_000_000.0,
               tuple(sorted(labels + [("service_name", "pay")])): 5_000_000.0}
-    cresset.wait_for(lambda: ask_prometheus(prometheus, over) == wanted, WAIT_S, f"the totals in prometheus, not {ask_prometheus(prometheus, over)}")
-    of_charge = ask_prometheus(prometheus, over.replace("cpu_by_service", "cpu_of_charge"))
+    cresset.wait_for(lambda: ask_prometheus(metrics, over) == wanted, WAIT_S, f"the totals in prometheus, not {ask_prometheus(metrics, over)}")
+    of_charge = ask_prometheus(metrics, over.replace("cpu_by_service", "cpu_of_charge"))
     expect("the function", of_charge, {(("pyroscope_rule_id", charge["id"]), ("service_name", "shop")): 30_000_000.0,
                                        (("pyroscope_rule_id", charge["id"]), ("service_name", "pay")): 5_000_000.0})
 
@@ -107,7 +81,7 @@ def main():
         print("skipped: there is no prometheus")
         sys.exit(cresset.SKIPPED)
     with tempfile.TemporaryDirectory() as folder:
-        process, url = start_prometheus(folder)
+        process, url = prometheus.start(folder)
         try:
             server = cresset.Server(options.bin, folder, "--self-profile=false", "--remote-write-url", url + "/api/v1/write",
                                     "--rules-interval", "2s", "--rules-delay", "500ms")

@@ -1,0 +1,208 @@
+#!/usr/bin/env python3
+"""Heartbeats of collectors, told by a real Prometheus: each cluster of the test is a label value there."""
+import argparse
+import datetime
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "harness"))
+import cresset
+import prometheus
+import slack
+
+MINUTE, HOUR = 60, 3600
+NODES = [f"n{i}" for i in range(1, 5)]
+NODE = """---
+apiVersion: v1
+kind: Node
+metadata: {{name: {node}, uid: {node}, creationTimestamp: "2025-01-01T00:00:00Z"}}
+status: {{conditions: [{{type: Ready, status: "True", lastTransitionTime: "2025-01-01T00:00:00Z"}}]}}
+---
+apiVersion: v1
+kind: Pod
+metadata:
+  namespace: mon
+  name: alloy-{node}
+  uid: alloy-{node}
+  creationTimestamp: "2025-01-01T00:00:00Z"
+  ownerReferences: [{{kind: DaemonSet, name: alloy, uid: alloy, controller: true}}]
+spec: {{nodeName: {node}, containers: [{{name: alloy, image: grafana/alloy}}]}}
+status: {{phase: Running, podIP: 10.0.0.{last}, conditions: [{{type: Ready, status: "True", lastTransitionTime: "2025-01-01T00:00:00Z"}}]}}
+"""
+SET = """---
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {namespace: mon, name: alloy, uid: alloy, creationTimestamp: "2025-01-01T00:00:00Z"}
+spec: {template: {spec: {containers: [{name: alloy, image: "grafana/alloy:v1.10.0"}]}}}
+status: {desiredNumberScheduled: 4, numberReady: 4}
+"""
+LOG = """ts=2026-01-01T00:00:00Z level=info msg="now listening"
+level=error component_id=prometheus.remote_write.default url=https://mimir.example/api/v1/push err="server returned HTTP status 401 Unauthorized"
+"""
+
+
+def expect(what, got, wanted):
+    if got != wanted:
+        sys.exit(f"{what}: got {got!r}, wanted {wanted!r}")
+
+
+class Samples:
+    """What is stored, as prometheus.backfill wants it; seconds are before `now`."""
+
+    def __init__(self, now):
+        self.now, self.families = now, {}
+
+    def add(self, name, labels, newest, oldest=4 * HOUR, gap=None):
+        for age in range(oldest, newest - 1, -MINUTE):
+            if gap is None or not gap[1] <= age < gap[0]:
+                self.families.setdefault(name, []).append((labels, 1, self.now - age))
+
+    def add_node(self, cluster, node, newest, others=0, gap=None):
+        """Alloy of a node by the address of its pod, and its kubelet, which others collect."""
+        instance = f"10.0.0.{node[1:]}:12345"
+        self.add("alloy_build_info", {"cluster": cluster, "instance": instance, "job": "integrations/alloy", "version": "v1"}, newest, gap=gap)
+        self.add("up", {"cluster": cluster, "instance": f"{node}:10250", "job": "kubelet"}, others)
+        self.add("kubelet_node_name", {"cluster": cluster, "node": node}, others)
+
+
+def make_samples(now):
+    samples = Samples(now)
+    for i, node in enumerate(NODES):
+        samples.add_node("healthy", node, 0)
+        samples.add_node("silent", node, 23 * MINUTE if i == 3 else 0)
+        samples.add_node("fleet", node, 0 if i == 0 else 40 * MINUTE)
+        samples.add_node("stalled", node, 20 * MINUTE, others=20 * MINUTE)
+        samples.add_node("gap", node, 0, gap=(3 * HOUR, 90 * MINUTE) if i == 3 else None)
+    for node in NODES:  # all are unheard of, though there are nodes
+        samples.add("up", {"cluster": "unheard", "instance": f"{node}:10250"}, 0)
+    return samples.families
+
+
+class Cluster:
+    def __init__(self, program, folder, now, url):
+        self.program, self.now, self.url = program, now, url
+        self.input, self.state = os.path.join(folder, "input"), os.path.join(folder, "state.sqlite")
+        os.makedirs(os.path.join(self.input, "logs"))
+        with open(os.path.join(self.input, "all.yaml"), "w") as out:
+            out.write(SET + "".join(NODE.format(node=node, last=node[1:]) for node in NODES))
+
+    def call(self, verb, cluster, *options, ago=0, url=None, status=None):
+        now = datetime.datetime.fromtimestamp(self.now - ago, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        done = subprocess.run([self.program, verb, "--input", self.input, "--now", now, "--cluster", cluster, "--prometheus-url",
+                               self.url if url is None else url, *options], capture_output=True, timeout=120)
+        if status is not None:
+            expect(f"the exit status of {verb} {cluster}, which says {done.stderr.decode()!r}", done.returncode, status)
+        return done.stdout.decode() + done.stderr.decode()
+
+    def findings(self, cluster, *options, **how):
+        report = json.loads(self.call("scan", cluster, "--output", "json", *options, **how))
+        self.unverified = {entry["check"]: entry["reason"] for entry in report["unverified"] if entry["object"]["kind"] == "Backend"}
+        return {f["check"]: f for f in report["findings"]}
+
+    def clock(self, ago):
+        return datetime.datetime.fromtimestamp(self.now - ago, datetime.timezone.utc).strftime("%H:%M UTC")
+
+
+def check_nodes(given):
+    expect("findings about a healthy cluster", given.findings("healthy", status=0), {})
+    expect("what could not be verified there", given.unverified, {})
+    found = given.findings("silent", status=1)
+    expect("the findings", list(found), ["alloy-running-not-shipping"])
+    finding = found["alloy-running-not-shipping"]
+    expect("the object", finding["object"], {"kind": "Pod", "namespace": "mon", "name": "alloy-n4"})
+    expect("the title", finding["title"], f"Alloy on node n4 has sent nothing since {given.clock(23 * MINUTE)} (23 min)")
+    expect("the cause", finding["cause"], "Pod alloy-n4 is Running and Ready, but nothing of it arrives: others say that the node lives. "
+           "3 other nodes report normally.")
+    expect("what it explains", [e["object"]["name"] for e in finding["explains"]], ["n4"])
+    with open(os.path.join(given.input, "logs", "mon_alloy-n4_alloy.log"), "w") as out:
+        out.write(LOG)
+    expect("the cause with a log", given.findings("silent")["alloy-running-not-shipping"]["cause"], "Pod alloy-n4 is Running and Ready, "
+           "but nothing of it arrives: the back end answers 401: it refuses its credentials (mimir.example). 3 other nodes report normally.")
+
+
+def check_fleet(given):
+    found = given.findings("fleet", status=1)
+    expect("the findings", list(found), ["alloy-silent-on-fleet"])
+    finding = found["alloy-silent-on-fleet"]
+    expect("the title", finding["title"], f"Alloy is silent on 3 of 4 nodes since {given.clock(40 * MINUTE)}")
+    expect("the severity", finding["severity"], "high")
+    expect("what it explains", sorted(e["object"]["name"] for e in finding["explains"]), ["n2", "n3", "n4"])
+
+
+def check_gates(given):
+    found = given.findings("stalled", status=1)
+    expect("the findings", list(found), ["metrics-ingest-stalled"])
+    expect("the title", found["metrics-ingest-stalled"]["title"], f"No metrics have arrived since {given.clock(20 * MINUTE)} (20 min)")
+    expect("why nodes are not known", given.unverified["alloy-silent-on-node"], f"no metric is newer than {given.clock(20 * MINUTE)}")
+    found = given.findings("nobody", "--telemetry-matchers", 'cluster="nobody"', status=1)
+    expect("the findings", list(found), ["metrics-tenant-empty"])
+    found = given.findings("silent", url=f"http://127.0.0.1:{prometheus.free_port()}", status=1)
+    expect("the findings", list(found), ["metrics-backend-unreachable"])
+    expect("the end of the cause", found["metrics-backend-unreachable"]["cause"].split(": ")[-1],
+           "whether telemetry arrives is unknown. 4 of 4 pods of Alloy and cresset-agent are Ready in Kubernetes.")
+
+
+def check_table(given):
+    lines = given.call("heartbeat", "silent", "--explain", status=1).splitlines()
+    expect("the headline", lines[0], "Alloy: 3 of 4 report")
+    expect("the explanation", lines[1], "Nodes are told by the label instance of alloy_build_info, which names 3 of 3 series; "
+           "a node is silent after 10 min.")
+    expect("the heading", lines[2].split(), ["NODE", "DAEMONSET", "POD", "STATE", "LAST", "SAMPLE", "VERDICT"])
+    expect("the last node", lines[6].split()[:4] + lines[6].split()[-2:], ["n4", "mon/alloy", "alloy-n4", "Ready", "not", "shipping"])
+    table = json.loads(given.call("heartbeat", "silent", "--output", "json", status=1))
+    expect("the verdicts", [node["verdict"] for node in table[0]["nodes"]], ["reports", "reports", "reports", "not shipping"])
+    given.call("heartbeat", "healthy", status=0)
+    if "no metric is newer" not in given.call("heartbeat", "stalled", status=1):
+        sys.exit("heartbeat does not say why nothing can be said")
+    if "--prometheus-url" not in given.call("heartbeat", "silent", url="", status=2):
+        sys.exit("heartbeat does not say that it needs metrics")
+
+
+def check_end(given):
+    """A node is silent, the back end goes away meanwhile, and the node is back."""
+    receiver = slack.Receiver()
+
+    def told(ago, url=None):
+        given.call("run", "gap", "--state", given.state, "--webhook-url", receiver.url, "--webhook-form", "slack", ago=ago, url=url, status=0)
+        messages, receiver.messages[:] = [slack.words(message) for message in receiver.messages], []
+        return messages
+
+    def expect_told(what, messages, *parts):
+        expect(what, len(messages), 1)
+        for part in parts:
+            if part not in messages[0]:
+                sys.exit(f"{what}: no {part!r} in {messages[0]!r}")
+    expect("messages before", told(195 * MINUTE), [])
+    expect_told("a silent node", told(150 * MINUTE), "1 new; 1 open", "Alloy on node n4 has sent nothing since")
+    expect_told("a blind back end", told(145 * MINUTE, f"http://127.0.0.1:{prometheus.free_port()}"), "1 new; 2 open", "cannot be asked")
+    expect_told("the back end again", told(100 * MINUTE) + told(95 * MINUTE), "1 resolved; 1 open", "cannot be asked")
+    expect_told("the node again", told(85 * MINUTE) + told(80 * MINUTE), "1 resolved; 0 open", "Alloy on node n4")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bin", default="build/bin")
+    options = parser.parse_args()
+    cresset.need_system(["prometheus", "promtool"], {})
+    now = int(time.time()) // HOUR * HOUR - 24 * HOUR
+    with tempfile.TemporaryDirectory() as folder:
+        prometheus.backfill(folder, make_samples(now))
+        process, url = prometheus.start(folder)
+        try:
+            given = Cluster(os.path.join(options.bin, "cresset-analyzer"), folder, now, url)
+            check_nodes(given)
+            check_fleet(given)
+            check_gates(given)
+            check_table(given)
+            check_end(given)
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+if __name__ == "__main__":
+    main()
