@@ -101,7 +101,7 @@ test_families_are_asked_for_once(void **state)
     telemetry_ask(telemetry, &ask, queries, 2);
     g_autofree char *request = scripted_server_request(server, 0);
     g_autofree char *text = g_uri_unescape_string(request, NULL);
-    assert_contains(text, "match[]={__name__=~\"node_load1|up\",}");
+    assert_contains(text, "match[]={__name__=~\"node_load1|up\"}");
     assert_int_equal(scripted_server_requests(server), 1);
 }
 
