@@ -291,10 +291,11 @@ static bool
 send(TelemetryApi *api, const TelemetryCall *call, GCancellable *cancel, HttpClientReply *ret_reply,
      GError **error)
 {
-    static const HttpRetry retry = {.tries_max = TELEMETRY_TRIES,
-                                    .deadline_ms = TELEMETRY_TIMEOUT_MS,
-                                    .pause_min_ms = 1000,
-                                    .pause_max_ms = 3000};
+    int64_t timeout_ms = call->timeout_ms > 0 ? call->timeout_ms : TELEMETRY_TIMEOUT_MS;
+    const HttpRetry retry = {.tries_max = TELEMETRY_TRIES,
+                             .deadline_ms = timeout_ms,
+                             .pause_min_ms = 1000,
+                             .pause_max_ms = 3000};
     g_auto(GStrv) headers = NULL;
     g_autoptr(GBytes) body = make_body(call);
     g_autofree char *url = g_strconcat(api->url, call->path, call->query != NULL ? "?" : "",
@@ -304,7 +305,7 @@ send(TelemetryApi *api, const TelemetryCall *call, GCancellable *cancel, HttpCli
     const HttpClientRequest request = {.url = url,
                                        .headers = (const char *const *)headers,
                                        .body = body,
-                                       .timeout_ms = TELEMETRY_TIMEOUT_MS,
+                                       .timeout_ms = timeout_ms,
                                        .connect_timeout_ms = TELEMETRY_CONNECT_MS,
                                        .reply_bytes_max = TELEMETRY_REPLY_BYTES_MAX,
                                        .cancel = cancel};

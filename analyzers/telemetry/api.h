@@ -65,10 +65,11 @@ TelemetryResult telemetry_api_state(TelemetryApi *api, const char **ret_why);
 int64_t telemetry_api_clock_skew(TelemetryApi *api);
 
 typedef struct {
-    const char *path;  /* below the base: "/api/v1/query" */
-    const char *query; /* behind the '?', encoded; or NULL */
-    const char *form;  /* sent as a form, encoded; or NULL */
-    const char *json;  /* sent as JSON; or NULL */
+    const char *path;   /* below the base: "/api/v1/query" */
+    const char *query;  /* behind the '?', encoded; or NULL */
+    const char *form;   /* sent as a form, encoded; or NULL */
+    const char *json;   /* sent as JSON; or NULL */
+    int64_t timeout_ms; /* for all its tries; 0: TELEMETRY_TIMEOUT_MS */
 } TelemetryCall;
 
 /* Fills *ret_body with an answer of status 200 and JSON inside; *ret_outcome in any case, to be

@@ -35,3 +35,11 @@ telemetry_find_matchers(TelemetryApi *metrics, const char *cluster, int64_t now_
     }
     return g_strdup("");
 }
+
+bool
+matchers_are_among(const char *matchers, const GPtrArray *names)
+{
+    g_autofree char *name = g_strndup(matchers, strcspn(matchers, "=!~"));
+    return *g_strstrip(name) != '\0' &&
+           g_ptr_array_find_with_equal_func((GPtrArray *)(uintptr_t)names, name, g_str_equal, NULL);
+}

@@ -7,3 +7,5 @@
  * back end does not answer; to be freed. */
 char *telemetry_find_matchers(TelemetryApi *metrics, const char *cluster, int64_t now_s,
                               GCancellable *cancel);
+/* Whether the label of the first of some matchers is among these names; no matchers: no. */
+bool matchers_are_among(const char *matchers, const GPtrArray *names);

@@ -7,8 +7,8 @@
 
 enum { TEXTS_BYTES_MAX = 16 * 1024 * 1024 };
 
-static const Value *
-read_json(GBytes *body, Arena *arena, GError **error)
+const Value *
+answer_read_json(GBytes *body, Arena *arena, GError **error)
 {
     gsize size;
     const void *data = g_bytes_get_data(body, &size);
@@ -17,11 +17,10 @@ read_json(GBytes *body, Arena *arena, GError **error)
     return value_reader_feed(reader, data, size, error) ? value_reader_end(reader, error) : NULL;
 }
 
-/* The document of an answer that went well. */
-static const Value *
-read_envelope(GBytes *body, Arena *arena, GError **error)
+const Value *
+answer_read_document(GBytes *body, Arena *arena, GError **error)
 {
-    const Value *document = read_json(body, arena, error);
+    const Value *document = answer_read_json(body, arena, error);
     if (document == NULL)
         return NULL;
     if (value_is(document, "status", "success"))
@@ -115,7 +114,7 @@ bool
 answer_read(GBytes *body, Arena *arena, Answer *ret_answer, GError **error)
 {
     *ret_answer = (Answer){0};
-    const Value *document = read_envelope(body, arena, error);
+    const Value *document = answer_read_document(body, arena, error);
     if (document == NULL)
         return false;
     const Value *warning = value_first(document, "warnings");
@@ -134,7 +133,7 @@ GPtrArray *
 answer_read_texts(GBytes *body, GError **error)
 {
     g_autoptr(Arena) arena = arena_new(TEXTS_BYTES_MAX);
-    const Value *document = read_envelope(body, arena, error);
+    const Value *document = answer_read_document(body, arena, error);
     if (document == NULL)
         return NULL;
     GPtrArray *texts = g_ptr_array_new_with_free_func(g_free);
@@ -160,7 +159,7 @@ bool
 answer_read_names(GBytes *body, const char *label, Arena *arena, Answer *ret_answer, GError **error)
 {
     *ret_answer = (Answer){0};
-    const Value *document = read_json(body, arena, error);
+    const Value *document = answer_read_json(body, arena, error);
     if (document == NULL)
         return false;
     if (document->type != VALUE_MAP)

@@ -20,6 +20,11 @@ typedef struct {
     const char *warning; /* what the back end says of an answer that may lack something, or NULL */
 } Answer;
 
+/* The document of an answer of Prometheus or Loki whose status is "success". Errors as below. */
+const Value *answer_read_document(GBytes *body, Arena *arena, GError **error);
+/* A document of JSON. Errors as below. */
+const Value *answer_read_json(GBytes *body, Arena *arena, GError **error);
+
 /* The answer of /query and /query_range, read into the arena: a vector has one sample per series,
  * a scalar is one series without labels. NULL body parts are errors. INVALID_ARGUMENT with the
  * field that is wrong, RESOURCE_EXHAUSTED when the arena is full. */
