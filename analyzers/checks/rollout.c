@@ -5,31 +5,28 @@
 /* How long after a roll-out trouble is still its. */
 enum { SOON_S = 30 * 60 };
 
-/* The two newest ReplicaSets of a Deployment. */
-typedef struct {
-    const Object *now, *before;
-} Revisions;
-
-static int64_t
-revision_of(const Object *set)
+int64_t
+rollout_revision(const Object *set)
 {
     const Value *annotations = value_at(set->value, "metadata.annotations");
     return value_int(value_get(annotations, "deployment.kubernetes.io/revision"), "", 0);
 }
 
-static Revisions
-find_revisions(const CheckRun *run, const Object *deployment)
+Rollout
+rollout_of(const CheckRun *run, const Object *deployment)
 {
-    Revisions found = {NULL, NULL};
+    Rollout found = {NULL, NULL};
+    if (deployment->kind != KIND_DEPLOYMENT)
+        return found;
     const GPtrArray *sets = relations_owned(run->relations, deployment);
     for (guint i = 0; i < sets->len; i++) {
         const Object *set = sets->pdata[i];
         if (set->kind != KIND_REPLICA_SET)
             continue;
-        if (found.now == NULL || revision_of(set) > revision_of(found.now)) {
+        if (found.now == NULL || rollout_revision(set) > rollout_revision(found.now)) {
             found.before = found.now;
             found.now = set;
-        } else if (found.before == NULL || revision_of(set) > revision_of(found.before)) {
+        } else if (found.before == NULL || rollout_revision(set) > rollout_revision(found.before)) {
             found.before = set;
         }
     }
@@ -54,29 +51,84 @@ is_same(const Value *a, const Value *b)
     return left == right;
 }
 
-/* "image a to b", or the fields of a container that differ, never their values: environments hold
- * secrets. */
+/* Adds a change behind a separator. */
+static void add_change(GString *text, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+static void
+add_change(GString *text, const char *format, ...)
+{
+    va_list arguments;
+    g_string_append(text, text->len > 0 ? "; " : "");
+    va_start(arguments, format);
+    g_string_append_vprintf(text, format, arguments);
+    va_end(arguments);
+}
+
+/* Variables by their names: environments hold secrets. */
+static void
+add_env_changes(GString *text, const Value *now, const Value *before)
+{
+    const char *container = value_text(now, "name");
+    for (const Value *env = value_first(now, "env"); env != NULL; env = env->next) {
+        const char *name = value_text(env, "name");
+        const Value *former = value_find(before, "env", "name", name);
+        if (former == NULL)
+            add_change(text, "variable %s of container %s, which is new", name, container);
+        else if (!is_same(env, former))
+            add_change(text, "variable %s of container %s", name, container);
+    }
+    for (const Value *env = value_first(before, "env"); env != NULL; env = env->next) {
+        const char *name = value_text(env, "name");
+        if (value_find(now, "env", "name", name) == NULL)
+            add_change(text, "variable %s of container %s, which is gone", name, container);
+    }
+}
+
+static const char *
+or_none(const char *text)
+{
+    return *text != '\0' ? text : "none";
+}
+
+static void
+add_resource_changes(GString *text, const Value *now, const Value *before)
+{
+    static const struct {
+        const char *path, *name;
+    } resources[] = {{"resources.requests.cpu", "CPU request"},
+                     {"resources.limits.cpu", "CPU limit"},
+                     {"resources.requests.memory", "memory request"},
+                     {"resources.limits.memory", "memory limit"}};
+    for (size_t i = 0; i < G_N_ELEMENTS(resources); i++) {
+        const char *value = value_text(now, resources[i].path);
+        const char *former = value_text(before, resources[i].path);
+        if (strcmp(value, former) != 0)
+            add_change(text, "%s of container %s from %s to %s", resources[i].name,
+                       value_text(now, "name"), or_none(former), or_none(value));
+    }
+}
+
+/* What differs in a container; of most fields only that they do. */
 static void
 add_changes(GString *text, const Value *now, const Value *before)
 {
-    static const char *const fields[] = {"command",         "args",           "env",
-                                         "envFrom",         "resources",      "volumeMounts",
-                                         "livenessProbe",   "readinessProbe", "startupProbe",
-                                         "securityContext", "ports"};
+    static const char *const fields[] = {
+        "command",        "args",         "envFrom",         "volumeMounts", "livenessProbe",
+        "readinessProbe", "startupProbe", "securityContext", "ports"};
     const char *image = value_text(now, "image"), *former = value_text(before, "image");
     const char *name = value_text(now, "name");
     if (before == NULL) {
-        g_string_append_printf(text, "%scontainer %s is new", text->len > 0 ? "; " : "", name);
+        add_change(text, "container %s is new", name);
         return;
     }
     if (strcmp(image, former) != 0)
-        g_string_append_printf(text, "%simage of container %s from %s to %s",
-                               text->len > 0 ? "; " : "", name, former, image);
+        add_change(text, "image of container %s from %s to %s", name, former, image);
     for (size_t i = 0; i < G_N_ELEMENTS(fields); i++) {
         if (!is_same(value_get(now, fields[i]), value_get(before, fields[i])))
-            g_string_append_printf(text, "%s%s of container %s", text->len > 0 ? "; " : "",
-                                   fields[i], name);
+            add_change(text, "%s of container %s", fields[i], name);
     }
+    add_env_changes(text, now, before);
+    add_resource_changes(text, now, before);
 }
 
 void
@@ -85,7 +137,7 @@ rollout_explain(const CheckRun *run, Finding *finding)
     const Object *deployment = finding->object;
     if (deployment->kind != KIND_DEPLOYMENT || finding->since_s == 0)
         return;
-    Revisions revisions = find_revisions(run, deployment);
+    const Rollout revisions = rollout_of(run, deployment);
     if (revisions.before == NULL || revisions.now->created_s == 0)
         return;
     int64_t after_s = finding->since_s - revisions.now->created_s;
@@ -98,7 +150,7 @@ rollout_explain(const CheckRun *run, Finding *finding)
         add_changes(text, c, value_find(former, "spec.containers", "name", value_text(c, "name")));
     g_autofree char *span = span_text(after_s);
     finding_evidence(finding, "It began %s after the roll-out of revision %" G_GINT64_FORMAT "%s%s",
-                     span, revision_of(revisions.now), text->len > 0 ? ", which changed " : "",
+                     span, rollout_revision(revisions.now), text->len > 0 ? ", which changed " : "",
                      text->str);
     finding_fix(finding,
                 "kubectl -n %s rollout history deployment/%s (suggestion to go back: "
