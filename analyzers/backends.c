@@ -116,3 +116,19 @@ backends_ask_queries(Backends *backends, const InputOptions *input, const CheckO
     *ret_telemetry = g_steal_pointer(&telemetry);
     return true;
 }
+
+void
+backends_enrich(const Backends *backends, const BackendsOptions *options, const CheckOptions *check,
+                const Snapshot *snapshot, Findings *findings)
+{
+    enum { MS_NS = 1000000 };
+    EnrichOptions enrich = {.matchers = backends->matchers,
+                            .profiles_link = options->profiles_link,
+                            .queries_max = options->evidence_queries,
+                            .log_reads_max = options->evidence_log_reads,
+                            .time_ms = options->evidence_time_ns / MS_NS,
+                            .now_s = check->now_s};
+    for (int i = 0; i < SOURCE_COUNT && enrich.time_ms > 0; i++)
+        enrich.apis[i] = backends->apis[i];
+    enrich_findings(findings, snapshot, &enrich);
+}

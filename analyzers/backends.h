@@ -1,7 +1,7 @@
 /* The back ends of telemetry that are asked about a cluster: what verbs that look at one have in
  * common. */
 #pragma once
-#include "analyzers/checks/check.h"
+#include "analyzers/enrich/enrich.h"
 #include "analyzers/input.h"
 
 typedef struct {
@@ -13,12 +13,18 @@ typedef struct {
 typedef struct {
     BackendOptions of[SOURCE_COUNT];
     char *tenant, *matchers;
+    char *profiles_link;
+    int64_t evidence_queries, evidence_log_reads, evidence_time_ns;
 } BackendsOptions;
 
 #define BACKEND_ROW(type, name, option_type, argument, help, place)                                \
     {                                                                                              \
         name, option_type, option_type == OPTION_STRING ? "" : NULL, 0, 0, argument, help,         \
             offsetof(type, place)                                                                  \
+    }
+#define EVIDENCE_ROW(type, name, option_type, default_text, max, argument, help, place)            \
+    {                                                                                              \
+        name, option_type, default_text, 0, max, argument, help, offsetof(type, place)             \
     }
 /* Rows of one back end. */
 #define BACKEND_ROWS(type, field, prefix, what, url_help)                                          \
@@ -58,7 +64,22 @@ typedef struct {
         BACKEND_ROW(type, "telemetry-matchers", OPTION_STRING, "MATCHERS",                         \
                     "What series and logs of the cluster have: cluster=\"prod\"; none: found by "  \
                     "the name that --cluster gives.",                                              \
-                    field.matchers)
+                    field.matchers),                                                               \
+        BACKEND_ROW(type, "profiles-link", OPTION_STRING, "URL",                                   \
+                    "Where people look at flame graphs: the address of Cresset, or a template "    \
+                    "with {service}, {type}, {labels}, {selector}, {tenant}, {from} and {until}; " \
+                    "none: --profiles-url.",                                                       \
+                    field.profiles_link),                                                          \
+        EVIDENCE_ROW(type, "evidence-queries", OPTION_INT, "60", 1000, "N",                        \
+                     "Queries of metrics and profiles that a run may make for evidence.",          \
+                     field.evidence_queries),                                                      \
+        EVIDENCE_ROW(type, "evidence-log-reads", OPTION_INT, "30", 1000, "N",                      \
+                     "Requests to Loki that a run may make for evidence.",                         \
+                     field.evidence_log_reads),                                                    \
+        EVIDENCE_ROW(type, "evidence-time", OPTION_DURATION, "60s", 3600e9, "TIME",                \
+                     "What gathering evidence may take of a run; 0s: there is none from back "     \
+                     "ends.",                                                                      \
+                     field.evidence_time_ns)
 
 /* The back ends while a verb runs; zeroed before, cleared after. */
 typedef struct {
@@ -82,5 +103,9 @@ bool backends_ask(Backends *backends, const InputOptions *input, const CheckOpti
 /* The same of these questions: TelemetryQuery. */
 bool backends_ask_queries(Backends *backends, const InputOptions *input, const CheckOptions *check,
                           const GPtrArray *queries, Telemetry **ret_telemetry, GError **error);
+
+/* Adds evidence to findings of a snapshot, see enrich_findings. */
+void backends_enrich(const Backends *backends, const BackendsOptions *options,
+                     const CheckOptions *check, const Snapshot *snapshot, Findings *findings);
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Backends, backends_clear)

@@ -179,6 +179,7 @@ run(const RunOptions *options, GError **error)
         return false;
     check.telemetry = telemetry;
     g_autoptr(Findings) findings = check_all(snapshot, &check);
+    backends_enrich(&backends, &options->backends, &check, snapshot, findings);
     if (!notes_add(&options->llm, snapshot, check.cluster, findings, false, error))
         return false;
     if (!options->dry_run)

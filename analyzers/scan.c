@@ -109,6 +109,7 @@ scan(const ScanOptions *options, GError **error)
         return EXIT_NOT_RUN;
     check.telemetry = telemetry;
     g_autoptr(Findings) findings = check_all(snapshot, &check);
+    backends_enrich(&backends, &options->backends, &check, snapshot, findings);
     if (!notes_add(&options->llm, snapshot, check.cluster, findings, options->llm_dry_run, error))
         return EXIT_NOT_RUN;
     if (options->llm_dry_run)

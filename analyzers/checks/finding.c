@@ -131,6 +131,28 @@ finding_describe(Finding *finding, const Object *object)
                 object->ns, kind, object->name);
 }
 
+static void
+link_free(gpointer data)
+{
+    FindingLink *link = data;
+    g_free(link->label);
+    g_free(link->url);
+    g_free(link);
+}
+
+void
+finding_link(Finding *finding, const char *label, const char *url)
+{
+    for (guint i = 0; i < finding->links->len; i++) {
+        if (strcmp(((const FindingLink *)finding->links->pdata[i])->url, url) == 0)
+            return;
+    }
+    FindingLink *link = g_new0(FindingLink, 1);
+    link->label = make_line(g_strdup(label), LINE_BYTES_MAX);
+    link->url = g_strdup(url);
+    g_ptr_array_add(finding->links, link);
+}
+
 char *
 span_text(int64_t seconds)
 {
@@ -191,6 +213,7 @@ finding_free(gpointer data)
     g_free(finding->note);
     g_ptr_array_unref(finding->evidence);
     g_ptr_array_unref(finding->fix);
+    g_ptr_array_unref(finding->links);
     g_ptr_array_unref(finding->about);
     g_ptr_array_unref(finding->blamed);
     g_ptr_array_unref(finding->explains);
@@ -256,6 +279,7 @@ findings_add(Findings *findings, const CheckRow *check, const Object *object, co
     finding->cause = g_strdup("");
     finding->evidence = g_ptr_array_new_with_free_func(g_free);
     finding->fix = g_ptr_array_new_with_free_func(g_free);
+    finding->links = g_ptr_array_new_with_free_func(link_free);
     finding->about = g_ptr_array_new();
     finding->blamed = g_ptr_array_new();
     finding->explains = g_ptr_array_new();

@@ -20,6 +20,11 @@ typedef enum {
 const char *severity_name(Severity severity);
 bool severity_parse(const char *text, Severity *ret_severity);
 
+/* A place to look further. */
+typedef struct {
+    char *label, *url; /* http or https */
+} FindingLink;
+
 typedef struct Finding {
     const CheckRow *check;
     Severity severity;
@@ -30,6 +35,7 @@ typedef struct Finding {
     char *note;           /* what a model says about it, which nobody has verified; NULL: nothing */
     GPtrArray *evidence;  /* char *: facts, most telling first */
     GPtrArray *fix;       /* char *: steps; commands as they are typed */
+    GPtrArray *links;     /* FindingLink */
     GPtrArray *about;     /* Object that it is about beside `object`: the pods of a Deployment */
     GPtrArray *blamed;    /* Object whose findings are surely its cause */
     GPtrArray *explains;  /* Finding that are its consequences */
@@ -46,6 +52,8 @@ void finding_fix(Finding *finding, const char *format, ...) G_GNUC_PRINTF(2, 3);
 void finding_note(Finding *finding, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* The command that shows an object: "kubectl -n shop describe pod web-1". */
 void finding_describe(Finding *finding, const Object *object);
+/* The URL is copied; each once. */
+void finding_link(Finding *finding, const char *label, const char *url);
 /* The earlier of what is known and `since_s` (0: not known). */
 void finding_since(Finding *finding, int64_t since_s);
 /* Also about this object; each once. */

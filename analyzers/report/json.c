@@ -44,6 +44,24 @@ write_explains(JsonWriter *json, const Finding *finding)
     jsonw_array_end(json);
 }
 
+/* Absent when there is none. */
+static void
+write_links(JsonWriter *json, const Finding *finding)
+{
+    if (finding->links->len == 0)
+        return;
+    jsonw_key(json, "links");
+    jsonw_array_begin(json);
+    for (guint i = 0; i < finding->links->len; i++) {
+        const FindingLink *link = finding->links->pdata[i];
+        jsonw_object_begin(json);
+        write_member(json, "label", link->label);
+        write_member(json, "url", link->url);
+        jsonw_object_end(json);
+    }
+    jsonw_array_end(json);
+}
+
 static void
 write_finding(JsonWriter *json, const Finding *finding)
 {
@@ -63,6 +81,7 @@ write_finding(JsonWriter *json, const Finding *finding)
         write_member(json, "note", finding->note);
     write_lines(json, "evidence", finding->evidence);
     write_lines(json, "fix", finding->fix);
+    write_links(json, finding);
     write_explains(json, finding);
     write_member(json, "fingerprint", finding->fingerprint);
     jsonw_object_end(json);

@@ -22,6 +22,15 @@ append_lines(GString *out, const char *prefix, const GPtrArray *lines)
 }
 
 static void
+append_links(GString *out, const Finding *finding)
+{
+    for (guint i = 0; i < finding->links->len; i++) {
+        const FindingLink *link = finding->links->pdata[i];
+        g_string_append_printf(out, "    %s: %s\n", link->label, link->url);
+    }
+}
+
+static void
 append_finding(GString *out, const Finding *finding, const CheckOptions *options, bool with_colour)
 {
     g_autofree char *severity = g_ascii_strup(severity_name(finding->severity), -1);
@@ -36,6 +45,7 @@ append_finding(GString *out, const Finding *finding, const CheckOptions *options
     g_string_append_printf(out, " · %s\n    %s\n", finding->check->id, finding->cause);
     append_lines(out, "·", finding->evidence);
     append_lines(out, "→", finding->fix);
+    append_links(out, finding);
     if (finding->note != NULL)
         g_string_append_printf(out, "    AI note, not verified: %s\n", finding->note);
     for (guint i = 0; i < finding->explains->len; i++) {
