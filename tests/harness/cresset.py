@@ -35,11 +35,11 @@ def block(field, data):
     return varint(field << 3 | 2) + varint(len(data)) + data
 
 
-def pprof(stacks, time_ns, duration_ns=10_000_000_000, period=10_000_000):
-    """A raw CPU pprof of {tuple of function names, the leaf first: nanoseconds}."""
+def pprof(stacks, time_ns, duration_ns=10_000_000_000, period=10_000_000, sample_type=("cpu", "nanoseconds"), period_type=("cpu", "nanoseconds")):
+    """A raw pprof of {tuple of function names, the leaf first: value}."""
     names = sorted({name for stack in stacks for name in stack})
     ids = {name: i + 1 for i, name in enumerate(names)}
-    strings = ["", "cpu", "nanoseconds", "main.c"] + names
+    strings = ["", *sample_type, "main.c"] + names + [*period_type]
     out = [block(1, number(1, 1) + number(2, 2))]
     for stack, value in stacks.items():
         frames = b"".join(varint(ids[name]) for name in stack)
@@ -51,7 +51,7 @@ def pprof(stacks, time_ns, duration_ns=10_000_000_000, period=10_000_000):
         out.append(block(4, number(1, i) + number(2, 1) + number(3, 0x400000 + code % 0x400000) + block(4, line)))
         out.append(block(5, number(1, i) + number(2, 3 + i) + number(3, 3 + i) + number(4, 3)))
     out += [block(6, text.encode()) for text in strings]
-    out += [number(9, time_ns), number(10, duration_ns), block(11, number(1, 1) + number(2, 2))]
+    out += [number(9, time_ns), number(10, duration_ns), block(11, number(1, len(strings) - 2) + number(2, len(strings) - 1))]
     out.append(number(12, period))
     return b"".join(out)
 
