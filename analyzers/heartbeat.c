@@ -10,6 +10,7 @@
 #include "analyzers/report/json.h"
 #include "lib/base/error.h"
 #include "lib/base/jsonw.h"
+#include "lib/base/text.h"
 
 static const OptionRow rows[] = {
     INPUT_OPTION_ROWS(HeartbeatOptions, input),
@@ -126,7 +127,7 @@ write_member(JsonWriter *json, const char *key, const char *text)
 static void
 write_beat(JsonWriter *json, const Beat *beat)
 {
-    g_autofree char *newest = beat->newest_s > 0 ? report_time(beat->newest_s) : NULL;
+    g_autofree char *newest = beat->newest_s > 0 ? rfc3339_text(beat->newest_s) : NULL;
     jsonw_object_begin(json);
     write_member(json, "node", beat->node->name);
     write_member(json, "namespace", beat->set->ns);
@@ -244,11 +245,13 @@ look(const HeartbeatOptions *options, GError **error)
 {
     CheckOptions check;
     g_autoptr(K8sClient) client = NULL;
+    g_autoptr(Silences) silences = NULL;
     g_autoptr(Snapshot) snapshot = snapshot_new();
     g_auto(Backends) backends = {0};
     g_autoptr(Telemetry) telemetry = NULL;
     g_autoptr(GPtrArray) queries = heartbeat_queries();
-    if (!check_output(options, error) || !input_check_options(&options->input, &check, error) ||
+    if (!check_output(options, error) ||
+        !input_check_options(&options->input, &check, &silences, error) ||
         !backends_open(&options->backends, &backends, error) ||
         !input_read(&options->input, snapshot, &client, error) ||
         !backends_ask_queries(&backends, &options->input, &check, queries, &telemetry, error) ||

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "analyzers/checks/log_line.h"
+#include "lib/base/redact.h"
 
 enum { LINE_BYTES_MAX = 300 };
 
@@ -110,7 +110,7 @@ shipping_trouble_of(const char *log, ShippingTrouble *ret_trouble)
     if (n == 0)
         return false;
     int last = trouble_of(lines[n - 1]);
-    g_autofree char *redacted = log_redact(g_strstrip(lines[n - 1]));
+    g_autofree char *redacted = redact(g_strstrip(lines[n - 1]));
     g_autofree char *cut = g_strndup(redacted, LINE_BYTES_MAX);
     *ret_trouble = (ShippingTrouble){
         .why = troubles[last].why, .step = troubles[last].step, .line = g_utf8_make_valid(cut, -1)};

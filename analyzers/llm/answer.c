@@ -49,13 +49,13 @@ is_text(const Value *map, const char *key, size_t max)
 }
 
 bool
-answer_parse(const char *content, Answer *ret_answer, GError **error)
+answer_parse(const char *content, ModelAnswer *ret_answer, GError **error)
 {
     static const char *const levels[] = {"low", "medium", "high"};
     enum { MEMBERS = 3, LEVEL_MAX = 6 };
     g_autoptr(Arena) arena = arena_new(TREE_BYTES_MAX);
     const Value *map = read_json(arena, content, strlen(content), NULL);
-    *ret_answer = (Answer){0};
+    *ret_answer = (ModelAnswer){0};
     if (map == NULL || map->type != VALUE_MAP || map->n != MEMBERS ||
         !is_text(map, "cause", ANSWER_CAUSE_MAX) || !is_text(map, "first_step", ANSWER_STEP_MAX) ||
         !is_text(map, "confidence", LEVEL_MAX))
@@ -74,9 +74,9 @@ answer_parse(const char *content, Answer *ret_answer, GError **error)
 }
 
 void
-answer_clear(Answer *answer)
+answer_clear(ModelAnswer *answer)
 {
     g_free(answer->cause);
     g_free(answer->first_step);
-    *answer = (Answer){0};
+    *answer = (ModelAnswer){0};
 }

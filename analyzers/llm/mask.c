@@ -5,7 +5,7 @@
 #include "analyzers/llm/shape.h"
 #include "analyzers/llm/vocabulary.h"
 #include "lib/base/redact.h"
-#include "lib/k8s/answer.h"
+#include "lib/base/text.h"
 
 enum {
     PLACEHOLDER_DIGITS = 6, /* more when two names would have the same */

@@ -151,7 +151,7 @@ ask(Run *run, const Prompt *prompt)
 static bool
 take(Run *run, Finding *finding, const char *content)
 {
-    g_auto(Answer) answer = {0};
+    g_auto(ModelAnswer) answer = {0};
     GError *error = NULL;
     const char *why = NULL;
     if (!answer_parse(content, &answer, &error)) {

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "lib/k8s/answer.h"
+#include "lib/base/text.h"
 #include "lib/net/retry.h"
 
 enum {

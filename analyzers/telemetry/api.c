@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "lib/base/error.h"
-#include "lib/k8s/answer.h"
+#include "lib/base/text.h"
 #include "lib/net/http_auth.h"
 #include "lib/net/http_client.h"
 #include "lib/net/retry.h"
@@ -46,12 +46,8 @@ telemetry_outcome_set(TelemetryOutcome *outcome, TelemetryResult result, const c
 static bool
 split_url(const char *url, char **ret_base, char **ret_shown, GError **error)
 {
-    g_autoptr(GUri) uri = g_uri_parse(url, G_URI_FLAGS_ENCODED | G_URI_FLAGS_HAS_PASSWORD, error);
+    g_autoptr(GUri) uri = http_url_parse(url);
     if (uri == NULL)
-        return false;
-    const char *scheme = g_uri_get_scheme(uri);
-    if ((strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0) ||
-        g_uri_get_host(uri) == NULL || *g_uri_get_host(uri) == '\0')
         return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "it is no http or https URL");
     if (g_uri_get_query(uri) != NULL || g_uri_get_fragment(uri) != NULL)
         return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,

@@ -33,7 +33,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     g_autofree char *raw = g_strndup((const char *)data, size);
     g_autofree char *content = answer_content(data, size, NULL);
-    g_auto(Answer) answer = {0};
+    g_auto(ModelAnswer) answer = {0};
     check_shown(raw);
     if (!answer_parse(content != NULL ? content : raw, &answer, NULL))
         return 0;

@@ -41,7 +41,7 @@ test_only_what_was_asked_for_is_taken(void **state)
     g_autofree char *too_long = g_strdup_printf(
         "{\"cause\":\"%s\",\"first_step\":\"a\",\"confidence\":\"low\"}", long_cause);
     g_autoptr(GError) none = NULL;
-    g_auto(Answer) answer = {0};
+    g_auto(ModelAnswer) answer = {0};
     assert_true(answer_parse("{\"confidence\":\"high\",\"cause\":\"a b\",\"first_step\":\"c\"}",
                              &answer, &none));
     assert_string_equal(answer.cause, "a b");
@@ -63,7 +63,7 @@ test_only_what_was_asked_for_is_taken(void **state)
     };
     for (size_t i = 0; i < G_N_ELEMENTS(wrong); i++) {
         g_autoptr(GError) error = NULL;
-        g_auto(Answer) other = {0};
+        g_auto(ModelAnswer) other = {0};
         if (answer_parse(wrong[i], &other, &error))
             fail_msg("'%s' was taken", wrong[i]);
         assert_non_null(error);

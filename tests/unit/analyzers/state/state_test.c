@@ -210,7 +210,7 @@ test_a_note_goes_with_its_incident(void **unused)
     note = "It lacks its settings.";
     run(POD("web", "settings"), MINUTE_S);
     note = NULL;
-    g_autoptr(GPtrArray) changes = state_outbox(state, now_s, &error);
+    g_autoptr(GPtrArray) changes = state_outbox(state, "ops", now_s, &error);
     assert_no_error(error);
     assert_int_equal(changes->len, 1);
     assert_string_equal(((const Change *)changes->pdata[0])->note, "It lacks its settings.");
