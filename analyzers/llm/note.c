@@ -236,6 +236,14 @@ say_result(const Run *run, bool is_dry)
                   run->last != NULL ? run->last->message : "");
 }
 
+/* A store that is damaged or locked, or too many names: findings are told all the same. */
+static bool
+can_do_without(const GError *error)
+{
+    return g_error_matches(error, CRESSET_ERROR, CRESSET_ERROR_DATA_LOSS) ||
+           g_error_matches(error, CRESSET_ERROR, CRESSET_ERROR_RESOURCE_EXHAUSTED);
+}
+
 bool
 notes_add(const LlmOptions *options, const Snapshot *snapshot, const char *cluster,
           Findings *findings, bool is_dry, GError **error)
@@ -247,8 +255,15 @@ notes_add(const LlmOptions *options, const Snapshot *snapshot, const char *clust
                        .bytes_left = options->bytes,
                        .ms_left = options->time_ns / NS_PER_MS,
                        .now_s = g_get_real_time() / G_USEC_PER_SEC};
-    if (!open_run(&run, snapshot, cluster, findings->log_lines, error))
-        return false;
+    g_autoptr(GError) why = NULL;
+    if (!open_run(&run, snapshot, cluster, findings->log_lines, &why)) {
+        if (is_dry || !can_do_without(why)) {
+            g_propagate_error(error, g_steal_pointer(&why));
+            return false;
+        }
+        (void)fprintf(stderr, "cresset-analyzer: no notes of the model: %s\n", why->message);
+        return true;
+    }
     guint n = MIN(findings->n_roots, FINDINGS_MAX);
     run.n.unasked = findings->n_roots - n;
     for (guint i = 0; i < n; i++) {

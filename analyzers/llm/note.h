@@ -52,7 +52,8 @@ typedef struct {
 /* Adds notes to root findings, the worst first, as far as the budget of the run goes, and says on
  * stderr in one line how many, and what became of the others; nothing without --llm-url. With
  * `is_dry` it prints the bodies that would be sent instead, a line each, without looking for known
- * answers, and sends nothing. What goes wrong with the endpoint leaves findings as they are; false
- * is for options: INVALID_ARGUMENT, or what the files that they name say. */
+ * answers, and sends nothing. What goes wrong with the endpoint, and a damaged store, leave
+ * findings as they are; false is for options: INVALID_ARGUMENT, or why their files cannot be
+ * opened. */
 bool notes_add(const LlmOptions *options, const Snapshot *snapshot, const char *cluster,
                Findings *findings, bool is_dry, GError **error);

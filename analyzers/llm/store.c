@@ -76,7 +76,7 @@ store_open(const char *path, GError **error)
     if (sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK ||
         sqlite3_busy_timeout(store->db, STORE_BUSY_MS) != SQLITE_OK ||
         sqlite3_exec(store->db, SQL_SETUP, NULL, NULL, NULL) != SQLITE_OK || !load_key(store)) {
-        error_set(error, CRESSET_ERROR_INTERNAL, "--llm-store %s: %s", path,
+        error_set(error, CRESSET_ERROR_DATA_LOSS, "--llm-store %s: %s", path,
                   sqlite3_errmsg(store->db));
         return NULL;
     }

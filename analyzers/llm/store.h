@@ -14,8 +14,8 @@ enum {
 
 typedef struct Store Store;
 
-/* Opens or creates the file; the first time it gets a random key. INTERNAL when it cannot be opened
- * or read, with its path. */
+/* Opens or creates the file; the first time it gets a random key. Errors have the path: DATA_LOSS
+ * when it is damaged or held by another process, others when it cannot be opened. */
 Store *store_open(const char *path, GError **error);
 void store_close(Store *store);
 

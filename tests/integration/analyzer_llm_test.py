@@ -263,6 +263,16 @@ def check_options(cluster):
             fail(f"a password is said: {said}")
 
 
+def check_a_damaged_store(cluster):
+    """Findings are told all the same."""
+    with open(cluster.store, "w") as out:
+        out.write("no database at all, but long enough for the header of one " * 9)
+    report, said = cluster.scan()
+    expect("the report", report, cluster.bare())
+    expect_in("what is said", "no notes of the model: --llm-store", said)
+    expect("requests", cluster.model.requests, [])
+
+
 def check_messages(cluster):
     """A message has the note below what is certain, marked, and its incident is the same as without."""
     receiver = slack.Receiver()
@@ -289,7 +299,7 @@ def main():
     parser.add_argument("--bin", default="build/bin")
     program = os.path.abspath(os.path.join(parser.parse_args().bin, "cresset-analyzer"))
     for check in (check_a_good_answer, check_known_answers, check_what_is_not_taken, check_budget, check_leak, check_log_lines, check_dry_run,
-                  check_options, check_messages):
+                  check_options, check_a_damaged_store, check_messages):
         with tempfile.TemporaryDirectory() as folder:
             cluster = Cluster(program, folder)
             check(cluster)
