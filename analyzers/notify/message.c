@@ -77,8 +77,7 @@ typedef struct {
 } TextStyle;
 
 static char *
-change_text(const Change *change, const MessageContext *context, const TextStyle *style,
-            bool in_full)
+detail_text(const Change *change, const MessageContext *context, const TextStyle *style)
 {
     g_autofree char *title = style->escape(change->title), *cause = style->escape(change->cause);
     g_autofree char *place = message_place(change), *safe = style->escape(place);
@@ -86,39 +85,68 @@ change_text(const Change *change, const MessageContext *context, const TextStyle
     g_auto(GStrv) fix = g_strsplit(change->fix, "\n", 2);
     g_autofree char *step = style->escape(fix[0] != NULL ? fix[0] : "");
     g_autofree char *marked = message_note(change), *note = style->escape(marked);
-    if (!in_full)
-        return g_strdup_printf("%s %s: %s (%s, %s) %s\n", message_mark(change),
-                               change_name(change->type), title, safe, span, incident);
     return g_strdup_printf("%s %s%s: %s%s\n%s, %s, %s %s\n%s\nFirst: %s\n%s%s\n",
                            message_mark(change), style->bold, change_name(change->type), title,
                            style->bold, safe, severity_name(change->severity), span, incident,
                            cause, step, note, note[0] != '\0' ? "\n" : "");
 }
 
-/* The headline, the worst in full, the rest in lines, as much as fits. */
 static char *
-all_text(const GPtrArray *changes, const MessageContext *context, const TextStyle *style)
+line_text(const MessageLine *line, const MessageContext *context, const TextStyle *style)
 {
-    enum { TAIL_MAX = 40 };
-    g_autoptr(GPtrArray) sorted = message_sort(changes);
-    g_autofree char *headline = message_headline(changes, context), *safe = style->escape(headline);
-    GString *text = g_string_new(NULL);
-    g_string_append_printf(text, "%s%s%s\n\n", style->bold, safe, style->bold);
+    const Change *change = line->first;
+    g_autofree char *title = style->escape(change->title), *place = message_place(change);
+    g_autofree char *span = message_span(change, context), *incident = message_incident(change);
+    g_autofree char *safe = style->escape(place);
+    if (line->n == 1)
+        return g_strdup_printf("%s %s: %s (%s, %s) %s\n", message_mark(change),
+                               change_name(change->type), title, safe, span, incident);
+    g_autofree char *others = style->escape(line->others);
+    return g_strdup_printf("%s %u %s: %s (%s) and %u like it: %s\n", message_mark(change), line->n,
+                           change_name(change->type), title, safe, line->n - 1, others);
+}
+
+enum { TAIL_MAX = 40 };
+
+/* Appends the worst in full, as long as there is room; returns how many. */
+static guint
+append_details(GString *text, const GPtrArray *sorted, const MessageContext *context,
+               const TextStyle *style)
+{
     guint i = 0;
-    for (; i < sorted->len; i++) {
+    for (; i < MIN(sorted->len, MESSAGE_DETAILS); i++) {
         const Change *change = sorted->pdata[i];
-        bool in_full = i < MESSAGE_DETAILS && change->type != CHANGE_RESOLVED;
-        g_autofree char *one = change_text(change, context, style, in_full);
-        if (text->len + strlen(one) + TAIL_MAX > style->max) {
-            g_free(one);
-            one = change_text(change, context, style, false);
-        }
+        if (change->type == CHANGE_RESOLVED)
+            break;
+        g_autofree char *one = detail_text(change, context, style);
         if (text->len + strlen(one) + TAIL_MAX > style->max)
             break;
         g_string_append(text, one);
     }
-    if (i < sorted->len)
-        g_string_append_printf(text, "…and %u more", sorted->len - i);
+    return i;
+}
+
+/* The headline, the worst in full, the rest in lines, as much as fits. */
+static char *
+all_text(const GPtrArray *changes, const MessageContext *context, const TextStyle *style)
+{
+    g_autoptr(GPtrArray) sorted = message_sort(changes);
+    g_autofree char *headline = message_headline(changes, context), *safe = style->escape(headline);
+    GString *text = g_string_new(NULL);
+    g_string_append_printf(text, "%s%s%s\n\n", style->bold, safe, style->bold);
+    guint n_details = append_details(text, sorted, context, style);
+    g_autoptr(GPtrArray) lines = message_lines(sorted, n_details);
+    guint n_left = sorted->len - n_details;
+    for (guint i = 0; i < lines->len; i++) {
+        const MessageLine *line = lines->pdata[i];
+        g_autofree char *one = line_text(line, context, style);
+        if (text->len + strlen(one) + TAIL_MAX > style->max)
+            break;
+        g_string_append(text, one);
+        n_left -= line->n;
+    }
+    if (n_left > 0)
+        g_string_append_printf(text, "…and %u more", n_left);
     return g_string_free(text, FALSE);
 }
 

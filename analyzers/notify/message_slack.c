@@ -138,26 +138,38 @@ write_detail(JsonWriter *json, const Change *change, const MessageContext *conte
     g_string_free(text, TRUE);
 }
 
-/* The rest, a line each, as many as fit. */
+static char *
+line_text(const MessageLine *line, const MessageContext *context)
+{
+    const Change *change = line->first;
+    g_autofree char *title = slack_escape(change->title, 200), *place = message_place(change);
+    g_autofree char *safe = slack_escape(place, 200), *incident = message_incident(change);
+    g_autofree char *span = message_span(change, context);
+    if (line->n == 1)
+        return g_strdup_printf("%s %s: %s · `%s` · %s · %s\n", message_mark(change),
+                               change_name(change->type), title, safe, span, incident);
+    g_autofree char *others = slack_escape(line->others, 200);
+    return g_strdup_printf("%s %u %s: %s · `%s` · and %u like it: %s\n", message_mark(change),
+                           line->n, change_name(change->type), title, safe, line->n - 1, others);
+}
+
+/* The rest, in lines, as many as fit. */
 static void
 write_lines(JsonWriter *json, const GPtrArray *sorted, guint from, const MessageContext *context)
 {
+    g_autoptr(GPtrArray) lines = message_lines(sorted, from);
     GString *text = g_string_new(NULL);
-    guint i = from;
-    for (; i < sorted->len; i++) {
-        const Change *change = sorted->pdata[i];
-        g_autofree char *title = slack_escape(change->title, 200), *place = message_place(change);
-        g_autofree char *safe = slack_escape(place, 200), *incident = message_incident(change);
-        g_autofree char *span = message_span(change, context);
-        g_autofree char *line =
-            g_strdup_printf("%s %s: %s · `%s` · %s · %s\n", message_mark(change),
-                            change_name(change->type), title, safe, span, incident);
+    guint n_left = sorted->len - from;
+    for (guint i = 0; i < lines->len; i++) {
+        const MessageLine *one = lines->pdata[i];
+        g_autofree char *line = line_text(one, context);
         if (text->len + strlen(line) > LINES_MAX)
             break;
         g_string_append(text, line);
+        n_left -= one->n;
     }
-    if (i < sorted->len)
-        g_string_append_printf(text, "…and %u more", sorted->len - i);
+    if (n_left > 0)
+        g_string_append_printf(text, "…and %u more", n_left);
     if (text->len > 0)
         write_block(json, "section", "mrkdwn", text->str);
     g_string_free(text, TRUE);

@@ -33,6 +33,65 @@ message_sort(const GPtrArray *changes)
     return sorted;
 }
 
+static void
+line_free(gpointer data)
+{
+    MessageLine *line = data;
+    g_free(line->others);
+    g_free(line);
+}
+
+static bool
+is_alike(const Change *a, const Change *b)
+{
+    return a->type == b->type && a->severity == b->severity && strcmp(a->check, b->check) == 0 &&
+           strcmp(a->ns, b->ns) == 0;
+}
+
+/* The line that a change shares, or NULL. */
+static MessageLine *
+find_line(const GPtrArray *lines, const Change *change)
+{
+    for (guint i = 0; i < lines->len; i++) {
+        MessageLine *line = lines->pdata[i];
+        if (is_alike(line->first, change))
+            return line;
+    }
+    return NULL;
+}
+
+static void
+join_line(MessageLine *line, const Change *change)
+{
+    enum { NAMES_MAX = 5 };
+    line->n++;
+    if (line->n > NAMES_MAX + 1)
+        return;
+    char *others = line->n == 2               ? g_strdup(change->name)
+                   : line->n == NAMES_MAX + 1 ? g_strconcat(line->others, "…", NULL)
+                                              : g_strconcat(line->others, ", ", change->name, NULL);
+    g_free(line->others);
+    line->others = others;
+}
+
+GPtrArray *
+message_lines(const GPtrArray *sorted, guint from)
+{
+    GPtrArray *lines = g_ptr_array_new_with_free_func(line_free);
+    for (guint i = from; i < sorted->len; i++) {
+        const Change *change = sorted->pdata[i];
+        MessageLine *line = sorted->len > MESSAGE_STORM ? find_line(lines, change) : NULL;
+        if (line != NULL) {
+            join_line(line, change);
+            continue;
+        }
+        line = g_new0(MessageLine, 1);
+        *line = (MessageLine){.first = change, .n = 1};
+        g_ptr_array_add(lines, line);
+    }
+    return lines;
+}
+
 char *
 message_headline(const GPtrArray *changes, const MessageContext *context)
 {

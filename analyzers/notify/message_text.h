@@ -4,6 +4,18 @@
 
 enum { MESSAGE_DETAILS = 5 }; /* changes that are told in full */
 
+enum { MESSAGE_STORM = 20 }; /* of more changes those of one kind share a line */
+
+/* Changes that share a line. */
+typedef struct {
+    const Change *first;
+    guint n;
+    char *others; /* names of the next ones: "pay, idle…" */
+} MessageLine;
+
+/* MessageLine of the changes from `from` on: one of each, or in a storm one of those of one type,
+ * check and namespace; free with g_ptr_array_unref. */
+GPtrArray *message_lines(const GPtrArray *sorted, guint from);
 /* Change, the worst first, what has ended last; borrowed from `changes`. */
 GPtrArray *message_sort(const GPtrArray *changes);
 /* "prod: 2 new, 1 worse, 3 resolved; 7 open", "prod: all quiet; 0 open". */
