@@ -55,7 +55,9 @@ report(State *state, const TellContext *context, const Receiver *receiver, Deliv
                       "cresset-analyzer: receiver %s does not take the message, which is kept: "
                       "%s\n",
                       receiver->name, why);
-    if (health.failures >= FAILURES_MAX) {
+    bool is_failing =
+        health.failures >= FAILURES_MAX && (health.n_waiting > 0 || result > DELIVER_DONE);
+    if (is_failing) {
         g_autofree char *span = span_text(context->now_s - health.since_s);
         (void)fprintf(
             stderr,
@@ -63,7 +65,7 @@ report(State *state, const TellContext *context, const Receiver *receiver, Deliv
             " times in %s, %" G_GINT64_FORMAT " changes wait\n",
             receiver->name, health.failures, span, health.n_waiting);
     }
-    *ret_is_bad = result == DELIVER_REFUSED || health.failures >= FAILURES_MAX;
+    *ret_is_bad = result == DELIVER_REFUSED || is_failing;
     return true;
 }
 

@@ -215,6 +215,20 @@ def check_receivers(cluster):
         expect("messages about the end", [one["text"] for one in receiver.messages], ["prod: 6 resolved; 0 open"])
 
 
+def check_failing_until_nothing_waits(cluster):
+    """Who fails is said in every run, also in those that wait with the next try, until nothing is for them any more."""
+    for status in (2, 2):
+        cluster.receiver.answers.append((404, "no_service", {}))
+        cluster.run(BROKEN, 40 * MINUTE, status)
+    requests = cluster.receiver.requests
+    said, _ = cluster.run(BROKEN, 5 * MINUTE, 2)
+    expect("requests before the next try", cluster.receiver.requests, requests)
+    if "slack-delivery-failing: receiver webhook has failed 2 times in 45 min, 1 changes wait" not in said:
+        fail(f"who fails is not said: {said!r}")
+    cluster.run(BROKEN, 40 * MINUTE, 0, "--webhook-severity", "critical")  # so that what waits is not for them
+    expect("messages", cluster.told(), [])
+
+
 def check_notify_file_errors(cluster):
     for more, words in (("rotues: []\n", ":8: the file: there is no key 'rotues', did you mean routes?"), ("default: nobody\n", "notify.yaml:8: ")):
         said, _ = cluster.run(BROKEN, 10 * MINUTE, 2, *write_notify_file(cluster, cluster.receiver, more))
@@ -370,7 +384,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin", default="build/bin")
     program = os.path.abspath(os.path.join(parser.parse_args().bin, "cresset-analyzer"))
-    for check in (check_once, check_outage, check_retry_after, check_refusals, check_urls, check_overlap, check_no_receiver, check_receivers, check_notify_file_errors, check_quiet_hours, check_daily, check_heartbeat, check_metrics, check_storm, check_storm_as_text, check_foreign_text, check_dry_run,
+    for check in (check_once, check_outage, check_retry_after, check_refusals, check_urls, check_overlap, check_no_receiver, check_receivers, check_failing_until_nothing_waits, check_notify_file_errors, check_quiet_hours, check_daily, check_heartbeat, check_metrics, check_storm, check_storm_as_text, check_foreign_text, check_dry_run,
                   check_dry_run_during_a_write):
         with tempfile.TemporaryDirectory() as folder:
             cluster = Cluster(program, folder, slack.Receiver())
