@@ -62,8 +62,10 @@ finding_time_parse(const char *text, int64_t *ret_ns)
     if (time == NULL)
         return false;
     int64_t seconds = g_date_time_to_unix(time);
+    if (seconds <= 0 || seconds >= INT64_MAX / NS_PER_SECOND)
+        return false;
     *ret_ns = seconds * NS_PER_SECOND + g_date_time_get_microsecond(time) * INT64_C(1000);
-    return seconds > 0 && seconds < INT64_MAX / NS_PER_SECOND;
+    return true;
 }
 
 /* ---- Members. ---- */
@@ -177,7 +179,8 @@ read_time(const Place *place, const char *key, int64_t *ret_ns, GError **error)
         return false;
     return finding_time_parse(text, ret_ns) ||
            error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
-                     "%s%s '%.40s' is no time as in 2026-01-31T12:00:00Z", place->path, key, text);
+                     "%s%s '%.40s' is no time from 1970 to 2262 as 2026-01-31T12:00:00Z",
+                     place->path, key, text);
 }
 
 static bool

@@ -46,7 +46,7 @@
     " opened BIGINT NOT NULL, seen BIGINT NOT NULL, resolved BIGINT NOT NULL,"                     \
     " PRIMARY KEY(tenant, cluster, fingerprint));"                                                 \
     "CREATE INDEX IF NOT EXISTS finding_by_state"                                                  \
-    " ON finding(resolved, severity, tenant, cluster);"                                            \
+    " ON finding(resolved, tenant, cluster, severity);"                                            \
     "CREATE TABLE IF NOT EXISTS finding_transition("                                               \
     " tenant TEXT NOT NULL, cluster TEXT NOT NULL, report BIGINT NOT NULL,"                        \
     " fingerprint TEXT NOT NULL, time BIGINT NOT NULL, type BIGINT NOT NULL,"                      \

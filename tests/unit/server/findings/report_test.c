@@ -65,6 +65,8 @@ test_names_what_is_wrong(void **state)
         {"{}", "cluster must be a text", CRESSET_ERROR_INVALID_ARGUMENT},
         {"{\"cluster\":\"a\",\"clock\":\"noon\"}", "clock 'noon' is no time",
          CRESSET_ERROR_INVALID_ARGUMENT},
+        {"{\"cluster\":\"a\",\"clock\":\"4052-01-31T12:00:00Z\"}",
+         "clock '4052-01-31T12:00:00Z' is no", CRESSET_ERROR_INVALID_ARGUMENT},
         {"{\"cluster\":\"a\",\"clock\":\"2026-01-31T12:00:00Z\"}", "findings must be a list",
          CRESSET_ERROR_INVALID_ARGUMENT},
         {HEAD "[]}", "unverified must be a list", CRESSET_ERROR_INVALID_ARGUMENT},
