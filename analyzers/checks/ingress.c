@@ -19,6 +19,7 @@ enum {
     ROW_CONTROLLER_ABSENT,
     ROW_NO_ADDRESS,
     ROW_REJECTED,
+    ROW_ANNOTATION,
     ROW_CONFLICT,
 };
 
@@ -114,6 +115,21 @@ static const CheckRow rows[] = {
             .symptom = "The controller does not accept an Ingress, or a part of it.",
             .meaning = "The controller has reported an error about the Ingress as an event.",
             .fix = "Correct the field that the message names.",
+            .run = run_ingresses,
+            .needs = {KIND_EVENT},
+        },
+    [ROW_ANNOTATION] =
+        {
+            .id = "ingress-annotation-snippet-blocked",
+            .kind = "Ingress",
+            .severity = SEVERITY_MEDIUM,
+            .stage = STAGE_ROUTE,
+            .tier = 2,
+            .is_own_cause = true,
+            .hold_s = 300,
+            .symptom = "The controller ignores an Ingress because of one of its annotations.",
+            .meaning = "The controller reports as an event that an annotation is not allowed.",
+            .fix = "Remove the annotation, or allow it in the configuration of the controller.",
             .run = run_ingresses,
             .needs = {KIND_EVENT},
         },
@@ -295,18 +311,30 @@ look_at_address(CheckRun *run, const Object *ingress)
     finding_describe(finding, ingress);
 }
 
+/* Whether the policy of the controller forbids an annotation. */
+static bool
+is_about_annotation(const Event *event)
+{
+    g_autofree char *text = g_ascii_strdown(event->message, -1);
+    bool is_forbidden = strstr(text, "not allowed") != NULL || strstr(text, "disabled") != NULL ||
+                        strstr(text, "disallowed") != NULL || strstr(text, "blocked") != NULL ||
+                        strstr(text, "risky") != NULL;
+    return is_forbidden && strstr(text, "annotation") != NULL;
+}
+
 static void
 look_at_events(CheckRun *run, const Object *ingress)
 {
-    const CheckRow *row = &rows[ROW_REJECTED];
     const Event *event = failure_of(run, ingress);
+    const CheckRow *row =
+        &rows[event != NULL && is_about_annotation(event) ? ROW_ANNOTATION : ROW_REJECTED];
     if (event == NULL || !check_held(run, row, event->first_s))
         return;
     Finding *finding = check_report(run, row, ingress);
     finding_since(finding, event->first_s);
     finding_title(finding, "The controller refuses Ingress %s (%s)", ingress->name, event->reason);
     finding_cause(finding, "The Ingress controller reports: \"%s\".", event->message);
-    finding_fix(finding, "Correct what the message names.");
+    finding_fix(finding, "%s", row->fix);
     finding_describe(finding, ingress);
 }
 

@@ -109,7 +109,13 @@
     X(KYVERNO_POLICY, "Policy", "kyverno.io", "policies", true)                                    \
     X(LONGHORN_VOLUME, "Volume", "longhorn.io", "volumes", true)                                   \
     X(PROMETHEUS, "Prometheus", "monitoring.coreos.com", "prometheuses", true)                     \
-    X(ALERTMANAGER, "Alertmanager", "monitoring.coreos.com", "alertmanagers", true)
+    X(ALERTMANAGER, "Alertmanager", "monitoring.coreos.com", "alertmanagers", true)                \
+    X(VIRTUAL_SERVICE, "VirtualService", "networking.istio.io", "virtualservices", true)           \
+    X(DESTINATION_RULE, "DestinationRule", "networking.istio.io", "destinationrules", true)        \
+    X(OLM_CSV, "ClusterServiceVersion", "operators.coreos.com", "clusterserviceversions", true)    \
+    X(OLM_SUBSCRIPTION, "Subscription", "operators.coreos.com", "subscriptions", true)             \
+    X(OLM_INSTALL_PLAN, "InstallPlan", "operators.coreos.com", "installplans", true)               \
+    X(OLM_CATALOG, "CatalogSource", "operators.coreos.com", "catalogsources", true)
 
 typedef enum {
     KIND_NONE, /* of no object: in reports a back end, as that of metrics */

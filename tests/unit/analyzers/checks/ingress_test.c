@@ -121,6 +121,32 @@ test_what_the_controller_says(void **state)
     const Finding *finding =
         test_cluster_expect(cluster, "ingress-controller-rejected", "Ingress site/web");
     assert_contains(finding->cause, "nginx.org/x");
+    test_cluster_expect_none(cluster, "ingress-annotation-snippet-blocked");
+}
+
+static void
+test_a_forbidden_annotation(void **state)
+{
+    (void)state;
+    g_autoptr(TestCluster) cluster = test_cluster_new(
+        CLASS INGRESS_OF("web", "", "{ingressClassName: nginx}",
+                         SERVED) "---\napiVersion: v1\n"
+                                 "kind: Event\n"
+                                 "metadata: {namespace: site, name: web.1}\n"
+                                 "type: Warning\n"
+                                 "reason: Rejected\n"
+                                 "message: 'annotation x/server-snippet is not allowed'\n"
+                                 "firstTimestamp: '2026-01-01T11:00:00Z'\n"
+                                 "lastTimestamp: '2026-01-01T11:50:00Z'\n"
+                                 "involvedObject: {kind: Ingress, namespace: "
+                                 "site, name: web, uid: Ingress/site/web}\n");
+    const Finding *finding =
+        test_cluster_expect(cluster, "ingress-annotation-snippet-blocked", "Ingress site/web");
+    assert_contains(finding->cause, "server-snippet");
+    test_cluster_expect_none(cluster, "ingress-controller-rejected");
+    g_autoptr(TestCluster) blind = test_cluster_new(CLASS);
+    test_cluster_fail(blind, KIND_EVENT, "403");
+    test_cluster_expect_unverified(blind, "ingress-annotation-snippet-blocked");
 }
 
 static void
@@ -236,6 +262,7 @@ main(void)
         cmocka_unit_test(test_a_controller_without_ready_pods),
         cmocka_unit_test(test_an_address_that_others_have),
         cmocka_unit_test(test_what_the_controller_says),
+        cmocka_unit_test(test_a_forbidden_annotation),
         cmocka_unit_test(test_two_claims_to_one_address),
         cmocka_unit_test(test_a_service_that_does_not_exist),
         cmocka_unit_test(test_a_port_that_the_service_lacks),
