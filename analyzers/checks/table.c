@@ -7,6 +7,7 @@ static const CheckTopic *const topics[] = {
     &check_topic_node,
     &check_topic_node_state,
     &check_topic_kube_proxy,
+    &check_topic_metallb,
     &check_topic_webhook,
     &check_topic_storage_class,
     &check_topic_volume,
@@ -75,6 +76,7 @@ static const CheckTopic *const topics[] = {
     &check_topic_node_version,
     &check_topic_monitor,
     &check_topic_template,
+    &check_topic_named_service,
     /* Those that speak only when no other one does. */
     &check_topic_preparation,
     &check_topic_unready,

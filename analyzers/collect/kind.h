@@ -115,7 +115,8 @@
     X(OLM_CSV, "ClusterServiceVersion", "operators.coreos.com", "clusterserviceversions", true)    \
     X(OLM_SUBSCRIPTION, "Subscription", "operators.coreos.com", "subscriptions", true)             \
     X(OLM_INSTALL_PLAN, "InstallPlan", "operators.coreos.com", "installplans", true)               \
-    X(OLM_CATALOG, "CatalogSource", "operators.coreos.com", "catalogsources", true)
+    X(OLM_CATALOG, "CatalogSource", "operators.coreos.com", "catalogsources", true)                \
+    X(METALLB_POOL, "IPAddressPool", "metallb.io", "ipaddresspools", true)
 
 typedef enum {
     KIND_NONE, /* of no object: in reports a back end, as that of metrics */
