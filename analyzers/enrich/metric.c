@@ -12,7 +12,7 @@ enum { LINES_MAX = 2, PODS_MAX = 3, ANSWER_BYTES_MAX = 64 * 1024 * 1024 };
 /* A series of a finding. */
 typedef struct {
     const MetricSeries *series;
-    const Object *pod; /* NULL: of no pod */
+    const Object *owner;
     double value;
 } OwnSeries;
 
@@ -49,10 +49,10 @@ static char *
 limit_words(const MetricRow *row, const OwnSeries *own)
 {
     double limit;
-    if (row->resource == NULL || own->pod == NULL)
+    if (row->resource == NULL)
         return g_strdup("");
     const char *name = series_label(own->series, "container");
-    const Value *spec = value_find(own->pod->value, "spec.containers", "name", name);
+    const Value *spec = value_find(own->owner->value, "spec.containers", "name", name);
     const char *text = value_text(value_at(spec, "resources.limits"), row->resource);
     if (!quantity_parse(text, &limit) || limit <= 0)
         return g_strdup(", without a limit");
@@ -83,7 +83,7 @@ static char *
 request_words(const MetricRow *row, const Object *pod)
 {
     double sum = 0, one;
-    if (row->resource == NULL || pod == NULL)
+    if (row->resource == NULL)
         return g_strdup("");
     for (const Value *spec = value_first(pod->value, "spec.containers"); spec != NULL;
          spec = spec->next) {
@@ -103,9 +103,9 @@ pods_line(const MetricRow *row, const GArray *matches)
     for (guint i = 0; i < MIN(matches->len, PODS_MAX); i++) {
         const OwnSeries *own = &g_array_index(matches, OwnSeries, i);
         g_autofree char *value = value_words(row->unit, own->value),
-                        *request = request_words(row, own->pod);
-        g_string_append_printf(pods, "%s%s/%s %s%s", i > 0 ? ", " : "", own->pod->ns,
-                               own->pod->name, value, request);
+                        *request = request_words(row, own->owner);
+        g_string_append_printf(pods, "%s%s/%s %s%s", i > 0 ? ", " : "", own->owner->ns,
+                               own->owner->name, value, request);
     }
     GString *line = g_string_new(row->says);
     replace_word(line, "pods", pods->str);
@@ -127,10 +127,13 @@ find_matches(const Enquiry *enquiry, const MetricRow *row, const Finding *findin
              const Answer *answer)
 {
     GArray *matches = g_array_new(FALSE, FALSE, sizeof(OwnSeries));
+    g_autoptr(GPtrArray) owners = metric_owner_list(enquiry, row, finding);
     for (uint32_t i = 0; i < answer->n; i++) {
-        OwnSeries own = {.series = &answer->series[i],
-                         .value = series_last(&answer->series[i]).value};
-        if (isfinite(own.value) && metric_owner_has(enquiry, row, finding, own.series, &own.pod))
+        const MetricSeries *series = &answer->series[i];
+        const OwnSeries own = {.series = series,
+                               .owner = metric_owner_of(row, finding, owners, series),
+                               .value = series_last(series).value};
+        if (isfinite(own.value) && own.owner != NULL)
             g_array_append_val(matches, own);
     }
     g_array_sort(matches, compare_matches);

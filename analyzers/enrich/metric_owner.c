@@ -9,8 +9,8 @@ enum { OBJECTS_MAX = 200 };
 
 /* ---- Objects. ---- */
 
-static GPtrArray *
-owners_of(const Enquiry *enquiry, const MetricRow *row, const Finding *finding)
+GPtrArray *
+metric_owner_list(const Enquiry *enquiry, const MetricRow *row, const Finding *finding)
 {
     if (row->owner == METRIC_OF_CONTAINER || row->owner == METRIC_OF_NODE_PODS)
         return subject_pods(enquiry->run, finding);
@@ -32,7 +32,7 @@ all_owners(const Enquiry *enquiry, const MetricRow *row, const GPtrArray *findin
 {
     GPtrArray *all = g_ptr_array_new();
     for (guint i = 0; i < findings->len; i++) {
-        g_autoptr(GPtrArray) owners = owners_of(enquiry, row, findings->pdata[i]);
+        g_autoptr(GPtrArray) owners = metric_owner_list(enquiry, row, findings->pdata[i]);
         for (guint k = 0; k < owners->len && all->len < OBJECTS_MAX; k++) {
             if (!g_ptr_array_find(all, owners->pdata[k], NULL))
                 g_ptr_array_add(all, owners->pdata[k]);
@@ -161,17 +161,13 @@ is_of_object(const MetricRow *row, const Finding *finding, const Object *object,
            strcmp(series_label(series, name_label(row->owner)), object->name) == 0;
 }
 
-bool
-metric_owner_has(const Enquiry *enquiry, const MetricRow *row, const Finding *finding,
-                 const MetricSeries *series, const Object **ret_pod)
+const Object *
+metric_owner_of(const MetricRow *row, const Finding *finding, const GPtrArray *owners,
+                const MetricSeries *series)
 {
-    g_autoptr(GPtrArray) owners = owners_of(enquiry, row, finding);
     for (guint i = 0; i < owners->len; i++) {
-        const Object *object = owners->pdata[i];
-        if (!is_of_object(row, finding, object, series))
-            continue;
-        *ret_pod = object->kind == KIND_POD ? object : NULL;
-        return true;
+        if (is_of_object(row, finding, owners->pdata[i], series))
+            return owners->pdata[i];
     }
-    return false;
+    return NULL;
 }

@@ -43,6 +43,9 @@ const MetricRow metric_rows[] = {
      "max " BY_CONTAINER "(rate(container_pressure_cpu_waiting_seconds_total" CONTAINERS
      "[15m])) > 0.1",
      "Container $container of pod $pod waits for a CPU in $value of the time"},
+    {"ephemeral-storage-near", METRIC_OF_CONTAINER, UNIT_BYTES, "ephemeral-storage",
+     "sum " BY_CONTAINER "(container_fs_usage_bytes" CONTAINERS ")",
+     "Local disk of container $container of pod $pod: $value$limit"},
     {PROBE_CHECKS, METRIC_OF_CONTAINER, UNIT_SHARE, NULL,
      "sum by (namespace, pod, container, probe_type) "
      "(increase(prober_probe_total{result!=\"successful\",$O,$S}[15m])) / "

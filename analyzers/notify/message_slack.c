@@ -16,6 +16,7 @@ enum {
     EVIDENCE_MAX = 600,
     FIX_MAX = 300,
     NOTE_MAX = 1000,
+    LINK_MAX = 500,
 };
 
 char *
@@ -94,13 +95,35 @@ slack_span(const Change *change, const MessageContext *context)
                            change->since_s > 0 ? "" : "at least ", since_s, fallback, span);
 }
 
+/* "\tLABEL\tURL" as a link. */
+static void
+append_link(GString *text, const char *line)
+{
+    g_auto(GStrv) parts = g_strsplit(line, "\t", 3);
+    if (g_strv_length(parts) != 3 || strpbrk(parts[2], "|<> ") != NULL)
+        return;
+    g_autofree char *label = slack_escape(parts[1], NAME_MAX_BYTES),
+                    *url = slack_escape(parts[2], LINK_MAX);
+    if (!g_str_has_suffix(url, "…"))
+        g_string_append_printf(text, "<%s|%s>\n", url, label);
+}
+
 static void
 append_evidence(GString *text, const Change *change)
 {
-    if (change->evidence[0] == '\0')
-        return;
-    g_autofree char *evidence = slack_escape(change->evidence, EVIDENCE_MAX);
-    g_string_append_printf(text, "```%s```\n", evidence);
+    g_auto(GStrv) lines = g_strsplit(change->evidence, "\n", -1);
+    g_autoptr(GString) facts = g_string_new(NULL), links = g_string_new(NULL);
+    for (guint i = 0; lines[i] != NULL; i++) {
+        if (lines[i][0] == '\t')
+            append_link(links, lines[i]);
+        else
+            g_string_append_printf(facts, "%s%s", facts->len > 0 ? "\n" : "", lines[i]);
+    }
+    g_autofree char *evidence = slack_escape(facts->str, EVIDENCE_MAX);
+    if (*evidence != '\0')
+        g_string_append_printf(text, "```%s```\n", evidence);
+    if (links->len <= LINK_MAX)
+        g_string_append(text, links->str);
 }
 
 /* The first step, and below it the command. */

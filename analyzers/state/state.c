@@ -75,6 +75,20 @@ join_lines(const GPtrArray *lines, guint max)
     return g_string_free(text, FALSE);
 }
 
+/* Evidence and links of a finding, as a Change has them. */
+static char *
+evidence_text(const Finding *finding, guint max)
+{
+    g_autofree char *lines = join_lines(finding->evidence, max);
+    g_autoptr(GString) text = g_string_new(lines);
+    for (guint i = 0; i < finding->links->len; i++) {
+        const FindingLink *link = finding->links->pdata[i];
+        g_string_append_printf(text, "%s\t%s\t%s", text->len > 0 ? "\n" : "", link->label,
+                               link->url);
+    }
+    return g_string_free(g_steal_pointer(&text), FALSE);
+}
+
 static bool
 put_incident(const Update *update, const Finding *finding, const Former *former, bool is_told,
              GError **error)
@@ -82,7 +96,7 @@ put_incident(const Update *update, const Finding *finding, const Former *former,
     enum { EVIDENCE_LINES = 3, FIX_LINES = 2 };
     bool is_same = former->is_known &&
                    (former->ended_s == 0 || update->now_s - former->ended_s <= STATE_AGAIN_S);
-    g_autofree char *evidence = join_lines(finding->evidence, EVIDENCE_LINES);
+    g_autofree char *evidence = evidence_text(finding, EVIDENCE_LINES);
     g_autofree char *fix = join_lines(finding->fix, FIX_LINES);
     return STATE_RUN(update->state, error, STATE_SQL_PUT, "sssssiiiiiiissssis",
                      finding->fingerprint, finding->check->id,

@@ -44,7 +44,8 @@ typedef enum {
     CHANGE_FOLDED,   /* another incident explains it now: news only to who keeps alerts open */
 } ChangeType;
 
-/* One thing that people should hear of. */
+/* One thing that people should hear of. A line of `evidence` that begins with a tab is a link: its
+ * label, a tab, and its URL. */
 typedef struct {
     int64_t id; /* in the outbox */
     ChangeType type;

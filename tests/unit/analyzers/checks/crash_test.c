@@ -221,6 +221,58 @@ test_the_roll_out_before_is_named(void **state)
     assert_contains(evidence, "sets a limit of 1Gi");
 }
 
+/* Of variables the names alone. */
+static void
+test_what_a_roll_out_changed(void **state)
+{
+    (void)state;
+#define SET_OF(name, revision, at, container)                                                      \
+    "---\n"                                                                                        \
+    "apiVersion: apps/v1\n"                                                                        \
+    "kind: ReplicaSet\n"                                                                           \
+    "metadata: {namespace: shop, name: " name ", uid: " name ", creationTimestamp: '" at           \
+    "', annotations: {deployment.kubernetes.io/revision: '" revision                               \
+    "'}, ownerReferences: [{controller: true, uid: d}]}\n"                                         \
+    "spec: {template: {spec: {containers: [{name: app, " container "}]}}}\n"
+    g_autoptr(TestCluster) cluster = test_cluster_new(
+        "apiVersion: apps/v1\n"
+        "kind: Deployment\n"
+        "metadata: {namespace: shop, name: web, uid: d}\n"
+        "spec: {replicas: 1}\n" SET_OF(
+            "old", "3", "2025-12-01T11:00:00Z",
+            "image: a, env: [{name: SAME, value: x}, {name: KEY, value: hush41}, {name: OLD, "
+            "value: "
+            "x}], resources: {limits: {memory: 512Mi}}, livenessProbe: {periodSeconds: 5}")
+            SET_OF(
+                "new", "4", "2026-01-01T11:57:00Z",
+                "image: a, env: [{name: SAME, value: x}, {name: KEY, value: hush42}, {name: NEW, "
+                "value: x}], resources: {limits: {memory: 256Mi}, requests: {cpu: 100m}}, "
+                "livenessProbe: {periodSeconds: 1}") "---\n"
+                                                     "apiVersion: v1\n"
+                                                     "kind: Pod\n"
+                                                     "metadata: {namespace: shop, name: web-1, "
+                                                     "ownerReferences: [{controller: true, uid: "
+                                                     "new}]}\n"
+                                                     "spec: {containers: [{name: app}]}\n"
+                                                     "status: {phase: Running, conditions: "
+                                                     "[{type: ContainersReady, status: 'False', "
+                                                     "lastTransitionTime: "
+                                                     "'2026-01-01T11:58:00Z'}], "
+                                                     "containerStatuses: [{name: app, " LOOP(
+                                                         "1") "}]}\n");
+    const Finding *finding =
+        test_cluster_expect(cluster, "container-crashloop", "Deployment shop/web");
+    g_autofree char *evidence = evidence_of(finding);
+    assert_contains(evidence,
+                    "roll-out of revision 4, which changed livenessProbe of container app; "
+                    "variable KEY of container app; variable NEW of container app, which "
+                    "is new; variable OLD of container app, which is gone; CPU request of "
+                    "container app from none to 100m; memory limit of container app from "
+                    "512Mi to 256Mi\n");
+    assert_lacks(evidence, "hush");
+    assert_lacks(evidence, "SAME");
+}
+
 static void
 test_secrets_are_taken_out(void **state)
 {
@@ -261,6 +313,7 @@ main(void)
         cmocka_unit_test(test_a_kill_is_the_probes),
         cmocka_unit_test(test_the_roll_out_before_is_named),
         cmocka_unit_test(test_the_port_that_a_program_listens_on),
+        cmocka_unit_test(test_what_a_roll_out_changed),
         cmocka_unit_test(test_secrets_are_taken_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

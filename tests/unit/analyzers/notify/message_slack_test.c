@@ -1,0 +1,72 @@
+#include "analyzers/notify/message_slack.h"
+
+#include <string.h>
+
+#include "tests/harness/check.h"
+#include "tests/harness/cluster.h"
+#include "tests/harness/temp_dir.h"
+
+static const char yaml[] =
+    "apiVersion: v1\n"
+    "kind: Pod\n"
+    "metadata: {namespace: shop, name: web}\n"
+    "spec: {nodeName: n1, containers: [{name: app, envFrom: [{configMapRef: {name: settings}}]}]}\n"
+    "status: {phase: Pending}\n";
+
+/* The message about the finding of the cluster, to be freed. */
+static char *
+message_about(TestCluster *cluster)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(TempDir) dir = temp_dir_new();
+    g_autofree char *path = temp_dir_file(dir, "state.sqlite");
+    g_autofree char *notice = NULL;
+    g_autoptr(State) state = state_open(path, &notice, &error);
+    assert_no_error(error);
+    assert_true(state_update(state, test_cluster_findings(cluster), test_cluster_snapshot(cluster),
+                             TEST_NOW_S, &error));
+    g_autoptr(GPtrArray) changes = state_outbox(state, TEST_NOW_S, &error);
+    assert_int_equal(changes->len, 1);
+    const MessageContext context = {.cluster = "test", .now_s = TEST_NOW_S, .n_open = 1};
+    g_autoptr(GBytes) message = message_slack(changes, &context);
+    return g_strndup(g_bytes_get_data(message, NULL), g_bytes_get_size(message));
+}
+
+static void
+test_links_can_be_followed(void **state)
+{
+    (void)state;
+    g_autoptr(TestCluster) cluster = test_cluster_new(yaml);
+    Finding *finding = test_cluster_findings(cluster)->all->pdata[0];
+    finding_evidence(finding, "\tno link\thttps://evil.example.com");
+    finding_link(finding, "Flame graph", "http://cresset/?service=a&type=b");
+    finding_link(finding, "Flame graph", "http://cresset/?service=a&type=b");
+    finding_link(finding, "Broken", "http://cresset/<!channel>|x");
+    g_autofree char *message = message_about(cluster);
+    assert_contains(message, "<http://cresset/?service=a&amp;type=b|Flame graph>");
+    assert_contains(message, "no link https://evil.example.com");
+    assert_lacks(message, "<https://evil");
+    assert_lacks(message, "Broken");
+    assert_lacks(message, "channel");
+    assert_lacks(message, "\\t");
+    assert_int_equal(finding->links->len, 2);
+}
+
+static void
+test_without_links_there_is_no_line(void **state)
+{
+    (void)state;
+    g_autoptr(TestCluster) cluster = test_cluster_new(yaml);
+    g_autofree char *message = message_about(cluster);
+    assert_lacks(message, "<http");
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_links_can_be_followed),
+        cmocka_unit_test(test_without_links_there_is_no_line),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
