@@ -73,8 +73,9 @@ typedef struct {
         EVIDENCE_ROW(type, "evidence-queries", OPTION_INT, "60", 1000, "N",                        \
                      "Queries of metrics and profiles that a run may make for evidence.",          \
                      field.evidence_queries),                                                      \
-        EVIDENCE_ROW(type, "evidence-log-reads", OPTION_INT, "30", 1000, "N",                      \
-                     "Requests to Loki that a run may make for evidence.",                         \
+        EVIDENCE_ROW(type, "evidence-log-reads", OPTION_INT, "60", 1000, "N",                      \
+                     "Reads of logs, in the cluster and in Loki, that a run may make for "         \
+                     "evidence.",                                                                  \
                      field.evidence_log_reads),                                                    \
         EVIDENCE_ROW(type, "evidence-time", OPTION_DURATION, "60s", 3600e9, "TIME",                \
                      "What gathering evidence may take of a run; 0s: there is none from back "     \

@@ -18,6 +18,15 @@ find_limit(const Enquiry *enquiry, TelemetrySource source)
 }
 
 bool
+enquiry_take(Enquiry *enquiry, TelemetrySource source, char **ret_why)
+{
+    if ((*ret_why = find_limit(enquiry, source)) != NULL)
+        return false;
+    *(source == SOURCE_LOGS ? &enquiry->n_log_reads : &enquiry->n_queries) += 1;
+    return true;
+}
+
+bool
 enquiry_ask(Enquiry *enquiry, TelemetrySource source, const TelemetryCall *call, GBytes **ret_body,
             char **ret_why)
 {
@@ -25,11 +34,10 @@ enquiry_ask(Enquiry *enquiry, TelemetrySource source, const TelemetryCall *call,
     TelemetryCall bounded = *call;
     g_auto(TelemetryOutcome) outcome = {0};
     *ret_body = NULL;
-    if ((*ret_why = find_limit(enquiry, source)) != NULL)
+    if (!enquiry_take(enquiry, source, ret_why))
         return false;
     int64_t left_ms = (enquiry->until_us - g_get_monotonic_time()) / MS_US;
     bounded.timeout_ms = CLAMP(left_ms, 1, TELEMETRY_TIMEOUT_MS);
-    *(source == SOURCE_LOGS ? &enquiry->n_log_reads : &enquiry->n_queries) += 1;
     if (telemetry_api_call(enquiry->options->apis[source], &bounded, NULL, ret_body, &outcome))
         return true;
     *ret_why = g_steal_pointer(&outcome.why);

@@ -11,8 +11,11 @@ typedef struct {
     int64_t until_us; /* monotonic */
 } Enquiry;
 
-/* Sends a call, its timeout cut to the time that is left. False with the reason in *ret_why (free
- * with g_free): the back end does not answer, or a budget is used up. */
+/* Counts one question to a back end, or one read of a log. False with the reason in *ret_why (free
+ * with g_free) when a budget is used up. */
+bool enquiry_take(Enquiry *enquiry, TelemetrySource source, char **ret_why);
+/* Takes one and sends a call, its timeout cut to the time that is left. False with the reason in
+ * *ret_why (free with g_free): the back end does not answer, or a budget is used up. */
 bool enquiry_ask(Enquiry *enquiry, TelemetrySource source, const TelemetryCall *call,
                  GBytes **ret_body, char **ret_why);
 /* Adds "(metrics not available: …)"; once per finding and back end. */

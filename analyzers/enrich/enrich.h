@@ -13,7 +13,7 @@ typedef struct {
     const char *profiles_link;        /* where flame graphs are looked at, see flame_link.h; "": the
                                          back end of profiles */
     int64_t queries_max;              /* of metrics and profiles */
-    int64_t log_reads_max;            /* of logs */
+    int64_t log_reads_max;            /* of logs, in the cluster and in the back end */
     int64_t time_ms;                  /* for all of it */
     int64_t now_s;
 } EnrichOptions;

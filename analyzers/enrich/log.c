@@ -121,13 +121,19 @@ query_of(const LogEnquiry *logs, const Finding *finding)
 
 /* ---- Lines. ---- */
 
-/* Whether the cluster itself has a log that the checks have read. */
+/* Whether the cluster itself has a log that the checks have read, or it may not be looked for. */
 static bool
-has_log(const CheckRun *run, const Finding *finding, bool previous)
+has_log(LogEnquiry *logs, Finding *finding, bool previous)
 {
+    const CheckRun *run = logs->enquiry->run;
+    g_autofree char *why = NULL;
     g_autoptr(GPtrArray) pods = subject_pods(run, finding);
     if (pods->len == 0)
         return false;
+    if (!enquiry_take(logs->enquiry, SOURCE_LOGS, &why)) {
+        enquiry_say_failed(finding, SOURCE_LOGS, why);
+        return true;
+    }
     const char *name = value_text(subject_container(finding, pods->pdata[0]), "name");
     g_autofree char *log = snapshot_log(run->snapshot, pods->pdata[0], name, previous);
     return log != NULL && *log != '\0';
@@ -152,7 +158,7 @@ tell_log(LogEnquiry *logs, Finding *finding)
     const CheckRun *run = logs->enquiry->run;
     bool is_ended = enquiry_is_about(finding, ENDED_CHECKS);
     if ((!is_ended && !enquiry_is_about(finding, RUNNING_CHECKS)) ||
-        has_log(run, finding, is_ended) || !know_labels(logs, finding))
+        has_log(logs, finding, is_ended) || !know_labels(logs, finding))
         return;
     int64_t ended_s = subject_ended(run, finding);
     if (ended_s == 0)

@@ -35,6 +35,8 @@ check_names(GBytes *body, Arena *arena)
     Answer answer;
     g_autoptr(GError) error = NULL;
     g_autoptr(GPtrArray) texts = answer_read_texts(body, NULL);
+    for (guint i = 0; texts != NULL && i < texts->len; i++)
+        (void)strlen(texts->pdata[i]);
     if (answer_read_names(body, "name", arena, &answer, &error) != (error == NULL))
         __builtin_trap();
     for (uint32_t i = 0; error == NULL && i < answer.n; i++)

@@ -58,6 +58,30 @@ test_a_log_of_the_cluster_needs_no_loki(void **state)
     }
 }
 
+/* Whose pods were deleted. */
+static void
+test_a_job_without_pods(void **state)
+{
+    (void)state;
+    static const ScriptStep steps[] = {
+        LABELS("\"namespace\",\"pod\""),
+        LINES("[\"1767265199000000000\",\"connect: connection refused\"]")};
+    g_autoptr(TestCluster) cluster =
+        test_cluster_new("apiVersion: batch/v1\n"
+                         "kind: Job\n"
+                         "metadata: {namespace: shop, name: report}\n"
+                         "spec: {backoffLimit: 1}\n"
+                         "status: {failed: 2, conditions: [{type: Failed, status: 'True', reason: "
+                         "BackoffLimitExceeded, lastTransitionTime: '2026-01-01T11:00:00Z'}]}\n");
+    g_autoptr(ScriptedServer) server = scripted_server_new(steps, G_N_ELEMENTS(steps));
+    enriched_by(cluster, server, SOURCE_LOGS);
+    const Finding *finding = test_cluster_expect(cluster, "job-failed", "Job shop/report");
+    g_autofree char *request = enriched_request(server, 1), *evidence = enriched_evidence(finding);
+    assert_contains(request, "{namespace=\"shop\",pod=~\"report(-[0-9]+)?-[a-z0-9]+\"}");
+    assert_contains(request, "start=1767265080&end=1767265205&");
+    assert_contains(evidence, "\"connect: connection refused\"");
+}
+
 static void
 test_errors_that_became_frequent(void **state)
 {
@@ -112,6 +136,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_telling_line_of_a_log_that_is_gone),
         cmocka_unit_test(test_a_log_of_the_cluster_needs_no_loki),
+        cmocka_unit_test(test_a_job_without_pods),
         cmocka_unit_test(test_errors_that_became_frequent),
         cmocka_unit_test(test_failures_are_told_once),
     };
