@@ -122,7 +122,8 @@ test('filters by severity, cluster, namespace and text', async ({ page }) => {
 test('resolved ones are shown when they are asked for', async ({ page }) => {
   await open(page);
   await expect(page.getByText('Ingress front')).toHaveCount(0);
-  await page.getByLabel('Resolved too').check();
+  await page.getByLabel('Resolved too').click(); // the address follows, and then the box
+  await expect(page.getByLabel('Resolved too')).toBeChecked();
   await page.getByRole('button', { name: /Ingress front/ }).click();
   await expect(details(page)).toContainText('Resolved');
   await expect(details(page).locator('.history')).toContainText('resolved');
