@@ -13,6 +13,25 @@ static const char yaml[] =
     "spec: {nodeName: n1, containers: [{name: app, envFrom: [{configMapRef: {name: settings}}]}]}\n"
     "status: {phase: Pending}\n";
 
+static void
+find_receiver(const void *data, const Incident *incident, GPtrArray *receivers)
+{
+    (void)data;
+    (void)incident;
+    g_ptr_array_add(receivers, (gpointer) "ops");
+}
+
+static int64_t
+find_due(const void *data, const Incident *incident, const char *receiver, int64_t at_s)
+{
+    (void)data;
+    (void)incident;
+    (void)receiver;
+    return at_s;
+}
+
+static const Routing routing = {.find = find_receiver, .due = find_due};
+
 /* The message about the finding of the cluster, to be freed. */
 static char *
 message_about(TestCluster *cluster)
@@ -24,8 +43,8 @@ message_about(TestCluster *cluster)
     g_autoptr(State) state = state_open(path, &notice, &error);
     assert_no_error(error);
     assert_true(state_update(state, test_cluster_findings(cluster), test_cluster_snapshot(cluster),
-                             TEST_NOW_S, &error));
-    g_autoptr(GPtrArray) changes = state_outbox(state, TEST_NOW_S, &error);
+                             &routing, TEST_NOW_S, &error));
+    g_autoptr(GPtrArray) changes = state_outbox(state, "ops", TEST_NOW_S, &error);
     assert_int_equal(changes->len, 1);
     const MessageContext context = {.cluster = "test", .now_s = TEST_NOW_S, .n_open = 1};
     g_autoptr(GBytes) message = message_slack(changes, &context);
