@@ -111,7 +111,7 @@ query_of(const LogEnquiry *logs, const Finding *finding)
 {
     const CheckRun *run = logs->enquiry->run;
     g_autoptr(GPtrArray) pods = subject_pods(run, finding);
-    g_autofree char *pattern = subject_pod_pattern(run, finding->object);
+    g_autofree char *pattern = subject_pod_pattern(run, subject_workload(run, finding));
     if (pattern == NULL || *finding->object->ns == '\0')
         return NULL;
     bool is_container = pods->len > 0 && subject_is_container(finding, pods->pdata[0]);

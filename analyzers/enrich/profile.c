@@ -71,7 +71,8 @@ ask_former(Enquiry *enquiry, const ProfileTarget *target, ProfileWindow window,
            const Finding *finding, char **ret_why)
 {
     const ProfileWindow former = {window.from_s - DAY_S, window.until_s - DAY_S};
-    g_autofree char *pattern = subject_pod_pattern(enquiry->run, finding->object);
+    g_autofree char *pattern =
+        subject_pod_pattern(enquiry->run, subject_workload(enquiry->run, finding));
     if (target->pod == NULL || pattern == NULL)
         return profile_query(enquiry, target, target->labels, former, ret_why);
     g_autofree char *quoted = telemetry_quote(pattern);

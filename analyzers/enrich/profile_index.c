@@ -190,9 +190,8 @@ is_container_id(const Finding *finding, const Object *pod, const char *id)
 
 /* A service is called as the workload, or NAMESPACE/WORKLOAD or NAMESPACE/CONTAINER. */
 static bool
-is_service(const Finding *finding, const char *service)
+is_service(const Finding *finding, const Object *object, const char *service)
 {
-    const Object *object = finding->object;
     size_t length = strlen(object->ns);
     const char *name = service;
     if (length > 0 && strncmp(service, object->ns, length) == 0 && service[length] == '/')
@@ -215,7 +214,8 @@ is_of_pod(const Finding *finding, const Object *pod, const ProfileSeries *series
 
 /* Whether a series is found this way. */
 static bool
-is_found(const Finding *finding, const GPtrArray *pods, const ProfileSeries *series, Way way)
+is_found(const CheckRun *run, const Finding *finding, const GPtrArray *pods,
+         const ProfileSeries *series, Way way)
 {
     bool is_node = finding->object->kind == KIND_NODE;
     const char *label = label_of(series, way_labels[way], G_N_ELEMENTS(way_labels[way]));
@@ -225,7 +225,7 @@ is_found(const Finding *finding, const GPtrArray *pods, const ProfileSeries *ser
     if (way == BY_NODE)
         return strcmp(value, finding->object->name) == 0;
     if (way == BY_SERVICE)
-        return is_service(finding, value) &&
+        return is_service(finding, subject_workload(run, finding), value) &&
                agrees(series, ns_labels, G_N_ELEMENTS(ns_labels), finding->object->ns);
     for (guint i = 0; i < pods->len; i++) {
         if (is_of_pod(finding, pods->pdata[i], series, way, value))
@@ -309,7 +309,7 @@ profile_index_find(const ProfileIndex *index, const CheckRun *run, const Finding
             for (uint32_t i = 0; i < index->list.n; i++) {
                 const ProfileSeries *series = &index->list.series[i];
                 if (strcmp(profile_series_label(series, "__profile_type__"), *types) == 0 &&
-                    is_found(finding, pods, series, (Way)way))
+                    is_found(run, finding, pods, series, (Way)way))
                     g_ptr_array_add(found, (gpointer)(uintptr_t)series);
             }
             if (found->len == 0)

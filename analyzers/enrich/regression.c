@@ -1,6 +1,7 @@
 #include "analyzers/enrich/regression.h"
 
 #include "analyzers/checks/rollout.h"
+#include "analyzers/enrich/subject.h"
 
 enum { WINDOW_S = 15 * 60, RECENT_S = 24 * 60 * 60 };
 
@@ -20,7 +21,7 @@ void
 regression_tell(Enquiry *enquiry, const ProfileTarget *target, Finding *finding)
 {
     int64_t now_s = enquiry->run->now_s;
-    const Rollout rollout = rollout_of(enquiry->run, finding->object);
+    const Rollout rollout = rollout_of(enquiry->run, subject_workload(enquiry->run, finding));
     if (target->pod == NULL || rollout.before == NULL || rollout.now->created_s == 0 ||
         now_s - rollout.now->created_s > RECENT_S)
         return;

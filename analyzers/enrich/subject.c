@@ -28,6 +28,15 @@ add_pods_of_node(const CheckRun *run, GPtrArray *pods, const Object *node)
     }
 }
 
+const Object *
+subject_workload(const CheckRun *run, const Finding *finding)
+{
+    if (finding->object->kind != KIND_HPA)
+        return finding->object;
+    g_autoptr(GPtrArray) needs = relations_needs(run->relations, finding->object);
+    return needs->len > 0 ? needs->pdata[0] : finding->object;
+}
+
 GPtrArray *
 subject_pods(const CheckRun *run, const Finding *finding)
 {
@@ -39,7 +48,7 @@ subject_pods(const CheckRun *run, const Finding *finding)
     if (finding->object->kind == KIND_NODE) {
         add_pods_of_node(run, pods, finding->object);
     } else {
-        g_autoptr(GPtrArray) owned = relations_pods(run->relations, finding->object);
+        g_autoptr(GPtrArray) owned = relations_pods(run->relations, subject_workload(run, finding));
         add_pods(pods, owned);
     }
     return pods;

@@ -2,8 +2,10 @@
 #pragma once
 #include "analyzers/checks/check.h"
 
-/* Pods in trouble where the check names them, else all of the object: of a controller, a node, or
- * the object itself. Object; free with g_ptr_array_unref. */
+/* The object of a finding; of an autoscaler that which it scales, where it is there. */
+const Object *subject_workload(const CheckRun *run, const Finding *finding);
+/* Pods in trouble where the check names them, else all of the object: of a controller, of what an
+ * autoscaler scales, of a node, or the object itself. Object; free with g_ptr_array_unref. */
 GPtrArray *subject_pods(const CheckRun *run, const Finding *finding);
 /* A regular expression of the names that pods of a controller have, former ones too; free with
  * g_free. NULL when they are not known. */

@@ -110,6 +110,54 @@ test_a_new_revision_is_compared_with_the_one_before(void **state)
                               "revision 3)\n");
 }
 
+/* Of what an autoscaler scales. */
+static void
+test_an_autoscaler_at_its_maximum(void **state)
+{
+    (void)state;
+    static const ScriptStep steps[] = {
+        NAMES("\"namespace\",\"pod\""),
+        OK_JSON("{\"labelsSet\":[" SERIES(
+            CPU, LABEL("pod", "web-new-abcde") "," LABEL("namespace", "shop")) "]}"),
+        FLAME("10", "90", "00000000"), OK_JSON("{}")};
+    g_autoptr(TestCluster) cluster = test_cluster_new(
+        "apiVersion: apps/v1\n"
+        "kind: Deployment\n"
+        "metadata: {namespace: shop, name: web, uid: d}\n"
+        "spec: {replicas: 6, template: {spec: {containers: [{name: app, resources: {requests: "
+        "{cpu: 100m}}}]}}}\n"
+        "status: {replicas: 6, updatedReplicas: 6, availableReplicas: 6, readyReplicas: 6}\n"
+        "---\n"
+        "apiVersion: apps/v1\n"
+        "kind: ReplicaSet\n"
+        "metadata: {namespace: shop, name: web-new, uid: new, ownerReferences: [{controller: true, "
+        "uid: d}]}\n"
+        "---\n"
+        "apiVersion: v1\n"
+        "kind: Pod\n"
+        "metadata: {namespace: shop, name: web-new-abcde, ownerReferences: [{controller: true, "
+        "uid: new}]}\n"
+        "spec: {containers: [{name: app, resources: {requests: {cpu: 100m}}}]}\n"
+        "status: {phase: Running, conditions: [{type: Ready, status: 'True'}]}\n"
+        "---\n"
+        "apiVersion: autoscaling/v2\n"
+        "kind: HorizontalPodAutoscaler\n"
+        "metadata: {namespace: shop, name: scaler}\n"
+        "spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}, minReplicas: "
+        "2, maxReplicas: 6, metrics: [{type: Resource, resource: {name: cpu, target: {type: "
+        "Utilization, averageUtilization: 70}}}]}\n"
+        "status: {currentReplicas: 6, desiredReplicas: 6, currentMetrics: [{type: Resource, "
+        "resource: {name: cpu, current: {averageUtilization: 195}}}], conditions: [{type: "
+        "AbleToScale, status: 'True'}, {type: ScalingActive, status: 'True'}, {type: "
+        "ScalingLimited, status: 'True', lastTransitionTime: '2026-01-01T11:00:00Z', reason: "
+        "TooManyReplicas, message: ''}]}\n");
+    g_autoptr(ScriptedServer) server = scripted_server_new(steps, G_N_ELEMENTS(steps));
+    enriched_by(cluster, server, SOURCE_PROFILES);
+    g_autofree char *evidence = enriched_evidence(
+        test_cluster_expect(cluster, "hpa-maxed-out", "HorizontalPodAutoscaler shop/scaler"));
+    assert_contains(evidence, "Functions by CPU time in the last 15 min: serve 90 %, parse 10 %\n");
+}
+
 #define AWAY                                                                                       \
     {                                                                                              \
         .reply = "HTTP/1.1 503 No\r\nConnection: close\r\n\r\n"                                    \
@@ -150,6 +198,7 @@ main(void)
         cmocka_unit_test(test_by_container_id_and_cpu_only),
         cmocka_unit_test(test_too_little_is_not_told),
         cmocka_unit_test(test_a_new_revision_is_compared_with_the_one_before),
+        cmocka_unit_test(test_an_autoscaler_at_its_maximum),
         cmocka_unit_test(test_failures_are_told_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
