@@ -110,6 +110,39 @@ test_a_new_revision_is_compared_with_the_one_before(void **state)
                               "revision 3)\n");
 }
 
+/* Everything that runs on it, whoever it belongs to. */
+static void
+test_a_node(void **state)
+{
+    (void)state;
+    static const ScriptStep steps[] = {
+        NAMES("\"node\",\"service_name\""),
+        OK_JSON("{\"labelsSet\":[" SERIES(
+            CPU,
+            LABEL("node", "n1") "," LABEL(
+                "service_name",
+                "java")) "," SERIES(CPU,
+                                    LABEL("node", "n1") "," LABEL(
+                                        "service_name",
+                                        "kubelet")) "," SERIES(CPU,
+                                                               LABEL("node", "n11") "," LABEL(
+                                                                   "service_name", "n1")) "]}"),
+        FLAME("10", "90", "00000000"), FLAME("50", "50", "00000000")};
+    g_autoptr(TestCluster) cluster = test_cluster_new(
+        "apiVersion: v1\n"
+        "kind: Node\n"
+        "metadata: {name: n1}\n"
+        "status: {conditions: [{type: Ready, status: 'True'}, {type: MemoryPressure, status: "
+        "'True', lastTransitionTime: '2026-01-01T10:00:00Z'}]}\n");
+    g_autoptr(ScriptedServer) server = scripted_server_new(steps, G_N_ELEMENTS(steps));
+    enriched_by(cluster, server, SOURCE_PROFILES);
+    const Finding *finding = test_cluster_expect(cluster, "node-memory-pressure", "Node n1");
+    g_autofree char *request = enriched_request(server, 2), *evidence = enriched_evidence(finding);
+    assert_contains(request, "\"labelSelector\":\"{node=\\\"n1\\\"}\"");
+    assert_contains(evidence, "Functions by CPU time in the last 15 min: serve 90 % (50 % a day "
+                              "before), parse 10 %\n");
+}
+
 /* Of what an autoscaler scales. */
 static void
 test_an_autoscaler_at_its_maximum(void **state)
@@ -198,6 +231,7 @@ main(void)
         cmocka_unit_test(test_by_container_id_and_cpu_only),
         cmocka_unit_test(test_too_little_is_not_told),
         cmocka_unit_test(test_a_new_revision_is_compared_with_the_one_before),
+        cmocka_unit_test(test_a_node),
         cmocka_unit_test(test_an_autoscaler_at_its_maximum),
         cmocka_unit_test(test_failures_are_told_once),
     };
