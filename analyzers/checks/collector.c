@@ -44,6 +44,15 @@ collector_is_alloy(const Object *set)
 }
 
 bool
+pod_is_alloy(const Object *pod)
+{
+    bool is_alloy = false;
+    for (const Value *c = value_first(pod->value, "spec.containers"); c != NULL; c = c->next)
+        is_alloy = is_alloy || image_has(value_text(c, "image"), "alloy");
+    return is_alloy;
+}
+
+bool
 collector_is_cresset_agent(const Object *set)
 {
     return is_named(set, "cresset-agent");

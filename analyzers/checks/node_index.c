@@ -104,7 +104,7 @@ node_label_find(const NodeIndex *index, const Answer *answer, double from)
         guint n_known = 0, n_all = 0;
         for (uint32_t i = 0; i < answer->n; i++) {
             const MetricSeries *series = &answer->series[i];
-            if (series_last(series).value < from)
+            if (series->n > 0 && series_last(series).value < from)
                 continue;
             n_all++;
             n_known += node_index_find(index, series_label(series, labels[k])) != NULL;

@@ -40,8 +40,8 @@ typedef struct {
     guint n_known, n_all; /* series that the best one names, of all */
 } NodeLabel;
 
-/* The label that names most nodes or pods, judged by series whose value is at least `from` (a time:
- * those of nodes that are gone would spoil it). */
+/* The label that names most nodes or pods, judged by series without samples, or whose value is at
+ * least `from` (a time: those of nodes that are gone would spoil it). */
 NodeLabel node_label_find(const NodeIndex *index, const Answer *answer, double from);
 /* What a series is of: the pod that it names, else the node that `label` names; NULL for neither.
  */

@@ -4,6 +4,7 @@
 static const CheckTopic *const topics[] = {
     /* clang-format off */
     &check_topic_backend_state,
+    &check_topic_partial_scan,
     &check_topic_node,
     &check_topic_node_state,
     &check_topic_kube_proxy,
@@ -39,6 +40,9 @@ static const CheckTopic *const topics[] = {
     &check_topic_namespace,
     &check_topic_alloy,
     &check_topic_heartbeat,
+    &check_topic_alloy_metric,
+    &check_topic_metric_source,
+    &check_topic_node_silence,
     &check_topic_copies,
     &check_topic_rights,
     &check_topic_operator,

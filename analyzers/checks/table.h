@@ -8,6 +8,7 @@ typedef struct {
 } CheckTopic;
 
 extern const CheckTopic check_topic_alloy;
+extern const CheckTopic check_topic_alloy_metric;
 extern const CheckTopic check_topic_argo;
 extern const CheckTopic check_topic_attachment;
 extern const CheckTopic check_topic_autoscaler;
@@ -45,15 +46,18 @@ extern const CheckTopic check_topic_kube_proxy;
 extern const CheckTopic check_topic_lease;
 extern const CheckTopic check_topic_mesh;
 extern const CheckTopic check_topic_metallb;
+extern const CheckTopic check_topic_metric_source;
 extern const CheckTopic check_topic_monitor;
 extern const CheckTopic check_topic_named_service;
 extern const CheckTopic check_topic_namespace;
 extern const CheckTopic check_topic_node;
 extern const CheckTopic check_topic_node_metric;
+extern const CheckTopic check_topic_node_silence;
 extern const CheckTopic check_topic_node_state;
 extern const CheckTopic check_topic_node_version;
 extern const CheckTopic check_topic_olm;
 extern const CheckTopic check_topic_operator;
+extern const CheckTopic check_topic_partial_scan;
 extern const CheckTopic check_topic_pod_setting;
 extern const CheckTopic check_topic_pod_state;
 extern const CheckTopic check_topic_policy_caller;

@@ -41,7 +41,7 @@ const Finding *
 test_cluster_expect_folded(TestCluster *cluster, const char *check, const char *object);
 /* No finding of the check, root or folded. */
 void test_cluster_expect_none(TestCluster *cluster, const char *check);
-/* No finding at all of at least this severity. */
+/* No finding at all of at least this severity, beside that of lists which the test let fail. */
 void test_cluster_expect_quiet(TestCluster *cluster, Severity severity);
 /* The check says that it could not verify. */
 void test_cluster_expect_unverified(TestCluster *cluster, const char *check);

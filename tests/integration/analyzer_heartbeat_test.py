@@ -56,10 +56,10 @@ class Samples:
     def __init__(self, now):
         self.now, self.families = now, {}
 
-    def add(self, name, labels, newest, oldest=4 * HOUR, gap=None):
+    def add(self, name, labels, newest=0, oldest=4 * HOUR, gap=None, value=lambda age: 1):
         for age in range(oldest, newest - 1, -MINUTE):
             if gap is None or not gap[1] <= age < gap[0]:
-                self.families.setdefault(name, []).append((labels, 1, self.now - age))
+                self.families.setdefault(name, []).append((labels, value(age), self.now - age))
 
     def add_node(self, cluster, node, newest, others=0, gap=None):
         """Alloy of a node by the address of its pod, and its kubelet, which others collect."""
@@ -67,6 +67,38 @@ class Samples:
         self.add("alloy_build_info", {"cluster": cluster, "instance": instance, "job": "integrations/alloy", "version": "v1"}, newest, gap=gap)
         self.add("up", {"cluster": cluster, "instance": f"{node}:10250", "job": "kubelet"}, others)
         self.add("kubelet_node_name", {"cluster": cluster, "node": node}, others)
+
+
+def add_ailing(samples):
+    """All report, and say what ails them: n2 and n3 for long, n1 for three minutes or not any more."""
+    def alloy(node, **more):
+        return {"cluster": "ailing", "instance": f"10.0.0.{node[1:]}:12345", **more}
+
+    def grows(age):
+        return 100_000 - age
+    for node in NODES:
+        samples.add_node("ailing", node, 0)
+        samples.add("alloy_config_last_load_successful", alloy(node), value=lambda age, node=node: int(node != "n2"))
+        samples.add("alloy_config_hash", alloy(node, sha256="bbbb" if node == "n3" else "aaaa"))
+        samples.add("alloy_component_controller_running_components", alloy(node, health_type="healthy"), value=lambda age: 9)
+        samples.add("prometheus_remote_storage_highest_timestamp_in_seconds", alloy(node, component_id="rw"), value=lambda age: samples.now - age)
+        samples.add("prometheus_remote_storage_queue_highest_sent_timestamp_seconds", alloy(node, component_id="rw", url="http://m"),
+                    value=lambda age, node=node: samples.now - age - (400 if node == "n3" else 10))
+    samples.add("alloy_component_controller_running_components", alloy("n1", health_type="exited"), value=lambda age: int(age < 3 * MINUTE))
+    samples.add("alloy_component_controller_running_components", alloy("n3", health_type="exited"), value=lambda age: 2)
+    samples.add("loki_write_dropped_entries_total", alloy("n1", reason="rate_limited"), value=lambda age: 7)
+    samples.add("loki_write_dropped_entries_total", alloy("n2", reason="rate_limited"), value=grows)
+    samples.add("prometheus_remote_storage_samples_failed_total", alloy("n2", url="http://m"), value=grows)
+    samples.add("pyroscope_write_dropped_profiles_total", alloy("n2"), value=grows)
+    samples.add("otelcol_exporter_send_failed_spans_total", alloy("n2"), value=grows)
+    samples.add("otelcol_exporter_sent_spans_total", alloy("n2"), value=grows)
+    samples.add("alloy_resources_process_start_time_seconds", alloy("n2"), value=lambda age: samples.now - age // (15 * MINUTE) * 15 * MINUTE)
+    for node, seen in (("n1", 4), ("n2", 3)):
+        samples.add("cluster_node_peers", alloy(node, cluster_name="main", state="participant"), value=lambda age, seen=seen: seen)
+    samples.add("up", {"cluster": "ailing", "job": "shop", "instance": "a"}, value=lambda age: 0)
+    samples.add("up", {"cluster": "ailing", "job": "brief", "instance": "a"}, value=lambda age: int(age > 5 * MINUTE))
+    samples.add("ALERTS", {"cluster": "ailing", "alertname": "Watchdog"}, newest=HOUR)
+    samples.add("kube_state_metrics_list_total", {"cluster": "ailing", "result": "error", "resource": "*v1.Secret"}, value=grows)
 
 
 def make_samples(now):
@@ -79,6 +111,7 @@ def make_samples(now):
         samples.add_node("gap", node, 0, gap=(3 * HOUR, 90 * MINUTE) if i == 3 else None)
     for node in NODES:  # all are unheard of, though there are nodes
         samples.add("up", {"cluster": "unheard", "instance": f"{node}:10250"}, 0)
+    add_ailing(samples)
     return samples.families
 
 
@@ -146,6 +179,20 @@ def check_gates(given):
            "whether telemetry arrives is unknown. 4 of 4 pods of Alloy and cresset-agent are Ready in Kubernetes.")
 
 
+def check_ailing(given):
+    found = given.findings("ailing", status=1)
+    pods = {check: sorted({line.split()[1] for line in f["evidence"] if line.startswith("Pod ")}) for check, f in found.items()}
+    expect("what ails them", pods, {
+        "alloy-config-load-failed": ["alloy-n2"], "alloy-remote-write-failing": ["alloy-n2"], "alloy-unhealthy-components": ["alloy-n3"],
+        "alloy-remote-write-lagging": ["alloy-n3"], "alloy-logs-dropping": ["alloy-n2"], "alloy-otlp-failing": ["alloy-n2"],
+        "alloy-restarting": ["alloy-n2"], "alloy-cluster-split": ["alloy-n1", "alloy-n2"], "alloy-config-drift": ["alloy-n3"],
+        "alloy-profiles-dropping": ["alloy-n2"], "target-down": [], "watchdog-absent": [], "ksm-unhealthy": []})
+    expect("the targets", found["target-down"]["evidence"], ["100 % of the targets of job shop are down"])
+    expect("the share", [line for line in found["alloy-otlp-failing"]["evidence"]], ["Pod alloy-n2 on n2: 50 % lost, spans sent"])
+    found = given.findings("unheard")
+    expect("the title for collectors without metrics", found["metric-source-missing"]["title"], "There are no metrics of Alloy")
+
+
 def check_table(given):
     lines = given.call("heartbeat", "silent", "--explain", status=1).splitlines()
     expect("the headline", lines[0], "Alloy: 3 of 4 report")
@@ -197,6 +244,7 @@ def main():
             check_nodes(given)
             check_fleet(given)
             check_gates(given)
+            check_ailing(given)
             check_table(given)
             check_end(given)
         finally:

@@ -122,7 +122,8 @@ def check_what_cannot_be_read(given):
             with open(os.path.join(given.folder, name), "wb") as out:
                 out.write(gzip.compress(listed("ConfigMap", CONFIG_MAP).encode())[:30])
         report = given.report()
-        expect(f"findings with {name}", checks(report), [])
+        expect(f"findings with {name}", checks(report), ["analyzer-partial-scan"])
+        expect(f"the object with {name}", report["findings"][0]["object"], {"kind": "Backend", "namespace": "", "name": "kubernetes"})
         expect_in(f"why it could not verify with {name}", "configmaps could not be", unverified(report)["missing-configmap-ref"])
         given.remove(name)
     given.write("core_v1_configmaps.error-404.json", "404 page not found")
