@@ -62,51 +62,37 @@ const CheckTopic check_topic_metric_source = {rows, G_N_ELEMENTS(rows)};
 
 /* ---- Exporters that are missing. ---- */
 
-static const struct {
-    const char *prefix, *exporter;
-} exporters[] = {
+/* Those that every cluster is expected to have, and how the names of their metrics begin. */
+typedef struct {
+    const char *prefix, *name;
+} Exporter;
+
+static const Exporter exporters[] = {
     {"kube_", "kube-state-metrics"},
     {"container_", "cAdvisor (kubelet)"},
-    {"machine_", "cAdvisor (kubelet)"},
     {"kubelet_", "the kubelet"},
     {"node_", "node-exporter"},
-    {"apiserver_", "the API server"},
-    {"coredns_", "CoreDNS"},
 };
 
-static const char *
-exporter_of(const char *family)
+/* Whether all families of a question, of which there is one, are of an exporter. */
+static bool
+is_asked_of(const TelemetryQuery *query, const Exporter *exporter)
 {
-    for (size_t i = 0; i < G_N_ELEMENTS(exporters); i++) {
-        if (g_str_has_prefix(family, exporters[i].prefix))
-            return exporters[i].exporter;
-    }
-    return family;
-}
-
-/* The family for want of which a question was not asked, to be freed; NULL when it was. */
-static char *
-missing_family(const CheckRun *run, const TelemetryQuery *query)
-{
-    if (telemetry_state(run->telemetry, query) != ANSWER_ABSENT || query->families == NULL)
-        return NULL;
-    const char *problem = telemetry_problem(run->telemetry, query);
+    if (query->source != SOURCE_METRICS || query->families == NULL || query->families[0] == '\0')
+        return false;
     g_auto(GStrv) words = g_strsplit(query->families, " ", -1);
     for (guint i = 0; words[i] != NULL; i++) {
-        if (words[i][0] != '\0' && problem != NULL && g_str_has_suffix(problem, words[i]))
-            return g_strdup(words[i]);
+        if (!g_str_has_prefix(words[i], exporter->prefix))
+            return false;
     }
-    return NULL;
+    return true;
 }
 
 static Finding *
 report_missing(CheckRun *run, const char *exporter, const char *family)
 {
-    const Object *metrics = backend_object(SOURCE_METRICS);
-    Finding *finding = findings_find(run->findings, &rows[ROW_MISSING], metrics, exporter);
-    if (finding != NULL)
-        return finding;
-    finding = findings_add(run->findings, &rows[ROW_MISSING], metrics, exporter);
+    Finding *finding =
+        findings_add(run->findings, &rows[ROW_MISSING], backend_object(SOURCE_METRICS), exporter);
     finding->severity = rows[ROW_MISSING].severity;
     finding_title(finding, "There are no metrics of %s", exporter);
     finding_cause(finding, "The tenant has no %s, so checks that need it are off.", family);
@@ -115,20 +101,27 @@ report_missing(CheckRun *run, const char *exporter, const char *family)
     return finding;
 }
 
+/* One answer that its metrics give is enough: the others may be filtered, or of newer releases. */
 static void
-look_at_families(CheckRun *run)
+look_at_exporter(CheckRun *run, const Exporter *exporter)
 {
+    g_autofree char *family = g_strdup_printf("metric %s…", exporter->prefix);
+    g_autoptr(GPtrArray) off = g_ptr_array_new();
     size_t n;
     const CheckRow *const *all = check_rows(&n);
     for (size_t i = 0; i < n; i++) {
         for (size_t k = 0; k < G_N_ELEMENTS(all[i]->asks) && all[i]->asks[k] != NULL; k++) {
-            g_autofree char *family = missing_family(run, all[i]->asks[k]);
-            if (family == NULL)
+            AnswerState state = telemetry_state(run->telemetry, all[i]->asks[k]);
+            if (!is_asked_of(all[i]->asks[k], exporter))
                 continue;
-            Finding *finding = report_missing(run, exporter_of(family), family);
-            finding_evidence(finding, "Check %s is off for want of %s", all[i]->id, family);
+            if (state != ANSWER_ABSENT)
+                return;
+            g_ptr_array_add(off, (gpointer)(uintptr_t)all[i]);
         }
     }
+    Finding *finding = off->len > 0 ? report_missing(run, exporter->name, family) : NULL;
+    for (guint i = 0; i < off->len; i++)
+        finding_evidence(finding, "Check %s is off", ((const CheckRow *)off->pdata[i])->id);
 }
 
 /* A collector that has DaemonSets, but no metrics of its own. */
@@ -199,7 +192,8 @@ run_sources(CheckRun *run)
                             telemetry_source_name(SOURCE_METRICS), why);
     if (gate != GATE_OPEN)
         return;
-    look_at_families(run);
+    for (size_t i = 0; i < G_N_ELEMENTS(exporters); i++)
+        look_at_exporter(run, &exporters[i]);
     look_at_collector(run, &collector_alloy);
     look_at_collector(run, &collector_cresset_agent);
     look_at_targets(run);

@@ -79,11 +79,11 @@ static const CheckTopic *const topics[] = {
     &check_topic_mesh,
     &check_topic_node_version,
     &check_topic_monitor,
-    &check_topic_template,
     &check_topic_named_service,
     /* Those that speak only when no other one does. */
     &check_topic_preparation,
     &check_topic_unready,
+    &check_topic_template,
     /* clang-format on */
 };
 

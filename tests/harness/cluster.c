@@ -130,6 +130,13 @@ test_cluster_answer_fails(TestCluster *cluster, const char *query, const char *w
 }
 
 void
+test_cluster_answer_absent(TestCluster *cluster, const char *query)
+{
+    const TelemetryQuery *found = find_query(cluster, query);
+    telemetry_fail(cluster->telemetry, found, ANSWER_ABSENT, "there is no such metric");
+}
+
+void
 test_cluster_backend_fails(TestCluster *cluster, TelemetrySource source, TelemetryResult result,
                            const char *why)
 {

@@ -22,6 +22,8 @@ void test_cluster_logs(TestCluster *cluster, const char *dir);
 void test_cluster_answer(TestCluster *cluster, const char *query, const char *result);
 /* It has no answer. */
 void test_cluster_answer_fails(TestCluster *cluster, const char *query, const char *why);
+/* The tenant has none of the metrics that it needs. */
+void test_cluster_answer_absent(TestCluster *cluster, const char *query);
 /* The back end as a whole has answered nothing. */
 void test_cluster_backend_fails(TestCluster *cluster, TelemetrySource source,
                                 TelemetryResult result, const char *why);

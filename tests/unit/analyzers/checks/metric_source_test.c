@@ -55,6 +55,32 @@ test_collectors_without_metrics(void **state)
     test_cluster_expect_unverified(cluster, "alloy-silent-on-node");
 }
 
+/* An exporter is missing when nothing of it is there, not when a metric is filtered. */
+static void
+test_exporters_without_metrics(void **state)
+{
+    (void)state;
+    for (int is_filtered = 0; is_filtered < 2; is_filtered++) {
+        const CheckOptions options = {.tier = 3};
+        g_autoptr(GPtrArray) queries = check_queries(&options);
+        g_autoptr(TestCluster) cluster = test_cluster_new(THREE);
+        ANSWER(cluster, "node", {"n1", 1}, {"n2", 1}, {"n3", 1});
+        for (guint i = 0; i < queries->len; i++) {
+            const TelemetryQuery *query = queries->pdata[i];
+            if (query->families != NULL && g_str_has_prefix(query->families, "node_"))
+                test_cluster_answer_absent(cluster, query->name);
+        }
+        if (is_filtered)
+            test_cluster_answer(cluster, "node-conntrack-full", "[]");
+        if (is_filtered)
+            test_cluster_expect_none(cluster, "metric-source-missing");
+        else
+            assert_string_equal(
+                test_cluster_expect(cluster, "metric-source-missing", "Backend metrics")->title,
+                "There are no metrics of node-exporter");
+    }
+}
+
 static void
 test_what_cannot_be_verified(void **state)
 {
@@ -80,6 +106,7 @@ main(void)
         cmocka_unit_test(test_a_watchdog_and_kube_state_metrics),
         cmocka_unit_test(test_all_is_well),
         cmocka_unit_test(test_collectors_without_metrics),
+        cmocka_unit_test(test_exporters_without_metrics),
         cmocka_unit_test(test_what_cannot_be_verified),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

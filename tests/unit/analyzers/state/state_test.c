@@ -43,7 +43,8 @@ static void
 find_receivers(const void *data, const Incident *incident, GPtrArray *receivers)
 {
     (void)data;
-    assert_string_equal(incident->ns, incident->object != NULL ? "shop" : incident->ns);
+    assert_string_equal(incident->ns,
+                        incident->object != NULL ? incident->object->ns : incident->ns);
     g_ptr_array_add(receivers, (gpointer) "ops");
     if (are_two)
         g_ptr_array_add(receivers, (gpointer) "pay");
