@@ -12,7 +12,7 @@ typedef struct {
 
 typedef struct {
     BackendOptions of[SOURCE_COUNT];
-    char *tenant, *matchers;
+    char *tenant, *matchers, *node_label;
     char *profiles_link;
     int64_t evidence_queries, evidence_log_reads, evidence_time_ns;
 } BackendsOptions;
@@ -65,6 +65,10 @@ typedef struct {
                     "What series and logs of the cluster have: cluster=\"prod\"; none: found by "  \
                     "the name that --cluster gives.",                                              \
                     field.matchers),                                                               \
+        BACKEND_ROW(type, "node-label", OPTION_STRING, "NAME",                                     \
+                    "Label that names nodes, or pods, in metrics of collectors; none: found by "   \
+                    "its values.",                                                                 \
+                    field.node_label),                                                             \
         BACKEND_ROW(type, "profiles-link", OPTION_STRING, "URL",                                   \
                     "Where people look at flame graphs: the address of Cresset, or a template "    \
                     "with {service}, {type}, {labels}, {selector}, {tenant}, {from} and {until}; " \

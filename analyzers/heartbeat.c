@@ -258,8 +258,11 @@ look(const HeartbeatOptions *options, GError **error)
         !check_input(snapshot, telemetry, error))
         return EXIT_NOT_RUN;
     g_autoptr(Relations) relations = relations_new(snapshot);
-    const CheckRun run = {
-        .snapshot = snapshot, .relations = relations, .telemetry = telemetry, .now_s = check.now_s};
+    const CheckRun run = {.snapshot = snapshot,
+                          .relations = relations,
+                          .telemetry = telemetry,
+                          .now_s = check.now_s,
+                          .node_label = options->backends.node_label};
     return tell(options, &run, error);
 }
 

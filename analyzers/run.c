@@ -178,6 +178,7 @@ run(const RunOptions *options, GError **error)
         !backends_ask(&backends, &options->input, &check, &telemetry, error))
         return false;
     check.telemetry = telemetry;
+    check.node_label = options->backends.node_label;
     g_autoptr(Findings) findings = check_all(snapshot, &check);
     backends_enrich(&backends, &options->backends, &check, snapshot, findings);
     if (!notes_add(&options->llm, snapshot, check.cluster, findings, false, error))

@@ -108,6 +108,7 @@ scan(const ScanOptions *options, GError **error)
         !backends_ask(&backends, &options->input, &check, &telemetry, error))
         return EXIT_NOT_RUN;
     check.telemetry = telemetry;
+    check.node_label = options->backends.node_label;
     g_autoptr(Findings) findings = check_all(snapshot, &check);
     backends_enrich(&backends, &options->backends, &check, snapshot, findings);
     if (!notes_add(&options->llm, snapshot, check.cluster, findings, options->llm_dry_run, error))

@@ -247,7 +247,12 @@ check_all(const Snapshot *snapshot, const CheckOptions *options)
     int tier = tier_of(options);
     g_autoptr(Relations) relations = relations_new(snapshot);
     g_autoptr(GHashTable) done = g_hash_table_new(NULL, NULL); /* functions that have run */
-    CheckRun run = {snapshot, relations, options->telemetry, options->now_s, findings_new()};
+    CheckRun run = {.snapshot = snapshot,
+                    .relations = relations,
+                    .telemetry = options->telemetry,
+                    .now_s = options->now_s,
+                    .findings = findings_new(),
+                    .node_label = options->node_label};
     for (size_t i = 0; i < n; i++) {
         if (rows[i]->tier > tier)
             continue;

@@ -55,6 +55,7 @@ struct CheckRun {
     const Telemetry *telemetry; /* NULL: no back end is configured */
     int64_t now_s;
     Findings *findings;
+    const char *node_label; /* of collectors' metrics, that names nodes; NULL or "": to be found */
 };
 
 /* Whether every kind that the check needs could be listed to its end. */
@@ -90,7 +91,8 @@ typedef struct {
     const char *cluster;
     int64_t now_s;
     const Telemetry *telemetry; /* answers to check_queries; NULL: no back end is configured */
-    const Silences *silences; /* NULL: none */
+    const Silences *silences;   /* NULL: none */
+    const char *node_label;     /* as of CheckRun */
 } CheckOptions;
 
 /* What the checks ask back ends of telemetry: TelemetryQuery, each once. Free the array. */

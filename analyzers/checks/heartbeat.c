@@ -111,6 +111,7 @@ typedef struct {
     const NodeIndex *index;
     GHashTable *by_node; /* node -> GPtrArray of Beat */
     const char *label;
+    bool is_given; /* by hand: nothing else tells */
 } Arrivals;
 
 static void
@@ -142,7 +143,10 @@ visit_arrivals(const Arrivals *arrivals, const Answer *answer, BeatFunc func)
 {
     for (uint32_t i = 0; i < answer->n; i++) {
         const MetricSeries *series = &answer->series[i];
-        const NodePlace *place = node_index_place(arrivals->index, series, arrivals->label);
+        const NodePlace *place =
+            arrivals->is_given
+                ? node_index_find(arrivals->index, series_label(series, arrivals->label))
+                : node_index_place(arrivals->index, series, arrivals->label);
         const GPtrArray *beats =
             place != NULL ? g_hash_table_lookup(arrivals->by_node, place->node) : NULL;
         for (guint k = 0; beats != NULL && k < beats->len; k++) {
@@ -241,17 +245,29 @@ find_obstacle(const CheckRun *run, Heartbeat *heartbeat)
     return NULL;
 }
 
+static bool
+is_label_given(const CheckRun *run)
+{
+    return run->node_label != NULL && run->node_label[0] != '\0';
+}
+
+static NodeLabel
+judge_label(const CheckRun *run, const NodeIndex *index, const TelemetryQuery *query, double from)
+{
+    const Answer *answer = telemetry_answer(run->telemetry, query);
+    return is_label_given(run) ? node_label_of(index, answer, run->node_label, from)
+                               : node_label_find(index, answer, from);
+}
+
 /* Where all of them are silent, their old series have to tell the label. */
 static NodeLabel
 find_label(const CheckRun *run, const Collector *collector, const NodeIndex *index)
 {
-    const Answer *newest = telemetry_answer(run->telemetry, collector->newest);
-    NodeLabel label = node_label_find(index, newest, (double)(run->now_s - HEARTBEAT_HOLD_S));
+    double from = (double)(run->now_s - HEARTBEAT_HOLD_S);
+    NodeLabel label = judge_label(run, index, collector->newest, from);
     if (label.n_all == 0)
-        label = node_label_find(index, newest, 0);
-    return label.n_all > 0
-               ? label
-               : node_label_find(index, telemetry_answer(run->telemetry, collector->seen), 0);
+        label = judge_label(run, index, collector->newest, 0);
+    return label.n_all > 0 ? label : judge_label(run, index, collector->seen, 0);
 }
 
 /* A DaemonSet of which no pod was ever seen does not report at all, which is no silence. */
@@ -286,7 +302,7 @@ judge_all(const CheckRun *run, Heartbeat *heartbeat)
     if ((heartbeat->why = find_obstacle(run, heartbeat)) != NULL)
         return;
     g_autoptr(GHashTable) by_node = index_beats(heartbeat);
-    const Arrivals arrivals = {index, by_node, heartbeat->label.label};
+    const Arrivals arrivals = {index, by_node, heartbeat->label.label, is_label_given(run)};
     visit_arrivals(&arrivals, telemetry_answer(telemetry, collector->newest), take_newest);
     visit_arrivals(&arrivals, telemetry_answer(telemetry, collector->seen), take_seen);
     take_others(&arrivals, telemetry_answer(telemetry, &heartbeat_others_query));

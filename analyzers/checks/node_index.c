@@ -95,26 +95,31 @@ node_index_find(const NodeIndex *index, const char *value)
 }
 
 NodeLabel
+node_label_of(const NodeIndex *index, const Answer *answer, const char *label, double from)
+{
+    NodeLabel judged = {.label = label};
+    for (uint32_t i = 0; i < answer->n; i++) {
+        const MetricSeries *series = &answer->series[i];
+        if (series->n > 0 && series_last(series).value < from)
+            continue;
+        judged.n_all++;
+        judged.n_known += node_index_find(index, series_label(series, label)) != NULL;
+    }
+    return judged;
+}
+
+NodeLabel
 node_label_find(const NodeIndex *index, const Answer *answer, double from)
 {
     static const char *const labels[] = {"node", "k8s_node_name", "nodename", "node_name",
                                          "host", "hostname",      "instance", "pod"};
     NodeLabel best = {0};
     for (size_t k = 0; k < G_N_ELEMENTS(labels); k++) {
-        guint n_known = 0, n_all = 0;
-        for (uint32_t i = 0; i < answer->n; i++) {
-            const MetricSeries *series = &answer->series[i];
-            if (series->n > 0 && series_last(series).value < from)
-                continue;
-            n_all++;
-            n_known += node_index_find(index, series_label(series, labels[k])) != NULL;
-        }
-        if (n_known > best.n_known)
-            best.label = labels[k];
-        best.n_known = MAX(best.n_known, n_known);
-        best.n_all = n_all;
+        NodeLabel judged = node_label_of(index, answer, labels[k], from);
+        if (best.label == NULL || judged.n_known > best.n_known)
+            best = judged;
     }
-    if (100 * best.n_known < NODE_LABEL_SHARE_MIN * best.n_all)
+    if (best.n_known == 0 || 100 * best.n_known < NODE_LABEL_SHARE_MIN * best.n_all)
         best.label = NULL;
     return best;
 }

@@ -43,6 +43,9 @@ typedef struct {
 /* The label that names most nodes or pods, judged by series without samples, or whose value is at
  * least `from` (a time: those of nodes that are gone would spoil it). */
 NodeLabel node_label_find(const NodeIndex *index, const Answer *answer, double from);
+/* The same of one label, whatever its share. */
+NodeLabel
+node_label_of(const NodeIndex *index, const Answer *answer, const char *label, double from);
 /* What a series is of: the pod that it names, else the node that `label` names; NULL for neither.
  */
 const NodePlace *

@@ -56,7 +56,8 @@ find_failure(const CheckRun *run)
     const TelemetryQuery *const asked[] = {&gate_canary_query, &gate_newest_query};
     TelemetryBackend backend = telemetry_backend(run->telemetry, SOURCE_METRICS);
     if (backend.result != TELEMETRY_OK)
-        return g_strdup(backend.why != NULL ? backend.why : "metrics do not answer");
+        return g_strdup_printf("metrics could not be asked: %s",
+                               backend.why != NULL ? backend.why : "they do not answer");
     for (size_t i = 0; i < G_N_ELEMENTS(asked); i++) {
         if (telemetry_state(run->telemetry, asked[i]) == ANSWER_FAILED)
             return g_strdup(telemetry_problem(run->telemetry, asked[i]));

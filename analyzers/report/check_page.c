@@ -1,10 +1,28 @@
 #include "analyzers/report/check_page.h"
 
+#include <string.h>
+
 static const char *const tiers[] = {
     [1] = "on by default",
     [2] = "on by default",
     [3] = "asked for by `--tier 3`",
 };
+
+/* Annotations are on objects; a back end is none. */
+static void
+append_silence(GString *page, const CheckRow *row)
+{
+    if (strcmp(row->kind, kind_row(KIND_NONE)->kind) == 0)
+        g_string_append(page,
+                        "## Silence\n\nIt is about no object of the cluster, so no annotation "
+                        "silences it; the options for back ends say what is asked.\n");
+    else
+        g_string_append_printf(page,
+                               "## Silence\n\nOn the object or its namespace, the annotation "
+                               "`cresset.dev/ignore: %s`, and if it shall end, "
+                               "`cresset.dev/ignore-until: 2026-12-31T00:00:00Z`.\n",
+                               row->id);
+}
 
 char *
 check_page(const CheckRow *row)
@@ -33,11 +51,7 @@ check_page(const CheckRow *row)
         g_string_append_c(page, '\n');
     }
     g_string_append_printf(page, "## What to do\n\n%s\n\n", row->fix);
-    g_string_append_printf(page,
-                           "## Silence\n\nOn the object or its namespace, the annotation "
-                           "`cresset.dev/ignore: %s`, and if it shall end, "
-                           "`cresset.dev/ignore-until: 2026-12-31T00:00:00Z`.\n",
-                           row->id);
+    append_silence(page, row);
     return g_string_free(page, FALSE);
 }
 

@@ -213,10 +213,31 @@ def check_table(given):
     table = json.loads(given.call("heartbeat", "silent", "--output", "json", status=1))
     expect("the verdicts", [node["verdict"] for node in table[0]["nodes"]], ["reports", "reports", "reports", "not shipping"])
     given.call("heartbeat", "healthy", status=0)
+    given.call("heartbeat", "healthy", "--node-label", "instance", status=0)
+    if "no series of alloy_build_info was of a node" not in given.call("heartbeat", "healthy", "--node-label", "version", status=1):
+        sys.exit("a label that is given does not count")
     if "no metric is newer" not in given.call("heartbeat", "stalled", status=1):
         sys.exit("heartbeat does not say why nothing can be said")
     if "--prometheus-url" not in given.call("heartbeat", "silent", url="", status=2):
         sys.exit("heartbeat does not say that it needs metrics")
+
+
+def check_profiles(given, bin_dir, folder):
+    """The label values of a real server: n4 has sent nothing for 45 minutes."""
+    server = cresset.Server(bin_dir, folder, "--self-profile=false")
+    for node in NODES:
+        for age in (45 * MINUTE,) if node == "n4" else (45 * MINUTE, 5 * MINUTE):
+            profile = cresset.pprof({("main",): 1_000_000}, int(time.time() - age) * 10**9)
+            cresset.push(server.connect(), {"service_name": "shop", "node": node}, profile)
+
+    def found():
+        return given.findings("", "--profiles-url", f"http://{server.address}", url="", ago=given.now - int(time.time()))
+    findings = found()
+    expect("the findings about profiles", list(findings), ["profile-store-silent-on-node"])
+    expect("the node", findings["profile-store-silent-on-node"]["object"]["name"], "n4")
+    expect("the exit status of the server", server.stop(), 0)
+    findings = found()
+    expect("the findings without a server", list(findings), ["profile-backend-unreachable"])
 
 
 def check_end(given):
@@ -256,6 +277,7 @@ def main():
             check_gates(given)
             check_ailing(given)
             check_table(given)
+            check_profiles(given, options.bin, folder)
             check_end(given)
         finally:
             process.terminate()
