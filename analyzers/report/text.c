@@ -1,5 +1,7 @@
 #include "analyzers/report/text.h"
 
+#include <string.h>
+
 /* Of ECMA-48, as every terminal has them. */
 static const char *const colours[] = {
     [SEVERITY_INFO] = "\033[2m",        [SEVERITY_LOW] = "\033[36m",
@@ -59,7 +61,7 @@ append_finding(GString *out, const Finding *finding, const CheckOptions *options
 
 /* "nodes", "nodes and pods", "nodes, pods and 7 more kinds". */
 static void
-append_resources(GString *out, const GPtrArray *resources)
+append_names(GString *out, const GPtrArray *resources, const char *what)
 {
     enum { NAMED_MAX = 5 };
     guint n_named = resources->len <= NAMED_MAX ? resources->len : NAMED_MAX - 1;
@@ -70,7 +72,7 @@ append_resources(GString *out, const GPtrArray *resources)
         g_string_append_printf(out, "%s%s", separator, (const char *)resources->pdata[i]);
     }
     if (n_more > 0)
-        g_string_append_printf(out, " and %u more kinds", n_more);
+        g_string_append_printf(out, " and %u more %s", n_more, what);
 }
 
 static void
@@ -89,8 +91,41 @@ append_reason(GString *out, const Findings *findings, const char *reason)
     }
     guint n = g_hash_table_size(checks);
     g_string_append_printf(out, "Could not verify %u check%s, for want of ", n, n == 1 ? "" : "s");
-    append_resources(out, resources);
+    append_names(out, resources, "kinds");
     g_string_append_printf(out, ": %s\n", reason);
+}
+
+/* The metric for want of which a check could not look, or NULL. */
+static const char *
+absent_metric(const Unverified *unverified)
+{
+    return unverified->kind == KIND_NONE && g_str_has_prefix(unverified->reason, TELEMETRY_ABSENT)
+               ? unverified->reason + strlen(TELEMETRY_ABSENT)
+               : NULL;
+}
+
+/* Metrics that the back end does not have, together. */
+static void
+append_absent_metrics(GString *out, const Findings *findings)
+{
+    g_autoptr(GHashTable) checks = g_hash_table_new(NULL, NULL);
+    g_autoptr(GPtrArray) metrics = g_ptr_array_new();
+    for (guint i = 0; i < findings->unverified->len; i++) {
+        const Unverified *unverified = findings->unverified->pdata[i];
+        const char *metric = absent_metric(unverified);
+        if (metric == NULL)
+            continue;
+        g_hash_table_add(checks, (gpointer)(uintptr_t)unverified->check);
+        if (!g_ptr_array_find_with_equal_func(metrics, metric, g_str_equal, NULL))
+            g_ptr_array_add(metrics, (gpointer)(uintptr_t)metric);
+    }
+    if (metrics->len == 0)
+        return;
+    guint n = g_hash_table_size(checks);
+    g_string_append_printf(out, "Could not verify %u check%s, for want of the metric%s ", n,
+                           n == 1 ? "" : "s", metrics->len == 1 ? "" : "s");
+    append_names(out, metrics, "metrics");
+    g_string_append_c(out, '\n');
 }
 
 /* Checks that could not look, by why they could not. */
@@ -100,9 +135,10 @@ append_unverified(GString *out, const Findings *findings)
     g_autoptr(GHashTable) reasons = g_hash_table_new(g_str_hash, g_str_equal);
     for (guint i = 0; i < findings->unverified->len; i++) {
         const Unverified *unverified = findings->unverified->pdata[i];
-        if (g_hash_table_add(reasons, unverified->reason))
+        if (absent_metric(unverified) == NULL && g_hash_table_add(reasons, unverified->reason))
             append_reason(out, findings, unverified->reason);
     }
+    append_absent_metrics(out, findings);
 }
 
 GString *

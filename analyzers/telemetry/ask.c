@@ -152,7 +152,7 @@ ask_one(Round *round, const TelemetryQuery *query)
     g_auto(TelemetryOutcome) outcome = {0};
     g_autofree char *missing = missing_family(round, query);
     if (missing != NULL) {
-        g_autofree char *why = g_strdup_printf("there is no metric %s", missing);
+        g_autofree char *why = g_strconcat(TELEMETRY_ABSENT, missing, NULL);
         telemetry_fail(round->telemetry, query, ANSWER_ABSENT, why);
     } else if (send(round, query, &body, &outcome)) {
         (void)telemetry_take(round->telemetry, query, body, NULL);

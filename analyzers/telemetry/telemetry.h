@@ -75,6 +75,9 @@ void telemetry_set_clock_skew(Telemetry *telemetry, TelemetrySource source, int6
 /* ---- Reading. NULL for the telemetry: nothing was asked. ---- */
 
 AnswerState telemetry_state(const Telemetry *telemetry, const TelemetryQuery *query);
+/* How the reason of ANSWER_ABSENT begins; the name of the metric follows. */
+#define TELEMETRY_ABSENT "there is no metric "
+
 /* Why it has no answer, one line; NULL when it has one or was not asked. */
 const char *telemetry_problem(const Telemetry *telemetry, const TelemetryQuery *query);
 /* Without series unless ANSWER_GIVEN; never NULL. */

@@ -133,7 +133,9 @@ void
 test_cluster_answer_absent(TestCluster *cluster, const char *query)
 {
     const TelemetryQuery *found = find_query(cluster, query);
-    telemetry_fail(cluster->telemetry, found, ANSWER_ABSENT, "there is no such metric");
+    g_auto(GStrv) families = g_strsplit(found->families, " ", 2);
+    g_autofree char *why = g_strconcat(TELEMETRY_ABSENT, families[0], NULL);
+    telemetry_fail(cluster->telemetry, found, ANSWER_ABSENT, why);
 }
 
 void

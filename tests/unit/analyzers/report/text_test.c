@@ -53,6 +53,19 @@ test_one_check_of_one_kind(void **state)
 }
 
 static void
+test_metrics_that_are_absent_are_told_together(void **state)
+{
+    (void)state;
+    g_autoptr(TestCluster) cluster = test_cluster_new(config_map);
+    test_cluster_answer_absent(cluster, "etcd-leader");
+    test_cluster_answer_absent(cluster, "etcd-fsync");
+    g_autofree char *text = report_of(cluster);
+    assert_contains(text, "Could not verify 2 checks, for want of the metrics ");
+    assert_contains(text, "etcd_server_has_leader");
+    assert_contains(text, " and ");
+}
+
+static void
 test_many_kinds_are_cut(void **state)
 {
     (void)state;
@@ -70,6 +83,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_checks_that_could_not_look_are_told_by_reason),
         cmocka_unit_test(test_one_check_of_one_kind),
+        cmocka_unit_test(test_metrics_that_are_absent_are_told_together),
         cmocka_unit_test(test_many_kinds_are_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
