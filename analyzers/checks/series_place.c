@@ -1,6 +1,7 @@
 #include "analyzers/checks/series_place.h"
 
-#include <string.h>
+#include "analyzers/checks/node_index.h"
+#include "analyzers/checks/status.h"
 
 const TelemetryQuery node_names_query = {
     .name = "node-names",
@@ -9,41 +10,22 @@ const TelemetryQuery node_names_query = {
 
 struct SeriesPlaces {
     const CheckRun *run;
-    GHashTable *nodes; /* name, host name, address -> Object; keys are borrowed */
+    NodeIndex *index;
     GHashTable *hosts; /* instance -> node name; borrowed */
 };
-
-static void
-add_key(GHashTable *table, const char *key, const void *value)
-{
-    if (*key != '\0')
-        g_hash_table_insert(table, (gpointer)(uintptr_t)key, (gpointer)(uintptr_t)value);
-}
-
-static void
-add_node(SeriesPlaces *places, const Object *node)
-{
-    const Value *labels = value_at(node->value, "metadata.labels");
-    for (const Value *a = value_first(node->value, "status.addresses"); a != NULL; a = a->next)
-        add_key(places->nodes, value_text(a, "address"), node);
-    add_key(places->nodes, value_text(value_get(labels, "kubernetes.io/hostname"), ""), node);
-    add_key(places->nodes, node->name, node);
-}
 
 SeriesPlaces *
 series_places_new(const CheckRun *run)
 {
     SeriesPlaces *places = g_new0(SeriesPlaces, 1);
-    const GPtrArray *nodes = snapshot_objects(run->snapshot, KIND_NODE);
     const Answer *names = telemetry_answer(run->telemetry, &node_names_query);
     places->run = run;
-    places->nodes = g_hash_table_new(g_str_hash, g_str_equal);
+    places->index = node_index_new(run);
     places->hosts = g_hash_table_new(g_str_hash, g_str_equal);
-    for (guint i = 0; i < nodes->len; i++)
-        add_node(places, nodes->pdata[i]);
     for (uint32_t i = 0; i < names->n; i++)
-        add_key(places->hosts, series_label(&names->series[i], "instance"),
-                series_label(&names->series[i], "nodename"));
+        g_hash_table_insert(places->hosts,
+                            (gpointer)(uintptr_t)series_label(&names->series[i], "instance"),
+                            (gpointer)(uintptr_t)series_label(&names->series[i], "nodename"));
     return places;
 }
 
@@ -52,30 +34,20 @@ series_places_free(SeriesPlaces *places)
 {
     if (places == NULL)
         return;
-    g_hash_table_unref(places->nodes);
+    node_index_free(places->index);
     g_hash_table_unref(places->hosts);
     g_free(places);
 }
 
-/* "10.0.0.1:9100" and "[fd00::1]:9100" without the port. */
-static char *
-host_of(const char *instance)
-{
-    const char *end = strrchr(instance, ':');
-    const char *closing = strrchr(instance, ']');
-    if (*instance == '[' && closing != NULL)
-        return g_strndup(instance + 1, (size_t)(closing - instance - 1));
-    bool has_port = end != NULL && strchr(instance, ':') == end;
-    return has_port ? g_strndup(instance, (size_t)(end - instance)) : g_strdup(instance);
-}
-
+/* The node that a value names, or that the exporter at this address says it is on. */
 static const Object *
-node_of_instance(const SeriesPlaces *places, const char *instance)
+node_of(const SeriesPlaces *places, const char *value)
 {
-    g_autofree char *host = host_of(instance);
-    const Object *node = g_hash_table_lookup(places->nodes, host);
-    const char *name = g_hash_table_lookup(places->hosts, instance);
-    return node == NULL && name != NULL ? g_hash_table_lookup(places->nodes, name) : node;
+    const NodePlace *place = node_index_find(places->index, value);
+    const char *name = g_hash_table_lookup(places->hosts, value);
+    if ((place == NULL || place->node == NULL) && name != NULL)
+        place = node_index_find(places->index, name);
+    return place != NULL ? place->node : NULL;
 }
 
 const Object *
@@ -85,11 +57,9 @@ series_node(const SeriesPlaces *places, const MetricSeries *series)
                                          "nodename", "host",          "instance"};
     const Object *node = NULL;
     for (size_t i = 0; node == NULL && i < G_N_ELEMENTS(labels); i++)
-        node = node_of_instance(places, series_label(series, labels[i]));
+        node = node_of(places, series_label(series, labels[i]));
     const Object *pod = node == NULL ? series_pod(places, series) : NULL;
-    return pod != NULL ? snapshot_get(places->run->snapshot, KIND_NODE, "",
-                                      value_text(pod->value, "spec.nodeName"))
-                       : node;
+    return pod != NULL ? snapshot_get(places->run->snapshot, KIND_NODE, "", pod_node(pod)) : node;
 }
 
 static const Object *
