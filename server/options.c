@@ -63,6 +63,9 @@ static const OptionRow rows[] = {
 
     OPTION("findings-body-bytes", OPTION_BYTES, "16MiB", 4096, 1e9, "BYTES", findings_body_bytes,
            "Size of one report of findings."),
+    OPTION("findings-state-bytes", OPTION_BYTES, "16MiB", 4096, 33554432, "BYTES",
+           findings_state_bytes,
+           "Size of what an analyzer keeps here of one cluster (--state URL of its run)."),
     OPTION("debuginfo-file-bytes", OPTION_BYTES, "1GiB", 4096, 1e15, "BYTES", debug_file_bytes,
            "Size of one uploaded debug file."),
     OPTION("debuginfo-tenant-bytes", OPTION_BYTES, "20GiB", 0, 1e15, "BYTES", debug_tenant_bytes,

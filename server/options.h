@@ -17,7 +17,7 @@ typedef struct {
     int64_t connections_max, connections_per_ip_max, header_memory_bytes, idle_timeout_ns,
         body_memory_bytes;
     int64_t shutdown_timeout_ns;
-    int64_t findings_body_bytes;
+    int64_t findings_body_bytes, findings_state_bytes;
     int64_t debug_file_bytes, debug_tenant_bytes;
     GStrv debuginfod_urls;
     int64_t debuginfod_wait_ns, debuginfod_file_bytes, debuginfod_cache_bytes;

@@ -70,6 +70,7 @@ http_config(const ServerOptions *options, Api *api, TenantMode mode)
                       [HTTP_BODY_PUSH] = {options->limits.body_limit_mb * MIB,
                                           "ingestion_body_limit_mb"},
                       [HTTP_BODY_REPORT] = {options->findings_body_bytes, "findings-body-bytes"},
+                      [HTTP_BODY_STATE] = {options->findings_state_bytes, "findings-state-bytes"},
                       [HTTP_BODY_FILE] = {options->debug_file_bytes, "debuginfo-file-bytes"}},
         .body_memory_bytes = options->body_memory_bytes,
         .tenant_mode = mode,

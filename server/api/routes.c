@@ -5,6 +5,7 @@
 #include "server/api/diff.h"
 #include "server/api/export.h"
 #include "server/api/findings.h"
+#include "server/api/findings_state.h"
 #include "server/api/flamegraph.h"
 #include "server/api/functions.h"
 #include "server/api/label_list.h"
@@ -112,6 +113,8 @@ static const HttpRoute routes[] = {
     GET("/api/v1/findings", HTTP_READ, findings_handle_list),
     GET("/api/v1/findings/transitions", HTTP_READ, findings_handle_transitions),
     GET("/api/v1/findings/clusters", HTTP_READ, findings_handle_clusters),
+    GET(FINDINGS_STATE, HTTP_READ, findings_state_handle_get),
+    {"PUT", FINDINGS_STATE, HTTP_WRITE, HTTP_BODY_STATE, 0, findings_state_handle_put, NULL, NULL},
     GET(FINDINGS_ONE "*", HTTP_READ, findings_handle_one),
     GET("/ready", HTTP_PUBLIC, operations_handle_ready),
     GET("/healthz", HTTP_PUBLIC, operations_handle_ready),

@@ -42,9 +42,10 @@ typedef enum {
     HTTP_BODY_QUERY,
     HTTP_BODY_PUSH,
     HTTP_BODY_REPORT,
+    HTTP_BODY_STATE,
     HTTP_BODY_FILE, /* goes into a file as it comes, which is removed after the reply */
 } HttpBody;
-#define HTTP_BODIES 5
+#define HTTP_BODIES 6
 
 /* Of a route. */
 enum {

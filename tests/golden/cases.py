@@ -303,6 +303,7 @@ def pushed(name, *samples, **labels):
 
 
 FINDINGS = "/api/v1/findings"
+FINDINGS_STATE = FINDINGS + "/state"
 CRASH = {"check": "crashloop-oom", "severity": "high", "object": {"kind": "Deployment", "namespace": "shop", "name": "web"},
          "since": "2026-01-31T11:00:00Z", "title": "Deployment web: größe", "cause": "It takes more memory than its limit.",
          "evidence": ["23 restarts", "a \"limit\" of 256Mi"], "fix": ["kubectl -n shop get pods"],
@@ -323,6 +324,12 @@ def report(name, minute, *findings, unverified=(), cluster="prod", day="2026-01-
 
 def seen(name, path, masks=("tenant",), **params):
     return get(name, path, {}, masks, **params)._replace(in_order=True)
+
+
+def put_state(name, body, **condition):
+    path = FINDINGS_STATE + "?" + urllib.parse.urlencode({"cluster": "größe"})
+    headers = {field.replace("_", "-"): value for field, value in condition.items()}
+    return Case("put-" + name, "PUT", path, headers, body=body, in_order=True)
 
 
 def findings_kept():
@@ -356,6 +363,14 @@ def findings_kept():
         seen("of-a-cluster", FINDINGS + "/2c3d", cluster="test"),
         seen("unknown", FINDINGS + "/ff", masks=()),
         get("no-tenant", FINDINGS, {}),
+        seen("none", FINDINGS_STATE, masks=(), cluster="größe"),
+        seen("no-cluster", FINDINGS_STATE, masks=()),
+        put_state("without-a-version", b"first"),
+        put_state("another-version", b"first", If_Match='"1"'),
+        put_state("first", b"first\x00", If_None_Match="*"),
+        put_state("first-again", b"second", If_None_Match="*"),
+        seen("first", FINDINGS_STATE, masks=(), cluster="größe"),
+        get("two-tenants", FINDINGS_STATE, {"X-Scope-OrgID": "a|b"}, cluster="größe"),
     ]
 
 
