@@ -11,11 +11,11 @@ backends_clear(Backends *backends)
     *backends = (Backends){0};
 }
 
-/* NULL in *ret_api when it is not configured. `name` is what it has, `prefix` that of its options.
- */
+/* NULL in *ret_api when it is not configured. `name` is what it has, `option` that of
+ * its URL. */
 static bool
 open_backend(const BackendOptions *options, const char *tenant, const char *name,
-             const char *prefix, TelemetryApi **ret_api, GError **error)
+             const char *option, TelemetryApi **ret_api, GError **error)
 {
     const TelemetryConfig config = {.name = name,
                                     .url = options->url,
@@ -31,18 +31,18 @@ open_backend(const BackendOptions *options, const char *tenant, const char *name
         return true;
     *ret_api = telemetry_api_new(&config, error);
     if (*ret_api == NULL)
-        g_prefix_error(error, "--%s-url: ", prefix);
+        g_prefix_error(error, "--%s: ", option);
     return *ret_api != NULL;
 }
 
 bool
 backends_open(const BackendsOptions *options, Backends *ret_backends, GError **error)
 {
-    static const char *const prefixes[] = {"prometheus", "loki", "profiles"};
+    static const char *const url_options[] = {"prometheus-url", "loki-url", "profiles-url"};
     *ret_backends = (Backends){.matchers = g_strdup(options->matchers)};
     for (int i = 0; i < SOURCE_COUNT; i++) {
         if (!open_backend(&options->of[i], options->tenant,
-                          telemetry_source_name((TelemetrySource)i), prefixes[i],
+                          telemetry_source_name((TelemetrySource)i), url_options[i],
                           &ret_backends->apis[i], error)) {
             backends_clear(ret_backends);
             return false;
@@ -55,7 +55,16 @@ bool
 backends_open_findings(const BackendOptions *options, const char *tenant, TelemetryApi **ret_api,
                        GError **error)
 {
-    return open_backend(options, tenant, "findings", "findings", ret_api, error);
+    return open_backend(options, tenant, "findings", "findings-url", ret_api, error);
+}
+
+TelemetryApi *
+backends_open_state(const BackendOptions *findings, const char *tenant, char *url, GError **error)
+{
+    BackendOptions options = *findings;
+    TelemetryApi *api;
+    options.url = url;
+    return open_backend(&options, tenant, "the state", "state", &api, error) ? api : NULL;
 }
 
 /* The folder of recorded answers, to be freed; NULL when there is none. */

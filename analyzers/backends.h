@@ -99,6 +99,10 @@ void backends_clear(Backends *backends);
  * `tenant` is that of other back ends. INVALID_ARGUMENT that names the option. */
 bool backends_open_findings(const BackendOptions *options, const char *tenant,
                             TelemetryApi **ret_api, GError **error);
+/* The server of that URL, with the credentials of the one that findings are reported to, which
+ * keeps the state; to be freed. NULL when the URL is none, else as above. */
+TelemetryApi *
+backends_open_state(const BackendOptions *findings, const char *tenant, char *url, GError **error);
 
 /* Asks what the checks of the tier want to know; answers recorded beside the objects of
  * `input->input` (folder telemetry) are taken instead of asking. NULL in *ret_telemetry when there

@@ -17,8 +17,10 @@ static const OptionRow rows[] = {
     BACKENDS_OPTION_ROWS(RunOptions, backends),
     FINDINGS_OPTION_ROWS(RunOptions, findings),
     LLM_OPTION_ROWS(RunOptions, llm),
-    OPTION("state", OPTION_STRING, "cresset-analyzer.sqlite", "FILE", state,
-           "What was found and told before; to be kept between runs."),
+    OPTION(
+        "state", OPTION_STRING, "cresset-analyzer.sqlite", "FILE", state,
+        "What was found and told before: a file to be kept between runs, or the URL of a server of "
+        "Cresset that keeps it, with the tenant, token and so on of --findings-url."),
     OPTION("notify-file", OPTION_STRING, "", "FILE", notify_file,
            "YAML file of several receivers, routes and quiet hours (docs/notifications.md)."),
     OPTION("webhook-url", OPTION_STRING, "", "URL", url,
@@ -92,14 +94,38 @@ read_notify_config(const RunOptions *options, GError **error)
     return g_steal_pointer(&config);
 }
 
-/* A dry run works on a copy. */
-static State *
-open_state(const RunOptions *options, GError **error)
+static bool
+is_url(const char *text)
 {
+    return g_str_has_prefix(text, "http://") || g_str_has_prefix(text, "https://");
+}
+
+/* The server that keeps the state; NULL in *ret_server when that is a file. */
+static bool
+open_state_server(const RunOptions *options, TelemetryApi **ret_server, GError **error)
+{
+    *ret_server = NULL;
+    if (!is_url(options->state))
+        return true;
+    if (options->input.cluster[0] == '\0')
+        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                         "--state with a URL needs --cluster, the name that it is kept under");
+    *ret_server =
+        backends_open_state(&options->findings, options->backends.tenant, options->state, error);
+    return *ret_server != NULL;
+}
+
+/* A dry run works on a copy. `server` is NULL when the state is a file. */
+static State *
+open_state(const RunOptions *options, TelemetryApi *server, GError **error)
+{
+    const char *cluster = options->input.cluster;
     if (options->dry_run)
-        return state_open_copy(options->state, error);
+        return server != NULL ? state_open_server_copy(server, cluster, error)
+                              : state_open_copy(options->state, error);
     g_autofree char *notice = NULL;
-    State *state = state_open(options->state, &notice, error);
+    State *state = server != NULL ? state_open_server(server, cluster, &notice, error)
+                                  : state_open(options->state, &notice, error);
     if (notice != NULL)
         (void)fprintf(stderr, "cresset-analyzer: %s\n", notice);
     return state;
@@ -145,10 +171,10 @@ tell(const RunOptions *options, State *state, const TellContext *context, const 
 }
 
 static bool
-remember_and_tell(const RunOptions *options, const TellContext *context, const Findings *findings,
-                  GError **error)
+remember_and_tell(const RunOptions *options, TelemetryApi *server, const TellContext *context,
+                  const Findings *findings, GError **error)
 {
-    g_autoptr(State) state = open_state(options, error);
+    g_autoptr(State) state = open_state(options, server, error);
     g_autofree const char **names = notify_config_names(context->config);
     const Routing routing = notify_config_routing(context->config);
     if (state == NULL || !state_settle(state, names, context->config->fallback, error) ||
@@ -169,11 +195,12 @@ run(const RunOptions *options, GError **error)
     g_autoptr(Snapshot) snapshot = snapshot_new();
     g_auto(Backends) backends = {0};
     g_autoptr(Telemetry) telemetry = NULL;
-    g_autoptr(TelemetryApi) server = NULL;
+    g_autoptr(TelemetryApi) server = NULL, state_server = NULL;
     if (!input_check_options(&options->input, &check, &silences, error) ||
         (config = read_notify_config(options, error)) == NULL ||
         !backends_open(&options->backends, &backends, error) ||
         !backends_open_findings(&options->findings, options->backends.tenant, &server, error) ||
+        !open_state_server(options, &state_server, error) ||
         !input_read(&options->input, snapshot, &client, error) ||
         !backends_ask(&backends, &options->input, &check, &telemetry, error))
         return false;
@@ -186,7 +213,7 @@ run(const RunOptions *options, GError **error)
     if (!options->dry_run)
         report_push(server, findings, &check);
     const TellContext context = {config, snapshot, check.now_s, started_us};
-    return remember_and_tell(options, &context, findings, error);
+    return remember_and_tell(options, state_server, &context, findings, error);
 }
 
 int

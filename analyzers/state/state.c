@@ -287,15 +287,17 @@ take_run(Update *update, GError **error)
            STATE_RUN(update->state, error, STATE_SQL_FORGET_TOLD, "");
 }
 
+static bool
+update_change(State *state, void *data, GError **error)
+{
+    (void)state;
+    return take_run(data, error);
+}
+
 bool
 state_update(State *state, const Findings *findings, const Snapshot *snapshot,
              const Routing *routing, int64_t now_s, GError **error)
 {
     Update update = {state, findings, snapshot, routing, now_s, false};
-    if (!state_execute(state, "BEGIN IMMEDIATE", error))
-        return false;
-    if (take_run(&update, error) && state_execute(state, "COMMIT", error))
-        return true;
-    (void)state_execute(state, "ROLLBACK", NULL);
-    return false;
+    return state_change(state, update_change, &update, error);
 }

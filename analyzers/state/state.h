@@ -6,6 +6,7 @@
  * delivered. */
 #pragma once
 #include "analyzers/checks/check.h"
+#include "analyzers/telemetry/api.h"
 
 enum {
     STATE_QUIET_RUNS = 2,
@@ -14,6 +15,7 @@ enum {
     STATE_FLAPS = 3, /* so many ends within STATE_FLAP_S: it is flapping, and heard of no more */
     STATE_FLAP_S = 6 * 60 * 60,
     STATE_BUSY_MS = 5000,   /* how long to wait for another run that writes */
+    STATE_RACES_MAX = 20,   /* how often other runs may write a state on a server first */
     STATE_LATE_S = 15 * 60, /* a gap between runs of more than that and two usual ones is told */
 };
 
@@ -31,6 +33,16 @@ State *state_open(const char *path, char **ret_notice, GError **error);
 /* A copy in memory, to try something out: of the file as it was last committed, which it leaves as
  * it is; empty when there is no file. Errors as above, and DATA_LOSS when the file is damaged. */
 State *state_open_copy(const char *path, GError **error);
+/* The state of a cluster that a server of Cresset keeps (`server` is borrowed until the end):
+ * worked on in memory, and brought to the server by each function that changes it, before it
+ * returns. What is damaged is kept there as the state of the cluster NAME.corrupt-TIME (in
+ * microseconds); else as of a file. Further errors, here and of what changes the state: UNAVAILABLE
+ * the server is away or busy, or other runs are always first FAILED_PRECONDITION the server refuses
+ * it; its words */
+State *
+state_open_server(TelemetryApi *server, const char *cluster, char **ret_notice, GError **error);
+/* A copy of it in memory, to try something out. */
+State *state_open_server_copy(TelemetryApi *server, const char *cluster, GError **error);
 void state_close(State *state);
 
 typedef enum {

@@ -1,5 +1,6 @@
 #include "analyzers/state/state_db.h"
 
+#include "analyzers/state/state_sql.h"
 #include "lib/base/error.h"
 
 bool
@@ -17,6 +18,9 @@ state_failed(State *state, GError **error)
     case SQLITE_NOTADB:
         code = CRESSET_ERROR_DATA_LOSS;
         break;
+    case SQLITE_CANTOPEN: /* an image in memory that says that it needs a journal beside it */
+        code = state->server != NULL ? CRESSET_ERROR_DATA_LOSS : CRESSET_ERROR_INTERNAL;
+        break;
     default:
         break;
     }
@@ -28,6 +32,45 @@ state_execute(State *state, const char *sql, GError **error)
 {
     return sqlite3_exec(state->db, sql, NULL, NULL, NULL) == SQLITE_OK ||
            state_failed(state, error);
+}
+
+/* *ret_is_changed: whether it has written anything. */
+static bool
+transact(State *state, StateChange change, void *data, bool *ret_is_changed, GError **error)
+{
+    sqlite3_int64 n_before = sqlite3_total_changes64(state->db);
+    if (!state_execute(state, "BEGIN IMMEDIATE", error))
+        return false;
+    bool ok = change(state, data, error);
+    *ret_is_changed = sqlite3_total_changes64(state->db) != n_before;
+    if (ok && *ret_is_changed && state->server != NULL)
+        ok = STATE_RUN(state, error, STATE_SQL_SET_WRITER, "s", state->run);
+    if (ok && state_execute(state, "COMMIT", error))
+        return true;
+    (void)state_execute(state, "ROLLBACK", NULL);
+    return false;
+}
+
+bool
+state_change(State *state, StateChange change, void *data, GError **error)
+{
+    for (int i = 0; i < STATE_RACES_MAX; i++) {
+        g_autoptr(GError) failure = NULL;
+        bool is_changed;
+        if (!transact(state, change, data, &is_changed, error))
+            return false;
+        if (state->server == NULL || !is_changed || state_image_store(state, &failure))
+            return true;
+        if (!g_error_matches(failure, CRESSET_ERROR, CRESSET_ERROR_ABORTED)) {
+            g_propagate_error(error, g_steal_pointer(&failure));
+            return false;
+        }
+        if (!state_image_load(state, error))
+            return false;
+    }
+    return error_set(error, CRESSET_ERROR_UNAVAILABLE,
+                     "state: %s: other runs have written it %d times in a row", state->path,
+                     STATE_RACES_MAX);
 }
 
 sqlite3_stmt *

@@ -3,11 +3,35 @@
 #include <sqlite3.h>
 
 #include "analyzers/state/state.h"
+#include "analyzers/state/state_server.h"
 
 struct State {
     sqlite3 *db;
-    char *path;
+    char *path;          /* what errors name */
+    StateServer *server; /* that keeps its image; NULL: SQLite keeps the file */
+    char *run;           /* an id of this one that no other has, where there is a server */
 };
+
+/* ---- Opening. ---- */
+
+/* `path` is what errors name, `file` what SQLite opens. */
+State *state_connect(const char *path, const char *file, int flags, GError **error);
+/* DATA_LOSS when the database is damaged. */
+bool state_check_content(State *state, GError **error);
+/* Brings the tables to this program's version. */
+bool state_set_up(State *state, GError **error);
+/* Takes the image that the server has now into memory. */
+bool state_image_load(State *state, GError **error);
+/* Brings the image in memory to the server; ABORTED when another run has written it since. */
+bool state_image_store(State *state, GError **error);
+
+/* ---- Statements. ---- */
+
+/* A transaction: everything that `change` writes is kept, or nothing. Of a state on a server it is
+ * done once more, on what is there then, each time that another run has come first; so `change`
+ * begins anew each time that it is called. UNAVAILABLE after STATE_RACES_MAX times. */
+typedef bool (*StateChange)(State *state, void *data, GError **error);
+bool state_change(State *state, StateChange change, void *data, GError **error);
 
 /* Sets the database's error, which names the path; returns false. UNAVAILABLE: another process
  * holds the file; RESOURCE_EXHAUSTED: no room; DATA_LOSS: the file is damaged; else INTERNAL. */

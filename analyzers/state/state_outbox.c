@@ -94,24 +94,32 @@ for_each(State *state, const GPtrArray *changes, const char *sql, const int64_t 
     return ok;
 }
 
-/* Commits when all went well. */
+/* What is done to the outbox of a receiver. */
+typedef struct {
+    const char *receiver;
+    const GPtrArray *changes;
+    int64_t now_s, until_s; /* the second also: not before */
+    bool is_told;
+    GPtrArray *claimed;
+} Taking;
+
 static bool
-end_transaction(State *state, bool ok, GError **error)
+claim(State *state, void *data, GError **error)
 {
-    if (ok && state_execute(state, "COMMIT", error))
-        return true;
-    (void)state_execute(state, "ROLLBACK", NULL);
-    return false;
+    Taking *taking = data;
+    g_clear_pointer(&taking->claimed, g_ptr_array_unref);
+    taking->claimed = state_outbox(state, taking->receiver, taking->now_s, error);
+    return taking->claimed != NULL &&
+           for_each(state, taking->claimed, STATE_SQL_CLAIM, &taking->until_s, error);
 }
 
 GPtrArray *
 state_claim(State *state, const char *receiver, int64_t now_s, int64_t until_s, GError **error)
 {
-    if (!state_execute(state, "BEGIN IMMEDIATE", error))
-        return NULL;
-    g_autoptr(GPtrArray) changes = state_outbox(state, receiver, now_s, error);
-    bool ok = changes != NULL && for_each(state, changes, STATE_SQL_CLAIM, &until_s, error);
-    return end_transaction(state, ok, error) ? g_steal_pointer(&changes) : NULL;
+    Taking taking = {.receiver = receiver, .now_s = now_s, .until_s = until_s};
+    if (!state_change(state, claim, &taking, error))
+        g_clear_pointer(&taking.claimed, g_ptr_array_unref);
+    return taking.claimed;
 }
 
 /* The receiver knows of an incident, or has heard its end. */
@@ -126,43 +134,50 @@ set_told(State *state, const char *receiver, const Change *change, GError **erro
 
 /* Takes changes out of the outbox. */
 static bool
-take_out(State *state, const char *receiver, const GPtrArray *changes, bool is_told, GError **error)
+take_out(State *state, void *data, GError **error)
 {
-    if (!state_execute(state, "BEGIN IMMEDIATE", error))
-        return false;
-    bool ok = for_each(state, changes, STATE_SQL_DROP, NULL, error);
-    for (guint i = 0; ok && i < changes->len; i++) {
-        const Change *change = changes->pdata[i];
-        if (is_told || change->type >= CHANGE_RESOLVED)
-            ok = set_told(state, receiver, change, error);
+    const Taking *taking = data;
+    bool ok = for_each(state, taking->changes, STATE_SQL_DROP, NULL, error);
+    for (guint i = 0; ok && i < taking->changes->len; i++) {
+        const Change *change = taking->changes->pdata[i];
+        if (taking->is_told || change->type >= CHANGE_RESOLVED)
+            ok = set_told(state, taking->receiver, change, error);
     }
-    return end_transaction(state, ok, error);
+    return ok &&
+           (!taking->is_told || STATE_RUN(state, error, STATE_SQL_SET_WELL, "s", taking->receiver));
 }
 
 bool
 state_drop(State *state, const char *receiver, const GPtrArray *changes, GError **error)
 {
-    return take_out(state, receiver, changes, false, error);
+    Taking taking = {.receiver = receiver, .changes = changes};
+    return state_change(state, take_out, &taking, error);
 }
 
 bool
 state_delivered(State *state, const char *receiver, const GPtrArray *changes, GError **error)
 {
-    return take_out(state, receiver, changes, true, error) &&
-           STATE_RUN(state, error, STATE_SQL_SET_WELL, "s", receiver);
+    Taking taking = {.receiver = receiver, .changes = changes, .is_told = true};
+    return state_change(state, take_out, &taking, error);
+}
+
+static bool
+release(State *state, void *data, GError **error)
+{
+    const Taking *taking = data;
+    const int64_t unclaimed = 0;
+    return for_each(state, taking->changes, STATE_SQL_CLAIM, &unclaimed, error) &&
+           STATE_RUN(state, error, STATE_SQL_ADD_RECEIVER, "s", taking->receiver) &&
+           STATE_RUN(state, error, STATE_SQL_SET_FAILED, "sii", taking->receiver, taking->now_s,
+                     taking->until_s);
 }
 
 bool
 state_release(State *state, const char *receiver, const GPtrArray *changes, int64_t now_s,
               int64_t retry_s, GError **error)
 {
-    const int64_t unclaimed = 0;
-    if (!state_execute(state, "BEGIN IMMEDIATE", error))
-        return false;
-    bool ok = for_each(state, changes, STATE_SQL_CLAIM, &unclaimed, error) &&
-              STATE_RUN(state, error, STATE_SQL_ADD_RECEIVER, "s", receiver) &&
-              STATE_RUN(state, error, STATE_SQL_SET_FAILED, "sii", receiver, now_s, retry_s);
-    return end_transaction(state, ok, error);
+    Taking taking = {.receiver = receiver, .changes = changes, .now_s = now_s, .until_s = retry_s};
+    return state_change(state, release, &taking, error);
 }
 
 bool

@@ -31,17 +31,40 @@ state_receiver(State *state, const char *receiver, StateReceiver *ret_receiver, 
     return count_waiting(state, receiver, &ret_receiver->n_waiting, error);
 }
 
+/* What is noted of a receiver. */
+typedef struct {
+    const char *receiver, *status_class;
+    int64_t now_s;
+} Note;
+
+static bool
+add_answer(State *state, void *data, GError **error)
+{
+    const Note *note = data;
+    return STATE_RUN(state, error, STATE_SQL_ADD_DELIVERY, "ss", note->receiver,
+                     note->status_class);
+}
+
 bool
 state_answered(State *state, const char *receiver, const char *status_class, GError **error)
 {
-    return STATE_RUN(state, error, STATE_SQL_ADD_DELIVERY, "ss", receiver, status_class);
+    Note note = {.receiver = receiver, .status_class = status_class};
+    return state_change(state, add_answer, &note, error);
+}
+
+static bool
+set_daily(State *state, void *data, GError **error)
+{
+    const Note *note = data;
+    return STATE_RUN(state, error, STATE_SQL_ADD_RECEIVER, "s", note->receiver) &&
+           STATE_RUN(state, error, STATE_SQL_SET_DAILY, "si", note->receiver, note->now_s);
 }
 
 bool
 state_told_daily(State *state, const char *receiver, int64_t now_s, GError **error)
 {
-    return STATE_RUN(state, error, STATE_SQL_ADD_RECEIVER, "s", receiver) &&
-           STATE_RUN(state, error, STATE_SQL_SET_DAILY, "si", receiver, now_s);
+    Note note = {.receiver = receiver, .now_s = now_s};
+    return state_change(state, set_daily, &note, error);
 }
 
 bool
@@ -86,19 +109,28 @@ settle_one(State *state, const char *name, const char *fallback, GError **error)
            STATE_RUN(state, error, STATE_SQL_FORGET_NAME, "s", name);
 }
 
-bool
-state_settle(State *state, const char *const *receivers, const char *fallback, GError **error)
+/* The receivers that there are. */
+typedef struct {
+    const char *const *receivers;
+    const char *fallback;
+} Settling;
+
+static bool
+settle(State *state, void *data, GError **error)
 {
-    if (!state_execute(state, "BEGIN IMMEDIATE", error))
-        return false;
+    const Settling *settling = data;
     g_autoptr(GPtrArray) names = list_names(state, error);
     bool ok = names != NULL;
     for (guint i = 0; ok && i < names->len; i++) {
-        if (!g_strv_contains(receivers, names->pdata[i]))
-            ok = settle_one(state, names->pdata[i], fallback, error);
+        if (!g_strv_contains(settling->receivers, names->pdata[i]))
+            ok = settle_one(state, names->pdata[i], settling->fallback, error);
     }
-    if (ok && state_execute(state, "COMMIT", error))
-        return true;
-    (void)state_execute(state, "ROLLBACK", NULL);
-    return false;
+    return ok;
+}
+
+bool
+state_settle(State *state, const char *const *receivers, const char *fallback, GError **error)
+{
+    Settling settling = {receivers, fallback};
+    return state_change(state, settle, &settling, error);
 }

@@ -66,6 +66,12 @@
 /* What a model says about it. */
 #define STATE_SQL_TO_5 "ALTER TABLE incident ADD COLUMN note TEXT NOT NULL DEFAULT ''"
 
+/* The run that has written last: one row, where a server keeps the state. Without it the images of
+ * two runs at the same time could be the same, and each would take the other's for its own. */
+#define STATE_SQL_TO_6                                                                             \
+    "CREATE TABLE writer(id INTEGER PRIMARY KEY CHECK(id = 1), run TEXT NOT NULL)"
+#define STATE_SQL_SET_WRITER "INSERT OR REPLACE INTO writer(id, run) VALUES(1, ?1)"
+
 #define STATE_SQL_IS_FIRST    "SELECT COUNT(*) FROM run"
 #define STATE_SQL_ADD_RUN     "INSERT INTO run(at) VALUES(?1) ON CONFLICT DO NOTHING"
 #define STATE_SQL_FORGET_RUNS "DELETE FROM run WHERE at < ?1 - 604800"

@@ -225,6 +225,14 @@ result_of_reply(const HttpClientReply *reply)
                : result;
 }
 
+char *
+telemetry_api_words(const TelemetryApi *api, const HttpClientReply *reply)
+{
+    g_autofree char *words = words_of(reply);
+    return g_strdup_printf("%s answers %d%s%s", api->shown_url, reply->status,
+                           *words != '\0' ? ": " : "", words);
+}
+
 static bool
 judge(const TelemetryApi *api, HttpClientReply *reply, GBytes **ret_body, TelemetryOutcome *outcome)
 {
@@ -232,12 +240,13 @@ judge(const TelemetryApi *api, HttpClientReply *reply, GBytes **ret_body, Teleme
         *ret_body = g_steal_pointer(&reply->body);
         return telemetry_outcome_set(outcome, TELEMETRY_OK, NULL);
     }
-    g_autofree char *words = words_of(reply);
-    if (reply->status == 200)
+    if (reply->status == 200) {
+        g_autofree char *body = words_of(reply);
         return telemetry_outcome_set(outcome, TELEMETRY_MISPLACED,
-                                     "%s answers, but not in JSON: %s", api->shown_url, words);
-    return telemetry_outcome_set(outcome, result_of_reply(reply), "%s answers %d%s%s%s",
-                                 api->shown_url, reply->status, *words != '\0' ? ": " : "", words,
+                                     "%s answers, but not in JSON: %s", api->shown_url, body);
+    }
+    g_autofree char *words = telemetry_api_words(api, reply);
+    return telemetry_outcome_set(outcome, result_of_reply(reply), "%s%s", words,
                                  reply->status == 404 ? " (is the prefix of the URL right?)" : "");
 }
 
@@ -269,7 +278,12 @@ make_headers(const TelemetryApi *api, const TelemetryCall *call, GStrv *ret_head
         g_strv_builder_add(builder, "Content-Type: application/x-www-form-urlencoded");
     else if (call->json != NULL)
         g_strv_builder_add(builder, "Content-Type: application/json");
-    g_strv_builder_add(builder, "Accept: application/json");
+    else if (call->octets != NULL)
+        g_strv_builder_add(builder, "Content-Type: application/octet-stream");
+    if (call->headers == NULL)
+        g_strv_builder_add(builder, "Accept: application/json");
+    else
+        g_strv_builder_addv(builder, (const char **)call->headers);
     if (api->headers != NULL)
         g_strv_builder_addv(builder, (const char **)api->headers);
     *ret_headers = g_strv_builder_end(builder);
@@ -279,6 +293,8 @@ make_headers(const TelemetryApi *api, const TelemetryCall *call, GStrv *ret_head
 static GBytes *
 make_body(const TelemetryCall *call)
 {
+    if (call->octets != NULL)
+        return g_bytes_ref(call->octets);
     const char *text = call->form != NULL ? call->form : call->json;
     return text != NULL ? g_bytes_new(text, strlen(text)) : NULL;
 }
@@ -298,7 +314,8 @@ send(TelemetryApi *api, const TelemetryCall *call, GCancellable *cancel, HttpCli
                                        call->query != NULL ? call->query : "", NULL);
     if (!make_headers(api, call, &headers, error))
         return false;
-    const HttpClientRequest request = {.url = url,
+    const HttpClientRequest request = {.method = call->method,
+                                       .url = url,
                                        .headers = (const char *const *)headers,
                                        .body = body,
                                        .timeout_ms = timeout_ms,
@@ -326,6 +343,13 @@ telemetry_api_call(TelemetryApi *api, const TelemetryCall *call, GCancellable *c
     }
     remember(api, ret_outcome);
     return ret_outcome->result == TELEMETRY_OK;
+}
+
+bool
+telemetry_api_send(TelemetryApi *api, const TelemetryCall *call, HttpClientReply *ret_reply,
+                   GError **error)
+{
+    return send(api, call, NULL, ret_reply, error);
 }
 
 /* ---- Texts in queries. ---- */

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/net/http_client.h"
+
 enum {
     TELEMETRY_CONNECT_MS = 5 * 1000,
     TELEMETRY_TIMEOUT_MS = 25 * 1000,
@@ -70,12 +72,24 @@ typedef struct {
     const char *form;   /* sent as a form, encoded; or NULL */
     const char *json;   /* sent as JSON; or NULL */
     int64_t timeout_ms; /* for all its tries; 0: TELEMETRY_TIMEOUT_MS */
+
+    /* Of a call that is no query: telemetry_api_send. */
+    const char *method;         /* NULL: GET, or POST when something is sent */
+    GBytes *octets;             /* sent as they are; or NULL */
+    const char *const *headers; /* "Name: value", NULL at the end; NULL: JSON is accepted */
 } TelemetryCall;
 
 /* Fills *ret_body with an answer of status 200 and JSON inside; *ret_outcome in any case, to be
  * cleared. `cancel` may be NULL. */
 bool telemetry_api_call(TelemetryApi *api, const TelemetryCall *call, GCancellable *cancel,
                         GBytes **ret_body, TelemetryOutcome *ret_outcome);
+
+/* The same for whoever wants to see the status: an answer of any, to be cleared. What ended earlier
+ * calls does not end this one, nor this one later ones. The errors of http_client_send. */
+bool telemetry_api_send(TelemetryApi *api, const TelemetryCall *call, HttpClientReply *ret_reply,
+                        GError **error);
+/* What an answer that is no good says, for people, one line: "http://… answers 413: too large". */
+char *telemetry_api_words(const TelemetryApi *api, const HttpClientReply *reply);
 
 /* The text as a string of PromQL and LogQL, in double quotes: "a\"b". */
 char *telemetry_quote(const char *text);
