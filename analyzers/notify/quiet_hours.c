@@ -159,15 +159,16 @@ int64_t
 quiet_hours_end(const QuietHours *hours, int64_t now_s)
 {
     enum { STEPS_MAX = 14 };
+    const int64_t latest_s = now_s + (int64_t)7 * MINUTES_PER_DAY * 60;
     int64_t end_s = now_s;
     for (int step = 0; hours != NULL && step < STEPS_MAX; step++) {
         int64_t before_s = end_s;
         for (guint i = 0; i < hours->windows->len; i++)
             end_s = MAX(end_s, window_end(hours->windows->pdata[i], end_s));
-        if (end_s == before_s || end_s - now_s > 7 * MINUTES_PER_DAY * 60)
+        if (end_s == before_s || end_s > latest_s)
             break;
     }
-    return end_s;
+    return MIN(end_s, latest_s);
 }
 
 int64_t
