@@ -20,18 +20,21 @@ deliver_options(const TellContext *context, const Routing *routing, const Receiv
  * count. */
 static bool
 is_daily_due(State *state, const TellContext *context, const Receiver *receiver, bool *ret_is_due,
-             GError **error)
+             int64_t *ret_former_s, GError **error)
 {
     const NotifyConfig *config = context->config;
     StateReceiver health;
+    bool is_noted;
     *ret_is_due = false;
+    *ret_former_s = 0;
     if (config->daily_min < 0 || receiver->form == MESSAGE_ALERTMANAGER ||
         !g_strv_contains((const char *const *)config->daily_receivers, receiver->name))
         return true;
     if (!state_receiver(state, receiver->name, &health, error))
         return false;
     if (health.daily_s == 0)
-        return state_told_daily(state, receiver->name, context->now_s, error);
+        return state_note_daily(state, receiver->name, 0, context->now_s, &is_noted, error);
+    *ret_former_s = health.daily_s;
     *ret_is_due =
         health.retry_s <= context->now_s &&
         clock_last(config->daily_zone, config->daily_min, context->now_s) > health.daily_s;
@@ -78,12 +81,13 @@ tell_one(State *state, HttpClient *client, const TellContext *context, const Rec
     DeliverResult result;
     g_autofree char *why = NULL;
     bool is_daily;
+    int64_t former_s;
     if (!deliver(state, client, &options, &result, &why, error) ||
-        !is_daily_due(state, context, receiver, &is_daily, error))
+        !is_daily_due(state, context, receiver, &is_daily, &former_s, error))
         return false;
     if (is_daily && result <= DELIVER_DONE) {
         g_clear_pointer(&why, g_free);
-        if (!deliver_daily(state, client, &options, &result, &why, error))
+        if (!deliver_daily(state, client, &options, former_s, &result, &why, error))
             return false;
     }
     return report(state, context, receiver, result, why, ret_is_bad, error);

@@ -133,13 +133,11 @@ deliver(State *state, HttpClient *client, const DeliverOptions *options, Deliver
                            error);
 }
 
-bool
-deliver_daily(State *state, HttpClient *client, const DeliverOptions *options,
-              DeliverResult *ret_result, char **ret_why, GError **error)
+static bool
+send_daily(State *state, HttpClient *client, const DeliverOptions *options,
+           DeliverResult *ret_result, char **ret_why, GError **error)
 {
     MessageContext context;
-    *ret_result = DELIVER_NOTHING;
-    *ret_why = NULL;
     g_autoptr(GPtrArray) none = g_ptr_array_new(), content = g_ptr_array_new();
     g_autoptr(GPtrArray) open = state_list_open(state, error);
     if (open == NULL || !fill_context(state, options, &context, error))
@@ -150,9 +148,24 @@ deliver_daily(State *state, HttpClient *client, const DeliverOptions *options,
             g_ptr_array_add(content, open->pdata[i]);
     }
     return send_and_record(state, client, options, none, content, &context, ret_result, ret_why,
-                           error) &&
-           (*ret_result != DELIVER_DONE ||
-            state_told_daily(state, options->receiver->name, options->now_s, error));
+                           error);
+}
+
+bool
+deliver_daily(State *state, HttpClient *client, const DeliverOptions *options, int64_t former_s,
+              DeliverResult *ret_result, char **ret_why, GError **error)
+{
+    const char *name = options->receiver->name;
+    bool is_noted;
+    *ret_result = DELIVER_NOTHING;
+    *ret_why = NULL;
+    if (!state_note_daily(state, name, former_s, options->now_s, &is_noted, error))
+        return false;
+    if (!is_noted)
+        return true;
+    return send_daily(state, client, options, ret_result, ret_why, error) &&
+           (*ret_result == DELIVER_DONE ||
+            state_note_daily(state, name, options->now_s, former_s, &is_noted, error));
 }
 
 GBytes *

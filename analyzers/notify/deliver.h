@@ -25,8 +25,10 @@ typedef enum {
  * DELIVER_LATER and DELIVER_REFUSED. False with *error when the state cannot be read or written. */
 bool deliver(State *state, HttpClient *client, const DeliverOptions *options,
              DeliverResult *ret_result, char **ret_why, GError **error);
-/* A message of all that is open for the receiver, or that all is quiet; results as of deliver. */
+/* A message of all that is open for the receiver, or that all is quiet, after that of `former_s`;
+ * results as of deliver. Of runs at the same time one sends it; a crash before its record loses it
+ * for that day. */
 bool deliver_daily(State *state, HttpClient *client, const DeliverOptions *options,
-                   DeliverResult *ret_result, char **ret_why, GError **error);
+                   int64_t former_s, DeliverResult *ret_result, char **ret_why, GError **error);
 /* The message that would go out, or NULL when nothing waits; *error as above. */
 GBytes *deliver_preview(State *state, const DeliverOptions *options, GError **error);

@@ -134,7 +134,10 @@ bool
 state_receiver(State *state, const char *receiver, StateReceiver *ret_receiver, GError **error);
 /* Counts an answer with a status of this class ("2xx"). */
 bool state_answered(State *state, const char *receiver, const char *status_class, GError **error);
-bool state_told_daily(State *state, const char *receiver, int64_t now_s, GError **error);
+/* Notes the daily message of `now_s` in the place of that of `former_s`. *ret_is_noted: whether
+ * that was still the last one, else another run has noted its own. */
+bool state_note_daily(State *state, const char *receiver, int64_t former_s, int64_t now_s,
+                      bool *ret_is_noted, GError **error);
 /* Visits how many answers of each class each receiver has given, ever. */
 typedef void (*StateAnswersFunc)(void *data, const char *receiver, const char *status_class,
                                  int64_t n);

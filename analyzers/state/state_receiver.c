@@ -34,7 +34,8 @@ state_receiver(State *state, const char *receiver, StateReceiver *ret_receiver, 
 /* What is noted of a receiver. */
 typedef struct {
     const char *receiver, *status_class;
-    int64_t now_s;
+    int64_t former_s, now_s;
+    bool is_noted;
 } Note;
 
 static bool
@@ -55,16 +56,23 @@ state_answered(State *state, const char *receiver, const char *status_class, GEr
 static bool
 set_daily(State *state, void *data, GError **error)
 {
-    const Note *note = data;
-    return STATE_RUN(state, error, STATE_SQL_ADD_RECEIVER, "s", note->receiver) &&
-           STATE_RUN(state, error, STATE_SQL_SET_DAILY, "si", note->receiver, note->now_s);
+    Note *note = data;
+    if (!STATE_RUN(state, error, STATE_SQL_ADD_RECEIVER, "s", note->receiver) ||
+        !STATE_RUN(state, error, STATE_SQL_SET_DAILY, "sii", note->receiver, note->former_s,
+                   note->now_s))
+        return false;
+    note->is_noted = sqlite3_changes(state->db) > 0;
+    return true;
 }
 
 bool
-state_told_daily(State *state, const char *receiver, int64_t now_s, GError **error)
+state_note_daily(State *state, const char *receiver, int64_t former_s, int64_t now_s,
+                 bool *ret_is_noted, GError **error)
 {
-    Note note = {.receiver = receiver, .now_s = now_s};
-    return state_change(state, set_daily, &note, error);
+    Note note = {.receiver = receiver, .former_s = former_s, .now_s = now_s};
+    bool is_ok = state_change(state, set_daily, &note, error);
+    *ret_is_noted = is_ok && note.is_noted;
+    return is_ok;
 }
 
 bool

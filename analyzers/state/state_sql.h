@@ -139,7 +139,7 @@
 #define STATE_SQL_RECEIVER                                                                         \
     "SELECT retry, failures, failing_since, daily FROM receiver WHERE name = ?1"
 #define STATE_SQL_ADD_RECEIVER "INSERT INTO receiver(name) VALUES(?1) ON CONFLICT DO NOTHING"
-#define STATE_SQL_SET_DAILY    "UPDATE receiver SET daily = ?2 WHERE name = ?1"
+#define STATE_SQL_SET_DAILY    "UPDATE receiver SET daily = ?3 WHERE name = ?1 AND daily = ?2"
 #define STATE_SQL_SET_WELL                                                                         \
     "UPDATE receiver SET retry = 0, failures = 0, failing_since = 0 WHERE name = ?1"
 #define STATE_SQL_SET_FAILED                                                                       \

@@ -205,6 +205,25 @@ def check_overlap(cluster):
         expect("messages of overlapping runs", cluster.told(), [f"{cluster.name}: {text}" for text in texts])
 
 
+def check_daily(cluster):
+    """Of eight runs at once one sends the daily message, and one that could not be sent comes with the next run."""
+    path = os.path.join(cluster.folder, "notify.yaml")
+    with open(path, "w") as out:
+        out.write(f"receivers: [{{name: ops, form: slack, url: '{cluster.receiver.url}'}}]\ndaily: {{at: '13:00', receivers: [ops]}}\n")
+    options = "--webhook-url", "", "--notify-file", path
+    cluster.run(HEALTHY, 0 * MINUTE, 0, *options)
+    cluster.now += 70 * MINUTE
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: cluster.run(HEALTHY, 0 * MINUTE, 0, *options), range(8)))
+    expect("daily messages", cluster.told(), [f"{cluster.name}: all quiet; 0 open"])
+    cluster.receiver.answers.append((503, "", {}))
+    cluster.run(HEALTHY, 24 * 60 * MINUTE, 0, *options)
+    expect("daily messages that could not be sent", [text for text in cluster.told() if "quiet" in text], [])
+    for _ in range(3):
+        cluster.run(HEALTHY, 10 * MINUTE, 0, *options)
+    expect("the daily message", [text for text in cluster.told() if "new" not in text], [f"{cluster.name}: all quiet; 0 open"])
+
+
 def check_at_once(cluster):
     """Eight runs at once, of the same second, many times over: as many messages as there are faults."""
     cluster.run(HEALTHY)
@@ -351,7 +370,7 @@ def main():
         server = KilledServer(options.bin, folder, "--self-profile=false", "--tokens-file", tokens, "--overrides-file", overrides,
                               "--findings-state-bytes", "256KiB")
         check_versions(server)
-        for check in (check_once, check_overlap_of_sending, check_overlap, check_at_once, check_lost_answers, check_away, check_damage,
+        for check in (check_once, check_overlap_of_sending, check_overlap, check_daily, check_at_once, check_lost_answers, check_away, check_damage,
                       check_options, check_tenants):
             cluster = Cluster(options, folder, server, check.__name__ + " größe")
             if check in (check_options, check_tenants):
