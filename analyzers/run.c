@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 
-#include "analyzers/report/push.h"
 #include "analyzers/run_metrics.h"
 #include "analyzers/tell.h"
 #include "lib/base/error.h"
@@ -13,10 +12,7 @@
     }
 
 static const OptionRow rows[] = {
-    INPUT_OPTION_ROWS(RunOptions, input),
-    BACKENDS_OPTION_ROWS(RunOptions, backends),
-    FINDINGS_OPTION_ROWS(RunOptions, findings),
-    LLM_OPTION_ROWS(RunOptions, llm),
+    LOOK_OPTION_ROWS(RunOptions, look),
     OPTION(
         "state", OPTION_STRING, "cresset-analyzer.sqlite", "FILE", state,
         "What was found and told before: a file to be kept between runs, or the URL of a server of "
@@ -82,8 +78,8 @@ read_notify_config(const RunOptions *options, GError **error)
         return NULL;
     }
     if (options->notify_file[0] != '\0')
-        return notify_config_load(options->notify_file, options->input.cluster, error);
-    g_autoptr(NotifyConfig) config = notify_config_new(options->input.cluster);
+        return notify_config_load(options->notify_file, options->look.input.cluster, error);
+    g_autoptr(NotifyConfig) config = notify_config_new(options->look.input.cluster);
     Receiver *receiver = read_receiver(options, error);
     if (receiver == NULL)
         return NULL;
@@ -107,11 +103,11 @@ open_state_server(const RunOptions *options, TelemetryApi **ret_server, GError *
     *ret_server = NULL;
     if (!is_url(options->state))
         return true;
-    if (options->input.cluster[0] == '\0')
+    if (options->look.input.cluster[0] == '\0')
         return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
                          "--state with a URL needs --cluster, the name that it is kept under");
-    *ret_server =
-        backends_open_state(&options->findings, options->backends.tenant, options->state, error);
+    *ret_server = backends_open_state(&options->look.findings, options->look.backends.tenant,
+                                      options->state, error);
     return *ret_server != NULL;
 }
 
@@ -119,7 +115,7 @@ open_state_server(const RunOptions *options, TelemetryApi **ret_server, GError *
 static State *
 open_state(const RunOptions *options, TelemetryApi *server, GError **error)
 {
-    const char *cluster = options->input.cluster;
+    const char *cluster = options->look.input.cluster;
     if (options->dry_run)
         return server != NULL ? state_open_server_copy(server, cluster, error)
                               : state_open_copy(options->state, error);
@@ -188,32 +184,17 @@ static bool
 run(const RunOptions *options, GError **error)
 {
     int64_t started_us = g_get_monotonic_time();
-    CheckOptions check;
-    g_autoptr(K8sClient) client = NULL;
-    g_autoptr(Silences) silences = NULL;
+    g_auto(Look) look = {0};
     g_autoptr(NotifyConfig) config = NULL;
-    g_autoptr(Snapshot) snapshot = snapshot_new();
-    g_auto(Backends) backends = {0};
-    g_autoptr(Telemetry) telemetry = NULL;
-    g_autoptr(TelemetryApi) server = NULL, state_server = NULL;
-    if (!input_check_options(&options->input, &check, &silences, error) ||
+    g_autoptr(TelemetryApi) state_server = NULL;
+    if (!look_open(&look, &options->look, error) ||
         (config = read_notify_config(options, error)) == NULL ||
-        !backends_open(&options->backends, &backends, error) ||
-        !backends_open_findings(&options->findings, options->backends.tenant, &server, error) ||
-        !open_state_server(options, &state_server, error) ||
-        !input_read(&options->input, snapshot, &client, error) ||
-        !backends_ask(&backends, &options->input, &check, &telemetry, error))
-        return false;
-    check.telemetry = telemetry;
-    check.node_label = options->backends.node_label;
-    g_autoptr(Findings) findings = check_all(snapshot, &check);
-    backends_enrich(&backends, &options->backends, &check, snapshot, findings);
-    if (!notes_add(&options->llm, snapshot, check.cluster, findings, false, error))
+        !open_state_server(options, &state_server, error) || !look_find(&look, false, error))
         return false;
     if (!options->dry_run)
-        report_push(server, findings, &check);
-    const TellContext context = {config, snapshot, check.now_s, started_us};
-    return remember_and_tell(options, state_server, &context, findings, error);
+        look_report(&look);
+    const TellContext context = {config, look.snapshot, look.check.now_s, started_us};
+    return remember_and_tell(options, state_server, &context, look.findings, error);
 }
 
 int

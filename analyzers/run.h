@@ -1,13 +1,9 @@
 /* cresset-analyzer run: what a CronJob does. */
 #pragma once
-#include "analyzers/backends.h"
-#include "analyzers/llm/note.h"
+#include "analyzers/look.h"
 
 typedef struct {
-    InputOptions input;
-    BackendsOptions backends;
-    BackendOptions findings; /* the server that they are reported to */
-    LlmOptions llm;
+    LookOptions look;
     char *state, *notify_file, *url, *url_file, *form, *severity, *metrics_file, *metrics_url;
     bool dry_run;
 } RunOptions;

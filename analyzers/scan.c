@@ -7,7 +7,6 @@
 
 #include "analyzers/report/json.h"
 #include "analyzers/report/junit.h"
-#include "analyzers/report/push.h"
 #include "analyzers/report/sarif.h"
 #include "analyzers/report/text.h"
 #include "lib/base/error.h"
@@ -18,10 +17,7 @@
     }
 
 static const OptionRow rows[] = {
-    INPUT_OPTION_ROWS(ScanOptions, input),
-    BACKENDS_OPTION_ROWS(ScanOptions, backends),
-    FINDINGS_OPTION_ROWS(ScanOptions, findings),
-    LLM_OPTION_ROWS(ScanOptions, llm),
+    LOOK_OPTION_ROWS(ScanOptions, look),
     OPTION("llm-dry-run", OPTION_BOOL, "false", 0, 0, NULL, llm_dry_run,
            "Print what would be sent to the model, a line for each call, and no report."),
     OPTION("namespace", OPTION_STRING, "", 0, 0, "NS", ns, "Only findings of this namespace."),
@@ -39,16 +35,11 @@ const OptionTable scan_option_table = {
 };
 
 static bool
-fill_check_options(const ScanOptions *options, CheckOptions *ret_check, Silences **ret_silences,
-                   Severity *ret_fail_on, GError **error)
+check_options(const ScanOptions *options, Severity *ret_fail_on, GError **error)
 {
-    if (!input_check_options(&options->input, ret_check, ret_silences, error))
-        return false;
-    if (options->ns[0] != '\0' && options->findings.url[0] != '\0')
+    if (options->ns[0] != '\0' && options->look.findings.url[0] != '\0')
         return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
                          "--findings-url wants all findings: leave --namespace out");
-    if (options->ns[0] != '\0')
-        ret_check->ns = options->ns;
     if (!severity_parse(options->fail_on, ret_fail_on))
         return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
                          "--fail-on '%s' is none of info, low, medium, high, critical",
@@ -90,40 +81,34 @@ print(GBytes *report, const char *output, GError **error)
     return (fflush(stdout) == 0 && ok) || error_set_errno(error, errno, "cannot write the report");
 }
 
+/* EXIT_FINDINGS when one is at least so bad. */
 static int
-scan(const ScanOptions *options, GError **error)
+exit_status(const Findings *findings, Severity fail_on)
 {
-    CheckOptions check;
-    Severity fail_on;
-    g_autoptr(K8sClient) client = NULL;
-    g_autoptr(Silences) silences = NULL;
-    g_autoptr(Snapshot) snapshot = snapshot_new();
-    g_auto(Backends) backends = {0};
-    g_autoptr(Telemetry) telemetry = NULL;
-    g_autoptr(TelemetryApi) server = NULL;
-    if (!fill_check_options(options, &check, &silences, &fail_on, error) ||
-        !backends_open(&options->backends, &backends, error) ||
-        !backends_open_findings(&options->findings, options->backends.tenant, &server, error) ||
-        !input_read(&options->input, snapshot, &client, error) ||
-        !backends_ask(&backends, &options->input, &check, &telemetry, error))
-        return EXIT_NOT_RUN;
-    check.telemetry = telemetry;
-    check.node_label = options->backends.node_label;
-    g_autoptr(Findings) findings = check_all(snapshot, &check);
-    backends_enrich(&backends, &options->backends, &check, snapshot, findings);
-    if (!notes_add(&options->llm, snapshot, check.cluster, findings, options->llm_dry_run, error))
-        return EXIT_NOT_RUN;
-    if (options->llm_dry_run)
-        return EXIT_NOTHING;
-    g_autoptr(GBytes) report = make_report(options, findings, &check, fail_on);
-    if (!print(report, options->output, error))
-        return EXIT_NOT_RUN;
-    report_push(server, findings, &check);
     for (guint i = 0; i < findings->n_roots; i++) {
         if (((const Finding *)findings->all->pdata[i])->severity >= fail_on)
             return EXIT_FINDINGS;
     }
     return EXIT_NOTHING;
+}
+
+static int
+scan(const ScanOptions *options, GError **error)
+{
+    Severity fail_on;
+    g_auto(Look) look = {0};
+    if (!check_options(options, &fail_on, error) || !look_open(&look, &options->look, error))
+        return EXIT_NOT_RUN;
+    look.check.ns = options->ns[0] != '\0' ? options->ns : NULL;
+    if (!look_find(&look, options->llm_dry_run, error))
+        return EXIT_NOT_RUN;
+    if (options->llm_dry_run)
+        return EXIT_NOTHING;
+    g_autoptr(GBytes) report = make_report(options, look.findings, &look.check, fail_on);
+    if (!print(report, options->output, error))
+        return EXIT_NOT_RUN;
+    look_report(&look);
+    return exit_status(look.findings, fail_on);
 }
 
 int

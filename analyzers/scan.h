@@ -1,13 +1,9 @@
 /* cresset-analyzer scan: one look at a cluster. */
 #pragma once
-#include "analyzers/backends.h"
-#include "analyzers/llm/note.h"
+#include "analyzers/look.h"
 
 typedef struct {
-    InputOptions input;
-    BackendsOptions backends;
-    BackendOptions findings; /* the server that they are reported to */
-    LlmOptions llm;
+    LookOptions look;
     bool llm_dry_run;
     char *ns, *output, *fail_on, *colour;
 } ScanOptions;

@@ -1,0 +1,49 @@
+#include "analyzers/look.h"
+
+#include "analyzers/report/push.h"
+
+bool
+look_open(Look *look, const LookOptions *options, GError **error)
+{
+    look->options = options;
+    if (!input_check_options(&options->input, &look->check, &look->silences, error) ||
+        !backends_open(&options->backends, &look->backends, error) ||
+        !backends_open_findings(&options->findings, options->backends.tenant, &look->server, error))
+        return false;
+    look->check.node_label = options->backends.node_label;
+    return true;
+}
+
+bool
+look_find(Look *look, bool is_dry, GError **error)
+{
+    const LookOptions *options = look->options;
+    look->snapshot = snapshot_new();
+    if (!input_read(&options->input, look->snapshot, &look->client, error) ||
+        !backends_ask(&look->backends, &options->input, &look->check, &look->telemetry, error))
+        return false;
+    look->check.telemetry = look->telemetry;
+    look->findings = check_all(look->snapshot, &look->check);
+    backends_enrich(&look->backends, &options->backends, &look->check, look->snapshot,
+                    look->findings);
+    return notes_add(&options->llm, look->snapshot, look->check.cluster, look->findings, is_dry,
+                     error);
+}
+
+void
+look_report(const Look *look)
+{
+    report_push(look->server, look->findings, &look->check);
+}
+
+void
+look_clear(Look *look)
+{
+    g_clear_pointer(&look->findings, findings_free);
+    g_clear_pointer(&look->telemetry, telemetry_free);
+    g_clear_pointer(&look->snapshot, snapshot_free);
+    g_clear_pointer(&look->client, k8s_client_free);
+    g_clear_pointer(&look->server, telemetry_api_free);
+    backends_clear(&look->backends);
+    g_clear_pointer(&look->silences, silences_free);
+}
