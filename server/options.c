@@ -39,6 +39,10 @@ static const OptionRow rows[] = {
            "what its container, or the machine, has."),
     OPTION("workers", OPTION_INT, "0", 0, 1024, "N", workers,
            "Threads for queries, and as many for writes; 0 is one per core."),
+    OPTION(
+        "async-query-memory", OPTION_BYTES, "128MiB", 65536, 1e15, "BYTES", async_query_bytes,
+        "Memory for asynchronous queries and their answers, which are kept for half an hour; when "
+        "it is full the oldest answer of whoever has the most goes."),
     OPTION("segment-size", OPTION_BYTES, "64MiB", 4096, 4294967296.0, "BYTES", seal_bytes,
            "Size at which a log segment is sealed into a block."),
     OPTION("segment-age", OPTION_DURATION, "5m", 1e9, 8.64e13, "DURATION", seal_age_ns,

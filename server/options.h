@@ -12,6 +12,7 @@ typedef struct {
         *log_level, *log_format;
     int64_t memory_max_bytes; /* 0: MEMORY_SHARE of what there is */
     int64_t workers;
+    int64_t async_query_bytes;
     int64_t seal_bytes, seal_age_ns;
     TenantLimits limits; /* of every tenant that has no others */
     int64_t connections_max, connections_per_ip_max, header_memory_bytes, idle_timeout_ns,

@@ -3,6 +3,7 @@
 #include "lib/base/error.h"
 #include "lib/base/memory.h"
 #include "server/api/api.h"
+#include "server/api/async_stacktraces.h"
 #include "server/debuginfo/debug_files.h"
 #include "server/debuginfo/fetcher.h"
 #include "server/debuginfo/resolver.h"
@@ -29,6 +30,7 @@ struct Server {
     Ingest *ingest;
     Findings *findings;
     Api *api;
+    AsyncQueries *async_queries;
     HttpServer *http;
     SelfProfile *self; /* NULL: switched off */
     char *debug_dir;
@@ -56,6 +58,12 @@ on_unused_limits(const char *path, const char *names)
     g_warning("%s has limits of Pyroscope that mean nothing here: %s", path, names);
 }
 
+static int64_t
+n_workers(const ServerOptions *options)
+{
+    return options->workers > 0 ? options->workers : g_get_num_processors();
+}
+
 static HttpConfig
 http_config(const ServerOptions *options, Api *api, TenantMode mode)
 {
@@ -65,7 +73,7 @@ http_config(const ServerOptions *options, Api *api, TenantMode mode)
         .connections_per_ip_max = options->connections_per_ip_max,
         .header_memory_bytes = options->header_memory_bytes,
         .idle_timeout_ns = options->idle_timeout_ns,
-        .workers = options->workers > 0 ? options->workers : g_get_num_processors(),
+        .workers = n_workers(options),
         .body_caps = {[HTTP_BODY_QUERY] = {QUERY_BODY_BYTES, "of a query"},
                       [HTTP_BODY_PUSH] = {options->limits.body_limit_mb * MIB,
                                           "ingestion_body_limit_mb"},
@@ -114,6 +122,7 @@ write_more_metrics(GString *out, void *data)
         debug_fetcher_write_metrics(server->debug_fetcher, out);
     rules_write_metrics(server->rules, out);
     findings_write_metrics(server->findings, out);
+    async_queries_write_metrics(server->async_queries, out);
     if (server->self != NULL)
         self_profile_write_metrics(server->self, out);
 }
@@ -175,6 +184,18 @@ open_debug_files(Server *server)
         .resolve = resolve_addresses, .wait = wait_for_files, .data = server->debug_resolver};
 }
 
+static void
+start_async_queries(Server *server)
+{
+    const AsyncQueriesConfig config = {.run = async_stacktraces_run,
+                                       .data = server->api,
+                                       .threads = n_workers(server->options),
+                                       .keep_us = ASYNC_QUERY_KEEP_US,
+                                       .bytes_max = server->options->async_query_bytes};
+    server->async_queries = async_queries_new(&config);
+    server->api->async_queries = server->async_queries;
+}
+
 /* A server that cannot profile itself serves all the same. */
 static void
 start_self_profile(Server *server)
@@ -228,6 +249,7 @@ server_open(Server *server, GError **error)
     server->api->resolver = &server->resolver;
     server->api->debug_files = server->debug_files;
     server->api->findings = server->findings;
+    start_async_queries(server);
     server->api->write_metrics_data = server;
     server->api->write_metrics = write_more_metrics;
     HttpConfig http = http_config(options, server->api, mode);
@@ -276,6 +298,7 @@ server_stop(Server *server)
         g_warning("requests were cut off after shutdown-timeout");
     self_profile_stop(server->self);
     rules_stop(server->rules);
+    async_queries_free(server->async_queries);
     /* Appends under way still report to the ingest pipeline and to the requests behind it. */
     if (server->store != NULL)
         store_close(server->store);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "lib/base/metrics.h"
+#include "server/api/async_queries.h"
 #include "server/debuginfo/debug_files.h"
 #include "server/findings/findings.h"
 #include "server/http/server.h"
@@ -25,6 +26,7 @@ typedef struct Api {
     TenantAuth *auth;              /* or NULL */
     const QueryResolver *resolver; /* or NULL */
     struct Rules *rules;           /* or NULL */
+    AsyncQueries *async_queries;
     DebugFiles *debug_files;
     Findings *findings;
     HttpServer *http; /* set once it exists; for its gauges */

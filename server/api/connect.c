@@ -16,8 +16,8 @@
 #define ARENA_BESIDE_MAX  (64 * 1024 * 1024) /* beside one copy of what is in the body */
 #define TIMEOUT_DIGITS    10
 
-static void
-call_free(RpcCall *call)
+void
+rpc_call_free(RpcCall *call)
 {
     arena_free(call->arena);
     g_ptr_array_unref(call->scratch);
@@ -28,7 +28,7 @@ static void
 call_end(RpcCall *call, HttpResponse *response)
 {
     HttpRequest *http = call->http;
-    call_free(call);
+    rpc_call_free(call);
     http_reply(http, response);
 }
 
@@ -154,6 +154,31 @@ call_decode(RpcCall *call, const RpcMethod *method, GError **error)
     return call->message != NULL;
 }
 
+static RpcCall *
+call_new(HttpRequest *request, Api *api, Codec codec)
+{
+    RpcCall *call = g_new0(RpcCall, 1);
+    call->http = request;
+    call->api = api;
+    call->codec = codec;
+    call->scratch = g_ptr_array_new_with_free_func(g_free);
+    call->arena = arena_new(MIN(ARENA_BYTES_MIN + ARENA_BODY_FACTOR * request->body_size,
+                                ARENA_BESIDE_MAX + request->body_size));
+    return call;
+}
+
+RpcCall *
+rpc_call_new(Api *api, const char *tenant, Codec codec, GBytes *body, const RpcMethod *method,
+             GError **error)
+{
+    HttpRequest *request = g_new0(HttpRequest, 1);
+    request->tenant = tenant;
+    request->body = g_bytes_get_data(body, &request->body_size);
+    g_autoptr(RpcCall) call = call_new(request, api, codec);
+    g_ptr_array_add(call->scratch, request);
+    return call_decode(call, method, error) ? g_steal_pointer(&call) : NULL;
+}
+
 void
 rpc_handle(HttpRequest *request, void *data)
 {
@@ -163,13 +188,7 @@ rpc_handle(HttpRequest *request, void *data)
         reply_wrong_media_type(request);
         return;
     }
-    RpcCall *call = g_new0(RpcCall, 1);
-    call->http = request;
-    call->api = data;
-    call->codec = codec;
-    call->scratch = g_ptr_array_new_with_free_func(g_free);
-    call->arena = arena_new(MIN(ARENA_BYTES_MIN + ARENA_BODY_FACTOR * request->body_size,
-                                ARENA_BESIDE_MAX + request->body_size));
+    RpcCall *call = call_new(request, data, codec);
     g_autoptr(GError) error = NULL;
     if (!check_headers(request, &error) || !check_tenant(request, method, &error) ||
         !call_decode(call, method, &error))

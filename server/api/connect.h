@@ -31,6 +31,13 @@ struct RpcCall {
 
 /* The HTTP handler of every method. */
 void rpc_handle(HttpRequest *request, void *api);
+/* A call that no request waits for, with this body; `tenant` and `body` must outlive it. Its answer
+ * is for the caller, who frees it: no function that replies may be called. NULL when the body
+ * cannot be decoded. */
+RpcCall *rpc_call_new(Api *api, const char *tenant, Codec codec, GBytes *body,
+                      const RpcMethod *method, GError **error);
+void rpc_call_free(RpcCall *call);
+
 /* Answers 501 unimplemented: for methods of known services that are not there. */
 void rpc_handle_unknown(HttpRequest *request, void *api);
 
@@ -43,3 +50,5 @@ void rpc_reply(RpcCall *call, const ProtobufCMessage *message);
 /* Takes `body`, which is in the call's codec already. */
 void rpc_reply_bytes(RpcCall *call, GBytes *body);
 void rpc_fail(RpcCall *call, const GError *error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(RpcCall, rpc_call_free)

@@ -1,11 +1,11 @@
 #include "server/api/select.h"
 
 #include <profile.pb-c.h>
-#include <querier.pb-c.h>
 #include <string.h>
 
 #include "lib/base/error.h"
 #include "lib/pprof/wire.h"
+#include "server/api/async_stacktraces.h"
 #include "server/api/flame.h"
 #include "server/api/function_list.h"
 #include "server/api/protojson.h"
@@ -146,23 +146,28 @@ answer_stacktraces(RpcCall *call, const Querier__V1__SelectMergeStacktracesReque
     }
 }
 
+GBytes *
+select_merge_stacktraces(RpcCall *call, const Querier__V1__SelectMergeStacktracesRequest *request,
+                         GError **error)
+{
+    g_auto(Selection) selection = {0};
+    int64_t max_nodes;
+    switch (stacktraces_select(call, request, &selection, &max_nodes, error)) {
+    case TIME_RANGE_OK:
+        return answer_stacktraces(call, request, &selection.query, max_nodes, error);
+    case TIME_RANGE_EMPTY:
+        return answer_stacktraces(call, request, NULL, max_nodes, error);
+    case TIME_RANGE_BAD:
+        break;
+    }
+    return NULL;
+}
+
 static void
 reply_stacktraces(RpcCall *call, const Querier__V1__SelectMergeStacktracesRequest *request)
 {
     g_autoptr(GError) error = NULL;
-    g_auto(Selection) selection = {0};
-    GBytes *body = NULL;
-    int64_t max_nodes;
-    switch (stacktraces_select(call, request, &selection, &max_nodes, &error)) {
-    case TIME_RANGE_OK:
-        body = answer_stacktraces(call, request, &selection.query, max_nodes, &error);
-        break;
-    case TIME_RANGE_EMPTY:
-        body = answer_stacktraces(call, request, NULL, max_nodes, &error);
-        break;
-    case TIME_RANGE_BAD:
-        break;
-    }
+    GBytes *body = select_merge_stacktraces(call, request, &error);
     if (body != NULL)
         rpc_reply_bytes(call, body);
     else
@@ -172,7 +177,11 @@ reply_stacktraces(RpcCall *call, const Querier__V1__SelectMergeStacktracesReques
 static void
 call_select_merge_stacktraces(RpcCall *call)
 {
-    reply_stacktraces(call, (const void *)call->message);
+    const Querier__V1__SelectMergeStacktracesRequest *request = (const void *)call->message;
+    if (async_stacktraces_wanted(request))
+        async_stacktraces_reply(call, request);
+    else
+        reply_stacktraces(call, request);
 }
 
 /* The older way to ask for the stacks of spans; flamegraph and tree are the same fields of its

@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "lib/base/error.h"
-
 /* In every response that has one. */
 enum { FIELD_FLAMEGRAPH = 1 };
 
@@ -41,12 +39,9 @@ stacktraces_fill(SelectionInput *input, const Types__V1__StackTraceSelector *sel
 }
 
 static bool
-check(const RpcCall *call, const Querier__V1__SelectMergeStacktracesRequest *request,
-      int64_t *ret_max_nodes, GError **error)
+read_max_nodes(const RpcCall *call, const Querier__V1__SelectMergeStacktracesRequest *request,
+               int64_t *ret_max_nodes, GError **error)
 {
-    if (request->async != NULL &&
-        request->async->type == QUERIER__V1__ASYNC_QUERY_TYPE__ASYNC_QUERY_TYPE_FORCE)
-        return error_set(error, CRESSET_ERROR_UNIMPLEMENTED, "async queries are not supported");
     bool given = request->max_nodes_presence_case ==
                  QUERIER__V1__SELECT_MERGE_STACKTRACES_REQUEST__MAX_NODES_PRESENCE_MAX_NODES;
     return selection_max_nodes(call->api, call->http->tenant, given, request->max_nodes,
@@ -58,7 +53,7 @@ stacktraces_select(const RpcCall *call, const Querier__V1__SelectMergeStacktrace
                    Selection *ret_selection, int64_t *ret_max_nodes, GError **error)
 {
     *ret_selection = (Selection){0};
-    if (!check(call, request, ret_max_nodes, error))
+    if (!read_max_nodes(call, request, ret_max_nodes, error))
         return TIME_RANGE_BAD;
     SelectionInput input = {
         .profile_type = request->profile_typeid,

@@ -10,7 +10,7 @@
 void stacktraces_fill(SelectionInput *input, const Types__V1__StackTraceSelector *selector);
 
 /* Checks a request and turns it into a selection, which the caller clears in any case, and the
- * number of nodes to send. What is asked for and not offered is UNIMPLEMENTED. */
+ * number of nodes to send. */
 TimeRangeResult
 stacktraces_select(const RpcCall *call, const Querier__V1__SelectMergeStacktracesRequest *request,
                    Selection *ret_selection, int64_t *ret_max_nodes, GError **error);

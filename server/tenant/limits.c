@@ -265,6 +265,7 @@ restrict_reads(TenantLimits *limits, const TenantLimits *other)
     limits->query_length_ns = stricter(limits->query_length_ns, other->query_length_ns);
     limits->nodes_max = stricter(limits->nodes_max, other->nodes_max);
     limits->nodes_default = MIN(limits->nodes_default, other->nodes_default);
+    limits->async_queries_max = MIN(limits->async_queries_max, other->async_queries_max);
 }
 
 void

@@ -33,6 +33,7 @@ typedef struct {
     int64_t reject_older_ns, reject_newer_ns; /* of now; 0 is no bound */
     int64_t query_lookback_ns, query_length_ns;
     int64_t nodes_default, nodes_max; /* of a flame graph; a maximum of 0 is none */
+    int64_t async_queries_max;        /* under way */
     int64_t finding_clusters_max, findings_max, finding_text_max, transitions_max;
     int64_t findings_retention_ns;
 } TenantLimits;
@@ -76,6 +77,8 @@ typedef struct {
       "Nodes of a flame graph when the query does not say.")                                       \
     X("max-flamegraph-nodes-max", OPTION_INT, "1048576", 0, 1e9, "N", nodes_max,                   \
       "Nodes that a query may ask for; 0 is no limit.")                                            \
+    X("max-async-query-concurrency", OPTION_INT, "5", 1, 1e6, "N", async_queries_max,              \
+      "Asynchronous queries of a tenant that run or wait to.")                                     \
     X("max-finding-clusters", OPTION_INT, "100", 1, 1e5, "N", finding_clusters_max,                \
       "Clusters that findings are reported of.")                                                   \
     X("max-findings-per-cluster", OPTION_INT, "5000", 1, 1e6, "N", findings_max,                   \

@@ -30,7 +30,6 @@ const char *const unused_limits[] = {
     "ingestion_limit",
     "ingestion_tenant_shard_size",
     "keep_stripped_profiles",
-    "max_async_query_concurrency",
     "max_flamegraph_nodes_on_select_merge_profile",
     "max_global_series_per_tenant",
     "max_local_series_per_tenant",

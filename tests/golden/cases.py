@@ -15,10 +15,11 @@ from data import BUILD_ID, CPU, END_MS, GOROUTINES, OTHER_SPAN, SPAN, START_MS, 
 
 # An RPC has its message's JSON form as `message`; anything else a body as it is. A case with `in_order` changes
 # what the server keeps: such cases run one after the other, for each way of calling in a tenant of its own.
-# `keep` takes fields of the answer into variables, for "$variable" in later messages; `masks` names what of the
-# answer is another value in every run (golden_test.MASKS).
-Case = collections.namedtuple("Case", "name method path headers message body in_order keep masks",
-                              defaults=(None, None, False, {}, ()))
+# `keep` takes fields of the answer ("async.requestId" is one within another) into variables, for "$variable" in
+# later messages; `masks` names what of the answer is another value in every run (golden_test.MASKS). A case with
+# `again` is asked again as long as these fields have these values.
+Case = collections.namedtuple("Case", "name method path headers message body in_order keep masks again",
+                              defaults=(None, None, False, {}, (), {}))
 QUERIER, SETTINGS, RULES = "/querier.v1.QuerierService/", "/settings.v1.SettingsService/", "/settings.v1.RecordingRulesService/"
 ADHOC, DEBUG, PUSH = "/adhocprofiles.v1.AdHocProfileService/", "/debuginfo.v1alpha1.DebuginfoService/", "/push.v1.PusherService/"
 OTLP = "/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export"
@@ -184,7 +185,9 @@ STACKTRACES = [
     rpc("too-long", STACKS, {**of(SHOP), **span(0, 9 * 86400)}),
     rpc("too-many-nodes", STACKS, of(SHOP, max_nodes=2_000_000)),
     rpc("negative-nodes", STACKS, of(SHOP, max_nodes=-1)),
-    rpc("async", STACKS, of(SHOP, **{"async": {"type": "ASYNC_QUERY_TYPE_FORCE"}})),
+    rpc("async-bad-selector", STACKS, of(BAD, **{"async": {"type": "ASYNC_QUERY_TYPE_FORCE"}})),
+    rpc("async-not-found", STACKS, {"async": {"request_id": "00000000-0000-4000-8000-000000000000"}}),
+    rpc("async-disabled", STACKS, of(SHOP, max_nodes=1, **{"async": {"type": "ASYNC_QUERY_TYPE_DISABLED"}})),
     rpc("no-tenant", STACKS, of(SHOP), {}),
 
     rpc("flamegraph", QUERIER + "SelectMergeSpanProfile", of(SHOP, span_selector=[SPAN])),
@@ -212,6 +215,7 @@ STACKTRACES = [
     rpc("regions", QUERIER + "Diff", {"left": of('{region="east"}'), "right": of('{region="west"}')}),
     rpc("max-nodes", QUERIER + "Diff", {"left": of('{region="east"}', max_nodes=3), "right": of('{region="west"}', max_nodes=2)}),
     rpc("max-nodes-of-its-own", QUERIER + "Diff", {"left": of('{region="east"}', max_nodes=9), "right": of('{region="west"}'), "maxNodes": 1}),
+    rpc("async", QUERIER + "Diff", {"left": of(WORKED), "right": of(WORKED, **{"async": {"type": "ASYNC_QUERY_TYPE_FORCE"}})}),
     rpc("functions", QUERIER + "Diff", {"left": of('{region="east"}'), "right": of('{region="west"}'), **AS_FUNCTIONS}),
     rpc("max-nodes-functions", QUERIER + "Diff", {"left": of(WORKED), "right": of(WORKED_RIGHT), "maxNodes": 2, **AS_FUNCTIONS}),
     rpc("none-functions", QUERIER + "Diff", {"left": of(NOTHING), "right": of(NOTHING), **AS_FUNCTIONS}),
@@ -374,6 +378,9 @@ def findings_kept():
     ]
 
 
+IN_PROGRESS = {"async.status": "ASYNC_QUERY_STATUS_IN_PROGRESS"}
+
+
 def kept():
     """Cases that change what the server keeps, in their order."""
     export = json.loads(formats.otlp_json("otlp", (START_S + 1) * 10**9))
@@ -393,6 +400,12 @@ def kept():
         step("bad-label", PUSH + "Push", {"series": good["series"] + bad["series"]}),
         step("not-a-profile", PUSH + "Push", {"series": [{"labels": data.pairs(__name__="cpu"), "samples": [{"rawProfile": "AQ=="}]}]}),
         step("stored-once", STACKS, of("{}")),
+        step("async", STACKS, of("{}", **{"async": {"type": "ASYNC_QUERY_TYPE_FORCE"}}), masks=("request_id",),
+             keep={"query": "async.requestId"}),
+        step("async-answer", STACKS, {"async": {"request_id": "$query"}}, masks=("request_id",), again=IN_PROGRESS),
+        step("async-functions", STACKS, of("{}", **AS_FUNCTIONS, **{"async": {"type": "ASYNC_QUERY_TYPE_FORCE"}}),
+             masks=("request_id",), keep={"query": "async.requestId"}),
+        step("async-functions-answer", STACKS, {"async": {"request_id": "$query"}}, masks=("request_id",), again=IN_PROGRESS),
         step("profile", OTLP, export),
         step("one-of-two", OTLP, partial),
         step("no-dictionary", OTLP, {}),

@@ -17,6 +17,7 @@ import os
 import re
 import sys
 import tempfile
+import time
 import urllib.parse
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -26,6 +27,7 @@ import messages
 import rpc
 
 OPENAPI = os.path.join(HERE, "..", "..", "docs", "reference", "openapi.yaml")
+AGAIN_S = 30  # for what a case asks again about
 NOT_RECORDED = {"/metrics"}  # counts what the process has done
 
 # Of the header fields only what says how to read the answer.
@@ -36,7 +38,8 @@ RAW_WAYS = [rpc.Way("HTTP/1.1", None, None, 1, None), rpc.Way("HTTP/1.1, gzip", 
 # What is another value in every run. Nothing else may be: a case names the masks that it needs, and each of them
 # has to find its value. `pattern` is what the value looks like, `value` what stands in the file instead of it.
 Mask = collections.namedtuple("Mask", "reason key field pattern value")
-ULID, MS, TIME = "[0-9A-HJKMNP-TV-Z]{26}", "[0-9]{13}", r"20[0-9-]{8}T[0-9:]{8}(?:\.[0-9]+)?Z"
+UUID, ULID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", "[0-9A-HJKMNP-TV-Z]{26}"
+MS, TIME = "[0-9]{13}", r"20[0-9-]{8}T[0-9:]{8}(?:\.[0-9]+)?Z"
 MASKS = {
     "id": Mask("an ad-hoc profile is called by time and chance", "id", "id", ULID, "0" * 26),
     "uploadedAt": Mask("the server's clock", "uploadedAt", "uploaded_at", MS, "1" * 13),
@@ -46,6 +49,7 @@ MASKS = {
     "tenant": Mask("the steps are done for several tenants", "tenant", None, "steps[0-9]+", "steps"),
     "received": Mask("the server's clock", "received", None, TIME, "2001-02-03T04:05:06Z"),
     "rule_id": Mask("a rule without an id is called by chance", "id", "id", "[a-z]{10}", "a" * 10),
+    "request_id": Mask("an asynchronous query is called by chance", "requestId", "request_id", UUID, "0" * 36),
     "version": Mask("of the build", "version", None, '[^"]+', "0"),
     "revision": Mask("of the build", "revision", None, '[^"]*', "0"),
     "branch": Mask("of the build", "branch", None, '[^"]*', "0"),
@@ -195,6 +199,19 @@ def masked(case, way, code, data):
 
 # ---- Asking. ----
 
+def field_of(case, way, body, path):
+    """The field "a.b" of an answer; None where it has none."""
+    value = json.loads(body) if way.codec == "json" else messages.decode(case.path, body)
+    for key in path.split("."):
+        value = value.get(key, {})
+    return value or None
+
+
+def is_unsettled(case, way, reply):
+    code, body = rpc.answer_of(way, reply)
+    return code == "ok" and all(field_of(case, way, body, path) == value for path, value in case.again.items())
+
+
 class Run:
     """One server with the profiles of data.py, and what it answered: {file: {way: (reply, answer)}}."""
 
@@ -231,13 +248,21 @@ class Run:
             raise Wrong(f"{file_of(case)}: {body!r} after {known[1]!r}")
 
     def keep(self, case, way, body):
-        for variable, key in case.keep.items():
-            fields = json.loads(body) if way.codec == "json" else messages.decode(case.path, body)
-            self.variables[variable] = fields[key]
+        for variable, path in case.keep.items():
+            self.variables[variable] = field_of(case, way, body, path)
 
     def ask(self, cases, way, tenant):
         for case in cases:
-            self.take(case, way, self.connections[way.http].send(self.call(case, way, tenant)))
+            self.take(case, way, self.send(case, way, tenant))
+
+    def send(self, case, way, tenant):
+        """The answer, once it is no longer one upon which the case asks again."""
+        end = time.monotonic() + AGAIN_S
+        while True:
+            reply = self.connections[way.http].send(self.call(case, way, tenant))
+            if not case.again or time.monotonic() > end or not is_unsettled(case, way, reply):
+                return reply
+            time.sleep(0.01)
 
     def ask_all(self, cases):
         """Everything that only reads first, in every way; then what changes something, step by step."""
