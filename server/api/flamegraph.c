@@ -89,11 +89,14 @@ run_diff(const HttpRequest *request, const Api *api, GError **error)
         return NULL;
     }
     bool truncated;
-    g_autoptr(TreeDiff) diff = selection_diff(left_result == TIME_RANGE_OK ? &left.query : NULL,
-                                              right_result == TIME_RANGE_OK ? &right.query : NULL,
-                                              max_nodes, &truncated, error);
-    if (diff == NULL)
+    g_autoptr(Tree) left_tree = NULL;
+    g_autoptr(Tree) right_tree = NULL;
+    if ((left_result == TIME_RANGE_OK &&
+         (left_tree = query_view(request, &left.query, error)) == NULL) ||
+        (right_result == TIME_RANGE_OK &&
+         (right_tree = query_view(request, &right.query, error)) == NULL))
         return NULL;
+    g_autoptr(TreeDiff) diff = selection_diff_trees(left_tree, right_tree, max_nodes, &truncated);
     left.partial |= right.partial;
     g_auto(FlameLayout) layout = {0};
     flame_layout_init_diff(&layout, diff);

@@ -249,18 +249,18 @@ TreeDiff *
 selection_diff(const Query *left, const Query *right, int64_t max_nodes, bool *ret_truncated,
                GError **error)
 {
-    const Query *queries[] = {left, right};
-    Tree *trees[2] = {NULL, NULL};
-    bool is_ok = true;
-    for (size_t i = 0; i < 2 && is_ok; i++) {
-        if (queries[i] != NULL)
-            is_ok = (trees[i] = query_tree(queries[i], error)) != NULL;
-    }
-    g_autoptr(TreeDiff) whole = is_ok ? tree_diff_new(trees[0], trees[1]) : NULL;
-    tree_free(trees[0]);
-    tree_free(trees[1]);
-    if (whole == NULL)
+    g_autoptr(Tree) left_tree = NULL;
+    g_autoptr(Tree) right_tree = NULL;
+    if ((left != NULL && (left_tree = query_tree(left, error)) == NULL) ||
+        (right != NULL && (right_tree = query_tree(right, error)) == NULL))
         return NULL;
+    return selection_diff_trees(left_tree, right_tree, max_nodes, ret_truncated);
+}
+
+TreeDiff *
+selection_diff_trees(const Tree *left, const Tree *right, int64_t max_nodes, bool *ret_truncated)
+{
+    g_autoptr(TreeDiff) whole = tree_diff_new(left, right);
     bool fits = (int64_t)whole->tree->n_nodes - 1 <= max_nodes;
     if (ret_truncated != NULL)
         *ret_truncated = !fits;

@@ -58,5 +58,8 @@ GString *selection_dot(const Query *query, int64_t max_nodes, GError **error);
 /* The merged stacks of two queries side by side; a query that is NULL has no data. */
 TreeDiff *selection_diff(const Query *left, const Query *right, int64_t max_nodes,
                          bool *ret_truncated, GError **error);
+/* The same of two whole trees; NULL is no data. */
+TreeDiff *
+selection_diff_trees(const Tree *left, const Tree *right, int64_t max_nodes, bool *ret_truncated);
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Selection, selection_clear)

@@ -1,5 +1,5 @@
 import AxeBuilder from '@axe-core/playwright';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 import { test as base } from './fixture';
@@ -141,6 +141,63 @@ test('a zoomed frame has all its callees, where the whole has too many', async (
   await expect.poll(() => drawnTexts(page)).toContain('f_0');
   await expect(cells(page, 'f_0').nth(1)).toHaveText('1.29 %');
   await expect(cells(page, 'f_0').nth(2)).toHaveText('2.54 %');
+  await clearDrawn(page);
+  await row(page, 'f_0').hover();
+  await page.getByRole('button', { name: 'Sandwich of f_0' }).click();
+  await expect(page.locator('.sandwich-bar')).toContainText('1.29 % → 2.54 %');
+  for (const text of ['group_0', 'run']) await expect.poll(() => drawnTexts(page)).toContain(text);
+});
+
+test('the sandwich merges callers and callees of both sides', async ({ page }) => {
+  await open(page, versions);
+  await row(page, 'query_database').hover();
+  await page.getByRole('button', { name: 'Sandwich of query_database' }).click();
+  await expect(page.locator('.sandwich-bar')).toContainText('35.0 % → 47.5 %');
+  await clearDrawn(page);
+  await page.setViewportSize({ width: 1400, height: 900 });
+  // wait_for_reply: 100 of 1000 ms, then 700 of 2000.
+  for (const text of ['handle_checkout', 'wait_for_reply', '+25.0 pp', '−12.5 pp']) await expect.poll(() => drawnTexts(page)).toContain(text);
+  expect(await drawnTexts(page)).not.toContain('parse_json');
+  const callees = page.getByRole('application', { name: /^Functions called by query_database/ });
+  await callees.focus();
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('ArrowDown');
+  await expect(callees.getByRole('status')).toContainText('wait_for_reply, baseline 800 ms, 10.0 %, comparison 5.60 s, 35.0 %, change +25.0 pp');
+  await page.reload();
+  await expect(page.locator('.sandwich-bar')).toContainText('35.0 % → 47.5 %');
+  await page.getByRole('button', { name: 'read_cache', exact: true }).click(); // new: on one side only
+  await expect(page.locator('.sandwich-bar')).toContainText('0 % → 35.0 %');
+  await expect(page.getByRole('application', { name: /^Callers of read_cache/ })).toBeVisible();
+  await page.getByRole('button', { name: 'Close the sandwich' }).click();
+  await expect(flame(page)).toBeVisible();
+  await expect(page).not.toHaveURL(/sandwich=/);
+});
+
+test('both profiles and the table of functions can be downloaded', async ({ page }) => {
+  await open(page, versions);
+  const download = async (menu: string, item: string) => {
+    await page.getByRole('button', { name: menu, exact: true }).click();
+    const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('menuitem', { name: item }).click()]);
+    return { name: file.suggestedFilename(), text: readFileSync(await file.path(), 'utf8') };
+  };
+  const csv = await download('Download', 'Table of functions as CSV');
+  expect(csv.name).toMatch(/^comparison-process_cpu-cpu-\d+\.csv$/);
+  const lines = csv.text.split('\r\n');
+  expect(lines[0]).toBe('function,baseline self (nanoseconds),baseline total (nanoseconds),comparison self (nanoseconds),comparison total (nanoseconds)');
+  expect(lines).toContain('parse_json,2400000000,2400000000,800000000,800000000');
+  expect(lines).toContain('read_cache,0,0,0,5600000000');
+  const json = await download('Download', 'Table of functions as JSON');
+  expect(JSON.parse(json.text)).toMatchObject({ leftTotal: '8000000000', rightTotal: '16000000000' });
+  const left = await download('Download', 'Baseline: Collapsed');
+  expect(left.name).toMatch(/^baseline-process_cpu-cpu-\d+\.collapsed\.txt$/);
+  expect(left.text).toContain(`main;collect_garbage ${PROFILES * 100 * 1e6}\n`);
+  const right = await download('Download', 'Comparison: Collapsed');
+  expect(right.text).toContain(`read_cache;hash_key ${PROFILES * 700 * 1e6}\n`);
+  expect(right.text).not.toContain('collect_garbage');
+  await page.getByRole('button', { name: 'query_database', exact: true }).click();
+  const below = await download('Download what lies below the zoomed frame', 'Table of functions as CSV');
+  expect(below.text.trim().split('\r\n').slice(1).map((line) => line.replace(/,.*/, '')).sort()).toEqual(
+    ['handle_checkout', 'main', 'query_database', 'serve_http', 'tcp_sendmsg', 'wait_for_reply']);
 });
 
 test('the baseline has other ranges and labels of its own', async ({ page }) => {
@@ -190,15 +247,17 @@ test.describe('with bad labels', () => {
 for (const colorScheme of ['light', 'dark'] as const)
   test.describe(`in ${colorScheme} colours`, () => {
     test.use({ colorScheme });
-    test('has no accessibility violation, wide and narrow', async ({ page }) => {
-      await open(page, versions);
-      await expect(row(page, 'parse_json')).toBeVisible();
-      mkdirSync(artifacts, { recursive: true });
-      for (const [width, height] of [[1440, 900], [600, 1100]] as const) {
-        await page.setViewportSize({ width, height });
-        const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']).analyze();
-        expect(violations).toEqual([]);
-        await page.screenshot({ path: join(artifacts, `compare-${colorScheme}-${width}.png`) });
-      }
-    });
+    for (const [name, more] of [['compare', ''], ['compare-sandwich', '&sandwich=query_database']] as const)
+      test(`${name} has no accessibility violation, wide and narrow`, async ({ page }) => {
+        await page.goto(`${versions}${more}`);
+        await expect(row(page, 'parse_json')).toBeVisible();
+        await expect(page.locator('.flame-scroll canvas').first()).toBeVisible();
+        mkdirSync(artifacts, { recursive: true });
+        for (const [width, height] of [[1440, 900], [600, 1100]] as const) {
+          await page.setViewportSize({ width, height });
+          const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']).analyze();
+          expect(violations).toEqual([]);
+          await page.screenshot({ path: join(artifacts, `${name}-${colorScheme}-${width}.png`) });
+        }
+      });
   });

@@ -172,6 +172,9 @@ export async function getStats(tenant: string, signal?: AbortSignal): Promise<St
   };
 }
 
+/** Turns a flame graph around a function: what it calls, or what calls it. */
+export type Around = ['callees_of' | 'callers_of', string];
+
 export interface FlameRequest {
   type: string;
   selector: string;
@@ -179,8 +182,7 @@ export interface FlameRequest {
   nodes: number;
   /** Only stacks that begin with these frames. */
   callSite?: string[];
-  /** Turns the flame graph around a function: what it calls, or what calls it. */
-  around?: ['callees_of' | 'callers_of', string];
+  around?: Around;
 }
 
 function selection({ type, selector, range, callSite = [] }: Omit<FlameRequest, 'nodes'>): URLSearchParams {
@@ -235,20 +237,41 @@ interface DiffSide {
   range: Resolved;
 }
 
-interface DiffRequest {
+export interface DiffRequest {
   type: string;
   left: DiffSide;
   right: DiffSide;
   nodes: number;
   callSite?: string[];
+  around?: Around;
 }
 
-export async function getDiff(tenant: string, { type, left, right, nodes, callSite = [] }: DiffRequest, signal?: AbortSignal): Promise<Columns> {
+export async function getDiff(tenant: string, { type, left, right, nodes, callSite = [], around }: DiffRequest, signal?: AbortSignal): Promise<Columns> {
   const params = selection({ type, ...left, callSite });
   params.set('right_selector', right.selector);
   params.set('right_from', String(right.range.from));
   params.set('right_until', String(right.range.until));
   params.set('max_nodes', String(nodes));
+  if (around) params.set(...around);
   const response = await call(`api/v1/flamegraph/diff?${params}`, tenant, signal);
   return decodeColumns(await response.arrayBuffer());
+}
+
+/** Values in the profile type's unit, as text; what is 0 is left out. */
+export interface FunctionsDiff {
+  functions?: { name: string; leftSelf?: string; leftTotal?: string; rightSelf?: string; rightTotal?: string }[];
+  leftTotal?: string;
+  rightTotal?: string;
+}
+
+/** The functions of both sides, at most `nodes` of them. */
+export async function getFunctionsDiff(tenant: string, { type, left, right, nodes, callSite = [] }: DiffRequest): Promise<FunctionsDiff> {
+  const side = ({ selector, range }: DiffSide) => ({
+    profileTypeID: type, labelSelector: selector, ...times(range),
+    ...(callSite.length ? { stackTraceSelector: { callSite: callSite.map((name) => ({ name })) } } : {}),
+  });
+  const answer = await query<{ functions?: FunctionsDiff }>(
+    'Diff', tenant, { left: side(left), right: side(right), format: 'PROFILE_FORMAT_FUNCTIONS', maxNodes: String(nodes) },
+  );
+  return answer.functions ?? {};
 }

@@ -1,7 +1,7 @@
 // Two selections side by side: a baseline, and what is compared with it.
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useEffect } from 'react';
-import { ApiError, getDiff, isAway } from '../api/client';
+import { ApiError, type DiffRequest, getDiff, isAway } from '../api/client';
 import type { ViewProps } from '../explore/Ranged';
 import { RangeButton, TimePicker } from '../explore/TimePicker';
 import { useShortcuts } from '../explore/useExplore';
@@ -40,7 +40,7 @@ function CompareRanges({ state, set, range, left, now, refresh }: ViewProps & { 
   const pick = usePickers(state, { from: Math.min(left.from, range.from), until: Math.max(left.until, range.until) });
   const { tenant, type, ready } = pick;
   const baseline = baselineOf(state);
-  const request = {
+  const request: DiffRequest = {
     type, nodes: state.nodes,
     left: { selector: fullSelector(baseline.service, baseline.labels), range: left },
     right: { selector: fullSelector(state.service, state.labels), range },
@@ -116,12 +116,14 @@ function CompareRanges({ state, set, range, left, now, refresh }: ViewProps & { 
       </div>
       {away && <p className="banner" role="alert">The server does not answer. Retrying…</p>}
       {failed && !away && <Notice title="The server refused" kind="error"><p>{failed.message}</p></Notice>}
-      {!failed && <DiffArea diff={diff} tree={tree} away={Boolean(away)} idle={!ready && pick.services.isSuccess} {...{ state, set }} />}
+      {!failed && <DiffArea diff={diff} tree={tree} away={Boolean(away)} idle={!ready && pick.services.isSuccess} {...{ tenant, request, state, set }} />}
     </main>
   );
 }
 
 interface AreaProps extends Pick<ViewProps, 'state' | 'set'> {
+  tenant: string;
+  request: DiffRequest;
   diff: ReturnType<typeof useQuery<Awaited<ReturnType<typeof getDiff>>>>;
   tree: FlameTree | null;
   away: boolean;
@@ -129,7 +131,7 @@ interface AreaProps extends Pick<ViewProps, 'state' | 'set'> {
   idle: boolean;
 }
 
-function DiffArea({ diff, tree, away, idle, state, set }: AreaProps) {
+function DiffArea({ diff, tree, away, idle, ...rest }: AreaProps) {
   if (idle) return <Notice title="No profiles in these time ranges"><p>Choose other ranges above.</p></Notice>;
   if (diff.error)
     return (
@@ -148,7 +150,7 @@ function DiffArea({ diff, tree, away, idle, state, set }: AreaProps) {
     <>
       {empty.length === 1 && <p className="banner quiet" role="status">No profile matches the {empty[0]}: everything is {empty[0] === 'baseline' ? 'new' : 'gone'}.</p>}
       <div className={`flame-area${stale ? ' stale' : ''}`} aria-busy={stale}>
-        <DiffPanel tree={tree} right={right} state={state} set={set} />
+        <DiffPanel tree={tree} right={right} {...rest} />
       </div>
     </>
   );

@@ -1,24 +1,21 @@
-// Files of what is selected, or of what lies below the zoomed frame, made by the server.
+// A menu of files to keep.
 import { useRef, useState } from 'react';
-import { type ExportFormat, type FlameRequest, getExport } from '../api/client';
 import { saveFile } from '../ui/download';
 import { Icon } from '../ui/icons';
 import { Menu } from '../ui/menu';
 
-const formats: readonly [ExportFormat, string][] = [
-  ['pprof', 'pprof: for go tool pprof'],
-  ['collapsed', 'Collapsed stacks: for flamegraph.pl'],
-  ['speedscope', 'speedscope: for speedscope.app'],
-  ['perf-script', 'perf script: for the Firefox Profiler'],
-  ['dot', 'Call graph as DOT: for Graphviz'],
-];
-
-interface Props {
-  tenant: string;
-  request: Omit<FlameRequest, 'nodes'>;
+export interface Download {
+  text: string;
+  make: () => Promise<{ content: Blob; name: string }>;
 }
 
-export function Downloads({ tenant, request }: Props) {
+interface Props {
+  /** Only what lies below the zoomed frame. */
+  below: boolean;
+  items: Download[];
+}
+
+export function Downloads({ below, items }: Props) {
   const button = useRef<HTMLButtonElement>(null);
   const [at, setAt] = useState<{ x: number; y: number } | null>(null);
   const [busy, setBusy] = useState(false);
@@ -27,18 +24,18 @@ export function Downloads({ tenant, request }: Props) {
     setAt(null);
     button.current?.focus();
   };
-  const download = async (format: ExportFormat) => {
+  const download = async ({ make }: Download) => {
     setBusy(true);
     setFailed('');
     try {
-      const { content, name } = await getExport(tenant, request, format);
+      const { content, name } = await make();
       saveFile(content, name);
     } catch (error) {
       setFailed(error instanceof Error ? error.message : String(error));
     }
     setBusy(false);
   };
-  const title = request.callSite?.length ? 'Download what lies below the zoomed frame' : 'Download';
+  const title = below ? 'Download what lies below the zoomed frame' : 'Download';
   return (
     <>
       {failed !== '' && <span className="field-error" role="alert">{failed}</span>}
@@ -52,7 +49,7 @@ export function Downloads({ tenant, request }: Props) {
       </button>
       {at && (
         <Menu label={title} title={title} {...at} onClose={close}
-          items={formats.map(([format, text]) => ({ text, icon: 'download', run: () => void download(format) }))} />
+          items={items.map((item) => ({ text: item.text, icon: 'download', run: () => void download(item) }))} />
       )}
     </>
   );

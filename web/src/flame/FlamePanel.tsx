@@ -1,6 +1,6 @@
 // The flame graph with its table, search, sandwich and menu. The state lives in the address.
 import { useCallback, useMemo } from 'react';
-import type { FlameRequest } from '../api/client';
+import { type Around, type FlameRequest, getFlamegraph } from '../api/client';
 import { formatExact, formatShare, formatValue } from '../state/format';
 import type { ExploreState } from '../state/url';
 import { Menu } from '../ui/menu';
@@ -8,7 +8,7 @@ import { useTheme } from '../ui/theme';
 import { Breadcrumbs } from './Breadcrumbs';
 import type { Columns } from './columns';
 import { useTotals } from './compute';
-import { Downloads } from './Downloads';
+import { Exports } from './Exports';
 import { FlameCanvas } from './FlameCanvas';
 import { type Column, FlameTable } from './FlameTable';
 import { FlameToolbar, PaneChoices } from './FlameToolbar';
@@ -42,6 +42,9 @@ export function FlamePanel({ tree, tenant, request, state, set }: Props) {
   const numbers = useMemo(() => numbersOf(layout, columns.self, unit, total), [layout, columns, unit, total]);
   const search = useMemo(() => searchNames(names, state.search), [names, state.search]);
   const { tooltip, menu, setMenu, closeMenu, copied, copy, focusNode, searchFor } = useFrames(tree, set);
+  const source = useMemo(() => ({
+    key: [tenant, request], fetch: (around: Around, signal: AbortSignal) => getFlamegraph(tenant, { ...request, around }, signal),
+  }), [tenant, request]);
   const openSandwich = useCallback((name: string) => set({ sandwich: name, focus: '' }), [set]);
 
   const shared = { names, colour, matches: search?.matches ?? null, theme, tooltip, alignRight: state.align === 'right' };
@@ -55,7 +58,7 @@ export function FlamePanel({ tree, tenant, request, state, set }: Props) {
       <FlameToolbar {...{ state, set, search, columns, copied }} matched={formatShare(matched, within)}>
         <span className="total" title={formatExact(total, unit)}>Total {formatValue(total, unit)}</span>
         <PaneChoices state={state} set={set} />
-        <Downloads tenant={tenant} request={{ ...request, callSite }} />
+        <Exports tenant={tenant} request={{ ...request, callSite }} />
       </FlameToolbar>
       <Breadcrumbs layout={layout} names={names} focus={focus} onFocus={focusNode}
         share={`${formatValue(within, unit)} · ${formatShare(within, total)}`} />
@@ -84,7 +87,7 @@ export function FlamePanel({ tree, tenant, request, state, set }: Props) {
               />
             ) : (
               <SandwichView
-                {...{ columns, tenant, request, theme, tooltip, unit, total }} name={state.sandwich} search={state.search} alignRight={shared.alignRight}
+                {...{ columns, source, theme, tooltip }} name={state.sandwich} search={state.search} alignRight={shared.alignRight}
                 onClose={() => set({ sandwich: '' })}
                 onMenu={(name, x, y, zoom) => setMenu({ name, x, y, focus: zoom })}
               />

@@ -1,26 +1,23 @@
 // What calls a function, above, and what it calls, below.
 import { type RefObject, useMemo, useState } from 'react';
-import type { FlameRequest } from '../api/client';
 import { formatShare, formatValue } from '../state/format';
 import { Icon } from '../ui/icons';
 import type { Columns, Tree } from './columns';
 import { useSandwich } from './compute';
+import { combined, diffScene, type SideTotals, totalsOf } from './diff';
 import { FlameCanvas } from './FlameCanvas';
 import { layOut } from './layout';
-import { numbersOf } from './numbers';
+import { diffNumbers, numbersOf } from './numbers';
 import { colourNames, type Theme } from './palette';
 import { searchNames } from './search';
 import type { Tooltip } from './Tooltip';
-import { useExactSandwich } from './useExactSandwich';
+import { type SandwichSource, useExactSandwich } from './useExactSandwich';
 
 interface SandwichProps {
   columns: Columns;
-  tenant: string;
-  request: FlameRequest;
+  source: SandwichSource;
   name: string;
   search: string;
-  unit: string;
-  total: number;
   theme: Theme;
   tooltip: RefObject<Tooltip | null>;
   alignRight: boolean;
@@ -34,11 +31,11 @@ interface Half {
 }
 
 /** Of a truncated profile the server makes it, which has every frame. */
-function useHalves({ columns, tenant, request, name }: SandwichProps): { callers?: Half; callees?: Half; absent: boolean; error: string } {
+function useHalves({ columns, source, name }: SandwichProps): { callers?: Half; callees?: Half; absent: boolean; error: string } {
   const { names, meta } = columns;
   const label = useMemo(() => (meta.truncated ? -1 : names.indexOf(name)), [names, meta, name]);
   const own = useSandwich(columns, label);
-  const exact = useExactSandwich(tenant, request, name, meta.truncated);
+  const exact = useExactSandwich(source, name, meta.truncated);
   const half = (tree: Columns | null | undefined) => tree && { tree, names: tree.names };
   return useMemo(() => {
     if (!meta.truncated)
@@ -48,15 +45,21 @@ function useHalves({ columns, tenant, request, name }: SandwichProps): { callers
   }, [meta, label, own, names, exact.callers, exact.callees, exact.error]);
 }
 
+/** The value of the function, or the shares of it on both sides of a diff. */
+function valueText(tree: Tree, { value, right, meta: { unit } }: Columns): string {
+  const [share, total] = [formatShare(tree.value[0]!, value[0] ?? 0), formatValue(tree.value[0]!, unit)];
+  return tree.right ? `${share} → ${formatShare(tree.right.value[0]!, right?.value[0] ?? 0)}` : `${total} · ${share}`;
+}
+
 export function SandwichView(props: SandwichProps) {
-  const { name, unit, total, onClose } = props;
+  const { name, columns, onClose } = props;
   const { callers, callees, absent, error } = useHalves(props);
   return (
     <div className="sandwich">
       <div className="sandwich-bar">
         <Icon name="sandwich" />
         <strong title={name}>{name}</strong>
-        {callees && <span>{formatValue(callees.tree.value[0]!, unit)} · {formatShare(callees.tree.value[0]!, total)}</span>}
+        {callees && <span>{valueText(callees.tree, columns)}</span>}
         <button type="button" onClick={onClose}><Icon name="close" /> Close the sandwich</button>
       </div>
       {absent && <p className="none" role="status">This function does not occur in the range and the labels chosen. Widen them, or close the sandwich.</p>}
@@ -72,9 +75,22 @@ export function SandwichView(props: SandwichProps) {
   );
 }
 
-function SandwichHalf({ tree, names, half, name, search, unit, total, theme, tooltip, alignRight, onClose, onMenu }: SandwichProps & Half & { half: 'callers' | 'callees' }) {
-  const layout = useMemo(() => layOut(tree), [tree]);
-  const numbers = useMemo(() => numbersOf(layout, tree.self, unit, total), [layout, tree, unit, total]);
+/** How a half is drawn; shares are those of the whole profile, or of both. */
+function useHalfScene(tree: Tree, { value, right, meta: { unit } }: Columns) {
+  return useMemo(() => {
+    if (!tree.right || !right) {
+      const layout = layOut(tree);
+      return { layout, numbers: numbersOf(layout, tree.self, unit, value[0] ?? 0), diff: undefined };
+    }
+    const totals: SideTotals = totalsOf({ value, self: value }, right);
+    return {
+      layout: layOut(combined(tree, tree.right, totals)), numbers: diffNumbers(tree, tree.right, unit, totals), diff: diffScene(tree, tree.right, totals),
+    };
+  }, [tree, value, right, unit]);
+}
+
+function SandwichHalf({ tree, names, half, name, columns, search, theme, tooltip, alignRight, onClose, onMenu }: SandwichProps & Half & { half: 'callers' | 'callees' }) {
+  const { layout, numbers, diff } = useHalfScene(tree, columns);
   const colour = useMemo(() => colourNames(names), [names]);
   const matches = useMemo(() => searchNames(names, search)?.matches ?? null, [names, search]);
   const [zoom, setZoom] = useState({ layout, focus: 0 });
@@ -84,7 +100,7 @@ function SandwichHalf({ tree, names, half, name, search, unit, total, theme, too
     <div className={`sandwich-half ${half}`} style={{ flexGrow: layout.depth }}>
       <span className="half-name" aria-hidden="true">{half === 'callers' ? 'Callers' : 'Callees'}</span>
       <FlameCanvas
-        {...{ layout, numbers, names, colour, matches, focus, theme, tooltip, alignRight, onFocus }} id={half} inverted={half === 'callers'}
+        {...{ layout, numbers, names, colour, diff, matches, focus, theme, tooltip, alignRight, onFocus }} id={half} inverted={half === 'callers'}
         label={half === 'callers' ? `Callers of ${name}` : `Functions called by ${name}`} onEscape={onClose}
         onMenu={(id, x, y) => onMenu(names[tree.label[id]!]!, x, y, () => onFocus(id))}
       />

@@ -8,13 +8,19 @@ export interface Tree {
   /** Total of the node, its own share included. */
   value: Float64Array;
   self: Float64Array;
+  /** Of a diff; `value` and `self` are those of the left then. */
+  right?: Side;
 }
 
-/** The other side of a diff, one entry per node as well. */
+/** One side of a diff, one entry per node as well. */
 export interface Side {
   value: Float64Array;
   self: Float64Array;
 }
+
+/** What a tree lies in, for handing it over. */
+export const buffersOf = ({ label, level, value, self, right }: Tree): ArrayBuffer[] =>
+  [label, level, value, self, ...(right ? [right.value, right.self] : [])].map(({ buffer }) => buffer as ArrayBuffer);
 
 export interface Meta {
   total: string;
@@ -31,8 +37,6 @@ export interface Meta {
 export interface Columns extends Tree {
   names: string[];
   meta: Meta;
-  /** Of a diff; `value` and `self` are those of the left then. */
-  right?: Side;
 }
 
 export const HEADER_BYTES = 32;

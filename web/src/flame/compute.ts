@@ -1,6 +1,6 @@
 // The table and the sandwich of one profile: at once for small ones, in a worker for large ones.
 import { useEffect, useMemo, useState } from 'react';
-import type { Columns } from './columns';
+import { buffersOf, type Columns, type Tree } from './columns';
 import { type Sandwich, sandwich } from './sandwich';
 import { type Totals, totalsByName } from './table';
 import type { Job } from './worker';
@@ -22,11 +22,12 @@ function workerFor(columns: Columns): Worker {
   }
   if (loaded !== columns) {
     loaded = columns;
-    const { label, level, value, self } = columns;
+    const { label, level, value, self, right } = columns;
     // The arrays are views of one buffer: copies, so that the page keeps its own.
-    const tree = { label: label.slice(), level: level.slice(), value: value.slice(), self: self.slice() };
+    const tree: Tree = { label: label.slice(), level: level.slice(), value: value.slice(), self: self.slice() };
+    if (right) tree.right = { value: right.value.slice(), self: right.self.slice() };
     const load: Job = { id: 0, kind: 'load', tree, names: columns.names.length };
-    worker.postMessage(load, [tree.label.buffer, tree.level.buffer, tree.value.buffer, tree.self.buffer]);
+    worker.postMessage(load, buffersOf(tree));
   }
   return worker;
 }

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { type Columns, decodeColumns } from './columns';
+import { type Columns, decodeColumns, type Tree } from './columns';
+import { csvField, functionsCsv } from './csv';
 import { changeStep, combined, diffScene, diffTotals, sharesByName, sortedShares } from './diff';
 import { encodeColumns } from './encode.testing';
 import { layOut } from './layout';
 import { diffNumbers } from './numbers';
 import { coloursOf, DIFF_STEPS, SAME } from './palette';
+import { sandwich } from './sandwich';
 
 // left 10: a 6 { b 2 }, gone 4; right 20: a 12 { b 10 }, new 8
 function sample(): Columns & Required<Pick<Columns, 'right'>> {
@@ -38,7 +40,7 @@ describe('a diff', () => {
     const c = sample();
     const none = { value: new Float64Array(5), self: new Float64Array(5) };
     expect([...combined(c, none)['value']].map((width) => +width.toFixed(3))).toEqual([1, 0.6, 0.2, 0.4, 0]);
-    expect(diffNumbers(c, none).spoken(1)).toBe('baseline 6 ns, 60.0 %, comparison 0 s, 0 %, change −60.0 pp');
+    expect(diffNumbers(c, none, c.meta.unit).spoken(1)).toBe('baseline 6 ns, 60.0 %, comparison 0 s, 0 %, change −60.0 pp');
   });
   it.each([
     [0.5, 0.5, 0], [0.5, 0.52, 0], [0.5, 0.55, 1], [0.5, 0.45, -1], [0.2, 0.3, 2], [0.2, 0.4, 3], [0.4, 0.2, -3], [0.1, 0.4, 4],
@@ -52,11 +54,31 @@ describe('a diff', () => {
   });
   it('tells both values, shares and changes of a frame', () => {
     const c = sample();
-    expect(diffNumbers(c, c.right).rows(2, 0)).toEqual([
+    expect(diffNumbers(c, c.right, c.meta.unit).rows(2, 0)).toEqual([
       ['', 'Baseline', 'Comparison', 'Change'],
       ['Total', '2 ns', '10 ns', '+400 %'], ['of all', '20.0 %', '50.0 %', '+30.0 pp'],
       ['Self', '2 ns', '10 ns', '+400 %'], ['of all', '20.0 %', '50.0 %', '+30.0 pp'],
     ]);
+  });
+  it('has a sandwich with both sides, the wider share first', () => {
+    // left 100: main 100 { f 60 { b 10, a 50 }, c 40 { f 40 { a 40 } } }; right 10: main { f 9 { b 8, a 1 }, c 1 }
+    const c: Columns = {
+      ...sample(), names: ['total', 'main', 'f', 'b', 'a', 'c'],
+      label: Uint32Array.of(0, 1, 2, 3, 4, 5, 2, 4), level: Uint32Array.of(0, 1, 2, 3, 3, 2, 3, 4),
+      value: Float64Array.of(100, 100, 60, 10, 50, 40, 40, 40), self: Float64Array.of(0, 0, 0, 10, 50, 0, 0, 40),
+      right: { value: Float64Array.of(10, 10, 9, 8, 1, 1, 0, 0), self: Float64Array.of(0, 0, 0, 8, 1, 1, 0, 0) },
+    };
+    const { callees, callers } = sandwich(c, 2);
+    const rows = (tree: Tree) => Array.from(tree.label, (label, i) => [c.names[label], tree.level[i], tree.value[i], tree.right!.value[i]]);
+    expect(rows(callees)).toEqual([['f', 0, 100, 9], ['a', 1, 90, 1], ['b', 1, 10, 8]]);
+    expect(rows(callers)).toEqual([['f', 0, 100, 9], ['main', 1, 60, 9], ['c', 1, 40, 0], ['main', 2, 40, 0]]);
+    expect([...callees.right!.self]).toEqual([0, 1, 8]);
+    expect([...callers.right!.self]).toEqual([0, 9, 0, 0]);
+    const more = sandwich({ ...c, right: { value: c.right!.value.map((_, i) => [10, 10, 10, 9.5, 0.5, 0, 0, 0][i]!), self: c.right!.self } }, 2);
+    expect(Array.from(more.callees.label, (label) => c.names[label])).toEqual(['f', 'b', 'a']); // 0.1 + 0.95 of all, and 0.9 + 0.05
+    // Shares of the half are those of the whole profiles.
+    expect(diffNumbers(callees, callees.right!, 'nanoseconds', [100, 10]).spoken(2)).toBe('baseline 10 ns, 10.0 %, comparison 8 ns, 80.0 %, change +70.0 pp');
+    expect(diffScene(callees, callees.right!, [100, 10]).note(1)).toBe('−80.0 pp');
   });
   it('has a table of shares', () => {
     const c = sample();
@@ -68,6 +90,18 @@ describe('a diff', () => {
     expect(order('change', false)).toEqual(['gone', 'a', 'b', 'new']);
     expect(order('right', true)).toEqual(['b', 'new', 'a', 'gone']);
     expect(order('name', false)).toEqual(['a', 'b', 'gone', 'new']);
+  });
+});
+
+describe('the table as CSV', () => {
+  it.each([
+    ['main', 'main'], ['f(int, char)', '"f(int, char)"'], ['operator""_s', '"operator""""_s"'], ['a\nb', '"a\nb"'], ['größe', 'größe'],
+    ['=HYPERLINK("x")', '"\'=HYPERLINK(""x"")"'], ['-[View draw]', '\'-[View draw]'], ['@plt', '\'@plt'], ['', ''],
+  ])('has %j as %j', (text, field) => expect(csvField(text)).toBe(field));
+  it('has a row per function, and zeros that JSON leaves out', () => {
+    expect(functionsCsv({ functions: [{ name: 'f', leftTotal: '9007199254740993', rightSelf: '1', rightTotal: '1' }] }, 'bytes')).toBe(
+      'function,baseline self (bytes),baseline total (bytes),comparison self (bytes),comparison total (bytes)\r\nf,0,9007199254740993,1,1\r\n');
+    expect(functionsCsv({}, 'count').split('\r\n')).toHaveLength(2);
   });
 });
 

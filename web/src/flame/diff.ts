@@ -17,21 +17,25 @@ export function changeStep(before: number, after: number): number {
   return before < after ? steps : -steps || 0;
 }
 
-const shareOf = (values: Float64Array) => {
-  const total = values[0] ?? 0;
-  return (id: number) => (total > 0 ? values[id]! / total : 0);
-};
+/** What the shares of the left and of the right are of. */
+export type SideTotals = readonly [number, number];
+
+export const totalsOf = (left: Side, right: Side): SideTotals => [left.value[0] ?? 0, right.value[0] ?? 0];
+
+const sharesOf = (left: Side, right: Side, totals: SideTotals) =>
+  ([left, right] as const).map(({ value }, side) => (id: number) => (totals[side]! > 0 ? value[id]! / totals[side]! : 0)) as
+    [(id: number) => number, (id: number) => number];
 
 /** The tree whose widths are the sums of both shares. */
-export function combined(left: Columns, right: Side): Tree {
-  const [before, after] = [shareOf(left.value), shareOf(right.value)];
+export function combined(left: Tree, right: Side, totals = totalsOf(left, right)): Tree {
+  const [before, after] = sharesOf(left, right, totals);
   const value = left.value.map((_, id) => before(id) + after(id));
   return { label: left.label, level: left.level, value, self: left.self };
 }
 
 /** Colours and signed texts of the frames. */
-export function diffScene(left: Columns, right: Side): NonNullable<Scene['diff']> {
-  const [before, after] = [shareOf(left.value), shareOf(right.value)];
+export function diffScene(left: Tree, right: Side, totals = totalsOf(left, right)): NonNullable<Scene['diff']> {
+  const [before, after] = sharesOf(left, right, totals);
   const colour = Uint8Array.from(left.label, (_, id) => SAME + changeStep(before(id), after(id)));
   return { colour, note: (id) => (colour[id] === SAME ? '' : formatPoints(after(id) - before(id))) };
 }

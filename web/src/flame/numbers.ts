@@ -1,6 +1,7 @@
 // What is told about a frame: the rows of its tooltip, and a sentence for screen readers.
 import { formatChange, formatExact, formatPoints, formatShare, formatValue } from '../state/format';
-import type { Columns, Side } from './columns';
+import type { Side } from './columns';
+import { totalsOf } from './diff';
 import type { Layout } from './layout';
 
 export interface Numbers {
@@ -25,9 +26,7 @@ export function numbersOf(layout: Layout, self: Float64Array, unit: string, tota
 }
 
 /** Of both sides of a diff. Totals of 0 are those of a side without profiles. */
-export function diffNumbers(left: Columns, right: Side): Numbers {
-  const { unit } = left.meta;
-  const totals = [left.value[0] ?? 0, right.value[0] ?? 0] as const;
+export function diffNumbers(left: Side, right: Side, unit: string, totals = totalsOf(left, right)): Numbers {
   const share = (value: number, side: 0 | 1) => (totals[side] > 0 ? value / totals[side] : 0);
   const values = (name: string, before: number, after: number) =>
     [name, formatValue(before, unit), formatValue(after, unit), formatChange(before, after)];

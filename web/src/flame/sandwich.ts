@@ -1,6 +1,7 @@
 // The sandwich of a function: everything it calls, merged, and everything that calls it, merged
-// upside down. Only outermost frames count, on both sides, so recursion is never counted twice.
-import type { Tree } from './columns';
+// upside down. Only outermost frames count, on both halves, so recursion is never counted twice.
+// Of a diff every node has the values of both sides.
+import type { Side, Tree } from './columns';
 
 export interface Sandwich {
   /** Root: the function; children: what it calls. */
@@ -15,15 +16,13 @@ class Merger {
   size = 1;
   label: Uint32Array;
   parent: Int32Array;
-  value: Float64Array;
-  self: Float64Array;
+  sides: Side[];
   private slots: Int32Array;
 
-  constructor(root: number, capacity = 1024) {
+  constructor(root: number, sides: number, capacity = 1024) {
     this.label = new Uint32Array(capacity);
     this.parent = new Int32Array(capacity);
-    this.value = new Float64Array(capacity);
-    this.self = new Float64Array(capacity);
+    this.sides = Array.from({ length: sides }, () => ({ value: new Float64Array(capacity), self: new Float64Array(capacity) }));
     this.slots = new Int32Array(capacity * 2).fill(-1);
     this.label[0] = root;
     this.parent[0] = -1;
@@ -59,13 +58,15 @@ class Merger {
     const capacity = this.label.length * 2;
     const label = new Uint32Array(capacity);
     const parent = new Int32Array(capacity);
-    const value = new Float64Array(capacity);
-    const self = new Float64Array(capacity);
+    const grown = (old: Float64Array) => {
+      const values = new Float64Array(capacity);
+      values.set(old);
+      return values;
+    };
     label.set(this.label);
     parent.set(this.parent);
-    value.set(this.value);
-    self.set(this.self);
-    Object.assign(this, { label, parent, value, self });
+    const sides = this.sides.map(({ value, self }) => ({ value: grown(value), self: grown(self) }));
+    Object.assign(this, { label, parent, sides });
     this.slots = new Int32Array(capacity * 2).fill(-1);
     const mask = this.slots.length - 1;
     for (let id = 1; id < this.size; id++) {
@@ -75,11 +76,12 @@ class Merger {
     }
   }
 
-  /** Pre-order, the widest child first, ties in order of appearance. */
-  finish(): Tree {
+  /** Pre-order, the widest child first, ties in order of appearance. A value of a side is as wide as its scale says. */
+  finish(scales: number[]): Tree {
     const n = this.size;
+    const width = Float64Array.from({ length: n }, (_, id) => this.sides.reduce((sum, { value }, side) => sum + value[id]! * scales[side]!, 0));
     const byParent = Array.from({ length: n }, (_, i) => i).slice(1);
-    byParent.sort((a, b) => this.parent[a]! - this.parent[b]! || this.value[b]! - this.value[a]! || a - b);
+    byParent.sort((a, b) => this.parent[a]! - this.parent[b]! || width[b]! - width[a]! || a - b);
     const first = new Int32Array(n).fill(-1);
     const next = new Int32Array(n).fill(-1);
     for (let i = byParent.length - 1; i >= 0; i--) {
@@ -87,14 +89,18 @@ class Merger {
       next[id] = first[this.parent[id]!]!;
       first[this.parent[id]!] = id;
     }
-    const tree: Tree = { label: new Uint32Array(n), level: new Uint32Array(n), value: new Float64Array(n), self: new Float64Array(n) };
+    const label = new Uint32Array(n);
+    const levels = new Uint32Array(n);
+    const sides = this.sides.map(() => ({ value: new Float64Array(n), self: new Float64Array(n) }));
     let level = 0;
     let id = 0;
     for (let at = 0; at < n; at++) {
-      tree.label[at] = this.label[id]!;
-      tree.level[at] = level;
-      tree.value[at] = this.value[id]!;
-      tree.self[at] = this.self[id]!;
+      label[at] = this.label[id]!;
+      levels[at] = level;
+      this.sides.forEach(({ value, self }, side) => {
+        sides[side]!.value[at] = value[id]!;
+        sides[side]!.self[at] = self[id]!;
+      });
       if (first[id]! >= 0) {
         id = first[id]!;
         level++;
@@ -107,14 +113,18 @@ class Merger {
       if (id === 0) break;
       id = next[id]!;
     }
-    return tree;
+    const [left, right] = sides;
+    return { label, level: levels, ...left!, ...(right ? { right } : {}) };
   }
 }
 
+const sidesOf = (tree: Tree): Side[] => (tree.right ? [tree, tree.right] : [tree]);
+
 export function sandwich(tree: Tree, label: number): Sandwich {
   const n = tree.label.length;
-  const down = new Merger(label);
-  const up = new Merger(label);
+  const sides = sidesOf(tree);
+  const down = new Merger(label, sides.length);
+  const up = new Merger(label, sides.length);
   const open: number[] = []; // original ids of the open path
   const merged: number[] = []; // merged ids below the outermost occurrence
   let inside = -1; // level of the open outermost occurrence
@@ -126,27 +136,33 @@ export function sandwich(tree: Tree, label: number): Sandwich {
     if (inside < 0) {
       if (tree.label[i] !== label) continue;
       inside = level;
-      addCallers(up, tree, open, i);
+      addCallers(up, tree, sides, open, i);
       merged.length = 0;
     }
     const below = level - inside;
     merged.length = below;
     const id = below === 0 ? 0 : down.child(merged[below - 1]!, tree.label[i]!);
     merged.push(id);
-    down.value[id]! += tree.value[i]!;
-    down.self[id]! += tree.self[i]!;
+    for (let side = 0; side < sides.length; side++) {
+      down.sides[side]!.value[id]! += sides[side]!.value[i]!;
+      down.sides[side]!.self[id]! += sides[side]!.self[i]!;
+    }
   }
-  return { callees: down.finish(), callers: up.finish(), total: down.value[0]! };
+  const scales = sides.map(({ value }) => (tree.right ? (value[0]! > 0 ? 1 / value[0]! : 0) : 1));
+  return { callees: down.finish(scales), callers: up.finish(scales), total: down.sides[0]!.value[0]! };
 }
 
 /** The chain from the occurrence to the root's child; the root itself is no caller. */
-function addCallers(up: Merger, tree: Tree, open: number[], occurrence: number) {
-  const value = tree.value[occurrence]!;
+function addCallers(up: Merger, tree: Tree, sides: Side[], open: number[], occurrence: number) {
+  const add = (kind: 'value' | 'self', id: number) =>
+    sides.forEach(({ value }, side) => {
+      up.sides[side]![kind][id]! += value[occurrence]!;
+    });
   let id = 0;
-  up.value[0]! += value;
+  add('value', id);
   for (let k = open.length - 2; k >= 1; k--) {
     id = up.child(id, tree.label[open[k]!]!);
-    up.value[id]! += value;
+    add('value', id);
   }
-  up.self[id]! += value;
+  add('self', id);
 }

@@ -1,5 +1,5 @@
 // Runs the table and the sandwich of large profiles beside the page.
-import type { Tree } from './columns';
+import { buffersOf, type Tree } from './columns';
 import { sandwich } from './sandwich';
 import { totalsByName } from './table';
 
@@ -25,6 +25,5 @@ self.onmessage = (event: MessageEvent<Job>) => {
     return;
   }
   const result = sandwich(tree, job.label);
-  const transfer = [result.callees, result.callers].flatMap((t) => [t.label.buffer, t.level.buffer, t.value.buffer, t.self.buffer]);
-  self.postMessage({ id: job.id, result }, { transfer });
+  self.postMessage({ id: job.id, result }, { transfer: [result.callees, result.callers].flatMap(buffersOf) });
 };
