@@ -73,12 +73,16 @@ def measure_idle(options, name, greeting, goal):
         server.stop()
 
 
-def push_all(server, number, times):
-    connection = server.connect()
+def bodies_of(number):
     names = [f"example.com/app.(*Worker{number}).handle{i}" for i in range(40)]
     for round_i in range(PUSHES):
         stacks = {tuple(names[i % 40 - k] for k in range(12)): 10_000_000 * (i + round_i + 1) for i in range(40)}
-        body = gzip.compress(cresset.pprof(stacks, time.time_ns()), 1)
+        yield gzip.compress(cresset.pprof(stacks, time.time_ns()), 1)
+
+
+def push_all(server, number, bodies, times):
+    connection = server.connect()
+    for body in bodies:
         started = time.perf_counter()
         cresset.push(connection, {"service_name": f"service-{number % 8}"}, body)
         times.append(time.perf_counter() - started)
@@ -88,7 +92,8 @@ def measure_pushes(options):
     with tempfile.TemporaryDirectory() as folder:
         server = cresset.Server(options.bin, folder, "--self-profile=false")
         times = []
-        threads = [threading.Thread(target=push_all, args=(server, i, times)) for i in range(options.clients)]
+        bodies = [list(bodies_of(i)) for i in range(options.clients)]  # before: all clients share one interpreter
+        threads = [threading.Thread(target=push_all, args=(server, i, bodies[i], times)) for i in range(options.clients)]
         for thread in threads:
             thread.start()
         for thread in threads:
