@@ -44,12 +44,18 @@ collector_is_alloy(const Object *set)
 }
 
 bool
+pod_runs_image(const Object *pod, const char *word)
+{
+    const Value *c = value_first(pod->value, "spec.containers");
+    while (c != NULL && !image_has(value_text(c, "image"), word))
+        c = c->next;
+    return c != NULL;
+}
+
+bool
 pod_is_alloy(const Object *pod)
 {
-    bool is_alloy = false;
-    for (const Value *c = value_first(pod->value, "spec.containers"); c != NULL; c = c->next)
-        is_alloy = is_alloy || image_has(value_text(c, "image"), "alloy");
-    return is_alloy;
+    return pod_runs_image(pod, "alloy");
 }
 
 bool

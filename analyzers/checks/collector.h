@@ -7,7 +7,9 @@
 bool collector_runs_image(const Object *set, const char *const *words);
 bool collector_is_alloy(const Object *set);
 bool collector_is_cresset_agent(const Object *set);
-/* Whether a container of a pod, whoever made it, runs Alloy. */
+/* Whether a container of a pod, whoever made it, runs an image with this word in its name. */
+bool pod_runs_image(const Object *pod, const char *word);
+/* The same of Alloy. */
 bool pod_is_alloy(const Object *pod);
 /* Whether a pod of the set belongs on a node for good: its template chooses the node and tolerates
  * its taints, and the node is real and is to stay, whether it is up or not. */

@@ -15,6 +15,7 @@ enum {
     ROW_LIMIT_RANGE,
     ROW_POD_SECURITY,
     ROW_QUOTA,
+    ROW_CLAIM_QUOTA,
     ROW_QUOTA_DEMANDS,
 };
 
@@ -138,6 +139,23 @@ static const CheckRow rows[] = {
             .run = run_creation,
             .needs = {KIND_EVENT, KIND_RESOURCE_QUOTA},
         },
+    [ROW_CLAIM_QUOTA] =
+        {
+            .id = "pvc-pending-quota",
+            .kind = "ResourceQuota",
+            .severity = SEVERITY_HIGH,
+            .stage = STAGE_QUOTA,
+            .tier = 1,
+            .hold_s = HOLD_S,
+            .is_own_cause = true,
+            .symptom = "A claim is not made because the storage quota of its namespace is used up.",
+            .meaning = "The API server refuses a PersistentVolumeClaim with the text “exceeded "
+                       "quota”, for its size or for the number of claims, and the controller still "
+                       "lacks it.",
+            .fix = "Delete claims that nothing uses, or raise the quota.",
+            .run = run_creation,
+            .needs = {KIND_EVENT, KIND_RESOURCE_QUOTA},
+        },
     [ROW_QUOTA_DEMANDS] =
         {
             .id = "quota-requires-limits",
@@ -188,17 +206,27 @@ part_of(const char *reason, const char *from, const char *to)
     return end != NULL ? g_strndup(start, (gsize)(end - start)) : g_strdup(start);
 }
 
+/* Whether a quota refuses a claim: for its size, or because there are too many. */
+static bool
+is_about_claims(const Refusal *refusal)
+{
+    g_autofree char *asked = part_of(refusal->message, "requested: ", ", used: ");
+    return strstr(asked, "requests.storage") != NULL ||
+           strstr(asked, "persistentvolumeclaims") != NULL;
+}
+
 static void
 tell_quota(Finding *finding, const Refusal *refusal)
 {
+    const char *what = is_about_claims(refusal) ? "claims" : "pods";
     const char *reason = refusal_reason(refusal->message), *maker = refusal->maker->name;
     const char *kind = kind_row(refusal->maker->kind)->kind;
     g_autofree char *asked = part_of(reason, "requested: ", ", used: ");
     g_autofree char *used = part_of(reason, ", used: ", ", limited: ");
     g_autofree char *limit = part_of(reason, ", limited: ", NULL);
     g_autofree char *counts = count_text(refusal->by);
-    finding_title(finding, "Quota %s is used up: %s %s cannot create its pods", refusal->subject,
-                  kind, maker);
+    finding_title(finding, "Quota %s is used up: %s %s cannot create its %s", refusal->subject,
+                  kind, maker, what);
     if (limit[0] != '\0')
         finding_cause(finding,
                       "%s %s needs another %s, but namespace %s already uses %s and quota %s "
@@ -206,7 +234,7 @@ tell_quota(Finding *finding, const Refusal *refusal)
                       kind, maker, asked, refusal->maker->ns, used, refusal->subject, limit,
                       counts);
     else
-        finding_cause(finding, "Quota %s refuses the pods of %s %s: %s; %s.", refusal->subject,
+        finding_cause(finding, "Quota %s refuses the %s of %s %s: %s; %s.", refusal->subject, what,
                       kind, maker, reason, counts);
     finding_fix(finding,
                 "Delete what namespace %s does not need, lower its requests, or raise quota %s.",
@@ -303,9 +331,11 @@ special_row(const CheckRun *run, const Refusal *refusal, const Object **ret_obje
         snapshot_get(run->snapshot, KIND_RESOURCE_QUOTA, refusal->maker->ns, refusal->subject);
     switch (refusal->class) {
     case REFUSAL_QUOTA:
+        *ret_object = quota != NULL ? quota : refusal->maker;
+        return &rows[is_about_claims(refusal) ? ROW_CLAIM_QUOTA : ROW_QUOTA];
     case REFUSAL_QUOTA_DEMANDS:
         *ret_object = quota != NULL ? quota : refusal->maker;
-        return &rows[refusal->class == REFUSAL_QUOTA ? ROW_QUOTA : ROW_QUOTA_DEMANDS];
+        return &rows[ROW_QUOTA_DEMANDS];
     case REFUSAL_LIMIT_RANGE:
         return &rows[ROW_LIMIT_RANGE];
     case REFUSAL_POD_SECURITY:

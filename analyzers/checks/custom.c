@@ -6,7 +6,7 @@
 
 static void run_customs(CheckRun *run);
 
-enum { ROW_ANY, ROW_DATABASE, ROW_KNATIVE, ROW_CLUSTER_API, ROW_NODES, ROW_KYVERNO };
+enum { ROW_ANY, ROW_DATABASE, ROW_KNATIVE, ROW_CLUSTER_API, ROW_NODES, ROW_KYVERNO, ROW_CILIUM };
 
 #define CUSTOM_ROW(name, what, level, hold, seen, told_by, step, ...)                              \
     {                                                                                              \
@@ -53,6 +53,13 @@ static const CheckRow rows[] = {
                    "A policy is not in force.", "The condition Ready of the policy is False.",
                    "Look at the message, and at the webhooks of Kyverno.",
                    KIND_KYVERNO_CLUSTER_POLICY, KIND_KYVERNO_POLICY),
+    [ROW_CILIUM] = CUSTOM_ROW(
+        "netpol-cilium-invalid", "CiliumNetworkPolicy", SEVERITY_MEDIUM, 5 * 60,
+        "A network policy of Cilium is not in force.",
+        "The condition Valid of a CiliumNetworkPolicy or CiliumClusterwideNetworkPolicy is False: "
+        "Cilium cannot read it.",
+        "Correct the selector or the rule that the message names.", KIND_CILIUM_POLICY,
+        KIND_CILIUM_CLUSTER_POLICY),
 };
 
 const CheckTopic check_topic_custom = {rows, G_N_ELEMENTS(rows)};
@@ -60,7 +67,7 @@ const CheckTopic check_topic_custom = {rows, G_N_ELEMENTS(rows)};
 /* Conditions that are to be True, and those that are not. */
 static const char *const good_types[] = {"Ready",      "Available",   "Healthy",   "Synced",
                                          "Reconciled", "Established", "Succeeded", "Launched",
-                                         "Registered", "Initialized", NULL};
+                                         "Registered", "Initialized", "Valid",     NULL};
 static const char *const bad_types[] = {"Degraded", "Failed",        "Stalled",
                                         "Error",    "ErrorOccurred", NULL};
 
@@ -86,6 +93,8 @@ static const struct {
     {KIND_KARPENTER_NODE_CLAIM, ROW_NODES, NULL, NULL},
     {KIND_KYVERNO_CLUSTER_POLICY, ROW_KYVERNO, NULL, NULL},
     {KIND_KYVERNO_POLICY, ROW_KYVERNO, NULL, NULL},
+    {KIND_CILIUM_POLICY, ROW_CILIUM, NULL, NULL},
+    {KIND_CILIUM_CLUSTER_POLICY, ROW_CILIUM, NULL, NULL},
 };
 
 /* Somebody has stopped it, or its operator has not looked at its newest form yet. */

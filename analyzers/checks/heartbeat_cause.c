@@ -6,18 +6,6 @@
 #include "analyzers/checks/policy_text.h"
 #include "analyzers/checks/shipping_log.h"
 #include "analyzers/checks/telemetry_gate.h"
-#include "analyzers/collect/backend.h"
-
-/* The Service of "mimir", "mimir.monitoring" or "mimir.monitoring.svc…"; NULL for other hosts. */
-static const Object *
-service_of(const CheckRun *run, const Object *pod, const char *host)
-{
-    g_auto(GStrv) parts = g_strsplit(host, ".", 4);
-    guint n = g_strv_length(parts);
-    if (n == 0 || (n > 2 && strcmp(parts[2], "svc") != 0))
-        return NULL;
-    return snapshot_get(run->snapshot, KIND_SERVICE, n > 1 ? parts[1] : pod->ns, parts[0]);
-}
 
 /* The policies that keep the pod from a Service that it sends to, on one of the sides. */
 static char *
@@ -25,10 +13,8 @@ blocking_text(const CheckRun *run, Finding *finding, const Object *pod, const Po
               const ShippingTrouble *trouble)
 {
     Flow flow;
-    const Object *service = trouble->host != NULL ? service_of(run, pod, trouble->host) : NULL;
-    const Value *port = service != NULL ? service_port(service, trouble->port, NULL) : NULL;
-    if (service != NULL && port == NULL)
-        port = value_first(service->value, "spec.ports");
+    const Object *service = shipping_service(run, pod, trouble);
+    const Value *port = shipping_service_port(service, trouble);
     const FlowEnd source = {.pod = pod};
     if (port == NULL ||
         policies_service(policies, run->relations, source, service, port, &flow) != FLOW_DENIED)

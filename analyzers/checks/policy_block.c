@@ -114,6 +114,51 @@ workload_log_line(const PolicyRun *run, const Workload *workload, const char *co
     return NULL;
 }
 
+/* ---- The cluster's DNS. ---- */
+
+const Object *
+policy_dns_service(const Snapshot *snapshot)
+{
+    static const struct {
+        const char *ns, *name;
+    } places[] = {{"kube-system", "kube-dns"},
+                  {"kube-system", "coredns"},
+                  {"kube-system", "rke2-coredns-rke2-coredns"},
+                  {"openshift-dns", "dns-default"}};
+    const GPtrArray *system = snapshot_in_namespace(snapshot, KIND_DAEMON_SET, "kube-system");
+    for (guint i = 0; i < system->len; i++) {
+        if (strstr(((const Object *)system->pdata[i])->name, "node-local-dns") != NULL)
+            return NULL;
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(places); i++) {
+        const Object *service = snapshot_get(snapshot, KIND_SERVICE, places[i].ns, places[i].name);
+        if (service != NULL)
+            return service;
+    }
+    return NULL;
+}
+
+static const Value *
+dns_port(const Object *dns, const char *protocol)
+{
+    for (const Value *port = value_first(dns->value, "spec.ports"); port != NULL;
+         port = port->next) {
+        if (value_int(port, "port", 0) == 53 && strcmp(port_protocol(port), protocol) == 0)
+            return port;
+    }
+    return NULL;
+}
+
+FlowVerdict
+policy_dns_flow(const PolicyRun *run, const Workload *workload, const Object *dns,
+                const char *protocol, Flow *ret_flow)
+{
+    const Value *port = dns_port(dns, protocol);
+    return port != NULL ? policies_service(run->policies, run->run->relations,
+                                           (FlowEnd){workload->pod, NULL}, dns, port, ret_flow)
+                        : FLOW_UNKNOWN;
+}
+
 /* ---- Findings. ---- */
 
 static void

@@ -29,6 +29,13 @@ bool workload_is_troubled(const Workload *workload);
  * NULL), or NULL; free with g_free. */
 char *workload_log_line(const PolicyRun *run, const Workload *workload, const char *const *words);
 
+/* The Service of the cluster's DNS; NULL when it is not known, or nodes answer themselves. */
+const Object *policy_dns_service(const Snapshot *snapshot);
+/* Whether the workload may ask it by a protocol, "UDP" or "TCP"; *ret_flow as of
+ * policies_service. */
+FlowVerdict policy_dns_flow(const PolicyRun *run, const Workload *workload, const Object *dns,
+                            const char *protocol, Flow *ret_flow);
+
 /* The finding about the policy that was changed last of those that isolate an end: one per policy,
  * check and `what`. NULL when it was changed too recently. *ret_is_new: it has no text yet. */
 Finding *policy_report(const PolicyRun *run, const CheckRow *row, const GPtrArray *isolating,

@@ -8,7 +8,7 @@
 
 static void run_policy_dns(CheckRun *run);
 
-enum { ROW_EGRESS_ALL, ROW_DNS, ROW_DNS_TCP };
+enum { ROW_EGRESS_ALL, ROW_EMPTY, ROW_DNS, ROW_DNS_TCP };
 
 static const CheckRow rows[] = {
     [ROW_EGRESS_ALL] =
@@ -24,7 +24,27 @@ static const CheckRow rows[] = {
                 "NetworkPolicies isolate the pods for outgoing traffic and have no rule that "
                 "allows any, though the environment of the pods names what they connect to, or "
                 "they are in trouble.",
-            .fix = "Add egress rules for what the pods need, first of all DNS.",
+            .fix =
+                "Add egress rules for what the pods need, first of all for DNS (UDP and TCP 53).",
+            .run = run_policy_dns,
+            .needs = {KIND_NETWORK_POLICY, KIND_POD, KIND_SERVICE},
+        },
+    [ROW_EMPTY] =
+        {
+            .id = "netpol-policytypes-empty-block",
+            .kind = "NetworkPolicy",
+            .severity = SEVERITY_HIGH,
+            .stage = STAGE_POLICY,
+            .tier = 1,
+            .hold_s = 300,
+            .symptom = "Pods can open no connection at all, because a policy about who may call "
+                       "them names Egress as well.",
+            .meaning =
+                "The policy has rules for incoming traffic, policyTypes names Egress beside "
+                "Ingress, and there is no egress rule, here nor in other policies of the pods; the "
+                "environment of the pods names what they connect to, or they are in trouble.",
+            .fix = "Take Egress out of policyTypes, or add egress rules for what the pods need, "
+                   "first of all DNS.",
             .run = run_policy_dns,
             .needs = {KIND_NETWORK_POLICY, KIND_POD, KIND_SERVICE},
         },
@@ -76,40 +96,6 @@ static const char *const dns_words[] = {"no such host",
                                         "getaddrinfo",
                                         NULL};
 
-/* The Service of the cluster's DNS; NULL when it is not known, or nodes answer themselves. */
-static const Object *
-find_dns(const Snapshot *snapshot)
-{
-    static const struct {
-        const char *ns, *name;
-    } places[] = {{"kube-system", "kube-dns"},
-                  {"kube-system", "coredns"},
-                  {"kube-system", "rke2-coredns-rke2-coredns"},
-                  {"openshift-dns", "dns-default"}};
-    const GPtrArray *system = snapshot_in_namespace(snapshot, KIND_DAEMON_SET, "kube-system");
-    for (guint i = 0; i < system->len; i++) {
-        if (strstr(((const Object *)system->pdata[i])->name, "node-local-dns") != NULL)
-            return NULL;
-    }
-    for (size_t i = 0; i < G_N_ELEMENTS(places); i++) {
-        const Object *service = snapshot_get(snapshot, KIND_SERVICE, places[i].ns, places[i].name);
-        if (service != NULL)
-            return service;
-    }
-    return NULL;
-}
-
-static const Value *
-dns_port(const Object *dns, const char *protocol)
-{
-    for (const Value *port = value_first(dns->value, "spec.ports"); port != NULL;
-         port = port->next) {
-        if (value_int(port, "port", 0) == 53 && strcmp(port_protocol(port), protocol) == 0)
-            return port;
-    }
-    return NULL;
-}
-
 static bool
 uses_cluster_dns(const Object *pod)
 {
@@ -139,11 +125,23 @@ needs_names(const PolicyRun *run, Workload *workload)
            names_hosts(run->run->snapshot, workload->pod->ns, workload->pod->value);
 }
 
+/* Whether Egress was probably not meant: all of the policies are about who may come in. */
+static bool
+is_empty_block(const GPtrArray *isolating)
+{
+    bool is_about_ingress = isolating->len > 0;
+    for (guint i = 0; i < isolating->len; i++)
+        is_about_ingress =
+            is_about_ingress && policy_rules(isolating->pdata[i], POLICY_INGRESS) != NULL;
+    return is_about_ingress;
+}
+
 static void
 report_all(const PolicyRun *run, Workload *workload, const GPtrArray *isolating)
 {
     bool is_new;
-    Finding *finding = policy_report(run, &rows[ROW_EGRESS_ALL], isolating, "", &is_new);
+    const CheckRow *row = &rows[is_empty_block(isolating) ? ROW_EMPTY : ROW_EGRESS_ALL];
+    Finding *finding = policy_report(run, row, isolating, "", &is_new);
     if (finding == NULL)
         return;
     policy_suffers(finding, workload);
@@ -157,9 +155,8 @@ report_all(const PolicyRun *run, Workload *workload, const GPtrArray *isolating)
         "so everything that they connect to seems to be down.",
         names, isolating->len == 1 ? "s" : "", who, isolating->len == 1 ? "s" : "");
     say_needs(run, workload, finding);
-    finding_fix(finding, "Add egress rules for what the pods need, first of all for DNS (UDP and "
-                         "TCP 53).");
-    finding_describe(finding, finding->object);
+    if (is_new)
+        check_advise(finding, finding->object);
 }
 
 static void
@@ -208,16 +205,6 @@ report_tcp(const PolicyRun *run, const Workload *workload)
     finding_describe(finding, finding->object);
 }
 
-static FlowVerdict
-reach(const PolicyRun *run, const Workload *workload, const Object *dns, const char *protocol,
-      Flow *ret_flow)
-{
-    const Value *port = dns_port(dns, protocol);
-    return port != NULL ? policies_service(run->policies, run->run->relations,
-                                           (FlowEnd){workload->pod, NULL}, dns, port, ret_flow)
-                        : FLOW_UNKNOWN;
-}
-
 static void
 look_at_workload(const PolicyRun *run, Workload *workload, const Object *dns)
 {
@@ -236,11 +223,11 @@ look_at_workload(const PolicyRun *run, Workload *workload, const Object *dns)
     Flow flow;
     if (dns == NULL || !uses_cluster_dns(workload->pod))
         return;
-    FlowVerdict udp = reach(run, workload, dns, "UDP", &flow);
+    FlowVerdict udp = policy_dns_flow(run, workload, dns, "UDP", &flow);
     if (udp == FLOW_DENIED && needs_names(run, workload))
         report_dns(run, workload, &flow, dns);
     else if (udp == FLOW_ALLOWED && isolating->len > 0 &&
-             reach(run, workload, dns, "TCP", NULL) == FLOW_DENIED)
+             policy_dns_flow(run, workload, dns, "TCP", NULL) == FLOW_DENIED)
         report_tcp(run, workload);
 }
 
@@ -250,7 +237,7 @@ run_policy_dns(CheckRun *run)
     g_autoptr(PolicyRun) policy_run = policy_run_new(run);
     if (policy_run == NULL || !snapshot_knows(run->snapshot, KIND_SERVICE))
         return;
-    const Object *dns = find_dns(run->snapshot);
+    const Object *dns = policy_dns_service(run->snapshot);
     for (guint i = 0; i < policy_run->workloads->len; i++)
         look_at_workload(policy_run, policy_run->workloads->pdata[i], dns);
 }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "analyzers/collect/backend.h"
 #include "lib/base/redact.h"
 
 enum { LINE_BYTES_MAX = 300 };
@@ -130,4 +131,22 @@ shipping_trouble_read(const CheckRun *run, const Object *pod, const char *contai
         container != NULL ? snapshot_log(run->snapshot, pod, container, false) : NULL;
     *ret_trouble = (ShippingTrouble){0};
     return log != NULL && shipping_trouble_of(log, ret_trouble);
+}
+
+/* "mimir", "mimir.monitoring" or "mimir.monitoring.svc…". */
+const Object *
+shipping_service(const CheckRun *run, const Object *pod, const ShippingTrouble *trouble)
+{
+    g_auto(GStrv) parts = g_strsplit(trouble->host != NULL ? trouble->host : "", ".", 4);
+    guint n = g_strv_length(parts);
+    if (n == 0 || (n > 2 && strcmp(parts[2], "svc") != 0))
+        return NULL;
+    return snapshot_get(run->snapshot, KIND_SERVICE, n > 1 ? parts[1] : pod->ns, parts[0]);
+}
+
+const Value *
+shipping_service_port(const Object *service, const ShippingTrouble *trouble)
+{
+    const Value *port = service != NULL ? service_port(service, trouble->port, NULL) : NULL;
+    return port == NULL && service != NULL ? value_first(service->value, "spec.ports") : port;
 }

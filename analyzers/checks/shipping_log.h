@@ -18,4 +18,10 @@ bool shipping_trouble_read(const CheckRun *run, const Object *pod, const char *c
 /* The same of a text. */
 bool shipping_trouble_of(const char *log, ShippingTrouble *ret_trouble);
 
+/* The Service that the host is; NULL for a host outside of the cluster, or one not known. */
+const Object *
+shipping_service(const CheckRun *run, const Object *pod, const ShippingTrouble *trouble);
+/* Its port, or the first one when the line names none; NULL for a service that is NULL. */
+const Value *shipping_service_port(const Object *service, const ShippingTrouble *trouble);
+
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ShippingTrouble, shipping_trouble_clear)

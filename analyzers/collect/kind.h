@@ -116,7 +116,11 @@
     X(OLM_SUBSCRIPTION, "Subscription", "operators.coreos.com", "subscriptions", true)             \
     X(OLM_INSTALL_PLAN, "InstallPlan", "operators.coreos.com", "installplans", true)               \
     X(OLM_CATALOG, "CatalogSource", "operators.coreos.com", "catalogsources", true)                \
-    X(METALLB_POOL, "IPAddressPool", "metallb.io", "ipaddresspools", true)
+    X(METALLB_POOL, "IPAddressPool", "metallb.io", "ipaddresspools", true)                         \
+    X(CILIUM_POLICY, "CiliumNetworkPolicy", "cilium.io", "ciliumnetworkpolicies", true)            \
+    X(CILIUM_CLUSTER_POLICY, "CiliumClusterwideNetworkPolicy", "cilium.io",                        \
+      "ciliumclusterwidenetworkpolicies", false)                                                   \
+    X(ARGO_WORKFLOW, "Workflow", "argoproj.io", "workflows", true)
 
 typedef enum {
     KIND_NONE, /* of no object: in reports a back end, as that of metrics */

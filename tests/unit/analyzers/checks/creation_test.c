@@ -52,6 +52,37 @@ test_a_quota_is_to_blame(void **state)
     test_cluster_expect_none(cluster, "deployment-unavailable");
 }
 
+/* The claim of a StatefulSet, of which the quota counts the size. */
+static void
+test_a_quota_of_storage_is_to_blame(void **state)
+{
+    (void)state;
+#define SET                                                                                        \
+    "{apiVersion: apps/v1, kind: StatefulSet, metadata: {namespace: shop, name: db}, spec: "       \
+    "{replicas: 2, serviceName: '', selector: {matchLabels: {app: db}}, template: {metadata: "     \
+    "{labels: {app: db}}, spec: {containers: [{name: app}]}}}, status: {replicas: 0}}\n"           \
+    "---\n{apiVersion: v1, kind: ResourceQuota, metadata: {namespace: shop, name: disks}}\n"
+#define REFUSED(last)                                                                              \
+    "---\n{apiVersion: v1, kind: Event, metadata: {namespace: shop, name: e}, involvedObject: "    \
+    "{kind: StatefulSet, namespace: shop, name: db, uid: StatefulSet/shop/db}, type: Warning, "    \
+    "reason: FailedCreate, firstTimestamp: '2026-01-01T11:00:00Z', lastTimestamp: '" last          \
+    "', message: 'create Claim data-db-0 for Pod db-0 in StatefulSet db failed error: "            \
+    "persistentvolumeclaims \"data-db-0\" is forbidden: exceeded quota: disks, requested: "        \
+    "requests.storage=20Gi, used: requests.storage=90Gi, limited: requests.storage=100Gi'}\n"
+    g_autoptr(TestCluster) cluster = test_cluster_new(SET REFUSED("2026-01-01T11:59:00Z"));
+    const Finding *finding =
+        test_cluster_expect(cluster, "pvc-pending-quota", "ResourceQuota shop/disks");
+    assert_contains(finding->title, "StatefulSet db cannot create its claims");
+    assert_contains(finding->cause, "needs another requests.storage=20Gi");
+    test_cluster_expect_folded(cluster, "statefulset-failed-create", "StatefulSet shop/db");
+    test_cluster_expect_none(cluster, "quota-exceeded-blocking");
+    g_autoptr(TestCluster) over = test_cluster_new(SET REFUSED("2026-01-01T11:01:00Z"));
+    test_cluster_expect_none(over, "pvc-pending-quota");
+    g_autoptr(TestCluster) unknown = test_cluster_new(SET);
+    test_cluster_fail(unknown, KIND_RESOURCE_QUOTA, "403");
+    test_cluster_expect_unverified(unknown, "pvc-pending-quota");
+}
+
 static void
 test_a_quota_demands_requests(void **state)
 {
@@ -407,6 +438,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_quota_is_to_blame),
+        cmocka_unit_test(test_a_quota_of_storage_is_to_blame),
         cmocka_unit_test(test_a_quota_demands_requests),
         cmocka_unit_test(test_outside_a_limit_range),
         cmocka_unit_test(test_against_the_level_of_the_namespace),

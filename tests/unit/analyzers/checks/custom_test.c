@@ -57,6 +57,14 @@ static const CheckCase cases[] = {
      "status: {conditions: [{type: Ready, status: 'False', lastTransitionTime: "
      "'2026-01-01T10:00:00Z', reason: NotSo, message: 'it says so'}]}\n",
      "it says so"},
+    {"netpol-cilium-invalid", "CiliumNetworkPolicy shop/open",
+     "apiVersion: cilium.io/v2\n"
+     "kind: CiliumNetworkPolicy\n"
+     "metadata: {namespace: shop, name: open}\n"
+     "spec: {}\n"
+     "status: {conditions: [{type: Valid, status: 'False', lastTransitionTime: "
+     "'2026-01-01T10:00:00Z', message: 'unknown field toPort'}]}\n",
+     "unknown field toPort"},
     {"kyverno-policy-not-ready", "ClusterPolicy rules",
      "apiVersion: kyverno.io/v1\n"
      "kind: ClusterPolicy\n"

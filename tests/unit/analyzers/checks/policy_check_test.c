@@ -1,3 +1,5 @@
+#include <glib/gstdio.h>
+
 #include "tests/harness/check.h"
 #include "tests/harness/cluster.h"
 
@@ -103,6 +105,85 @@ test_no_connection_at_all(void **state)
     test_cluster_expect(cluster, "netpol-egress-isolates-all", "NetworkPolicy shop/out");
     test_cluster_expect_none(cluster, "netpol-blocks-dns");
     test_cluster_expect_none(cluster, "netpol-blocks-caller");
+}
+
+#define NAMES_EGRESS                                                                               \
+    POLICY("shop", "in",                                                                           \
+           "{podSelector: {matchLabels: {app: web}}, policyTypes: [Ingress, Egress], ingress: "    \
+           "[{from: [{podSelector: {}}]}]}")
+
+static void
+test_egress_was_not_meant(void **state)
+{
+    (void)state;
+    static const char id[] = "netpol-policytypes-empty-block";
+    g_autoptr(TestCluster) cluster = test_cluster_new(DNS SHOP NAMES_EGRESS);
+    const Finding *finding = test_cluster_expect(cluster, id, "NetworkPolicy shop/in");
+    assert_contains(finding->fix->pdata[0], "Take Egress out of policyTypes");
+    test_cluster_expect_none(cluster, "netpol-egress-isolates-all");
+    /* With one that closes everything on purpose beside it, that one is to blame. */
+    g_autoptr(TestCluster) closed = test_cluster_new(DNS SHOP NAMES_EGRESS EGRESS("[]"));
+    test_cluster_expect_none(closed, id);
+    g_autoptr(TestCluster) unknown = test_cluster_new(DNS SHOP NAMES_EGRESS);
+    test_cluster_fail(unknown, KIND_NETWORK_POLICY, "networkpolicies could not be listed: 403");
+    test_cluster_expect_unverified(unknown, id);
+}
+
+/* ---- Agents. ---- */
+
+#define AGENT                                                                                      \
+    NS("mon")                                                                                      \
+    POD("mon", "alloy", "{app: alloy}", "{name: alloy, image: 'grafana/alloy:v1'}")
+#define OUT(rules)                                                                                 \
+    POLICY("mon", "out", "{podSelector: {}, policyTypes: [Egress], egress: " rules "}")
+#define TO_PODS "{to: [{podSelector: {}}]}"
+
+/* The cluster with a log of the agent. */
+static TestCluster *
+cluster_with_log(const char *yaml, const char *line)
+{
+    TestCluster *cluster = test_cluster_new(yaml);
+    g_autofree char *dir = g_dir_make_tmp("logs-XXXXXX", NULL);
+    g_autofree char *path = g_build_filename(dir, "mon_alloy_alloy.log", NULL);
+    assert_true(g_file_set_contents(path, line, -1, NULL));
+    test_cluster_logs(cluster, dir);
+    (void)test_cluster_findings(cluster);
+    assert_int_equal(g_unlink(path), 0);
+    assert_int_equal(g_rmdir(dir), 0);
+    return cluster;
+}
+
+#define SENDS(host, why)                                                                           \
+    "level=error component=prometheus.remote_write.mimir msg=\"failed to send batch\" err=\"Post " \
+    "\\\"https://" host "/push\\\": dial tcp: " why "\"\n"
+
+static void
+test_an_agent_that_may_not_send(void **state)
+{
+    (void)state;
+    static const char id[] = "netpol-blocks-agent-egress";
+    g_autoptr(TestCluster) cluster =
+        cluster_with_log(DNS AGENT OUT("[" TO_PODS "]"), SENDS("mimir.example", "i/o timeout"));
+    const Finding *finding = test_cluster_expect(cluster, id, "NetworkPolicy mon/out");
+    assert_contains(finding->title, "keeps Pod alloy from the cluster's DNS");
+    assert_int_equal(finding->fix->len, 2);
+    g_autoptr(TestCluster) outside = cluster_with_log(
+        DNS AGENT OUT("[" TO_PODS ", " TO_DNS("{protocol: UDP, port: 53}, {port: 53}") "]"),
+        SENDS("mimir.example", "i/o timeout"));
+    assert_contains(test_cluster_expect(outside, id, "NetworkPolicy mon/out")->title,
+                    "from mimir.example");
+    /* What may be open, and what is no fault of the network. */
+    g_autoptr(TestCluster) open = cluster_with_log(
+        DNS AGENT OUT("[{to: [{ipBlock: {cidr: 0.0.0.0/0}}]}]"), SENDS("m.example", "i/o timeout"));
+    test_cluster_expect_none(open, id);
+    g_autoptr(TestCluster) refused = cluster_with_log(
+        DNS AGENT OUT("[" TO_PODS "]"), SENDS("mimir.example", "server returned 401"));
+    test_cluster_expect_none(refused, id);
+    g_autoptr(TestCluster) quiet = test_cluster_new(DNS AGENT OUT("[" TO_PODS "]"));
+    test_cluster_expect_none(quiet, id);
+    g_autoptr(TestCluster) unknown = test_cluster_new(DNS AGENT OUT("[" TO_PODS "]"));
+    test_cluster_fail(unknown, KIND_NAMESPACE, "403");
+    test_cluster_expect_unverified(unknown, id);
 }
 
 /* ---- Callers. ---- */
@@ -271,6 +352,8 @@ main(void)
         cmocka_unit_test(test_who_names_no_host_needs_no_dns),
         cmocka_unit_test(test_dns_by_udp_only),
         cmocka_unit_test(test_no_connection_at_all),
+        cmocka_unit_test(test_egress_was_not_meant),
+        cmocka_unit_test(test_an_agent_that_may_not_send),
         cmocka_unit_test(test_a_caller_that_is_not_let_in),
         cmocka_unit_test(test_a_caller_that_may_not_go_out),
         cmocka_unit_test(test_nobody_that_exists_is_let_in),
