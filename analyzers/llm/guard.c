@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "analyzers/llm/answer.h"
-#include "lib/base/text.h"
 #include "lib/base/bounded_regex.h"
+#include "lib/base/text.h"
 #include "lib/k8s/answer.h"
 
 typedef struct {

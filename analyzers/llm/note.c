@@ -117,6 +117,18 @@ may_ask(const Run *run, const Prompt *prompt)
            run->bytes_left >= (int64_t)g_bytes_get_size(prompt->body);
 }
 
+/* A line of the log for each call, with the hash of what is sent. */
+static void
+say_sent(const Run *run, const Finding *finding, GBytes *body)
+{
+    g_autofree char *hash = g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, body);
+    (void)fprintf(stderr,
+                  "cresset-analyzer: llm-sent: %zu bytes to %s, model %s, about finding %s, sha256 "
+                  "%s\n",
+                  g_bytes_get_size(body), endpoint_url(run->endpoint), run->options->model,
+                  finding->fingerprint, hash);
+}
+
 /* The model's text, or NULL. */
 static char *
 ask(Run *run, const Prompt *prompt)
@@ -196,7 +208,10 @@ add_note(Run *run, Finding *finding, const Prompt *prompt)
         run->n.known++;
         return;
     }
-    g_autofree char *content = may_send(run, prompt) ? ask(run, prompt) : NULL;
+    if (!may_send(run, prompt))
+        return;
+    say_sent(run, finding, prompt->body);
+    g_autofree char *content = ask(run, prompt);
     if (content == NULL)
         return;
     if (!take(run, finding, content)) {

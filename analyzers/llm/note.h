@@ -50,7 +50,8 @@ typedef struct {
                 offsetof(type, field.mask_key_file))
 
 /* Adds notes to root findings, the worst first, as far as the budget of the run goes, and says on
- * stderr in one line how many, and what became of the others; nothing without --llm-url. With
+ * stderr in one line how many, and what became of the others, and in a line for each call the
+ * SHA-256 of what it sends; nothing without --llm-url. With
  * `is_dry` it prints the bodies that would be sent instead, a line each, without looking for known
  * answers, and sends nothing. What goes wrong with the endpoint, and a damaged store, leave
  * findings as they are; false is for options: INVALID_ARGUMENT, or why their files cannot be

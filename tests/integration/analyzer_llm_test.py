@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Notes of a model under findings: what is sent, what is taken of the answers, and what never changes."""
 import argparse
+import hashlib
 import json
 import os
 import re
@@ -107,6 +108,9 @@ def check_a_good_answer(cluster):
     expect("notes", notes(report), ["front lacks its settings. First: Look at its log. (confidence: medium)"])
     expect("the rest of the report", without_notes(report), cluster.bare())
     expect_in("the summary", "notes of the model: 1, of them 0 known", said)
+    sent = cluster.model.bodies[0].encode()
+    expect_in("what is said of a call", f"llm-sent: {len(sent)} bytes to {cluster.model.url}", said)
+    expect_in("what is said of a call", f"about finding {report['findings'][0]['fingerprint']}, sha256 {hashlib.sha256(sent).hexdigest()}\n", said)
     path, headers = cluster.model.headers[0]
     expect("the path", path, "/v1/chat/completions")
     if "Authorization" in headers:
@@ -130,6 +134,7 @@ def check_known_answers(cluster):
     again, said = cluster.scan()
     expect("the second report", again, first)
     expect("requests of two runs", len(cluster.model.requests), 1)
+    expect("what is said of no call", "llm-sent" in said, False)
     expect_in("the summary", "1, of them 1 known", said)
     os.rename(cluster.store, cluster.store + ".aside")
     key = os.path.join(cluster.folder, "key")
