@@ -111,13 +111,13 @@ class Folder:
         with open(self.stamp, "w") as stamp:
             stamp.write(self.key)
 
-    def run(self, what, command, **options):
+    def run(self, what, command, limit_s=FETCH_S, **options):
         """A step of fetching; one that fails skips the test: there is no registry and no cache."""
         try:
             done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                                  timeout=FETCH_S, **options)
+                                  timeout=limit_s, **options)
         except subprocess.TimeoutExpired:
-            skip(f"{what} took longer than {FETCH_S} s")
+            skip(f"{what} took longer than {limit_s} s")
         if done.returncode != 0:
             skip(f"{what} failed, is there a package registry? {done.stdout[-2000:]}")
 

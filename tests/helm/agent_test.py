@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+"""The agent as the DaemonSet runs it: with the capabilities of the chart and no others, no new privileges,
+and the rendered configuration it samples, pushes to a server, and misses nothing. Runs as root."""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+import rendering
+from programs_test import Mounted
+from rendering import cresset
+
+
+def restricted(capabilities):
+    """A command line before that of a program, by which it has these capabilities alone."""
+    names = ",".join(["-all"] + ["+" + name.lower() for name in capabilities])
+    return ["setpriv", "--bounding-set", names, "--inh-caps", "-all", "--no-new-privs"]
+
+
+def services(server, tenant):
+    """Names of services of the last minutes that have the label cluster of the chart's values."""
+    now_ms = int(time.time() * 1000)
+    body = json.dumps({"name": "service_name", "matchers": ['{cluster="shop"}'], "start": now_ms - 600_000, "end": now_ms + 60_000})
+    connection = server.connect()
+    connection.request("POST", "/querier.v1.QuerierService/LabelValues", body,
+                       {"Content-Type": "application/json", "X-Scope-OrgID": tenant})
+    answer = connection.getresponse()
+    text = answer.read().decode()
+    if answer.status != 200:
+        sys.exit(f"LabelValues: {answer.status} {text}")
+    return json.loads(text).get("names", [])
+
+
+def main():
+    options = rendering.clients.options(__doc__)
+    options.bin = os.path.abspath(options.bin)
+    if os.geteuid() != 0:
+        rendering.clients.skip("only root can give capabilities")
+    things = rendering.Helm(options, "helm4").objects("--set", "cluster.tenant=shop,cluster.name=shop,agent.config.window=1s")
+    spec, container = rendering.workload(things, "agent")
+    with tempfile.TemporaryDirectory() as folder:
+        server = cresset.Server(options.bin, folder, "--self-profile=false", "--multitenancy=required")
+        mounted = Mounted(folder, things, "agent")
+        log_path = os.path.join(folder, "agent.log")
+        prefix = restricted(container["securityContext"]["capabilities"]["add"])
+        with open(log_path, "w") as log:
+            agent = subprocess.Popen([*prefix, os.path.join(options.bin, "cresset-agent"), *mounted.command[1:], "--server",
+                                      f"http://{server.address}", "--listen", "127.0.0.1:0"], stdout=log, stderr=log)
+        try:
+            found = cresset.wait_for(lambda: agent.poll() is not None or services(server, "shop"), 60,
+                                     "profiles of the agent")
+            alive = agent.poll() is None
+        finally:
+            agent.terminate()
+            status = agent.wait(30)
+            server.stop()
+        text = open(log_path).read()
+    if not (found and alive and status == 0) or "missing" in text or "warning" in text:
+        sys.exit(f"the agent with {prefix} ended with {status}: {text}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,272 @@
+#!/usr/bin/env python3
+"""The chart by two major versions of Helm: golden manifests of every values file in ci/, wrong values, names
+of two releases, what pods may do, and the notes. --update writes golden/ anew."""
+import difflib
+import os
+import re
+import sys
+
+import rendering
+from rendering import CHART, HERE, OLD_KUBERNETES, ROOT, Rejected
+
+GOLDEN = os.path.join(HERE, "golden")
+
+# Values, as --set takes them, and what the error has to name.
+WRONG = [
+    (["agnt.enabled=true"], "agnt"),
+    (["agent.config.rat=19"], "agent/config.*'rat'"),
+    (["agent.config.rate=fast"], "agent/config/rate"),
+    (["agent.config.server=http://elsewhere"], "agent/config.*'server'"),
+    (["agent.config.unwinder=magic"], "agent/config/unwinder"),
+    (["agent.port=80"], "agent/port"),
+    (["agent.maxUnavailable=0"], "agent/maxUnavailable"),
+    (["agent.extraCapabilities={cap_sys_admin}"], "agent/extraCapabilities/0"),
+    (["agent.seccompProfile=None"], "agent/seccompProfile"),
+    (["agent.resources.limit.memory=1Gi"], "agent/resources.*'limit'"),
+    (["agent.privileged=true"], "'?/?agent'?.*'privileged'"),
+    (["cluster.tenant=a|b"], "cluster/tenant"),
+    (["image.pullPolicy=Sometimes"], "image/pullPolicy"),
+    (["image.digest=sha256:abc"], "image/digest"),
+    (["remote.url=hub.example:4040"], "remote/url"),
+    (["server.config.segment-age=5x"], "server/config/segment-age"),
+    (["server.config.max-query-lenght=1d"], "server/config.*'max-query-lenght'"),
+    (["server.config.memory-max=much"], "server/config/memory-max"),
+    (["server.config.multitenancy=on"], "server/config/multitenancy"),
+    (["server.replicas=2"], "server.*'replicas'"),
+    (["server.persistence.size=large"], "server/persistence/size"),
+    (["server.service.type=External"], "server/service/type"),
+    (["analyzer.schedule=hourly"], "analyzer/schedule"),
+    (["analyzer.config.tier=high"], "analyzer/config/tier"),
+    (["analyzer.config.webhook-severity=bad"], "analyzer/config/webhook-severity"),
+    (["analyzer.secrets=sometimes"], "analyzer/secrets"),
+    (["analyzer.webhook.url=https://example.com"], "analyzer/webhook.*'url'"),
+    (["analyzer.silences[0].checks={pod-*}"], "analyzer/silences/0.*'reason'"),
+    (["agent.enabled=false", "server.enabled=false", "analyzer.enabled=false"], "agent.enabled"),
+    (["server.enabled=false"], "remote.url"),
+    (["server.enabled=false", "agent.enabled=false"], "analyzer.profiles.url"),
+    (["server.tokens.existingSecret=tokens"], "server.tokens.existingSecret"),
+    (["server.ingress.enabled=true"], "server.ingress.host"),
+    (["analyzer.webhook.existingSecret=a", "analyzer.notify.existingSecret=b"], "analyzer.webhook.existingSecret"),
+    (["analyzer.webhook.existingSecret=a", "analyzer.state=none"], "analyzer.state"),
+    (["analyzer.state=server", "analyzer.findings.enabled=false"], "analyzer.state"),
+    (["analyzer.state=server"], "cluster.name"),
+    (["analyzer.state=disk"], "analyzer/state"),
+    (["analyzer.loki.tokenKey=token"], "analyzer.loki.existingSecret"),
+    (["analyzer.loki.existingSecret=token"], "analyzer.loki.tokenKey"),
+]
+
+
+def expect(condition, text):
+    if not condition:
+        raise AssertionError(text)
+
+
+def check_lint(helm):
+    for path in rendering.values_files().values():
+        helm.run("lint", "--strict", "--kube-version", rendering.KUBERNETES, CHART, "-f", path)
+
+
+def without_blank_lines(text):
+    """Versions of Helm differ in the blank lines between documents."""
+    return "".join(line for line in text.splitlines(True) if line.strip())
+
+
+def check_golden(helm, update):
+    """The manifests are those of golden/, and no others are there."""
+    names = rendering.values_files()
+    wrong = 0
+    for name, values in names.items():
+        got, path = without_blank_lines(helm.template("-f", values)), os.path.join(GOLDEN, name + ".yaml")
+        if update:
+            os.makedirs(GOLDEN, exist_ok=True)
+            with open(path, "w") as out:
+                out.write(got)
+        wanted = open(path).read() if os.path.exists(path) else ""
+        if got != wanted:
+            wrong += 1
+            print("".join(difflib.unified_diff(wanted.splitlines(True), got.splitlines(True), path, helm.name)))
+    expect(wrong == 0, f"{wrong} manifests differ; where that is right: tests/helm/chart_test.py --update")
+    expect({name + ".yaml" for name in names} == set(os.listdir(GOLDEN)), "golden/ has files without values in ci/")
+
+
+def check_wrong_values(helm):
+    for settings, key in WRONG:
+        arguments = [argument for setting in settings for argument in ("--set", setting)]
+        try:
+            helm.template(*arguments)
+        except Rejected as rejected:
+            expect(re.search(key, str(rejected), re.S), f"{helm.name}: the error of {settings} does not name {key}: {rejected}")
+        else:
+            raise AssertionError(f"{helm.name}: {settings} was taken")
+
+
+def pairs(labels):
+    return set((labels or {}).items())
+
+
+def selectors(thing):
+    """The labels by which an object finds pods."""
+    spec = thing.get("spec", {})
+    if thing["kind"] == "Service":
+        return [spec["selector"]]
+    if thing["kind"] in ("DaemonSet", "StatefulSet"):
+        return [spec["selector"]["matchLabels"]]
+    if thing["kind"] in ("PodMonitor", "NetworkPolicy"):
+        return [spec.get("selector", spec.get("podSelector"))["matchLabels"]]
+    return []
+
+
+def check_two_releases(helm):
+    """No object of a release has the name of another one's, and none finds the pods of another."""
+    full = ["-f", rendering.values_files()["full"], "--set", "nameOverride=null,analyzer.serviceAccount.name="]
+    long = "a-release-with-a-name-as-long-as-helm-lets-it-be-ab"
+    places = [("demo", "obs"), ("other", "obs"), ("demo", "team"), ("cresset", "obs"), ("a", "b-c"), ("b-c", "a"),
+              ("obs-demo", "x"), (long + "1", "obs"), (long + "2", "obs"), ("de.mo", "obs"), ("de-mo", "obs")]
+    seen, pods, finders = {}, [], []
+    for place in places:
+        things = helm.objects(*full, release=place[0], namespace=place[1])
+        for thing in things:
+            name = rendering.identity(thing)
+            expect(name not in seen, f"{name} is of {place} and of {seen.get(name)}")
+            seen[name] = place
+            limit = 52 if thing["kind"] in ("CronJob", "StatefulSet") else 63 if thing["kind"] == "Service" else 253
+            expect(len(name[2]) <= limit, f"{name} is longer than {limit}")
+            expect(thing["metadata"].get("namespace") in (None, place[1]), f"{name} is not in {place[1]}")
+            if rendering.pod_template(thing):
+                pods.append((place, name, pairs(rendering.pod_template(thing)[0])))
+            finders += [(place, name, pairs(labels)) for labels in selectors(thing)]
+    component = {name: name[2].rpartition("-")[2] for _, name, _ in pods}
+    for place, finder, labels in finders:
+        found = [pod for where, pod, has in pods if labels <= has and where[1] == place[1]]
+        expect(found and all(seen[pod] == place for pod in found), f"{finder} of {place} finds {found}")
+        expect(len({component[pod] for pod in found}) == 1, f"{finder} finds several components: {found}")
+
+
+def check_restricted(things):
+    """Server and analyzer are what Pod Security "restricted" lets in (kubernetes.io/docs/concepts/security)."""
+    for component in ("server", "analyzer"):
+        if rendering.workload(things, component) is None:
+            continue
+        spec, container = rendering.workload(things, component)
+        for key in ("hostPID", "hostIPC", "hostNetwork"):
+            expect(not spec.get(key), f"{component}: {key}")
+        expect(spec["securityContext"]["runAsNonRoot"] is True and spec["securityContext"]["runAsUser"] > 0, component)
+        expect(spec["securityContext"]["seccompProfile"]["type"] == "RuntimeDefault", component)
+        own = container["securityContext"]
+        expect(own == {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}},
+               f"{component}: {own}")
+        kinds = {key for volume in spec["volumes"] for key in volume if key != "name"}
+        expect(kinds <= {"configMap", "secret", "emptyDir", "persistentVolumeClaim"}, f"{component} mounts {kinds}")
+        expect(not any("hostPort" in port for port in container.get("ports", [])), component)
+    if rendering.workload(things, "server"):
+        expect(not rendering.workload(things, "server")[0]["automountServiceAccountToken"], "the server has a token")
+
+
+def needed_capabilities():
+    with open(os.path.join(ROOT, "SECURITY.md")) as file:
+        table = file.read().partition("or these capabilities")[2]
+    return {name for row in re.findall(r"^\| (`CAP_.*?) \|", table, re.M) for name in re.findall(r"CAP_(\w+)", row)}
+
+
+def check_agent(things, extra=()):
+    """The agent has the capabilities that SECURITY.md lists, and mounts nothing of the node."""
+    spec, container = rendering.workload(things, "agent")
+    own = container["securityContext"]
+    expect(own["privileged"] is False and own["allowPrivilegeEscalation"] is False, f"agent: {own}")
+    expect(own["readOnlyRootFilesystem"] is True and own["capabilities"]["drop"] == ["ALL"], f"agent: {own}")
+    expect(set(own["capabilities"]["add"]) == needed_capabilities() | set(extra), f"agent: {own['capabilities']}")
+    expect(spec["hostPID"] is True and "hostNetwork" not in spec, "agent")
+    expect(not any("hostPath" in volume for volume in spec["volumes"]), "the agent mounts the node's files")
+    expect(not spec["automountServiceAccountToken"], "the agent has a token")
+
+
+def check_references(things, others):
+    """What pods mount is of the release, or named by the values; ports that are named exist."""
+    made = {(thing["kind"], thing["metadata"]["name"]) for thing in things}
+    for thing in things:
+        if not rendering.pod_template(thing):
+            continue
+        spec = rendering.pod_template(thing)[1]
+        [container] = spec["containers"]
+        claims = {claim["metadata"]["name"] for claim in thing["spec"].get("volumeClaimTemplates", [])}
+        volumes = {volume["name"] for volume in spec["volumes"]} | claims
+        expect({mount["name"] for mount in container["volumeMounts"]} == volumes, f"mounts of {rendering.identity(thing)}")
+        named = [("ConfigMap", volume["configMap"]["name"]) for volume in spec["volumes"] if "configMap" in volume]
+        named += [("Secret", volume["secret"]["secretName"]) for volume in spec["volumes"] if "secret" in volume]
+        named += [("PersistentVolumeClaim", volume["persistentVolumeClaim"]["claimName"]) for volume in spec["volumes"]
+                  if "persistentVolumeClaim" in volume]
+        named.append(("ServiceAccount", spec["serviceAccountName"]))
+        lost = [name for name in named if name not in made and name[1] not in others]
+        expect(not lost, f"{rendering.identity(thing)} needs {lost}")
+        ports = {port["name"] for port in container.get("ports", [])}
+        probes = {container[key]["httpGet"]["port"] for key in container if key.endswith("Probe")}
+        expect(probes <= ports, f"{rendering.identity(thing)} has no ports {probes - ports}")
+        component = thing["metadata"]["labels"]["app.kubernetes.io/component"]
+        targets = {port["targetPort"] for service in rendering.of_kind(things, "Service", component)
+                   for port in service["spec"]["ports"]}
+        expect(targets <= ports, f"Services of {component} send to {targets}")
+
+
+def check_pods(helm):
+    for name, path in rendering.values_files().items():
+        things = helm.objects("-f", path)
+        check_restricted(things)
+        if rendering.workload(things, "agent"):
+            check_agent(things, ["SYS_RESOURCE"] if name == "agent-only" else [])
+        with open(path) as file:
+            check_references(things, set(re.findall(r"[\w.-]+", file.read())))
+
+
+def check_old_cluster(helm):
+    """Before Kubernetes 1.30 AppArmor is set by an annotation."""
+    things = helm.objects(version=OLD_KUBERNETES)
+    [daemons] = rendering.of_kind(things, "DaemonSet")
+    annotations = daemons["spec"]["template"]["metadata"]["annotations"]
+    expect(annotations["container.apparmor.security.beta.kubernetes.io/agent"] == "unconfined", str(annotations))
+    expect("appArmorProfile" not in rendering.workload(things, "agent")[1]["securityContext"], "appArmorProfile")
+
+
+def check_settings(helm):
+    """A change of the configuration restarts the pods that read it only at their start, and no others."""
+    def sums(*arguments):
+        things = helm.objects(*arguments)
+        return [thing["spec"]["template"]["metadata"]["annotations"]["checksum/config"]
+                for kind in ("DaemonSet", "StatefulSet") for thing in rendering.of_kind(things, kind)]
+    before = sums()
+    changed = sums("--set", "agent.config.rate=19")
+    expect(changed[0] != before[0] and changed[1] == before[1], f"agent.config: {before} {changed}")
+    once, twice = (sums("--set", f"server.overrides.a.ingestion_rate_mb={rate}") for rate in (1, 2))
+    expect(once == twice, "a change of server.overrides restarts the server")
+
+
+def check_notes(helm):
+    text, files = helm.notes(), rendering.values_files()
+    for part in ("agent server analyzer", "http://demo-cresset-server.obs.svc:4040", "service/demo-cresset-server 4040:4040",
+                 "cronjob/demo-cresset-analyzer", "Nobody is told yet", "enforce=privileged"):
+        expect(part in text, f"{helm.name}: the notes lack {part}: {text}")
+    spoke = helm.notes("-f", files["spoke"])
+    expect("push to https://profiles.hub.example" in spoke and "port-forward" not in spoke, spoke)
+    expect("WARNING: server.persistence.enabled" in helm.notes("-f", files["no-storage"]), "no warning")
+    warning = "WARNING: the cluster has no monitoring.coreos.com/v1"
+    expect(warning in helm.notes("-f", files["full"]), "no warning that monitors need an operator")
+    expect(warning not in helm.notes("-f", files["full"], "--api-versions", "monitoring.coreos.com/v1"), "a needless warning")
+
+
+def main():
+    update = "--update" in sys.argv
+    sys.argv = [argument for argument in sys.argv if argument != "--update"]
+    options = rendering.clients.options(__doc__)
+    for helm in rendering.helms(options):
+        check_lint(helm)
+        check_golden(helm, update)
+        check_wrong_values(helm)
+        check_two_releases(helm)
+        check_pods(helm)
+        check_old_cluster(helm)
+        check_settings(helm)
+        check_notes(helm)
+        print(f"{helm.name}: {len(rendering.values_files())} files of values, {len(WRONG)} wrong ones")
+
+
+if __name__ == "__main__":
+    main()
