@@ -14,6 +14,7 @@ enum {
     PAUSE_MIN_MS = 500,
     PAUSE_SPREAD_PERCENT = 50,
     LOG_SLACK_BYTES = 64 * 1024, /* an answer may be a Status instead */
+    WATCH_SLACK_MS = 30 * 1000,  /* behind the end that the server was told of */
     LOG_TRIES_MAX = 2,           /* a node that is gone is a 500 for as long as it is gone */
 };
 
@@ -140,7 +141,10 @@ typedef struct {
     K8sClient *client;
     const K8sCall *call;
     const char *url, *accept;
-    bool is_item; /* a 404 with a Status means the object, not the API */
+    bool is_item;        /* a 404 with a Status means the object, not the API */
+    K8sDataFunc on_data; /* of a watch, which is tried once */
+    void *user;
+    int64_t silence_ms;
 } Request;
 
 static void
@@ -205,7 +209,9 @@ send_with(const Request *request, const Credentials *credentials, HttpClientRepl
     if (left_ms <= 0)
         return error_set(error, CRESSET_ERROR_DEADLINE_EXCEEDED, "no time was left to ask for it");
     const HttpRetry retry = {
-        .tries_max = call->tries_max > 0 ? call->tries_max : K8S_TRIES_MAX,
+        .tries_max = request->on_data != NULL ? 1
+                     : call->tries_max > 0    ? call->tries_max
+                                              : K8S_TRIES_MAX,
         .deadline_ms = left_ms,
         .pause_min_ms = PAUSE_MIN_MS,
         .spread_percent = PAUSE_SPREAD_PERCENT,
@@ -219,6 +225,9 @@ send_with(const Request *request, const Credentials *credentials, HttpClientRepl
         .timeout_ms = call->timeout_ms > 0 ? call->timeout_ms : K8S_REQUEST_TIMEOUT_MS,
         .reply_bytes_max = call->body_bytes_max > 0 ? call->body_bytes_max : K8S_BODY_BYTES_MAX,
         .cancel = call->cancel,
+        .on_data = request->on_data,
+        .user = request->user,
+        .silence_ms = request->silence_ms,
     };
     return http_retry_send(request->client->http, &http, &retry, ret_reply, NULL, error);
 }
@@ -245,6 +254,7 @@ fetch(const Request *request, K8sOutcome *outcome)
             return NULL;
         }
         outcome->status = reply.status;
+        outcome->retry_after_ms = reply.retry_after_ms;
         if (reply.status == 200) {
             set_outcome(outcome, K8S_OK, "");
             g_clear_pointer(&outcome->reason, g_free);
@@ -366,6 +376,38 @@ k8s_client_list(K8sClient *client, const K8sList *list, const K8sCall *call, K8s
     g_free(listing.token);
     *ret_outcome = outcome;
     return outcome.result == K8S_OK;
+}
+
+/* --- watches ---------------------------------------------------------------------------------- */
+
+bool
+k8s_client_watch(K8sClient *client, const K8sWatch *watch, const K8sCall *call, K8sDataFunc func,
+                 void *user, K8sOutcome *ret_outcome)
+{
+    g_autoptr(GString) url = g_string_new(client->config->server);
+    g_string_append_printf(url, "%s?watch=true&allowWatchBookmarks=true", watch->path);
+    if (watch->query != NULL && *watch->query != '\0')
+        g_string_append_printf(url, "&%s", watch->query);
+    add_parameter(url, "resourceVersion", watch->resource_version);
+    add_number(url, "timeoutSeconds", watch->timeout_s);
+    K8sCall bounded = call != NULL ? *call : DEFAULT_CALL;
+    if (bounded.timeout_ms == 0)
+        bounded.timeout_ms = (int64_t)watch->timeout_s * 1000 + WATCH_SLACK_MS;
+    if (bounded.end_us == 0)
+        bounded.end_us = g_get_monotonic_time() + bounded.timeout_ms * 1000;
+    const Request request = {
+        .client = client,
+        .call = &bounded,
+        .url = url->str,
+        .accept = accept_header(K8S_OBJECTS, true),
+        .on_data = func,
+        .user = user,
+        .silence_ms = watch->silence_ms,
+    };
+    K8sOutcome outcome = {0};
+    g_autoptr(GBytes) nothing = fetch(&request, &outcome);
+    *ret_outcome = outcome;
+    return nothing != NULL;
 }
 
 /* --- logs ------------------------------------------------------------------------------------- */

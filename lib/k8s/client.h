@@ -1,5 +1,5 @@
-/* The client of the Kubernetes API: single objects, lists in pages, logs of containers. It carries
- * bytes; what the objects are is the caller's to read.
+/* The client of the Kubernetes API: single objects, lists in pages, watches, logs of containers. It
+ * carries bytes; what the objects are is the caller's to read.
  *
  * For any number of threads. What the server refuses for now (429, 5xx) and what is cut is sent
  * again, after Retry-After or 0.5 s · 2^n ± 50 %, within the end of the call; a 401 is tried once
@@ -42,6 +42,7 @@ typedef struct {
     char *message;   /* what went wrong in one printable line; "" when nothing did */
     unsigned pages;  /* of a list: handed over since it began, or began anew */
     bool is_partial; /* of a list that did not end well: there are pages, and there would be more */
+    int64_t retry_after_ms; /* when the server wants to be asked again; 0: it did not say */
 } K8sOutcome;
 
 void k8s_outcome_clear(K8sOutcome *outcome);
@@ -93,6 +94,25 @@ typedef bool (*K8sPageFunc)(GBytes *page, void *user, GError **error);
  * handed over. */
 bool k8s_client_list(K8sClient *client, const K8sList *list, const K8sCall *call, K8sPageFunc func,
                      void *user, K8sOutcome *ret_outcome);
+
+typedef struct {
+    const char *path;             /* of the collection */
+    const char *query;            /* selectors, encoded; NULL: none */
+    const char *resource_version; /* where it begins: of a list, or of the last event */
+    unsigned timeout_s;           /* when the server ends it */
+    int64_t silence_ms;           /* when we do, as nothing came for so long; 0: never */
+} K8sWatch;
+
+/* Takes a part of the stream of events, with the size 0 once when the server has begun it. False
+ * with *error set ends the watch. */
+typedef bool (*K8sDataFunc)(const void *data, size_t size, void *user, GError **error);
+
+/* Watches a collection, with bookmarks, until the server ends it: true then. What is cut is not
+ * tried again, as parts of it were handed over. A watch that is not to be had (401, 403, 410, 429)
+ * ends as a list does; one that has gone silent is K8S_TIMEOUT. lib/k8s/event_stream.h reads what
+ * comes, lib/k8s/watcher.h keeps a watch going. */
+bool k8s_client_watch(K8sClient *client, const K8sWatch *watch, const K8sCall *call,
+                      K8sDataFunc func, void *user, K8sOutcome *ret_outcome);
 
 typedef struct {
     const char *namespace, *pod, *container; /* container NULL: the only one */

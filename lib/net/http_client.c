@@ -37,8 +37,11 @@ typedef struct {
     char why[CURL_ERROR_SIZE];
     GByteArray *body;
     GHashTable *headers;
+    CURL *easy;
+    GError *refused;  /* by the caller's on_data */
+    int64_t heard_us; /* when the last byte came, g_get_monotonic_time */
     size_t body_max, header_bytes;
-    bool too_large;
+    bool too_large, is_silent, is_begun;
 } Exchange;
 
 static void
@@ -125,11 +128,31 @@ http_client_free(HttpClient *client)
     g_free(client);
 }
 
+/* Whether the body goes to the caller as it comes. */
+static bool
+is_streamed(const Exchange *exchange)
+{
+    long status = 0;
+    (void)curl_easy_getinfo(exchange->easy, CURLINFO_RESPONSE_CODE, &status);
+    return exchange->request->on_data != NULL && status == 200;
+}
+
+/* Hands a part over; true when the exchange goes on. */
+static bool
+hand_over(Exchange *exchange, const void *data, size_t size)
+{
+    const HttpClientRequest *request = exchange->request;
+    return request->on_data(data, size, request->user, &exchange->refused);
+}
+
 static size_t
 on_body(char *data, size_t size, size_t count, void *user)
 {
     Exchange *exchange = user;
     size_t n = size * count;
+    exchange->heard_us = g_get_monotonic_time();
+    if (is_streamed(exchange))
+        return n == 0 || hand_over(exchange, data, n) ? n : CURL_WRITEFUNC_ERROR;
     if (n > exchange->body_max - exchange->body->len) {
         exchange->too_large = true;
         return 0;
@@ -144,6 +167,7 @@ on_header(char *data, size_t size, size_t count, void *user)
     Exchange *exchange = user;
     size_t n = size * count;
     exchange->header_bytes += n;
+    exchange->heard_us = g_get_monotonic_time();
     if (exchange->header_bytes > HTTP_REPLY_HEADER_BYTES_MAX) {
         exchange->too_large = true;
         return 0;
@@ -151,6 +175,10 @@ on_header(char *data, size_t size, size_t count, void *user)
     /* A status line begins the headers anew: those of a 100 Continue do not count. */
     if (n >= 5 && memcmp(data, "HTTP/", 5) == 0)
         g_hash_table_remove_all(exchange->headers);
+    if (n == 2 && !exchange->is_begun && is_streamed(exchange)) { /* the line behind the head */
+        exchange->is_begun = true;
+        return hand_over(exchange, "", 0) ? n : 0;
+    }
     const char *colon = memchr(data, ':', n);
     if (colon == NULL)
         return n;
@@ -303,10 +331,24 @@ transfer_done(CURLM *multi, CURLcode *ret_code)
     return false;
 }
 
+/* Whether nothing came for longer than the request allows. */
+static bool
+has_gone_silent(Exchange *exchange)
+{
+    int64_t silence_ms = exchange->request->silence_ms;
+    int64_t heard_ms = (g_get_monotonic_time() - exchange->heard_us) / 1000;
+    exchange->is_silent = silence_ms > 0 && heard_ms >= silence_ms;
+    return exchange->is_silent;
+}
+
 /* Runs the transfer to its end. CURLE_ABORTED_BY_CALLBACK stands for a cancelled request. */
 static CURLcode
-run_transfer(Channel *channel, GCancellable *cancel)
+run_transfer(Channel *channel, Exchange *exchange)
 {
+    enum { POLL_MS = 1000 };
+    GCancellable *cancel = exchange->request->cancel;
+    int64_t silence_ms = exchange->request->silence_ms;
+    int poll_ms = silence_ms > 0 ? (int)MIN(silence_ms, POLL_MS) : POLL_MS;
     struct curl_waitfd wake = {.fd = g_cancellable_get_fd(cancel), .events = CURL_WAIT_POLLIN};
     CURLcode code = CURLE_OK;
     if (curl_multi_add_handle(channel->multi, channel->easy) != CURLM_OK)
@@ -322,8 +364,12 @@ run_transfer(Channel *channel, GCancellable *cancel)
             break;
         }
         done = transfer_done(channel->multi, &code);
+        if (!done && has_gone_silent(exchange)) {
+            code = CURLE_OPERATION_TIMEDOUT;
+            done = true;
+        }
         if (!done)
-            (void)curl_multi_poll(channel->multi, &wake, wake.fd >= 0 ? 1 : 0, 1000, NULL);
+            (void)curl_multi_poll(channel->multi, &wake, wake.fd >= 0 ? 1 : 0, poll_ms, NULL);
     }
     (void)curl_multi_remove_handle(channel->multi, channel->easy);
     if (wake.fd >= 0)
@@ -332,9 +378,17 @@ run_transfer(Channel *channel, GCancellable *cancel)
 }
 
 static bool
-fail_transfer(const Exchange *exchange, CURLcode code, GError **error)
+fail_transfer(Exchange *exchange, CURLcode code, GError **error)
 {
     const char *host = exchange->host;
+    if (exchange->refused != NULL) {
+        g_propagate_error(error, g_steal_pointer(&exchange->refused));
+        return false;
+    }
+    if (exchange->is_silent)
+        return error_set(error, CRESSET_ERROR_DEADLINE_EXCEEDED,
+                         "nothing came from %s for %" G_GINT64_FORMAT " ms", host,
+                         exchange->request->silence_ms);
     const char *why = exchange->why[0] != '\0' ? exchange->why : curl_easy_strerror(code);
     switch (code) {
     case CURLE_ABORTED_BY_CALLBACK:
@@ -392,6 +446,8 @@ http_client_send(HttpClient *client, const HttpClientRequest *request, HttpClien
     Exchange exchange = {
         .request = request,
         .host = host,
+        .easy = channel->easy,
+        .heard_us = g_get_monotonic_time(),
         .body = g_byte_array_sized_new(REPLY_START_BYTES),
         .headers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free),
         .body_max = request->reply_bytes_max > 0 ? MIN(request->reply_bytes_max, (size_t)G_MAXINT32)
@@ -403,7 +459,7 @@ http_client_send(HttpClient *client, const HttpClientRequest *request, HttpClien
     set_options(client, channel->easy, &exchange);
     struct curl_slist *route = set_tls_server_name(channel->easy, &exchange);
     (void)curl_easy_setopt(channel->easy, CURLOPT_HTTPHEADER, headers);
-    CURLcode code = run_transfer(channel, request->cancel);
+    CURLcode code = run_transfer(channel, &exchange);
     if (code == CURLE_OK)
         fill_reply(channel->easy, &exchange, ret_reply);
     else
@@ -413,6 +469,7 @@ http_client_send(HttpClient *client, const HttpClientRequest *request, HttpClien
     curl_slist_free_all(route);
     g_clear_pointer(&exchange.body, g_byte_array_unref);
     g_clear_pointer(&exchange.headers, g_hash_table_unref);
+    g_clear_error(&exchange.refused);
     return code == CURLE_OK;
 }
 

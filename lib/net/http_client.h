@@ -30,6 +30,10 @@ typedef struct {
     bool uncompressed;           /* asks for no compressed replies */
 } HttpClientConfig;
 
+/* Takes a part of the body of a 200 as it comes, unpacked: with the size 0 once, when the head has
+ * come. False with *error set ends the exchange with that error. */
+typedef bool (*HttpDataFunc)(const void *data, size_t size, void *user, GError **error);
+
 typedef struct {
     const char *method;         /* NULL: GET, or POST when there is a body */
     const char *url;            /* borrowed, like everything here, until the call returns */
@@ -41,6 +45,10 @@ typedef struct {
     int64_t connect_timeout_ms; /* 0: HTTP_CONNECT_TIMEOUT_DEFAULT_MS */
     size_t reply_bytes_max;     /* 0: HTTP_REPLY_BYTES_DEFAULT */
     GCancellable *cancel;       /* ends the call at once from another thread; NULL: never */
+    HttpDataFunc on_data;       /* takes the body of a 200, which has no cap then; NULL: the reply
+                                   holds it */
+    void *user;                 /* of on_data */
+    int64_t silence_ms;         /* the longest time without a byte of the reply; 0: timeout_ms */
 } HttpClientRequest;
 
 typedef struct {
@@ -58,7 +66,7 @@ void http_client_free(HttpClient *client);
 /* Sends the request and waits for the whole reply. Fills *ret_reply, to be cleared by the caller.
  * Errors name the host and the reason, never credentials of the URL:
  *   UNAVAILABLE         not resolved, not connected, or cut in the middle
- *   DEADLINE_EXCEEDED   no whole reply within timeout_ms
+ *   DEADLINE_EXCEEDED   no whole reply within timeout_ms, or nothing for silence_ms
  *   RESOURCE_EXHAUSTED  reply larger than reply_bytes_max
  *   INVALID_ARGUMENT    URL malformed or neither http nor https
  *   FAILED_PRECONDITION certificate not trusted, own certificate not usable, no TLS agreed on, or

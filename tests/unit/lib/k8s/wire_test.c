@@ -3,6 +3,7 @@
 
 #include "lib/k8s/client.h"
 #include "lib/k8s/discovery.h"
+#include "lib/k8s/event_stream.h"
 #include "tests/harness/check.h"
 #include "tests/harness/scripted_server.h"
 
@@ -259,6 +260,81 @@ test_plain_and_aggregated_agree(void **state)
     }
 }
 
+/* Notes events as "TYPE NAME VERSION;". */
+static bool
+note_event(const Event *event, void *user, GError **error)
+{
+    (void)error;
+    g_string_append_printf(
+        user, "%d %s %s;", (int)event->type, value_text(event->object, "metadata.name"),
+        event->type == EVENT_ERROR ? value_text(event->object, "code")
+                                   : value_text(event->object, "metadata.resourceVersion"));
+    return true;
+}
+
+static bool
+feed_events(const void *data, size_t size, void *user, GError **error)
+{
+    return event_stream_feed(user, data, size, error);
+}
+
+static void
+expect_events(const char *name, const char *query, unsigned timeout_s, const char *events)
+{
+    g_autoptr(GBytes) response = response_of(name);
+    const ScriptStep steps[] = {{.body = response}};
+    g_autoptr(ScriptedServer) server = scripted_server_new(steps, 1);
+    g_autoptr(K8sClient) client = client_of(server);
+    g_autoptr(GString) notes = g_string_new(NULL);
+    g_autoptr(EventStream) stream = event_stream_new(note_event, notes);
+    const K8sWatch watch = {.path = "/api/v1/namespaces/default/configmaps",
+                            .query = query,
+                            .resource_version = "1160",
+                            .timeout_s = timeout_s};
+    g_auto(K8sOutcome) outcome = {0};
+    assert_true(k8s_client_watch(client, &watch, NULL, feed_events, stream, &outcome));
+    assert_int_equal(outcome.status, 200);
+    assert_true(event_stream_is_between(stream));
+    assert_string_equal(notes->str, events);
+}
+
+static void
+test_watches_of_a_real_server(void **state)
+{
+    (void)state;
+    expect_events("watch-bookmark", NULL, 75,
+                  "0 watched-0 1163;2 watched-0 1164;0 watched-1 1166;2 watched-1 1167;"
+                  "0 watched-2 1169;2 watched-2 1170;3  1280;3  1295;");
+    expect_events("watch-expired-version-error-event", NULL, 5, "4  410;");
+}
+
+static void
+test_a_watch_that_a_real_server_refuses(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        K8sResult result;
+        int status;
+        int64_t retry_after_ms;
+    } cases[] = {{"watch-forbidden-403", K8S_FORBIDDEN, 403, 0},
+                 {"unauthorized-401", K8S_UNAUTHENTICATED, 401, 0},
+                 {"list-exact-expired-410", K8S_FAILED, 410, 0},
+                 {"too-many-requests-429", K8S_FAILED, 429, 1000}};
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GBytes) response = response_of(cases[i].name);
+        const ScriptStep steps[] = {{.body = response}};
+        g_autoptr(ScriptedServer) server = scripted_server_new(steps, 1);
+        g_autoptr(K8sClient) client = client_of(server);
+        const K8sWatch watch = {.path = "/api/v1/pods", .resource_version = "1", .timeout_s = 5};
+        g_auto(K8sOutcome) outcome = {0};
+        assert_false(k8s_client_watch(client, &watch, NULL, feed_events, NULL, &outcome));
+        assert_int_equal(outcome.result, cases[i].result);
+        assert_int_equal(outcome.status, cases[i].status);
+        assert_int_equal(outcome.retry_after_ms, cases[i].retry_after_ms);
+    }
+}
+
 int
 main(void)
 {
@@ -266,6 +342,8 @@ main(void)
         cmocka_unit_test(test_what_a_real_server_says),
         cmocka_unit_test(test_pages_are_asked_for_as_recorded),
         cmocka_unit_test(test_a_compressed_list_is_unpacked),
+        cmocka_unit_test(test_watches_of_a_real_server),
+        cmocka_unit_test(test_a_watch_that_a_real_server_refuses),
         cmocka_unit_test(test_a_dead_backend_is_stale),
         cmocka_unit_test(test_plain_and_aggregated_agree),
     };

@@ -354,6 +354,48 @@ test_a_proxy_is_asked_for_the_host_of_the_url(void **state)
     }
 }
 
+/* --- replies that are taken as they come ------------------------------------------------------ */
+
+static bool
+note_data(const void *data, size_t size, void *user, GError **error)
+{
+    g_string_append_printf(user, "%zu:%.*s;", size, (int)size, (const char *)data);
+    if (size > 0 && memchr(data, '!', size) != NULL)
+        return error_set(error, CRESSET_ERROR_ABORTED, "enough");
+    return true;
+}
+
+static void
+test_a_reply_is_handed_over_as_it_comes(void **state)
+{
+    const ScriptStep steps[] = {{.reply = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                                          "3\r\nabc\r\n0\r\nA-Trailer: x\r\n\r\n"},
+                                {.reply = "HTTP/1.1 403 No\r\nContent-Length: 3\r\n\r\nwhy"},
+                                {.reply = "HTTP/1.1 200 OK\r\n\r\nabc!"},
+                                {.reply = "HTTP/1.1 200 OK\r\n\r\nabc", .end = SCRIPT_STALL}};
+    g_autoptr(ScriptedServer) server = scripted_server_new(steps, G_N_ELEMENTS(steps));
+    g_autofree char *url = scripted_server_url(server, "/");
+    g_autoptr(GString) notes = g_string_new(NULL);
+    g_autoptr(GError) refused = NULL, silent = NULL;
+    HttpClientRequest request = {
+        .url = url, .on_data = note_data, .user = notes, .reply_bytes_max = 2};
+    g_auto(HttpClientReply) whole = {0}, failed = {0}, none = {0};
+    assert_true(http_client_send(*state, &request, &whole, NULL));
+    assert_string_equal(notes->str, "0:;3:abc;");
+    assert_int_equal(g_bytes_get_size(whole.body), 0);
+    request.reply_bytes_max = 0;
+    assert_true(http_client_send(*state, &request, &failed, NULL));
+    assert_string_equal(notes->str, "0:;3:abc;");
+    assert_int_equal(g_bytes_get_size(failed.body), 3);
+    assert_false(http_client_send(*state, &request, &none, &refused));
+    assert_error_says(refused, "enough");
+    request.silence_ms = 100;
+    assert_false(http_client_send(*state, &request, &none, &silent));
+    assert_int_equal(silent->code, CRESSET_ERROR_DEADLINE_EXCEEDED);
+    assert_error_says(silent, "for 100 ms");
+    assert_string_equal(notes->str, "0:;3:abc;0:;4:abc!;0:;3:abc;");
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -375,6 +417,7 @@ main(void)
         CASE(test_redirects_are_not_followed),
         CASE(test_retry_after_in_seconds),
         CASE(test_threads_share_a_client),
+        CASE(test_a_reply_is_handed_over_as_it_comes),
         CASE(test_a_proxy_of_the_configuration),
         CASE(test_a_proxy_is_asked_for_the_host_of_the_url),
     };
