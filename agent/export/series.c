@@ -139,7 +139,7 @@ series_encode(const SeriesLabels *labels, const WindowProcess *process, const ui
     put_label(&series, "node", labels->node);
     put_label(&series, "pid", pid);
     put_label(&series, "comm", process->comm);
-    put_label(&series, "container_id", process->container_id);
+    put_label(&series, "container_id", process->cgroup.container_id);
     for (guint i = 0; i < labels->names->len; i++)
         put_label(&series, labels->names->pdata[i], labels->values->pdata[i]);
     g_autofree char *id = g_uuid_string_random();

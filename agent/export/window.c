@@ -34,7 +34,7 @@ process_free(WindowProcess *process)
     g_free(process->frame_slots);
     g_free(process->stack_slots);
     g_free(process->executable_path);
-    g_free(process->container_id);
+    cgroup_clear(&process->cgroup);
     g_free(process);
 }
 
@@ -201,7 +201,7 @@ window_seal(Window *window, int64_t end_ns)
         sealed->namespace_pid = process->namespace_pid;
         sealed->is_kernel_thread = process->is_kernel_thread && !has_user_frames(sealed);
         sealed->executable_path = g_strdup(process->executable_path);
-        sealed->container_id = g_strdup(process->container_id);
+        cgroup_copy(&process->cgroup, &sealed->cgroup);
         memcpy(sealed->comm, process->comm, sizeof(process->comm));
         g_clear_pointer(&sealed->frame_slots, g_free);
         g_clear_pointer(&sealed->stack_slots, g_free);

@@ -28,7 +28,7 @@ typedef struct {
     uint32_t pid, namespace_pid;
     char comm[17];
     char *executable_path; /* or NULL */
-    char *container_id;    /* or NULL */
+    Cgroup cgroup;
     bool is_kernel_thread;
     GArray *frames;       /* WindowFrame, all different */
     GArray *stacks;       /* WindowStack, all different */

@@ -1,9 +1,23 @@
-/* Container ids in cgroup paths. */
+/* What the path of a cgroup says of a process: its container, its pod, its systemd unit. */
 #pragma once
 #include <glib.h>
 
-/* Finds the container id in the text of /proc/PID/cgroup, in the layouts of Kubernetes (systemd and
- * cgroupfs drivers), containerd, CRI-O, Docker, Podman and nested clusters: the last 64 hexadecimal
- * digits that make up the end of a path element, apart from CRI-O's conmon monitors. NULL when the
- * process is in no container. */
-char *cgroup_container_id(const char *text);
+typedef struct {
+    char *container_id; /* by which the runtime knows it: 64 hexadecimal digits, "TASK-NUMBER" of
+                           ECS on Fargate, the name of an LXC container; NULL: in none */
+    char *pod_uid;      /* "a086e354-3604-462f-8b39-db5906fe9f52"; of a static pod the hash of its
+                           manifest, 32 hexadecimal digits; NULL: in none, or not told */
+    char *systemd_unit; /* "nginx.service", innermost within the container; NULL: no service */
+} Cgroup;
+
+/* Reads the text of /proc/PID/cgroup (cgroups(7), v1 and v2), in the layouts of the kubelet
+ * (systemd and cgroupfs drivers), containerd, CRI-O, Docker, ECS, LXC and Podman. Where clusters
+ * are nested the innermost counts. CRI-O's monitors (conmon) are in a pod, but in no container. Of
+ * the lines of v1 the first that knows a container counts, else the first that knows anything. To
+ * be cleared by the caller. */
+void cgroup_read(const char *text, Cgroup *ret_cgroup);
+/* A copy, to be cleared by the caller. */
+void cgroup_copy(const Cgroup *cgroup, Cgroup *ret_copy);
+void cgroup_clear(Cgroup *cgroup);
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Cgroup, cgroup_clear)

@@ -31,7 +31,7 @@ process_unref(Process *process)
     if (process == NULL || --process_private(process)->references > 0)
         return;
     g_free(process->executable_path);
-    g_free(process->container_id);
+    cgroup_clear(&process->cgroup);
     g_array_unref(process->mappings);
     g_clear_pointer(&process_private(process)->next_mappings, g_array_unref);
     g_free(process);
@@ -104,8 +104,8 @@ process_identify(Process *process)
     if (process->has_exited)
         return;
     if (read_proc(process, "cgroup", text, sizeof text)) {
-        g_free(process->container_id);
-        process->container_id = cgroup_container_id(text);
+        cgroup_clear(&process->cgroup);
+        cgroup_read(text, &process->cgroup);
     }
     read_executable_path(process);
     if (process->namespace_pid == process->pid)

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/process/cgroup.h"
 #include "agent/process/executable.h"
 
 typedef struct {
@@ -19,7 +20,7 @@ typedef struct Process {
     uint64_t start_time_ns; /* CLOCK_BOOTTIME */
     char comm[16];
     char *executable_path; /* /proc/PID/exe, or NULL for a kernel thread */
-    char *container_id;    /* 64 hex digits, or NULL */
+    Cgroup cgroup;
     bool is_kernel_thread, has_exited;
     GArray *mappings; /* Mapping, sorted by start */
 } Process;

@@ -247,7 +247,7 @@ apply_fork(ProcessTable *table, const struct event_process *event)
     Process *process = process_new(event->header.pid);
     set_from_event(process, event);
     process_set_mappings(process, g_array_ref(parent->mappings));
-    process->container_id = g_strdup(parent->container_id);
+    cgroup_copy(&parent->cgroup, &process->cgroup);
     process->executable_path = g_strdup(parent->executable_path);
     process->is_kernel_thread = parent->is_kernel_thread;
     keep(table, process);

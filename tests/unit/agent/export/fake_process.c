@@ -25,7 +25,7 @@ fake_process_new(uint32_t pid, const char *comm, const char *executable_path,
     fake->process.pid = fake->process.namespace_pid = pid;
     strncpy(fake->process.comm, comm, sizeof(fake->process.comm) - 1);
     fake->process.executable_path = g_strdup(executable_path);
-    fake->process.container_id = g_strdup(container_id);
+    fake->process.cgroup.container_id = g_strdup(container_id);
     return process_ref(&fake->process);
 }
 
@@ -44,7 +44,7 @@ process_unref(Process *process)
     if (--((FakeProcess *)process)->refs > 0)
         return;
     g_free(process->executable_path);
-    g_free(process->container_id);
+    cgroup_clear(&process->cgroup);
     g_free(process);
 }
 
