@@ -3,19 +3,23 @@
 #include <glib-unix.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "agent/discovery/discovery.h"
 #include "agent/export/exporter.h"
 #include "agent/status.h"
 #include "lib/base/metrics.h"
 
 enum {
     NS_PER_MS = 1000000,
-    FIRST_WINDOW_MS = 5000, /* at most: there is something to see soon after the start */
+    START_SPREAD_MS = 10 * 1000, /* 5,000 agents: 500 lists a second, from caches */
+    FIRST_WINDOW_MS = 5000,      /* at most: there is something to see soon after the start */
 };
 
 typedef struct {
     const AgentOptions *options;
     GMainLoop *loop;
+    Discovery *discovery;
     Exporter *exporter;
     Sampler *sampler;
     StatusServer *status;
@@ -53,7 +57,15 @@ on_metrics(GString *out, void *data)
     Agent *agent = data;
     sampler_write_metrics(agent->sampler, out);
     exporter_write_metrics(agent->exporter, out);
+    discovery_write_metrics(agent->discovery, out);
     metrics_write_process(out, "cresset-agent");
+}
+
+static void
+on_problems(GString *out, void *data)
+{
+    Agent *agent = data;
+    discovery_check(agent->discovery, out);
 }
 
 static int
@@ -75,6 +87,51 @@ say_missing(void)
             g_warning("%s", lines[i]);
 }
 
+/* How to reach the cluster. NULL without *error where there is none: a pod that has no service
+ * account is profiled as any machine is, unless a cluster was asked for. */
+static K8sConfig *
+load_cluster(const AgentOptions *options, GError **error)
+{
+    const char *kubeconfig = options->kubeconfig;
+    const K8sConfigOptions config = {
+        .kubeconfig = kubeconfig != NULL && kubeconfig[0] != '\0' ? kubeconfig : NULL};
+    g_autoptr(GError) failure = NULL;
+    if (!agent_options_in_cluster(options))
+        return NULL;
+    K8sConfig *cluster = k8s_config_load(&config, &failure);
+    if (cluster != NULL)
+        g_message("naming processes after the pods of node %s, by %s",
+                  options->node != NULL ? options->node : g_get_host_name(), cluster->origin);
+    else if (strcmp(options->kubernetes, "auto") == 0 && config.kubeconfig == NULL)
+        g_warning("no pods are looked for: %s", failure->message);
+    else
+        g_propagate_error(error, g_steal_pointer(&failure));
+    return cluster;
+}
+
+static bool
+start_discovery(Agent *agent, GError **error)
+{
+    const AgentOptions *options = agent->options;
+    g_autoptr(GError) failure = NULL;
+    K8sConfig *cluster = load_cluster(options, &failure);
+    if (failure != NULL) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return false;
+    }
+    bool has_node = options->node != NULL && options->node[0] != '\0';
+    const DiscoveryConfig config = {
+        .node = has_node ? options->node : g_get_host_name(),
+        .scheme = agent_options_targeting(options),
+        .relabel_file = options->relabel_file,
+        /* All agents of a cluster may start at once, but not those of a person who tries it. */
+        .start_spread_ms = cluster != NULL && cluster->token_file != NULL ? START_SPREAD_MS : 0,
+        .cluster = cluster,
+    };
+    agent->discovery = discovery_new(&config, error);
+    return agent->discovery != NULL;
+}
+
 static bool
 start_exporter(Agent *agent, GError **error)
 {
@@ -83,6 +140,7 @@ start_exporter(Agent *agent, GError **error)
         .push = {.server = options->server,
                  .tenant = options->tenant,
                  .bytes_max = (size_t)options->queue_bytes},
+        .discovery = agent->discovery,
         .symbolizer = {.cache_bytes = (size_t)options->symbol_cache_bytes},
         .node = options->node,
         .labels = (const char *const *)options->labels,
@@ -113,7 +171,8 @@ start_status(Agent *agent, GError **error)
     const char *listen = agent->options->listen;
     if (listen == NULL || listen[0] == '\0')
         return true;
-    agent->status = status_server_new(listen, on_metrics, agent, error);
+    const StatusSource source = {on_metrics, on_problems, agent};
+    agent->status = status_server_new(listen, &source, error);
     if (agent->status != NULL)
         g_message("listening on http://%s", status_server_address(agent->status));
     return agent->status != NULL;
@@ -125,6 +184,7 @@ agent_clear(Agent *agent)
     status_server_free(agent->status);
     sampler_free(agent->sampler);
     exporter_free(agent->exporter);
+    discovery_free(agent->discovery);
     g_main_loop_unref(agent->loop);
 }
 
@@ -137,7 +197,7 @@ agent_run(const AgentOptions *options)
     g_autoptr(GError) error = NULL;
     g_unix_signal_add(SIGTERM, on_quit, &agent);
     g_unix_signal_add(SIGINT, on_quit, &agent);
-    if (!start_exporter(&agent, &error))
+    if (!start_discovery(&agent, &error) || !start_exporter(&agent, &error))
         return fail(error->message, AGENT_EXIT_BAD_OPTION);
     if (!start_sampler(&agent, &error))
         return fail(error->message, AGENT_EXIT_FAILED);

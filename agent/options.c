@@ -22,7 +22,21 @@ static const OptionRow rows[] = {
     OPTION("label", OPTION_LIST, NULL, 0, 0, "KEY=VALUE", labels,
            "Label of every profile; service_name replaces the name made from the executable."),
     OPTION("node", OPTION_STRING, NULL, 0, 0, "NAME", node,
-           "Value of the label node; the host name when empty."),
+           "Value of the label node, and in a cluster the name of the node whose pods are looked "
+           "for; the host name when empty."),
+    OPTION("kubernetes", OPTION_STRING, "auto", 0, 0, "WHETHER", kubernetes,
+           "Name processes after the pods of the node: on, off, or auto, which is on in a pod of a "
+           "cluster and with --kubeconfig."),
+    OPTION("kubeconfig", OPTION_STRING, NULL, 0, 0, "FILE", kubeconfig,
+           "How to reach the cluster; its service account when empty."),
+    OPTION(
+        "targeting", OPTION_STRING, "all", 0, 0, "SCHEME", targeting,
+        "Which processes are profiled: all but those of pods with the annotation "
+        "profiles.grafana.com/cpu.ebpf.enabled: \"false\", or with annotation only those of pods "
+        "where it is \"true\"."),
+    OPTION("relabel-file", OPTION_STRING, NULL, 0, 0, "FILE", relabel_file,
+           "YAML file with a list of relabel rules as Prometheus has them, which change the labels "
+           "of processes or drop them; it is read again when it changes."),
     OPTION("queue-bytes", OPTION_BYTES, "64MiB", 65536, 1e12, "BYTES", queue_bytes,
            "Memory for profiles that wait while the server is away; beyond, the oldest are "
            "dropped."),
@@ -54,32 +68,69 @@ const OptionTable agent_option_table = {
     .n_rows = G_N_ELEMENTS(rows),
 };
 
+/* Words that an option can be; the position is the value. */
 static const char *const unwinders[] = {
     [SAMPLER_VARIANT_AUTO] = "auto",
     [SAMPLER_VARIANT_LOOP] = "loop",
     [SAMPLER_VARIANT_TAIL_CALL] = "tail",
+    NULL,
 };
+static const char *const kubernetes[] = {"auto", "on", "off", NULL};
+static const char *const targeting[] = {
+    [TARGET_SCHEME_ALL] = "all",
+    [TARGET_SCHEME_ANNOTATION] = "annotation",
+    NULL,
+};
+
+/* The position of a word; 0 when it is none. */
+static size_t
+find_word(const char *const *words, const char *text)
+{
+    for (size_t i = 0; words[i] != NULL; i++)
+        if (strcmp(words[i], text) == 0)
+            return i;
+    return 0;
+}
 
 SamplerVariant
 agent_options_variant(const AgentOptions *options)
 {
-    for (size_t i = 0; i < G_N_ELEMENTS(unwinders); i++)
-        if (strcmp(options->unwinder, unwinders[i]) == 0)
-            return (SamplerVariant)i;
-    return SAMPLER_VARIANT_AUTO;
+    return (SamplerVariant)find_word(unwinders, options->unwinder);
+}
+
+TargetScheme
+agent_options_targeting(const AgentOptions *options)
+{
+    return (TargetScheme)find_word(targeting, options->targeting);
+}
+
+bool
+agent_options_in_cluster(const AgentOptions *options)
+{
+    if (strcmp(options->kubernetes, "auto") != 0)
+        return strcmp(options->kubernetes, "on") == 0;
+    bool has_kubeconfig = options->kubeconfig != NULL && options->kubeconfig[0] != '\0';
+    return has_kubeconfig || g_getenv("KUBERNETES_SERVICE_HOST") != NULL;
+}
+
+static bool
+check_word(const char *option, const char *const *words, const char *text, GError **error)
+{
+    if (g_strv_contains(words, text))
+        return true;
+    g_autofree char *all = g_strjoinv(", ", (GStrv)words);
+    return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "option --%s: '%s' is none of %s",
+                     option, text, all);
 }
 
 bool
 agent_options_check(const AgentOptions *options, GError **error)
 {
     GLogLevelFlags level;
-    bool is_known = false;
-    for (size_t i = 0; i < G_N_ELEMENTS(unwinders); i++)
-        is_known |= strcmp(options->unwinder, unwinders[i]) == 0;
-    if (!is_known)
-        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
-                         "option --unwinder: '%s' is none of auto, loop and tail",
-                         options->unwinder);
+    if (!check_word("unwinder", unwinders, options->unwinder, error) ||
+        !check_word("kubernetes", kubernetes, options->kubernetes, error) ||
+        !check_word("targeting", targeting, options->targeting, error))
+        return false;
     if (!log_level_parse(options->log_level, &level))
         return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
                          "option --log-level: '%s' is none of error, warning, message, info and "

@@ -4,11 +4,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/discovery/target.h"
 #include "agent/sample/sampler.h"
 #include "lib/base/option.h"
 
 typedef struct {
     char *server, *tenant, *node, *unwinder, *listen, *log_level, *log_format;
+    char *kubernetes, *kubeconfig, *targeting, *relabel_file;
     GStrv labels;
     double rate_hz;
     int64_t window_ns, stop_timeout_ns;
@@ -20,5 +22,10 @@ extern const OptionTable agent_option_table;
 
 /* Checks the values that are words; INVALID_ARGUMENT names the option. */
 bool agent_options_check(const AgentOptions *options, GError **error);
+/* Whether the pods of the node are followed: --kubernetes, where auto means in a pod of a cluster,
+ * or with --kubeconfig. */
+bool agent_options_in_cluster(const AgentOptions *options);
+/* The value of --targeting, checked before. */
+TargetScheme agent_options_targeting(const AgentOptions *options);
 /* The value of --unwinder, checked before. */
 SamplerVariant agent_options_variant(const AgentOptions *options);

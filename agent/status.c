@@ -10,8 +10,7 @@ enum { REQUEST_MAX = 8192, CONNECTIONS_MAX = 16, TIMEOUT_S = 5 };
 struct StatusServer {
     GSocketService *service;
     char *address;
-    StatusFunc func;
-    void *data;
+    StatusSource source;
     unsigned n_connections;
     GCancellable *cancel; /* ends what is under way when the server is freed */
 };
@@ -49,11 +48,16 @@ static void
 answer(Connection *connection)
 {
     g_autoptr(GString) body = g_string_new(NULL);
+    const StatusSource *source = &connection->server->source;
     const char *status = "200 OK", *type = "text/plain; version=0.0.4; charset=utf-8";
     if (g_str_has_prefix(connection->request, "GET /metrics ")) {
-        connection->server->func(body, connection->server->data);
+        source->metrics(body, source->data);
     } else if (g_str_has_prefix(connection->request, "GET /ready ")) {
-        g_string_append(body, "ready\n");
+        source->problems(body, source->data);
+        if (body->len > 0)
+            status = "503 Service Unavailable";
+        else
+            g_string_append(body, "ready\n");
     } else {
         status = "404 Not Found";
         g_string_append(body, "only /metrics and /ready are served here\n");
@@ -138,7 +142,7 @@ parse_address(const char *listen, GError **error)
 }
 
 StatusServer *
-status_server_new(const char *listen, StatusFunc func, void *data, GError **error)
+status_server_new(const char *listen, const StatusSource *source, GError **error)
 {
     g_autoptr(GSocketAddress) wanted = parse_address(listen, error);
     g_autoptr(GSocketAddress) bound = NULL;
@@ -153,8 +157,7 @@ status_server_new(const char *listen, StatusFunc func, void *data, GError **erro
         return NULL;
     }
     StatusServer *server = g_new0(StatusServer, 1);
-    server->func = func;
-    server->data = data;
+    server->source = *source;
     server->cancel = g_cancellable_new();
     server->address = g_socket_connectable_to_string(G_SOCKET_CONNECTABLE(bound));
     g_signal_connect(service, "incoming", G_CALLBACK(on_incoming), server);

@@ -19,6 +19,7 @@ enum {
     METRIC_STACKS,
     METRIC_PROFILES,
     METRIC_RAW_BYTES,
+    METRIC_LABELS_DROPPED,
     METRIC_WINDOWS_DROPPED,
     METRIC_WINDOW_BYTES,
     METRIC_WINDOW_SECONDS,
@@ -46,6 +47,8 @@ static const MetricRow metric_rows[] = {
     [METRIC_PROFILES] = {"cresset_agent_profiles_total", METRIC_COUNTER, "Profiles made."},
     [METRIC_RAW_BYTES] = {"cresset_agent_profile_bytes_total", METRIC_COUNTER,
                           "Bytes of the profiles made, before compression."},
+    [METRIC_LABELS_DROPPED] = {"cresset_agent_labels_dropped_total", METRIC_COUNTER,
+                               "Labels of profiles left out, as a series may have 30."},
     [METRIC_WINDOWS_DROPPED] = {"cresset_agent_windows_dropped_total", METRIC_COUNTER,
                                 "Windows given up because earlier ones were still being "
                                 "symbolized."},
@@ -77,7 +80,8 @@ static const MetricRow metric_rows[] = {
 };
 
 struct Exporter {
-    SeriesLabels labels;
+    Discovery *discovery;
+    LabelSet *labels; /* of every profile */
     PushQueue *queue;
     Symbolizer *symbolizer;
     ProfileWriter *writer;
@@ -94,7 +98,7 @@ struct Exporter {
 /* One process on its way through the writer. */
 typedef struct {
     Exporter *exporter;
-    const WindowProcess *process;
+    const LabelSet *labels;
 } Part;
 
 static void
@@ -103,10 +107,31 @@ on_part(const uint8_t *pprof, size_t size, void *data)
     const Part *part = data;
     Exporter *exporter = part->exporter;
     g_autoptr(GByteArray) packed = gzip_compress(pprof, size, GZIP_LEVEL);
-    GBytes *series = series_encode(&exporter->labels, part->process, packed->data, packed->len);
+    size_t n_dropped;
+    GBytes *series = series_encode(part->labels, packed->data, packed->len, &n_dropped);
+    metrics_add(exporter->metrics, METRIC_LABELS_DROPPED, 0, (double)n_dropped);
     push_queue_add(exporter->queue, series, size);
     metrics_add(exporter->metrics, METRIC_PROFILES, 0, 1);
     metrics_add(exporter->metrics, METRIC_RAW_BYTES, 0, (double)size);
+}
+
+/* The labels of the process; NULL when it is not to be profiled. */
+static LabelSet *
+labels_of(Exporter *exporter, const WindowProcess *process)
+{
+    g_autoptr(LabelSet) labels = label_set_new();
+    const Target target = {
+        .pid = process->pid,
+        .comm = process->comm,
+        .executable_path = process->executable_path,
+        .is_kernel_thread = process->is_kernel_thread,
+        .cgroup = &process->cgroup,
+    };
+    if (!discovery_label(exporter->discovery, &target, exporter->labels, labels))
+        return NULL;
+    if (*label_set_get(labels, "__name__") == '\0') /* which a rule can take away */
+        label_set_set(labels, "__name__", label_set_get(exporter->labels, "__name__"));
+    return g_steal_pointer(&labels);
 }
 
 static void
@@ -116,7 +141,10 @@ export_window(Exporter *exporter, const Window *window)
     profile_writer_begin(exporter->writer, window);
     for (guint i = 0; i < window->processes->len; i++) {
         const WindowProcess *process = window->processes->pdata[i];
-        Part part = {exporter, process};
+        g_autoptr(LabelSet) labels = labels_of(exporter, process);
+        if (labels == NULL)
+            continue;
+        Part part = {exporter, labels};
         profile_writer_write(exporter->writer, window, process, on_part, &part);
         metrics_add(exporter->metrics, METRIC_STACKS, 0, process->stacks->len);
     }
@@ -153,16 +181,15 @@ now_ns(void)
 Exporter *
 exporter_new(const ExporterConfig *config, GError **error)
 {
-    SeriesLabels labels;
-    if (!series_labels_init(&labels, config->node, config->labels, error))
+    g_autoptr(LabelSet) labels = series_fixed_labels(config->node, config->labels, error);
+    if (labels == NULL)
         return NULL;
     PushQueue *queue = push_queue_new(&config->push, error);
-    if (queue == NULL) {
-        series_labels_clear(&labels);
+    if (queue == NULL)
         return NULL;
-    }
     Exporter *exporter = g_new0(Exporter, 1);
-    exporter->labels = labels;
+    exporter->discovery = config->discovery;
+    exporter->labels = g_steal_pointer(&labels);
     exporter->queue = queue;
     exporter->symbolizer = symbolizer_new(&config->symbolizer);
     exporter->writer = profile_writer_new(exporter->symbolizer, config->period_ns);
@@ -236,7 +263,7 @@ exporter_free(Exporter *exporter)
     symbolizer_free(exporter->symbolizer);
     push_queue_free(exporter->queue);
     metrics_free(exporter->metrics);
-    series_labels_clear(&exporter->labels);
+    label_set_free(exporter->labels);
     g_mutex_clear(&exporter->mutex);
     g_cond_clear(&exporter->finished);
     g_free(exporter);

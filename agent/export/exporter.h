@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/discovery/discovery.h"
 #include "agent/export/push_queue.h"
 #include "agent/sample/sample.h"
 #include "agent/symbolize/symbolizer.h"
@@ -14,6 +15,7 @@ typedef struct Exporter Exporter;
 typedef struct {
     PushQueueConfig push;
     SymbolizerConfig symbolizer;
+    Discovery *discovery;      /* names the processes; outlives the exporter */
     const char *node;          /* NULL: the name of this host */
     const char *const *labels; /* "KEY=VALUE", NULL at the end; NULL: none */
     int64_t period_ns;         /* sampling interval */

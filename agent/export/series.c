@@ -6,9 +6,21 @@
 #include "lib/base/error.h"
 #include "lib/pprof/wire.h"
 
-enum { PID_TEXT_MAX = 16 };
-
-static const char *const reserved[] = {"__name__", "node", "pid", "comm", "container_id"};
+/* Set by the agent, and first in the order of a series. */
+static const char *const own[] = {"__name__",
+                                  "service_name",
+                                  "node",
+                                  "pid",
+                                  "comm",
+                                  "container_id",
+                                  "namespace",
+                                  "pod",
+                                  "container",
+                                  "service_namespace",
+                                  "service_instance_id",
+                                  "source"};
+/* Of these, what no option can replace. */
+static const char *const reserved[] = {"__name__", "node", "pid", "comm", "container_id", NULL};
 
 static bool
 is_label_name(const char *name)
@@ -22,7 +34,7 @@ is_label_name(const char *name)
 }
 
 static bool
-check_label(const SeriesLabels *labels, const char *pair, const char *name, const char *value,
+check_label(const LabelSet *labels, const char *pair, const char *name, const char *value,
             GError **error)
 {
     if (!is_label_name(name) || strlen(name) > CRESSET_LABEL_NAME_LENGTH_MAX)
@@ -32,15 +44,12 @@ check_label(const SeriesLabels *labels, const char *pair, const char *name, cons
         return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
                          "label '%s': a value is UTF-8 of at most %d bytes", name,
                          CRESSET_LABEL_VALUE_LENGTH_MAX);
-    for (size_t i = 0; i < G_N_ELEMENTS(reserved); i++)
-        if (strcmp(name, reserved[i]) == 0)
-            return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
-                             "label '%s' is set by the agent itself", name);
-    for (guint i = 0; i < labels->names->len; i++)
-        if (strcmp(name, labels->names->pdata[i]) == 0)
-            return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "label '%s' is given twice",
-                             name);
-    if (labels->names->len + G_N_ELEMENTS(reserved) + 1 >= CRESSET_LABEL_NAMES_MAX)
+    if (g_strv_contains(reserved, name))
+        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                         "label '%s' is set by the agent itself", name);
+    if (*label_set_get(labels, name) != '\0')
+        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "label '%s' is given twice", name);
+    if (label_set_size(labels) + G_N_ELEMENTS(own) >= CRESSET_LABEL_NAMES_MAX)
         return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
                          "label '%s' is one too many: a series has at most %d", name,
                          CRESSET_LABEL_NAMES_MAX);
@@ -48,7 +57,7 @@ check_label(const SeriesLabels *labels, const char *pair, const char *name, cons
 }
 
 static bool
-add_label(SeriesLabels *labels, const char *pair, GError **error)
+add_label(LabelSet *labels, const char *pair, GError **error)
 {
     const char *equals = strchr(pair, '=');
     if (equals == NULL)
@@ -57,47 +66,23 @@ add_label(SeriesLabels *labels, const char *pair, GError **error)
     g_autofree char *name = g_strndup(pair, (gsize)(equals - pair));
     if (!check_label(labels, pair, name, equals + 1, error))
         return false;
-    g_ptr_array_add(labels->names, g_steal_pointer(&name));
-    g_ptr_array_add(labels->values, g_strdup(equals + 1));
+    label_set_set(labels, name, equals + 1);
     return true;
 }
 
-bool
-series_labels_init(SeriesLabels *labels, const char *node, const char *const *pairs, GError **error)
+LabelSet *
+series_fixed_labels(const char *node, const char *const *pairs, GError **error)
 {
+    g_autoptr(LabelSet) labels = label_set_new();
+    for (; pairs != NULL && *pairs != NULL; pairs++)
+        if (!add_label(labels, *pairs, error))
+            return NULL;
     bool has_node = node != NULL && node[0] != '\0';
-    *labels = (SeriesLabels){.node = g_strdup(has_node ? node : g_get_host_name()),
-                             .names = g_ptr_array_new_with_free_func(g_free),
-                             .values = g_ptr_array_new_with_free_func(g_free)};
-    for (; pairs != NULL && *pairs != NULL; pairs++) {
-        if (!add_label(labels, *pairs, error)) {
-            series_labels_clear(labels);
-            return false;
-        }
-    }
-    return true;
-}
-
-void
-series_labels_clear(SeriesLabels *labels)
-{
-    g_clear_pointer(&labels->node, g_free);
-    g_clear_pointer(&labels->names, g_ptr_array_unref);
-    g_clear_pointer(&labels->values, g_ptr_array_unref);
-}
-
-char *
-series_service_name(const WindowProcess *process)
-{
-    if (process->is_kernel_thread)
-        return g_strdup("kernel");
-    if (process->executable_path == NULL || process->executable_path[0] != '/')
-        return g_strdup(process->comm[0] != '\0' ? process->comm : "unknown");
-    g_autofree char *name = g_path_get_basename(process->executable_path);
-    static const char deleted[] = " (deleted)";
-    if (g_str_has_suffix(name, deleted))
-        name[strlen(name) - strlen(deleted)] = '\0';
-    return g_steal_pointer(&name);
+    label_set_set(labels, "__name__", "process_cpu");
+    label_set_set(labels, "node", has_node ? node : g_get_host_name());
+    if (*label_set_get(labels, "source") == '\0')
+        label_set_set(labels, "source", "ebpf");
+    return g_steal_pointer(&labels);
 }
 
 /* Appends a types.v1.LabelPair; names and comms of processes may hold any bytes. */
@@ -116,32 +101,50 @@ put_label(WireBuffer *series, const char *name, const char *value)
 }
 
 static bool
-has_label(const SeriesLabels *labels, const char *name)
+is_own(const char *name)
 {
-    for (guint i = 0; i < labels->names->len; i++)
-        if (strcmp(labels->names->pdata[i], name) == 0)
+    for (size_t i = 0; i < G_N_ELEMENTS(own); i++)
+        if (strcmp(name, own[i]) == 0)
             return true;
     return false;
 }
 
-GBytes *
-series_encode(const SeriesLabels *labels, const WindowProcess *process, const uint8_t *profile,
-              size_t size)
+static int
+compare_names(const void *left, const void *right)
 {
-    char pid[PID_TEXT_MAX];
-    g_snprintf(pid, sizeof(pid), "%u", process->pid);
-    WireBuffer series = {0}, sample = {0};
-    put_label(&series, "__name__", "process_cpu");
-    if (!has_label(labels, "service_name")) {
-        g_autofree char *service = series_service_name(process);
-        put_label(&series, "service_name", service);
+    return strcmp(*(const char *const *)left, *(const char *const *)right);
+}
+
+/* Names of the set in the order in which they are sent. */
+static GPtrArray *
+ordered_names(const LabelSet *labels)
+{
+    g_autoptr(GPtrArray) others = g_ptr_array_new();
+    GPtrArray *names = g_ptr_array_new();
+    for (size_t i = 0; i < G_N_ELEMENTS(own); i++)
+        if (*label_set_get(labels, own[i]) != '\0')
+            g_ptr_array_add(names, (char *)own[i]);
+    for (size_t i = 0; i < label_set_size(labels); i++) {
+        const char *name, *value;
+        label_set_at(labels, i, &name, &value);
+        if (!is_own(name))
+            g_ptr_array_add(others, (char *)name);
     }
-    put_label(&series, "node", labels->node);
-    put_label(&series, "pid", pid);
-    put_label(&series, "comm", process->comm);
-    put_label(&series, "container_id", process->cgroup.container_id);
-    for (guint i = 0; i < labels->names->len; i++)
-        put_label(&series, labels->names->pdata[i], labels->values->pdata[i]);
+    g_ptr_array_sort(others, compare_names);
+    for (guint i = 0; i < others->len; i++)
+        g_ptr_array_add(names, others->pdata[i]);
+    return names;
+}
+
+GBytes *
+series_encode(const LabelSet *labels, const uint8_t *profile, size_t size, size_t *ret_dropped)
+{
+    WireBuffer series = {0}, sample = {0};
+    g_autoptr(GPtrArray) names = ordered_names(labels);
+    guint n_kept = MIN(names->len, CRESSET_LABEL_NAMES_MAX);
+    for (guint i = 0; i < n_kept; i++)
+        put_label(&series, names->pdata[i], label_set_get(labels, names->pdata[i]));
+    *ret_dropped = names->len - n_kept;
     g_autofree char *id = g_uuid_string_random();
     wire_put_bytes(&sample, 1, profile, size);
     wire_put_bytes(&sample, 2, id, strlen(id));

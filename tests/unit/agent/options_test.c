@@ -50,7 +50,9 @@ test_what_is_wrong_is_named(void **state)
         const char *arguments[3], *expected;
     } cases[] = {
         {{"--sever=x"}, "--server"},
-        {{"--unwinder", "fast"}, "--unwinder"},
+        {{"--unwinder", "fast"}, "--unwinder: 'fast' is none of auto, loop, tail"},
+        {{"--kubernetes", "yes"}, "--kubernetes: 'yes' is none of auto, on, off"},
+        {{"--targeting", "none"}, "--targeting: 'none' is none of all, annotation"},
         {{"--log-level", "loud"}, "--log-level"},
         {{"--log-format", "xml"}, "--log-format"},
         {{"--rate", "0"}, "rate"},
@@ -65,12 +67,39 @@ test_what_is_wrong_is_named(void **state)
     }
 }
 
+static void
+expect_cluster(const char *kubernetes, const char *kubeconfig, bool wanted)
+{
+    const char *const arguments[] = {"--kubernetes", kubernetes, "--kubeconfig", kubeconfig, NULL};
+    AgentOptions options = {0};
+    assert_int_equal(parse(&options, arguments, NULL), OPTION_RUN);
+    assert_int_equal(agent_options_in_cluster(&options), wanted);
+    assert_int_equal(agent_options_targeting(&options), TARGET_SCHEME_ALL);
+    option_clear(&agent_option_table, &options);
+}
+
+static void
+test_whether_there_is_a_cluster(void **state)
+{
+    (void)state;
+    g_unsetenv("KUBERNETES_SERVICE_HOST");
+    expect_cluster("auto", "", false);
+    expect_cluster("on", "", true);
+    expect_cluster("auto", "/etc/config", true);
+    expect_cluster("off", "/etc/config", false);
+    g_setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1", TRUE);
+    expect_cluster("auto", "", true);
+    expect_cluster("off", "", false);
+    g_unsetenv("KUBERNETES_SERVICE_HOST");
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_what_is_wrong_is_named),
+        cmocka_unit_test(test_whether_there_is_a_cluster),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

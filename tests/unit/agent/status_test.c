@@ -64,19 +64,35 @@ on_metrics(GString *out, void *data)
     g_string_append_printf(out, "cresset_test %d\n", ++*(int *)data);
 }
 
+/* What is wrong is in `problems`; empty: nothing. */
+static const char *problems = "";
+
+static void
+on_problems(GString *out, void *data)
+{
+    (void)data;
+    g_string_append(out, problems);
+}
+
 static void
 test_paths(void **state)
 {
     (void)state;
     int count = 0;
     g_autoptr(GError) error = NULL;
-    g_autoptr(StatusServer) server = status_server_new("127.0.0.1:0", on_metrics, &count, &error);
+    const StatusSource source = {on_metrics, on_problems, &count};
+    g_autoptr(StatusServer) server = status_server_new("127.0.0.1:0", &source, &error);
     assert_null(error);
     g_autofree char *metrics = ask(server, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
     assert_non_null(strstr(metrics, "HTTP/1.1 200 OK\r\n"));
     assert_non_null(strstr(metrics, "\r\n\r\ncresset_test 1\n"));
     g_autofree char *ready = ask(server, "GET /ready HTTP/1.1\r\n\r\n");
     assert_non_null(strstr(ready, "\r\n\r\nready\n"));
+    problems = "kubernetes: the token is expired\n";
+    g_autofree char *unready = ask(server, "GET /ready HTTP/1.1\r\n\r\n");
+    problems = "";
+    assert_non_null(strstr(unready, "HTTP/1.1 503 "));
+    assert_non_null(strstr(unready, "\r\n\r\nkubernetes: the token is expired\n"));
     g_autofree char *missing = ask(server, "GET / HTTP/1.1\r\n\r\n");
     assert_non_null(strstr(missing, "HTTP/1.1 404 "));
 }
@@ -86,7 +102,8 @@ test_a_request_that_never_ends_is_cut(void **state)
 {
     (void)state;
     int count = 0;
-    g_autoptr(StatusServer) server = status_server_new("127.0.0.1:0", on_metrics, &count, NULL);
+    const StatusSource source = {on_metrics, on_problems, &count};
+    g_autoptr(StatusServer) server = status_server_new("127.0.0.1:0", &source, NULL);
     g_autoptr(GString) endless = g_string_new("GET /metrics HTTP/1.1\r\nX: ");
     for (int i = 0; i < 20000; i++)
         g_string_append_c(endless, 'x');
@@ -100,7 +117,8 @@ static void
 test_addresses_that_cannot_be_listened_on(void **state)
 {
     (void)state;
-    g_autoptr(StatusServer) first = status_server_new("127.0.0.1:0", on_metrics, NULL, NULL);
+    const StatusSource source = {on_metrics, on_problems, NULL};
+    g_autoptr(StatusServer) first = status_server_new("127.0.0.1:0", &source, NULL);
     const struct {
         const char *listen, *expected;
     } cases[] = {
@@ -110,7 +128,7 @@ test_addresses_that_cannot_be_listened_on(void **state)
     };
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(GError) error = NULL;
-        assert_null(status_server_new(cases[i].listen, on_metrics, NULL, &error));
+        assert_null(status_server_new(cases[i].listen, &source, &error));
         assert_non_null(strstr(error->message, cases[i].expected));
     }
 }

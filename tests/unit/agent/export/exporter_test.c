@@ -156,10 +156,14 @@ sample_text(const Profile *profile, uint32_t i)
     return g_string_free(g_steal_pointer(&out), FALSE);
 }
 
+/* Of this machine alone: no cluster, no rules. */
+static Discovery *discovery;
+
 static ExporterConfig
 make_config(char *url)
 {
     return (ExporterConfig){.push = {.server = url, .pause_min_ms = 5, .pause_max_ms = 20},
+                            .discovery = discovery,
                             .node = "node-1",
                             .period_ns = PERIOD_NS};
 }
@@ -207,9 +211,8 @@ test_a_window_becomes_one_profile_per_process(void **state)
     ExporterConfig config = make_config(url);
     config.push.tenant = "team-a";
     config.labels = labels;
-    g_autoptr(GError) error = NULL;
-    Exporter *exporter = exporter_new(&config, &error);
-    assert_null(error);
+    Exporter *exporter = exporter_new(&config, NULL);
+    assert_non_null(exporter);
     Process *shop = fake_process_new(10, "shop-worker", "/opt/shop (deleted)", "0123abcd");
     Process *kernel = fake_process_new(2, "kthreadd", NULL, NULL);
     kernel->is_kernel_thread = true;
@@ -236,6 +239,7 @@ test_a_window_becomes_one_profile_per_process(void **state)
     check_label(first, "comm", "shop-worker");
     check_label(first, "container_id", "0123abcd");
     check_label(first, "cluster", "green");
+    check_label(first, "source", "ebpf");
     check_label(second, "service_name", "kernel");
     check_label(second, "container_id", NULL);
     assert_string_not_equal(first->id, second->id);
@@ -340,7 +344,8 @@ test_bad_settings_are_named(void **state)
     };
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         const char *labels[] = {cases[i].label, NULL};
-        ExporterConfig config = {.push = {.server = cases[i].server}, .labels = labels};
+        ExporterConfig config = {
+            .push = {.server = cases[i].server}, .discovery = discovery, .labels = labels};
         g_autoptr(GError) error = NULL;
         assert_null(exporter_new(&config, &error));
         assert_non_null(strstr(error->message, cases[i].expected));
@@ -358,5 +363,9 @@ main(int argc, char **argv)
         cmocka_unit_test(test_a_large_process_is_cut_into_parts),
         cmocka_unit_test(test_bad_settings_are_named),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const DiscoveryConfig config = {0};
+    discovery = discovery_new(&config, NULL);
+    int n_failed = cmocka_run_group_tests(tests, NULL, NULL);
+    discovery_free(discovery);
+    return n_failed;
 }

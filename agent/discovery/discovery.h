@@ -1,0 +1,39 @@
+/* Names for the processes of the node: follows the pods of the node where there is a cluster, and
+ * gives each process its labels, after the relabel rules of the user. */
+#pragma once
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/discovery/target.h"
+#include "lib/k8s/config.h"
+
+typedef struct {
+    K8sConfig *cluster; /* taken over; NULL: no pods are looked for */
+    const char *node;   /* the name of the node in the cluster */
+    TargetScheme scheme;
+    const char *relabel_file; /* a list of relabel rules, read again when it changes; NULL: none */
+    int64_t start_spread_ms;  /* the pods are listed first within so long, by chance */
+} DiscoveryConfig;
+
+typedef struct Discovery Discovery;
+
+/* NULL with *error when the file of rules cannot be read, with line and field. Begins to follow the
+ * pods at once; that a cluster does not answer is told by discovery_check. */
+Discovery *discovery_new(const DiscoveryConfig *config, GError **error);
+/* NULL is allowed. */
+void discovery_free(Discovery *discovery);
+
+/* Finds the pod of `target`, whose pod and container are not set yet, and fills the empty `set`
+ * with its labels: what the process says, then `fixed`, which wins, then the rules. False when it
+ * is not to be profiled, which is counted. Any thread. */
+bool
+discovery_label(Discovery *discovery, const Target *target, const LabelSet *fixed, LabelSet *set);
+
+/* Appends a line for each thing that is wrong: no line means that the pods are known. Any thread.
+ */
+void discovery_check(Discovery *discovery, GString *out);
+/* Appends the metrics of the pods, the watch and the processes that are not profiled. */
+void discovery_write_metrics(Discovery *discovery, GString *out);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Discovery, discovery_free)

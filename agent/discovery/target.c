@@ -1,0 +1,180 @@
+#include "agent/discovery/target.h"
+
+#include <string.h>
+
+#define OTEL_ANNOTATION "resource.opentelemetry.io/service."
+
+bool
+target_is_wanted(const Target *target, TargetScheme scheme)
+{
+    const char *text = "";
+    if (target->pod != NULL)
+        text = label_set_get(target->pod->annotations, TARGET_ANNOTATION);
+    return scheme == TARGET_SCHEME_ANNOTATION ? strcmp(text, "true") == 0
+                                              : strcmp(text, "false") != 0;
+}
+
+/* The first that is neither NULL nor empty, or "". */
+static const char *
+first_of(const char *const *texts, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (texts[i] != NULL && *texts[i] != '\0')
+            return texts[i];
+    return "";
+}
+
+static const char *
+pod_service_name(const Pod *pod)
+{
+    const char *const texts[] = {
+        label_set_get(pod->annotations, OTEL_ANNOTATION "name"),
+        label_set_get(pod->labels, "app.kubernetes.io/instance"),
+        label_set_get(pod->labels, "app.kubernetes.io/name"),
+        pod->workload,
+        pod->name,
+    };
+    return first_of(texts, G_N_ELEMENTS(texts));
+}
+
+static char *
+local_service_name(const Target *target)
+{
+    if (target->is_kernel_thread)
+        return g_strdup("kernel");
+    if (target->cgroup->systemd_unit != NULL)
+        return g_strdup(target->cgroup->systemd_unit);
+    if (target->executable_path == NULL || target->executable_path[0] != '/')
+        return g_strdup(target->comm[0] != '\0' ? target->comm : "unknown");
+    g_autofree char *name = g_path_get_basename(target->executable_path);
+    static const char deleted[] = " (deleted)";
+    if (g_str_has_suffix(name, deleted))
+        name[strlen(name) - strlen(deleted)] = '\0';
+    return g_steal_pointer(&name);
+}
+
+char *
+target_service_name(const Target *target)
+{
+    return target->pod != NULL ? g_strdup(pod_service_name(target->pod))
+                               : local_service_name(target);
+}
+
+/* Names of processes and files may hold any bytes. */
+static void
+set_valid(LabelSet *set, const char *name, const char *value)
+{
+    if (value == NULL || *value == '\0')
+        return;
+    g_autofree char *valid = g_utf8_make_valid(value, -1);
+    label_set_set(set, name, valid);
+}
+
+static void
+set_number(LabelSet *set, const char *name, uint32_t number)
+{
+    char text[16];
+    g_snprintf(text, sizeof text, "%u", number);
+    label_set_set(set, name, text);
+}
+
+static void
+add_pod_labels(const Target *target, LabelSet *set)
+{
+    const Pod *pod = target->pod;
+    const char *container = target->container != NULL ? target->container->name : NULL;
+    g_autofree char *own_id = g_strjoin(".", pod->namespace, pod->name, container, NULL);
+    const char *namespace = label_set_get(pod->annotations, OTEL_ANNOTATION "namespace");
+    const char *id = label_set_get(pod->annotations, OTEL_ANNOTATION "instance.id");
+    set_valid(set, "namespace", pod->namespace);
+    set_valid(set, "pod", pod->name);
+    set_valid(set, "container", container);
+    set_valid(set, "service_namespace", *namespace != '\0' ? namespace : pod->namespace);
+    set_valid(set, "service_instance_id", *id != '\0' ? id : own_id);
+}
+
+void
+target_add_labels(const Target *target, LabelSet *set)
+{
+    g_autofree char *service = target_service_name(target);
+    set_valid(set, "service_name", service);
+    set_number(set, "pid", target->pid);
+    set_valid(set, "comm", target->comm);
+    set_valid(set, "container_id", target->cgroup->container_id);
+    if (target->pod != NULL)
+        add_pod_labels(target, set);
+}
+
+/* --- what relabel rules may read -------------------------------------------------------------- */
+
+/* Prometheus' names of labels and annotations: what no name of a label may have is '_'. */
+static void
+add_set(LabelSet *set, const char *kind, const LabelSet *from)
+{
+    for (size_t i = 0; i < label_set_size(from); i++) {
+        const char *name, *value;
+        label_set_at(from, i, &name, &value);
+        g_autofree char *safe = g_strdup(name);
+        for (char *c = safe; *c != '\0'; c++)
+            if (!g_ascii_isalnum(*c))
+                *c = '_';
+        g_autofree char *label = g_strdup_printf("__meta_kubernetes_pod_%s_%s", kind, safe);
+        g_autofree char *present =
+            g_strdup_printf("__meta_kubernetes_pod_%spresent_%s", kind, safe);
+        set_valid(set, label, value);
+        label_set_set(set, present, "true");
+    }
+}
+
+static void
+add_container(const PodContainer *container, LabelSet *set)
+{
+    set_valid(set, "__meta_kubernetes_pod_container_name", container->name);
+    set_valid(set, "__meta_kubernetes_pod_container_id", container->runtime_id);
+    set_valid(set, "__meta_kubernetes_pod_container_image", container->image);
+    label_set_set(set, "__meta_kubernetes_pod_container_init",
+                  container->is_init ? "true" : "false");
+}
+
+void
+target_add_meta_labels(const Target *target, LabelSet *set)
+{
+    const Pod *pod = target->pod;
+    set_valid(set, "__meta_process_executable", target->executable_path);
+    set_number(set, "__meta_process_pid", target->pid);
+    set_valid(set, "__meta_systemd_unit", target->cgroup->systemd_unit);
+    if (target->container != NULL)
+        add_container(target->container, set);
+    if (pod == NULL)
+        return;
+    const struct {
+        const char *name, *value;
+    } texts[] = {
+        {"__meta_kubernetes_namespace", pod->namespace},
+        {"__meta_kubernetes_pod_name", pod->name},
+        {"__meta_kubernetes_pod_uid", pod->uid},
+        {"__meta_kubernetes_pod_ip", pod->ip},
+        {"__meta_kubernetes_pod_host_ip", pod->host_ip},
+        {"__meta_kubernetes_pod_phase", pod->phase},
+        {"__meta_kubernetes_pod_node_name", pod->node},
+        {"__meta_kubernetes_pod_controller_kind", pod->controller_kind},
+        {"__meta_kubernetes_pod_controller_name", pod->controller_name},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
+        set_valid(set, texts[i].name, texts[i].value);
+    add_set(set, "label", pod->labels);
+    add_set(set, "annotation", pod->annotations);
+}
+
+void
+target_drop_meta_labels(LabelSet *set)
+{
+    for (size_t i = label_set_size(set); i-- > 0;) {
+        const char *name, *value;
+        label_set_at(set, i, &name, &value);
+        if (g_str_has_prefix(name, "__") && strcmp(name, "__name__") != 0) {
+            g_autofree char *gone = g_strdup(name);
+            label_set_set(set, gone, "");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+#include "agent/discovery/pod.h"
+
+#include <string.h>
+
+#include "tests/harness/check.h"
+#include "tests/unit/agent/discovery/made_pod.h"
+
+#define HEAD "{'metadata':{'namespace':'shop','name':'web-5d4f-x','uid':'u1'"
+
+static void
+test_what_is_kept(void **state)
+{
+    (void)state;
+    g_autoptr(Pod) pod = made_pod(
+        HEAD ",'labels':{'app':'web','pod-template-hash':'5d4f'},'annotations':{'a/b':'c'},"
+             "'ownerReferences':[{'kind':'X','name':'y'},"
+             "{'kind':'ReplicaSet','name':'web-5d4f','controller':true}]},"
+             "'spec':{'nodeName':'n1','initContainers':[{'name':'init'}],"
+             "'containers':[{'name':'web','image':'web:1','ports':[{'name':'http','containerPort':"
+             "8080},{'containerPort':53,'protocol':'UDP'}]},{'name':'waits'}],"
+             "'ephemeralContainers':[{'name':'debug'}]},"
+             "'status':{'phase':'Running','podIP':'10.0.0.7','hostIP':'10.1.0.1',"
+             "'initContainerStatuses':[{'name':'init','containerID':'cri-o://aa'}],"
+             "'containerStatuses':[{'name':'waits','containerID':''},"
+             "{'name':'web','containerID':'containerd://bb'}],"
+             "'ephemeralContainerStatuses':[{'name':'debug','containerID':'docker://cc'}]}}");
+    assert_string_equal(pod->namespace, "shop");
+    assert_string_equal(pod->node, "n1");
+    assert_string_equal(pod->ip, "10.0.0.7");
+    assert_string_equal(pod->phase, "Running");
+    assert_string_equal(pod->controller_name, "web-5d4f");
+    assert_string_equal(pod->workload, "web");
+    assert_null(pod->manifest_hash);
+    assert_string_equal(label_set_get(pod->labels, "app"), "web");
+    assert_string_equal(label_set_get(pod->annotations, "a/b"), "c");
+    assert_int_equal(pod->containers->len, 4);
+    static const char *const ids[] = {"aa", "bb", NULL, "cc"};
+    for (guint i = 0; i < 4; i++) {
+        const PodContainer *container = &g_array_index(pod->containers, PodContainer, i);
+        if (g_strcmp0(pod_container_id(container), ids[i]) != 0)
+            fail_msg("container %s has the wrong id", container->name);
+        assert_int_equal(container->is_init, i == 0);
+    }
+    const PodContainer *web = &g_array_index(pod->containers, PodContainer, 1);
+    assert_int_equal(web->ports->len, 2);
+    assert_int_equal(g_array_index(web->ports, PodPort, 0).number, 8080);
+    assert_string_equal(g_array_index(web->ports, PodPort, 0).protocol, "TCP");
+    assert_string_equal(g_array_index(web->ports, PodPort, 1).protocol, "UDP");
+}
+
+static void
+expect_workload(const char *labels, const char *kind, const char *name, const char *workload)
+{
+    g_autofree char *json =
+        g_strdup_printf(HEAD ",'labels':{%s},'ownerReferences':[{'controller':true,'kind':'%s',"
+                             "'name':'%s'}]}}",
+                        labels, kind, name);
+    g_autoptr(Pod) pod = made_pod(json);
+    if (g_strcmp0(pod->workload, workload) != 0)
+        fail_msg("%s %s: the workload is %s", kind, name, pod->workload);
+}
+
+static void
+test_workloads(void **state)
+{
+    (void)state;
+    expect_workload("'pod-template-hash':'5d4f'", "ReplicaSet", "web-a-5d4f", "web-a");
+    expect_workload("'pod-template-hash':'5d4f'", "ReplicaSet", "web", "web");
+    expect_workload("'pod-template-hash':'5d4f'", "ReplicaSet", "-5d4f", "-5d4f");
+    expect_workload("", "ReplicaSet", "web-5d4f", "web-5d4f");
+    expect_workload("'pod-template-hash':'5d4f'", "Rollout", "web-5d4f", "web-5d4f");
+    expect_workload("", "Job", "backup-29012345", "backup");
+    expect_workload("", "Job", "backup-1", "backup-1");
+    expect_workload("", "DaemonSet", "agent", "agent");
+    expect_workload("", "Node", "n1", NULL);
+    g_autoptr(Pod) bare = made_pod(HEAD "}}");
+    assert_null(bare->workload);
+}
+
+static void
+test_static_pods(void **state)
+{
+    (void)state;
+    g_autoptr(Pod) pod = made_pod(HEAD ",'annotations':{'kubernetes.io/config.hash':'5b6e'}}}");
+    assert_string_equal(pod->manifest_hash, "5b6e");
+}
+
+static void
+test_what_is_no_pod(void **state)
+{
+    (void)state;
+    static const char *const cases[] = {
+        "{}",
+        "[]",
+        "{'metadata':7}",
+        "{'metadata':{'name':'a','uid':'b'}}",
+        "{'metadata':{'namespace':'a','uid':'b'}}",
+        "{'metadata':{'namespace':'a','name':'b'}}",
+        "{'metadata':{'namespace':{},'name':'b','uid':'c'}}",
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(Pod) pod = made_pod(cases[i]);
+        if (pod != NULL)
+            fail_msg("%s is a pod", cases[i]);
+    }
+    g_autoptr(Pod) odd = made_pod(HEAD ",'labels':['a'],'annotations':{'n':7,'':'x'},"
+                                       "'ownerReferences':{'a':{}}},'spec':{'containers':[7]},"
+                                       "'status':{'containerStatuses':'no'}}");
+    assert_int_equal(label_set_size(odd->annotations), 0);
+    assert_int_equal(odd->containers->len, 1);
+}
+
+static void
+test_long_annotations_are_left_out(void **state)
+{
+    (void)state;
+    g_autofree char *fits = g_strnfill(POD_ANNOTATION_BYTES_MAX, 'x');
+    g_autofree char *json =
+        g_strdup_printf(HEAD ",'annotations':{'fits':'%s','long':'%sx'}}}", fits, fits);
+    g_autoptr(Pod) pod = made_pod(json);
+    assert_string_equal(label_set_get(pod->annotations, "fits"), fits);
+    assert_string_equal(label_set_get(pod->annotations, "long"), "");
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_is_kept),
+        cmocka_unit_test(test_workloads),
+        cmocka_unit_test(test_static_pods),
+        cmocka_unit_test(test_what_is_no_pod),
+        cmocka_unit_test(test_long_annotations_are_left_out),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
