@@ -8,25 +8,18 @@
 #include "lib/base/text.h"
 
 enum {
-    IDLE_CHANNELS_MAX = 16,
+    IDLE_MULTIS_MAX = 16,
     REPLY_START_BYTES = 4096,
 };
 
 static const GUriFlags URL_FLAGS = G_URI_FLAGS_HAS_PASSWORD | G_URI_FLAGS_ENCODED;
-
-/* An easy handle in a multi handle of its own, which keeps its connections between requests. The
- * multi interface lets a wait end when the request is cancelled. */
-typedef struct {
-    CURLM *multi;
-    CURL *easy;
-} Channel;
 
 struct HttpClient {
     char *user_agent, *ca_file, *tls_server_name, *proxy_url;
     GBytes *ca_pem;
     bool tls_unchecked, uncompressed;
     GMutex lock;  /* guards idle */
-    GQueue *idle; /* of Channel; the warmest first */
+    GQueue *idle; /* of CURLM, each with the connections that it keeps; the warmest first */
 };
 
 /* One running request. */
@@ -44,48 +37,31 @@ typedef struct {
     bool too_large, is_silent, is_begun;
 } Exchange;
 
-static void
-channel_free(Channel *channel)
-{
-    if (channel == NULL)
-        return;
-    curl_easy_cleanup(channel->easy);
-    (void)curl_multi_cleanup(channel->multi);
-    g_free(channel);
-}
-
-static Channel *
-channel_new(void)
-{
-    Channel *channel = g_new0(Channel, 1);
-    channel->multi = curl_multi_init();
-    channel->easy = curl_easy_init();
-    if (channel->multi != NULL && channel->easy != NULL)
-        return channel;
-    channel_free(channel);
-    return NULL;
-}
-
-static Channel *
-take_channel(HttpClient *client)
+static CURLM *
+take_multi(HttpClient *client)
 {
     g_mutex_lock(&client->lock);
-    Channel *channel = g_queue_pop_head(client->idle);
+    CURLM *multi = g_queue_pop_head(client->idle);
     g_mutex_unlock(&client->lock);
-    return channel != NULL ? channel : channel_new();
+    return multi != NULL ? multi : curl_multi_init();
 }
 
 static void
-give_channel(HttpClient *client, Channel *channel)
+free_multi(void *multi)
 {
-    curl_easy_reset(channel->easy);
+    (void)curl_multi_cleanup(multi);
+}
+
+static void
+give_multi(HttpClient *client, CURLM *multi)
+{
     g_mutex_lock(&client->lock);
-    bool kept = g_queue_get_length(client->idle) < IDLE_CHANNELS_MAX;
+    bool kept = g_queue_get_length(client->idle) < IDLE_MULTIS_MAX;
     if (kept)
-        g_queue_push_head(client->idle, channel);
+        g_queue_push_head(client->idle, multi);
     g_mutex_unlock(&client->lock);
     if (!kept)
-        channel_free(channel);
+        free_multi(multi);
 }
 
 HttpClient *
@@ -118,7 +94,7 @@ http_client_free(HttpClient *client)
 {
     if (client == NULL)
         return;
-    g_queue_free_full(client->idle, (GDestroyNotify)channel_free);
+    g_queue_free_full(client->idle, free_multi);
     g_mutex_clear(&client->lock);
     g_free(client->user_agent);
     g_free(client->ca_file);
@@ -343,7 +319,7 @@ has_gone_silent(Exchange *exchange)
 
 /* Runs the transfer to its end. CURLE_ABORTED_BY_CALLBACK stands for a cancelled request. */
 static CURLcode
-run_transfer(Channel *channel, Exchange *exchange)
+run_transfer(CURLM *multi, Exchange *exchange)
 {
     enum { POLL_MS = 1000 };
     GCancellable *cancel = exchange->request->cancel;
@@ -351,7 +327,7 @@ run_transfer(Channel *channel, Exchange *exchange)
     int poll_ms = silence_ms > 0 ? (int)MIN(silence_ms, POLL_MS) : POLL_MS;
     struct curl_waitfd wake = {.fd = g_cancellable_get_fd(cancel), .events = CURL_WAIT_POLLIN};
     CURLcode code = CURLE_OK;
-    if (curl_multi_add_handle(channel->multi, channel->easy) != CURLM_OK)
+    if (curl_multi_add_handle(multi, exchange->easy) != CURLM_OK)
         code = CURLE_OUT_OF_MEMORY;
     for (bool done = code != CURLE_OK; !done;) {
         int running;
@@ -359,19 +335,19 @@ run_transfer(Channel *channel, Exchange *exchange)
             code = CURLE_ABORTED_BY_CALLBACK;
             break;
         }
-        if (curl_multi_perform(channel->multi, &running) != CURLM_OK) {
+        if (curl_multi_perform(multi, &running) != CURLM_OK) {
             code = CURLE_FAILED_INIT;
             break;
         }
-        done = transfer_done(channel->multi, &code);
+        done = transfer_done(multi, &code);
         if (!done && has_gone_silent(exchange)) {
             code = CURLE_OPERATION_TIMEDOUT;
             done = true;
         }
         if (!done)
-            (void)curl_multi_poll(channel->multi, &wake, wake.fd >= 0 ? 1 : 0, poll_ms, NULL);
+            (void)curl_multi_poll(multi, &wake, wake.fd >= 0 ? 1 : 0, poll_ms, NULL);
     }
-    (void)curl_multi_remove_handle(channel->multi, channel->easy);
+    (void)curl_multi_remove_handle(multi, exchange->easy);
     if (wake.fd >= 0)
         g_cancellable_release_fd(cancel);
     return code;
@@ -391,6 +367,8 @@ fail_transfer(Exchange *exchange, CURLcode code, GError **error)
                          exchange->request->silence_ms);
     const char *why = exchange->why[0] != '\0' ? exchange->why : curl_easy_strerror(code);
     switch (code) {
+    case CURLE_OUT_OF_MEMORY:
+        return error_set(error, CRESSET_ERROR_RESOURCE_EXHAUSTED, "no memory to call %s", host);
     case CURLE_ABORTED_BY_CALLBACK:
         return error_set(error, CRESSET_ERROR_CANCELLED, "request to %s cancelled", host);
     case CURLE_WRITE_ERROR:
@@ -429,8 +407,25 @@ fill_reply(CURL *easy, Exchange *exchange, HttpClientReply *ret_reply)
         .status = (int)status,
         .body = g_byte_array_free_to_bytes(g_steal_pointer(&exchange->body)),
         .headers = g_steal_pointer(&exchange->headers),
-        .retry_after_ms = MIN(retry_after, G_MAXINT32) * 1000,
+        .retry_after_ms =
+            CLAMP(retry_after, 0, G_MAXINT32) * 1000, /* below 0: a date that has passed */
     };
+}
+
+/* The handle of a request is not used again: libcurl before 8.2 keeps a pointer to a header of the
+ * reply before, which it follows when the next one begins with a folded line. The multi handle
+ * keeps the connections, and lets a wait end when the request is cancelled. */
+static CURLcode
+exchange_run(HttpClient *client, CURLM *multi, Exchange *exchange)
+{
+    struct curl_slist *headers = header_list(exchange);
+    set_options(client, exchange->easy, exchange);
+    struct curl_slist *route = set_tls_server_name(exchange->easy, exchange);
+    (void)curl_easy_setopt(exchange->easy, CURLOPT_HTTPHEADER, headers);
+    CURLcode code = run_transfer(multi, exchange);
+    curl_slist_free_all(headers);
+    curl_slist_free_all(route);
+    return code;
 }
 
 bool
@@ -440,13 +435,12 @@ http_client_send(HttpClient *client, const HttpClientRequest *request, HttpClien
     g_autofree char *host = host_of(request->url, error);
     if (host == NULL)
         return false;
-    Channel *channel = take_channel(client);
-    if (channel == NULL)
-        return error_set(error, CRESSET_ERROR_RESOURCE_EXHAUSTED, "no memory to call %s", host);
+    CURLM *multi = take_multi(client);
+    CURL *easy = multi != NULL ? curl_easy_init() : NULL;
     Exchange exchange = {
         .request = request,
         .host = host,
-        .easy = channel->easy,
+        .easy = easy,
         .heard_us = g_get_monotonic_time(),
         .body = g_byte_array_sized_new(REPLY_START_BYTES),
         .headers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free),
@@ -455,18 +449,14 @@ http_client_send(HttpClient *client, const HttpClientRequest *request, HttpClien
     };
     if (g_ascii_strncasecmp(request->url, "https:", strlen("https:")) == 0)
         exchange.tls_server_name = client->tls_server_name;
-    struct curl_slist *headers = header_list(&exchange);
-    set_options(client, channel->easy, &exchange);
-    struct curl_slist *route = set_tls_server_name(channel->easy, &exchange);
-    (void)curl_easy_setopt(channel->easy, CURLOPT_HTTPHEADER, headers);
-    CURLcode code = run_transfer(channel, &exchange);
+    CURLcode code = easy != NULL ? exchange_run(client, multi, &exchange) : CURLE_OUT_OF_MEMORY;
     if (code == CURLE_OK)
-        fill_reply(channel->easy, &exchange, ret_reply);
+        fill_reply(easy, &exchange, ret_reply);
     else
         fail_transfer(&exchange, code, error);
-    give_channel(client, channel);
-    curl_slist_free_all(headers);
-    curl_slist_free_all(route);
+    curl_easy_cleanup(easy);
+    if (multi != NULL)
+        give_multi(client, multi);
     g_clear_pointer(&exchange.body, g_byte_array_unref);
     g_clear_pointer(&exchange.headers, g_hash_table_unref);
     g_clear_error(&exchange.refused);

@@ -1,5 +1,7 @@
-/* What fuzz targets of whole servers share: one connection, whose sending side the client closes as
- * soon as everything is sent. The timer of libFuzzer interrupts calls. */
+/* What fuzz targets of whole servers and clients share: one connection at a time, whose sending
+ * side the target's peer closes as soon as everything is sent. The timer of libFuzzer interrupts
+ * calls.
+ */
 #pragma once
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,12 +27,9 @@ loopback_connect(const char *address)
     return fd;
 }
 
-/* What the server answers until it closes, which it has to. */
-static inline GByteArray *
-loopback_exchange(const char *address, const uint8_t *data, size_t size)
+static inline void
+loopback_send(int fd, const uint8_t *data, size_t size)
 {
-    int fd = loopback_connect(address);
-    GByteArray *answer = g_byte_array_new();
     while (size > 0) {
         ssize_t sent = TEMP_FAILURE_RETRY(send(fd, data, size, MSG_NOSIGNAL));
         if (sent <= 0)
@@ -38,6 +37,29 @@ loopback_exchange(const char *address, const uint8_t *data, size_t size)
         data += sent;
         size -= (size_t)sent;
     }
+}
+
+/* A socket that listens on a free port, *ret_port. */
+static inline int
+loopback_listen(unsigned *ret_port)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof at;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (const struct sockaddr *)&at, sizeof at) != 0 || listen(fd, 8) != 0 ||
+        getsockname(fd, (struct sockaddr *)&at, &size) != 0)
+        g_error("cannot listen: %s", g_strerror(errno));
+    *ret_port = ntohs(at.sin_port);
+    return fd;
+}
+
+/* What the server answers until it closes, which it has to. */
+static inline GByteArray *
+loopback_exchange(const char *address, const uint8_t *data, size_t size)
+{
+    int fd = loopback_connect(address);
+    GByteArray *answer = g_byte_array_new();
+    loopback_send(fd, data, size);
     shutdown(fd, SHUT_WR);
     for (;;) {
         uint8_t bytes[LOOPBACK_READ_BYTES];

@@ -269,6 +269,27 @@ test_redirects_are_not_followed(void **state)
     assert_int_equal(reply.status, 302);
 }
 
+/* The second has nothing that its first line could continue: libcurl is not to look for it in the
+ * first. AddressSanitizer sees whether it does. */
+static void
+test_a_reply_that_begins_with_a_folded_line(void **state)
+{
+    const ScriptStep steps[] = {
+        {.reply = "HTTP/1.1 200 OK\r\nX-First: 1\r\nContent-Length: 0\r\n\r\n",
+         .end = SCRIPT_CLOSE},
+        {.reply = "HTTP/1.1 200 OK\r\n folded\r\nContent-Length: 0\r\n\r\n", .end = SCRIPT_CLOSE}};
+    g_autoptr(ScriptedServer) server = scripted_server_new(steps, 2);
+    g_autofree char *url = scripted_server_url(server, "/");
+    HttpClientRequest request = {.url = url};
+    for (int i = 0; i < 2; i++) {
+        g_auto(HttpClientReply) reply = {0};
+        g_autoptr(GError) error = NULL;
+        if (!http_client_send(*state, &request, &reply, &error))
+            assert_int_equal(error->code, CRESSET_ERROR_UNAVAILABLE);
+        assert_true(i == 1 || reply.status == 200);
+    }
+}
+
 static void
 test_retry_after_in_seconds(void **state)
 {
@@ -281,6 +302,20 @@ test_retry_after_in_seconds(void **state)
     g_auto(HttpClientReply) reply = {0};
     assert_true(http_client_send(*state, &request, &reply, NULL));
     assert_int_equal(reply.retry_after_ms, 7000);
+}
+
+static void
+test_retry_after_a_date_that_has_passed(void **state)
+{
+    const ScriptStep steps[] = {{.reply = "HTTP/1.1 429 Slow Down\r\nRetry-After: Sat, 31 Jan 2015 "
+                                          "12:00:00 GMT\r\nContent-Length: 0\r\n\r\n",
+                                 .end = SCRIPT_CLOSE}};
+    g_autoptr(ScriptedServer) server = scripted_server_new(steps, 1);
+    g_autofree char *url = scripted_server_url(server, "/");
+    HttpClientRequest request = {.url = url};
+    g_auto(HttpClientReply) reply = {0};
+    assert_true(http_client_send(*state, &request, &reply, NULL));
+    assert_int_equal(reply.retry_after_ms, 0);
 }
 
 static void *
@@ -415,7 +450,9 @@ main(void)
         CASE(test_cancel_ends_a_wait),
         CASE(test_other_schemes_are_refused),
         CASE(test_redirects_are_not_followed),
+        CASE(test_a_reply_that_begins_with_a_folded_line),
         CASE(test_retry_after_in_seconds),
+        CASE(test_retry_after_a_date_that_has_passed),
         CASE(test_threads_share_a_client),
         CASE(test_a_reply_is_handed_over_as_it_comes),
         CASE(test_a_proxy_of_the_configuration),
