@@ -8,6 +8,7 @@
 #include "lib/base/error.h"
 #include "server/store/document_file.h"
 #include "server/store/meta_document.h"
+#include "server/store/meta_private.h"
 #include "server/store/store_private.h"
 
 /* The document in the metastore; false with *error, *ret_document NULL without one. */
@@ -46,19 +47,6 @@ resolve_staged(Store *store, const DocumentFolder *folder, const char *name, GEr
 }
 
 static bool
-take_content(const Document *old, const DocumentOthers *others, Document *ret_new, void *data,
-             GError **error)
-{
-    (void)old;
-    (void)others;
-    (void)error;
-    const Document *document = data;
-    ret_new->version = document->version;
-    ret_new->content = g_bytes_ref(document->content);
-    return true;
-}
-
-static bool
 set_file_aside(Store *store, const DocumentFolder *folder, const char *name, const GError *failure)
 {
     g_autofree char *from = g_build_filename(folder->dir, name, NULL);
@@ -87,7 +75,7 @@ adopt_file(Store *store, const DocumentFolder *folder, const char *name, GHashTa
         return false;
     g_hash_table_add(present, g_strdup(name));
     return is_equal(known, file->document) ||
-           meta_document_change(store->meta, &key, take_content, file->document, error);
+           meta_document_put(store->meta, &key, file->document, error);
 }
 
 /* Of metastores that are older than the files, and in the place of damaged ones. */
@@ -136,6 +124,22 @@ resolve_all_staged(Store *store, const DocumentFolder *folder, GError **error)
     return is_ok;
 }
 
+/* In one transaction: a lost metastore may lack thousands of them. */
+static bool
+adopt_all_files(Store *store, const DocumentFolder *folder, GHashTable *present, GError **error)
+{
+    g_autoptr(GPtrArray) names = list_files(store, folder, error);
+    if (names == NULL)
+        return false;
+    bool is_ok = meta_begin_write(store->meta, error);
+    for (unsigned i = 0; is_ok && i < names->len; i++) {
+        const char *name = names->pdata[i];
+        if (g_str_has_suffix(name, DOCUMENT_FILE_SUFFIX))
+            is_ok = adopt_file(store, folder, name, present, error);
+    }
+    return meta_finish_write(store->meta, is_ok, error);
+}
+
 bool
 store_recover_documents(Store *store, GError **error)
 {
@@ -143,12 +147,6 @@ store_recover_documents(Store *store, GError **error)
     if (!resolve_all_staged(store, &folder, error))
         return false;
     g_autoptr(GHashTable) present = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    g_autoptr(GPtrArray) names = list_files(store, &folder, error);
-    bool is_ok = names != NULL;
-    for (unsigned i = 0; is_ok && i < names->len; i++) {
-        const char *name = names->pdata[i];
-        if (g_str_has_suffix(name, DOCUMENT_FILE_SUFFIX))
-            is_ok = adopt_file(store, &folder, name, present, error);
-    }
-    return is_ok && write_missing(store, &folder, present, error);
+    return adopt_all_files(store, &folder, present, error) &&
+           write_missing(store, &folder, present, error);
 }

@@ -91,6 +91,12 @@ meta_document_change(Meta *meta, const DocumentKey *key, DocumentChange change, 
     return meta_finish_write(meta, is_ok, error);
 }
 
+bool
+meta_document_put(Meta *meta, const DocumentKey *key, const Document *document, GError **error)
+{
+    return put(meta->writer, key, document, error);
+}
+
 Document *
 meta_document_get(Meta *meta, const DocumentKey *key, GError **error)
 {
