@@ -142,7 +142,7 @@ class Cluster:
 
     def findings(self, cluster, *options, **how):
         report = json.loads(self.call("scan", cluster, "--output", "json", *options, **how))
-        self.unverified = {entry["check"]: entry["reason"] for entry in report["unverified"] 
+        self.unverified = {entry["check"]: entry["reason"] for entry in report["unverified"]
                            if entry["object"]["kind"] == "Backend" and not entry["reason"].startswith("there is no metric ")}
         return {f["check"]: f for f in report["findings"]}
 

@@ -24,9 +24,6 @@
 
 enum { MINUTE_S = 60, HOUR_S = 3600 };
 
-/* What a back end of metrics has to say in a run. */
-typedef enum { METRICS_UNASKED, METRICS_EMPTY, METRICS_FULL, METRICS_BLIND, METRICS_AWAY } Metrics;
-
 static TempDir *dir;
 static char *path;
 static State *state;
@@ -34,7 +31,6 @@ static int64_t now_s;
 static bool are_folded;   /* all findings */
 static const char *note;  /* of all findings; NULL: none */
 static Severity severity; /* of all findings; SEVERITY_INFO: their own */
-static Metrics metrics;
 
 static bool are_two;   /* receivers hear of it, not only ops */
 static int64_t hold_s; /* how long ops is not to be told of what is milder than high */
@@ -71,43 +67,6 @@ reopen(void)
     assert_null(notice);
 }
 
-/* The question that tells an empty tenant. */
-static const TelemetryQuery *
-canary_query(void)
-{
-    const CheckOptions options = {0};
-    g_autoptr(GPtrArray) queries = check_queries(&options);
-    for (guint i = 0; i < queries->len; i++) {
-        if (strcmp(((const TelemetryQuery *)queries->pdata[i])->name, "metrics-canary") == 0)
-            return queries->pdata[i];
-    }
-    fail_msg("nobody asks for the canary");
-    return NULL;
-}
-
-static Telemetry *
-make_telemetry(void)
-{
-    static const char *const results[] = {
-        [METRICS_EMPTY] = "[]", [METRICS_FULL] = "[{\"metric\":{},\"value\":[1,\"4\"]}]"};
-    if (metrics == METRICS_UNASKED)
-        return NULL;
-    Telemetry *telemetry = telemetry_new();
-    if (metrics >= METRICS_BLIND) {
-        telemetry_fail(telemetry, canary_query(), ANSWER_FAILED, "503");
-        telemetry_set_backend(telemetry, SOURCE_METRICS,
-                              metrics == METRICS_AWAY ? TELEMETRY_UNREACHABLE : TELEMETRY_OK,
-                              "503");
-        return telemetry;
-    }
-    char *text = g_strdup_printf("{\"status\":\"success\",\"data\":{\"resultType\":\"vector\","
-                                 "\"result\":%s}}",
-                                 results[metrics]);
-    g_autoptr(GBytes) body = g_bytes_new_take(text, strlen(text));
-    assert_true(telemetry_take(telemetry, canary_query(), body, NULL));
-    return telemetry;
-}
-
 /* One run over a cluster, so many seconds later; `failed` is a kind that cannot be listed. */
 static void
 run_failing(const char *yaml, int64_t later_s, Kind failed)
@@ -128,8 +87,7 @@ run_failing(const char *yaml, int64_t later_s, Kind failed)
         snapshot_add(snapshot, kind, one);
     }
     snapshot_finish(snapshot);
-    g_autoptr(Telemetry) telemetry = make_telemetry();
-    const CheckOptions options = {.now_s = now_s, .cluster = "test", .telemetry = telemetry};
+    const CheckOptions options = {.now_s = now_s, .cluster = "test"};
     g_autoptr(Findings) findings = check_all(snapshot, &options);
     for (guint i = 0; severity != SEVERITY_INFO && i < findings->all->len; i++)
         ((Finding *)findings->all->pdata[i])->severity = severity;
@@ -232,51 +190,6 @@ test_what_was_there_before_is_known(void **unused)
     expect_told("known web");
     run(POD("web", "settings") POD("pay", "keys"), MINUTE_S);
     expect_told("new pay");
-}
-
-/* A back end is in no list, and is never gone. */
-static void
-test_a_back_end_ends_like_others(void **unused)
-{
-    (void)unused;
-    metrics = METRICS_FULL;
-    run(MAP("other"), 0);
-    expect_told("");
-    metrics = METRICS_EMPTY;
-    run(MAP("other"), MINUTE_S);
-    expect_told("new metrics");
-    metrics = METRICS_FULL;
-    run(MAP("other"), 3 * MINUTE_S);
-    expect_told(""); /* one quiet run is no proof */
-    run(MAP("other"), 3 * MINUTE_S);
-    expect_told("resolved metrics");
-}
-
-/* Who is blind has no good news. */
-static void
-test_a_blind_back_end_ends_nothing(void **unused)
-{
-    (void)unused;
-    metrics = METRICS_FULL;
-    run(MAP("other"), 0);
-    metrics = METRICS_EMPTY;
-    run(MAP("other"), MINUTE_S);
-    expect_told("new metrics");
-    metrics = METRICS_BLIND;
-    for (int i = 0; i < 9; i++) {
-        run(MAP("other"), 5 * MINUTE_S);
-        expect_told("");
-    }
-    metrics = METRICS_AWAY;
-    run(MAP("other"), MINUTE_S);
-    expect_told("new metrics"); /* that it is away, and no end of the other */
-    run(MAP("other"), 14 * MINUTE_S);
-    expect_told("");
-    metrics = METRICS_FULL;
-    run(MAP("other"), MINUTE_S);
-    expect_told("resolved metrics"); /* the tenant was not seen empty for long enough */
-    run(MAP("other"), MINUTE_S);
-    expect_told("resolved metrics");
 }
 
 static void
@@ -563,7 +476,6 @@ setup(void **unused)
     severity = SEVERITY_INFO;
     are_folded = are_two = false;
     hold_s = 0;
-    metrics = METRICS_UNASKED;
     reopen();
     return 0;
 }
@@ -586,8 +498,6 @@ main(void)
         TEST(test_a_fault_is_told_once_and_its_end_once),
         TEST(test_a_note_goes_with_its_incident),
         TEST(test_what_was_there_before_is_known),
-        TEST(test_a_back_end_ends_like_others),
-        TEST(test_a_blind_back_end_ends_nothing),
         TEST(test_an_object_that_is_gone_ends_at_once),
         TEST(test_blindness_is_no_good_news),
         TEST(test_it_is_told_again_after_hours),
