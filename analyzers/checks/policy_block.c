@@ -200,12 +200,31 @@ policy_report(const PolicyRun *run, const CheckRow *row, const GPtrArray *isolat
     return finding;
 }
 
+/* A pod that was there before the policy was changed, and ready until soon after. */
+static bool
+say_onset(Finding *finding, const Object *pod)
+{
+    enum { SOON_S = 15 * 60 };
+    int64_t changed_s = object_changed_s(finding->object, NULL);
+    int64_t unready_s = backend_unready_since(pod);
+    if (pod->created_s == 0 || pod->created_s >= changed_s || unready_s < changed_s ||
+        unready_s - changed_s > SOON_S)
+        return false;
+    g_autofree char *span = span_text(unready_s - changed_s);
+    finding_evidence(finding, "Pod %s stopped being ready %s after NetworkPolicy %s was changed",
+                     pod->name, span, finding->object->name);
+    return true;
+}
+
 void
 policy_suffers(Finding *finding, const Workload *workload)
 {
+    bool is_said = false;
     finding_about(finding, workload->maker);
-    for (guint i = 0; i < workload->pods->len; i++)
+    for (guint i = 0; i < workload->pods->len; i++) {
         finding_about(finding, workload->pods->pdata[i]);
+        is_said = is_said || say_onset(finding, workload->pods->pdata[i]);
+    }
 }
 
 char *

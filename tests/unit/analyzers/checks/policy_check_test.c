@@ -1,4 +1,5 @@
 #include <glib/gstdio.h>
+#include <string.h>
 
 #include "tests/harness/check.h"
 #include "tests/harness/cluster.h"
@@ -58,6 +59,33 @@ test_an_egress_policy_without_dns(void **state)
         "{podSelector: {}, policyTypes: "
         "[Egress], egress: [" TO_DNS("{protocol: UDP, port: 53}, {port: 53}") "]}"));
     test_cluster_expect_quiet(by_another, SEVERITY_INFO);
+}
+
+static bool
+has_evidence(const Finding *finding, const char *part)
+{
+    for (guint i = 0; i < finding->evidence->len; i++) {
+        if (strstr(finding->evidence->pdata[i], part) != NULL)
+            return true;
+    }
+    return false;
+}
+
+static void
+test_trouble_that_began_with_the_policy(void **state)
+{
+    (void)state;
+    static const char onset[] =
+        "Pod web stopped being ready 10 min after NetworkPolicy out was changed";
+#define TROUBLED DNS NS("shop") POD_AS("shop", "web", "{app: web}", "False", CALLS)
+    g_autoptr(TestCluster) cluster = test_cluster_new(TROUBLED EGRESS("[" TO_API "]"));
+    assert_true(has_evidence(
+        test_cluster_expect(cluster, "netpol-blocks-dns", "NetworkPolicy shop/out"), onset));
+    g_autoptr(TestCluster) older = test_cluster_new(
+        TROUBLED POLICY_AT("shop", "out", "2026-01-01T11:00:00Z",
+                           "{podSelector: {}, policyTypes: [Egress], egress: [" TO_API "]}"));
+    assert_false(has_evidence(
+        test_cluster_expect(older, "netpol-blocks-dns", "NetworkPolicy shop/out"), "stopped"));
 }
 
 static void
@@ -348,6 +376,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_egress_policy_without_dns),
+        cmocka_unit_test(test_trouble_that_began_with_the_policy),
         cmocka_unit_test(test_a_block_may_let_dns_through),
         cmocka_unit_test(test_who_names_no_host_needs_no_dns),
         cmocka_unit_test(test_dns_by_udp_only),
