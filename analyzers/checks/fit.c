@@ -23,10 +23,8 @@ request_of(const Value *container, const char *resource)
     return units;
 }
 
-/* What a pod asks for, as the scheduler counts: the sum of its containers, or a step of its start
- * that takes more; sidecars add to both. */
-static double
-pod_request(const Value *pod, const char *resource)
+double
+fit_request(const Value *pod, const char *resource)
 {
     double sum = 0, sidecars = 0, peak = 0, overhead = 0;
     for (const Value *c = value_first(pod, "spec.containers"); c != NULL; c = c->next)
@@ -102,7 +100,7 @@ add_request(const char *resource, gpointer data)
         used = g_new0(double, 1);
         g_hash_table_insert(adding->fit->used, g_steal_pointer(&key), used);
     }
-    *used += pod_request(adding->pod, resource);
+    *used += fit_request(adding->pod, resource);
 }
 
 static void
@@ -241,7 +239,7 @@ static void
 compare_resource(const char *resource, gpointer data)
 {
     Look *look = data;
-    double in_all = 0, wanted = pod_request(look->pod->value, resource);
+    double in_all = 0, wanted = fit_request(look->pod->value, resource);
     const Value *allocatable = value_at(look->node->value, "status.allocatable");
     (void)quantity_parse(value_text(value_get(allocatable, resource), ""), &in_all);
     g_autofree char *key = g_strdup_printf("%s\n%s", look->node->name, resource);
@@ -309,7 +307,7 @@ measure(Look *look, const char *resource)
     FitResult *result = look->result;
     const GPtrArray *nodes = snapshot_objects(look->fit->snapshot, KIND_NODE);
     result->resource = resource;
-    result->wanted = pod_request(look->pod->value, resource);
+    result->wanted = fit_request(look->pod->value, resource);
     result->largest = 0;
     result->most_free = 0;
     result->emptiest = NULL;

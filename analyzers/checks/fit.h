@@ -29,5 +29,9 @@ void fit_result_clear(FitResult *result);
 /* Whether it could never be placed, were the nodes empty. */
 bool fit_is_impossible(const FitResult *result);
 
+/* What a pod asks for of a resource ("cpu"), in units (quantity.h), as the scheduler counts: the
+ * sum of its containers, or a step of its start that takes more; sidecars add to both. */
+double fit_request(const Value *pod, const char *resource);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Fit, fit_free)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(FitResult, fit_result_clear)

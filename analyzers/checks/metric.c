@@ -116,6 +116,8 @@ place_of(const MetricRule *rule, const SeriesPlaces *places, const MetricSeries 
         return series_claim(places, series);
     case PLACE_INGRESS:
         return series_ingress(places, series);
+    case PLACE_AUTOSCALER:
+        return series_autoscaler(places, series);
     default:
         return rule->subject;
     }

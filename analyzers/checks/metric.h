@@ -8,6 +8,7 @@ typedef enum {
     PLACE_POD, /* told of its controller, once for each container (label container) */
     PLACE_CLAIM,
     PLACE_INGRESS,
+    PLACE_AUTOSCALER,
     PLACE_CLUSTER, /* of a part of the control plane that is no object: `subject` names it */
 } MetricPlace;
 

@@ -93,3 +93,9 @@ series_ingress(const SeriesPlaces *places, const MetricSeries *series)
 {
     return object_of(places, series, KIND_INGRESS, "ingress");
 }
+
+const Object *
+series_autoscaler(const SeriesPlaces *places, const MetricSeries *series)
+{
+    return object_of(places, series, KIND_HPA, "horizontalpodautoscaler");
+}

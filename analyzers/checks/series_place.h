@@ -23,4 +23,7 @@ const Object *series_claim(const SeriesPlaces *places, const MetricSeries *serie
 /* The Ingress of the labels namespace and ingress; NULL. */
 const Object *series_ingress(const SeriesPlaces *places, const MetricSeries *series);
 
+/* The HorizontalPodAutoscaler of the labels namespace and horizontalpodautoscaler; NULL. */
+const Object *series_autoscaler(const SeriesPlaces *places, const MetricSeries *series);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SeriesPlaces, series_places_free)

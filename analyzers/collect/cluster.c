@@ -68,17 +68,18 @@ outcome_text(const K8sOutcome *outcome)
                    : g_strdup_printf("%d %s", outcome->status, outcome->message);
 }
 
-static void
-list_served(Cluster *cluster, Kind kind, const DiscoveredResource *resource)
+/* One of the lists of a kind; says whether it was read to its end. */
+static bool
+list_query(Cluster *cluster, Kind kind, const DiscoveredResource *resource, const char *query)
 {
     Listing listing = {cluster, kind};
     g_auto(K8sOutcome) outcome = {0};
     g_autofree char *path =
         k8s_path(resource->group, resource->version, NULL, resource->resource, NULL);
-    const K8sList list = {.path = path,
-                          .query = kind == KIND_EVENT ? "fieldSelector=type%21%3DNormal" : NULL,
-                          .representation = representation_of(kind)};
-    if (k8s_client_list(cluster->client, &list, &cluster->call, take_page, &listing, &outcome)) {
+    const K8sList list = {.path = path, .query = query, .representation = representation_of(kind)};
+    bool is_read =
+        k8s_client_list(cluster->client, &list, &cluster->call, take_page, &listing, &outcome);
+    if (is_read) {
         set_state(cluster, kind, LIST_READ, NULL);
     } else if (outcome.result == K8S_ABSENT) {
         set_state(cluster, kind, LIST_ABSENT, NULL);
@@ -88,6 +89,18 @@ list_served(Cluster *cluster, Kind kind, const DiscoveredResource *resource)
                                                outcome.is_partial ? " to the end" : "", text);
         set_state(cluster, kind, LIST_FAILED, why);
     }
+    return is_read;
+}
+
+/* Of events only those that are not Normal, and the pods that controllers make: the others are
+ * many, and nobody reads them. */
+static void
+list_served(Cluster *cluster, Kind kind, const DiscoveredResource *resource)
+{
+    if (kind != KIND_EVENT)
+        (void)list_query(cluster, kind, resource, NULL);
+    else if (list_query(cluster, kind, resource, "fieldSelector=type%21%3DNormal"))
+        (void)list_query(cluster, kind, resource, "fieldSelector=reason%3DSuccessfulCreate");
 }
 
 static void

@@ -10,7 +10,7 @@ import threading
 import urllib.parse
 
 NOW = "2026-01-02T12:00:00Z"
-RESOURCES = {"pods": "Pod", "configmaps": "ConfigMap", "secrets": "Secret", "services": "Service"}
+RESOURCES = {"pods": "Pod", "configmaps": "ConfigMap", "secrets": "Secret", "services": "Service", "events": "Event"}
 
 
 def pod(i, **status):
@@ -128,6 +128,8 @@ def check(program):
     expect("requests for pods", len(pages), 3)
     if any("/secrets" in path for path, _ in api.requests):
         fail("secrets were asked for")
+    events = [urllib.parse.parse_qs(urllib.parse.urlsplit(path).query)["fieldSelector"] for path, _ in api.requests if "/events" in path]
+    expect("the selectors of events", events, [["type!=Normal"], ["reason=SuccessfulCreate"]])
     api.refused = {"configmaps"}
     api.objects["configmaps"] = []
     report = scan(program, api, "--secrets")

@@ -69,7 +69,14 @@ static const char cluster_yaml[] =
     "apiVersion: networking.k8s.io/v1\n"
     "kind: IngressClass\n"
     "metadata: {name: nginx}\n"
-    "spec: {controller: k8s.io/ingress-nginx}\n";
+    "spec: {controller: k8s.io/ingress-nginx}\n"
+    "---\n"
+    "apiVersion: autoscaling/v2\n"
+    "kind: HorizontalPodAutoscaler\n"
+    "metadata: {namespace: shop, name: db}\n"
+    "spec: {scaleTargetRef: {apiVersion: apps/v1, kind: StatefulSet, name: db}, minReplicas: 1, "
+    "maxReplicas: 9}\n"
+    "status: {currentReplicas: 1, desiredReplicas: 1}\n";
 
 #define AT(value)         ", \"value\": [1767268770, \"" value "\"]}]"
 #define NODE(more, value) "[{\"metric\": {\"instance\": \"10.0.0.1:9100\"" more "}" AT(value)
@@ -165,6 +172,9 @@ static const MetricCase cases[] = {
     {"ingress-failures",
      "[{\"metric\": {\"namespace\": \"shop\", \"ingress\": \"site\"}" AT("0.12"), "ingress-5xx",
      "Ingress shop/site", "12 % of the requests"},
+    {"autoscaler-flapping",
+     "[{\"metric\": {\"namespace\": \"shop\", \"horizontalpodautoscaler\": \"db\"}" AT("9"),
+     "hpa-flapping", "HorizontalPodAutoscaler shop/db", "9 times in an hour"},
     {"certificate-of-nginx", "[{\"metric\": {\"host\": \"shop.example.com\"}" AT("518400"),
      "serving-cert-probe-free", "Backend certificates", "shop.example.com ends in 6 d"},
     {"certificate-of-probe", "[{\"metric\": {\"instance\": \"https://a.example.com\"}" AT("3600"),

@@ -5,7 +5,15 @@
     "}\nstatus: {nodeInfo: {kubeletVersion: " version "}, conditions: [{type: Ready, status: "     \
     "'True', " CASE_SINCE "}]}\n"
 
+#define MEMBER(name, created, version)                                                             \
+    "---\n{apiVersion: v1, kind: Node, metadata: {name: " name ", creationTimestamp: '" created    \
+    "', labels: {eks.amazonaws.com/nodegroup: big}}, status: {nodeInfo: {kubeletVersion: " version \
+    ", architecture: amd64}, conditions: [{type: Ready, status: 'True', " CASE_SINCE "}]}}\n"
+#define OLD "2025-12-01T00:00:00Z"
+
 static const CheckCase cases[] = {
+    {"node-runtime-mixed", "Node a", MEMBER("a", OLD, "v1.33.1") MEMBER("b", OLD, "v1.32.4"),
+     "differ in their kubelet"},
     {"node-version-skew", "Node old", NODE("new", "v1.33.1") NODE("old", "v1.29.9+k3s1"),
      "4 minor versions"},
 };
@@ -24,10 +32,14 @@ test_what_is_well(void **state)
     static const char *const clusters[] = {
         NODE("new", "v1.33.1") NODE("old", "v1.30.9"),
         NODE("new", "v1.33.1") NODE("old", "unknown"),
+        NODE("new", "v1.33.1") NODE("old", "v1.32.4"),
+        MEMBER("a", OLD, "v1.33.1") MEMBER("b", OLD, "v1.33.1"),
+        MEMBER("a", OLD, "v1.32.4") MEMBER("b", "2026-01-01T09:00:00Z", "v1.33.1"),
     };
     for (size_t i = 0; i < G_N_ELEMENTS(clusters); i++) {
         g_autoptr(TestCluster) cluster = test_cluster_new(clusters[i]);
         test_cluster_expect_none(cluster, "node-version-skew");
+        test_cluster_expect_none(cluster, "node-runtime-mixed");
     }
 }
 

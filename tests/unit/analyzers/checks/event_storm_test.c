@@ -1,0 +1,57 @@
+#include "tests/unit/analyzers/checks/cases.h"
+
+#define SHOP "---\n{apiVersion: v1, kind: Namespace, metadata: {name: shop}}\n"
+#define EVENT(type, count, first, last)                                                            \
+    "---\n{apiVersion: v1, kind: Event, metadata: {namespace: shop, name: e}, involvedObject: "    \
+    "{kind: Job, name: import, uid: gone}, type: " type ", reason: FailedCreate, count: " count    \
+    ", firstTimestamp: '2026-01-01T" first ":00Z', lastTimestamp: '2026-01-01T" last               \
+    ":00Z', message: 'no room'}\n"
+
+static const CheckCase cases[] = {
+    {"orphan-events-storm", "Namespace shop", SHOP EVENT("Warning", "600", "11:55", "11:59"),
+     "600 of them are FailedCreate"},
+    /* A twelfth of two hours. */
+    {"orphan-events-storm", "Namespace shop", SHOP EVENT("Warning", "12000", "10:00", "12:00"),
+     "1000 warning events"},
+};
+
+static void
+test_what_is_wrong(void **state)
+{
+    (void)state;
+    cases_expect(cases, G_N_ELEMENTS(cases));
+}
+
+static void
+test_what_is_well(void **state)
+{
+    (void)state;
+    static const char *const clusters[] = {
+        SHOP EVENT("Normal", "600", "11:55", "11:59"),
+        SHOP EVENT("Warning", "400", "11:55", "11:59"),
+        SHOP EVENT("Warning", "5000", "10:00", "12:00"),
+        SHOP EVENT("Warning", "6000", "11:00", "11:20"),
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(clusters); i++) {
+        g_autoptr(TestCluster) cluster = test_cluster_new(clusters[i]);
+        test_cluster_expect_none(cluster, "orphan-events-storm");
+    }
+}
+
+static void
+test_unknown_is_said(void **state)
+{
+    (void)state;
+    cases_expect_unverified(cases, G_N_ELEMENTS(cases));
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_is_wrong),
+        cmocka_unit_test(test_what_is_well),
+        cmocka_unit_test(test_unknown_is_said),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
