@@ -17,11 +17,13 @@ static const CheckRow rows[] = {
         .tier = 2,
         .symptom = "A controller makes pods, and they vanish, again and again.",
         .meaning = "Within half an hour a controller made ten pods more than it has now of that "
-                   "age, as its events SuccessfulCreate say: something deletes them.",
-        .fix = "Find who deletes them: two controllers or autoscalers of the same pods, an "
-               "operator, a job that cleans up, evictions.",
+                   "age, as its events SuccessfulCreate say: something deletes them. Nothing is "
+                   "said of what an autoscaler scales, nor of DaemonSets whose nodes come and "
+                   "go.",
+        .fix = "Find who deletes them: two controllers of the same pods, an operator, a job that "
+               "cleans up, evictions.",
         .run = run_churn,
-        .needs = {KIND_POD, KIND_EVENT},
+        .needs = {KIND_POD, KIND_EVENT, KIND_HPA, KIND_NODE},
     },
 };
 
@@ -62,6 +64,30 @@ count_young(const CheckRun *run, const Object *owner, const Object **ret_pod)
     return n;
 }
 
+/* Whether an autoscaler may have taken the pods away. */
+static bool
+is_scaled(const CheckRun *run, const Object *controller)
+{
+    const GPtrArray *all = snapshot_in_namespace(run->snapshot, KIND_HPA, controller->ns);
+    for (guint i = 0; i < all->len; i++) {
+        const Value *target =
+            value_at(((const Object *)all->pdata[i])->value, "spec.scaleTargetRef");
+        if (value_is(target, "name", controller->name) &&
+            value_is(target, "kind", kind_row(controller->kind)->kind))
+            return true;
+    }
+    return false;
+}
+
+/* Whether nodes that came and went may be why: less than three pods for each that there is. */
+static bool
+may_be_nodes(const CheckRun *run, const Object *owner, int64_t made)
+{
+    enum { PER_NODE = 3 };
+    return owner->kind == KIND_DAEMON_SET &&
+           made < PER_NODE * (int64_t)snapshot_objects(run->snapshot, KIND_NODE)->len;
+}
+
 static void
 look_at(CheckRun *run, const Object *owner)
 {
@@ -72,9 +98,9 @@ look_at(CheckRun *run, const Object *owner)
         value_int(owner->value, "spec.replicas", 1) == 0)
         return;
     guint left = count_young(run, owner, &pod);
-    if (made - left < LOST_MIN)
-        return;
     const Object *controller = relations_controller(run->relations, owner);
+    if (made - left < LOST_MIN || is_scaled(run, controller) || may_be_nodes(run, owner, made))
+        return;
     Finding *finding = check_report_once(run, &rows[0], controller, "");
     if (finding == NULL)
         return;
@@ -93,7 +119,7 @@ static void
 run_churn(CheckRun *run)
 {
     static const Kind kinds[] = {KIND_REPLICA_SET, KIND_STATEFUL_SET, KIND_DAEMON_SET};
-    for (size_t k = 0; snapshot_knows(run->snapshot, KIND_POD) && k < G_N_ELEMENTS(kinds); k++) {
+    for (size_t k = 0; check_knows(run, &rows[0]) && k < G_N_ELEMENTS(kinds); k++) {
         const GPtrArray *all = snapshot_objects(run->snapshot, kinds[k]);
         for (guint i = 0; i < all->len; i++)
             look_at(run, all->pdata[i]);

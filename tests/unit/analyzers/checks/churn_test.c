@@ -18,9 +18,22 @@
     "containers: [{name: app, image: 'registry.example/app:1'}]}, status: {phase: Running, "       \
     "conditions: [{type: Ready, status: 'True', lastTransitionTime: '2026-01-01T11:58:30Z'}]}}\n"
 
+#define SCALER                                                                                     \
+    "---\n{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {namespace: "      \
+    "shop, "                                                                                       \
+    "name: web}, spec: {scaleTargetRef: {kind: ReplicaSet, name: web}, maxReplicas: 20}}\n"
+#define AGENT                                                                                      \
+    "---\n{apiVersion: apps/v1, kind: DaemonSet, metadata: {namespace: shop, name: web, uid: "     \
+    "ReplicaSet/shop/web}}\n"
+#define NODE(name)                                                                                 \
+    "---\n{apiVersion: v1, kind: Node, metadata: {name: " name "}, status: {conditions: [{type: "  \
+    "Ready, status: 'True', " CASE_SINCE "}]}}\n"
+
 static const CheckCase cases[] = {
     {"pod-restart-policy-burst", "ReplicaSet shop/web", SET MADE("11", "2026-01-01T11:40:00Z") POD,
      "made 11 pods in 20 min, and 1 of them are left"},
+    {"pod-restart-policy-burst", "DaemonSet shop/web",
+     AGENT MADE("12", "2026-01-01T11:40:00Z") NODE("a") NODE("b"), "0 of them are left"},
 };
 
 static void
@@ -38,6 +51,8 @@ test_what_is_well(void **state)
         SET MADE("10", "2026-01-01T11:40:00Z") POD,
         SET MADE("11", "2026-01-01T09:00:00Z") POD,
         SET POD,
+        SET MADE("20", "2026-01-01T11:40:00Z") POD SCALER,
+        AGENT MADE("11", "2026-01-01T11:40:00Z") NODE("a") NODE("b") NODE("c") NODE("d"),
     };
     for (size_t i = 0; i < G_N_ELEMENTS(clusters); i++) {
         g_autoptr(TestCluster) cluster = test_cluster_new(clusters[i]);
