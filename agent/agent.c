@@ -119,13 +119,14 @@ start_discovery(Agent *agent, GError **error)
         g_propagate_error(error, g_steal_pointer(&failure));
         return false;
     }
+    bool has_kubeconfig = options->kubeconfig != NULL && options->kubeconfig[0] != '\0';
     bool has_node = options->node != NULL && options->node[0] != '\0';
     const DiscoveryConfig config = {
         .node = has_node ? options->node : g_get_host_name(),
         .scheme = agent_options_targeting(options),
         .relabel_file = options->relabel_file,
         /* All agents of a cluster may start at once, but not those of a person who tries it. */
-        .start_spread_ms = cluster != NULL && cluster->token_file != NULL ? START_SPREAD_MS : 0,
+        .start_spread_ms = has_kubeconfig ? 0 : START_SPREAD_MS,
         .cluster = cluster,
     };
     agent->discovery = discovery_new(&config, error);

@@ -14,15 +14,24 @@ enum {
     METRIC_SKIPPED,
 };
 
-enum { SKIPPED_OPT_OUT, SKIPPED_NOT_OPTED_IN, SKIPPED_RELABEL, SKIPPED_RELABEL_ERROR };
+enum {
+    SKIPPED_OPT_OUT,
+    SKIPPED_NOT_OPTED_IN,
+    SKIPPED_NOT_LISTED,
+    SKIPPED_RELABEL,
+    SKIPPED_RELABEL_ERROR,
+};
+
+/* Since the start: so long pods may have to be listed before they are profiled without a name. */
+#define LIST_PATIENCE_US (60 * G_USEC_PER_SEC)
 
 static const char *const watch_ends[] = {
 #define X(name, label, text) [name] = (label),
     K8S_WATCH_ENDS(X)
 #undef X
         NULL};
-static const char *const skip_reasons[] = {"opt_out", "not_opted_in", "relabel", "relabel_error",
-                                           NULL};
+static const char *const skip_reasons[] = {"opt_out", "not_opted_in",  "not_listed",
+                                           "relabel", "relabel_error", NULL};
 
 static const MetricRow metric_rows[] = {
     [METRIC_PODS] = {"cresset_agent_pods", METRIC_GAUGE, "Pods of the node that are known."},
@@ -47,6 +56,7 @@ struct Discovery {
     K8sClient *client;   /* NULL: no cluster */
     K8sWatcher *watcher; /* likewise */
     ReloadedFile *rules; /* NULL: none */
+    int64_t start_us;    /* g_get_monotonic_time */
     gint has_warned;     /* of a rule that fails */
     Metrics *metrics;
 };
@@ -187,6 +197,7 @@ discovery_new(const DiscoveryConfig *config, GError **error)
     g_autoptr(Discovery) discovery = g_new0(Discovery, 1);
     discovery->scheme = config->scheme;
     discovery->node = g_strdup(config->node);
+    discovery->start_us = g_get_monotonic_time();
     discovery->pods = pod_index_new();
     discovery->metrics = metrics_new(metric_rows, G_N_ELEMENTS(metric_rows));
     if (!load_rules(discovery, config->relabel_file, error))
@@ -212,6 +223,32 @@ discovery_free(Discovery *discovery)
     g_free(discovery);
 }
 
+/* Whether it is in a pod that is not known as none are yet: it may have opted out. */
+static bool
+must_wait(Discovery *discovery, const Target *target)
+{
+    bool in_container = target->cgroup->pod_uid != NULL || target->cgroup->container_id != NULL;
+    return discovery->watcher != NULL && target->pod == NULL && in_container &&
+           !pod_index_is_listed(discovery->pods) &&
+           g_get_monotonic_time() - discovery->start_us < LIST_PATIENCE_US;
+}
+
+/* Whether it is to be profiled, by the annotation of its pod; counted when not. */
+static bool
+is_wanted(Discovery *discovery, const Target *target)
+{
+    if (must_wait(discovery, target)) {
+        metrics_add(discovery->metrics, METRIC_SKIPPED, SKIPPED_NOT_LISTED, 1);
+        return false;
+    }
+    if (target_is_wanted(target, discovery->scheme))
+        return true;
+    bool is_opt_in = discovery->scheme == TARGET_SCHEME_ANNOTATION;
+    metrics_add(discovery->metrics, METRIC_SKIPPED,
+                is_opt_in ? SKIPPED_NOT_OPTED_IN : SKIPPED_OPT_OUT, 1);
+    return false;
+}
+
 bool
 discovery_label(Discovery *discovery, const Target *target, const LabelSet *fixed, LabelSet *set)
 {
@@ -220,12 +257,8 @@ discovery_label(Discovery *discovery, const Target *target, const LabelSet *fixe
         pod_index_find(discovery->pods, target->cgroup->container_id, target->cgroup->pod_uid,
                        g_get_monotonic_time(), &found.container);
     found.pod = pod;
-    if (!target_is_wanted(&found, discovery->scheme)) {
-        bool is_opt_in = discovery->scheme == TARGET_SCHEME_ANNOTATION;
-        metrics_add(discovery->metrics, METRIC_SKIPPED,
-                    is_opt_in ? SKIPPED_NOT_OPTED_IN : SKIPPED_OPT_OUT, 1);
+    if (!is_wanted(discovery, &found))
         return false;
-    }
     target_add_labels(&found, set);
     for (size_t i = 0; i < label_set_size(fixed); i++) {
         const char *name, *value;

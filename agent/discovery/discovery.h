@@ -26,7 +26,8 @@ void discovery_free(Discovery *discovery);
 
 /* Finds the pod of `target`, whose pod and container are not set yet, and fills the empty `set`
  * with its labels: what the process says, then `fixed`, which wins, then the rules. False when it
- * is not to be profiled, which is counted. Any thread. */
+ * is not to be profiled, which is counted: for a minute after the start that goes for containers
+ * too as long as the pods were not listed. Any thread. */
 bool
 discovery_label(Discovery *discovery, const Target *target, const LabelSet *fixed, LabelSet *set);
 

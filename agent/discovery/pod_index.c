@@ -16,6 +16,7 @@ struct PodIndex {
     GHashTable *keys; /* char * → Entry */
     GHashTable *uids; /* char * of pods that are there */
     uint64_t list;
+    bool is_listed;
     bool has_gone; /* some of the keys are of what is gone */
 };
 
@@ -118,6 +119,7 @@ pod_index_end(PodIndex *index, int64_t now_us)
     GHashTableIter iter;
     void *value;
     g_mutex_lock(&index->lock);
+    index->is_listed = true;
     g_hash_table_iter_init(&iter, index->keys);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         Entry *entry = value;
@@ -188,4 +190,13 @@ pod_index_size(PodIndex *index)
     size_t size = g_hash_table_size(index->uids);
     g_mutex_unlock(&index->lock);
     return size;
+}
+
+bool
+pod_index_is_listed(PodIndex *index)
+{
+    g_mutex_lock(&index->lock);
+    bool is_listed = index->is_listed;
+    g_mutex_unlock(&index->lock);
+    return is_listed;
 }

@@ -32,5 +32,7 @@ Pod *pod_index_find(PodIndex *index, const char *container_id, const char *pod_u
                     const PodContainer **ret_container);
 /* Pods that are there, without those that are gone. */
 size_t pod_index_size(PodIndex *index);
+/* Whether a list came to its end. */
+bool pod_index_is_listed(PodIndex *index);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PodIndex, pod_index_free)

@@ -166,7 +166,7 @@ class Agent:
         return found and found.group(1)
 
     def metrics(self):
-        connection = http.client.HTTPConnection(self.address, timeout=5)
+        connection = http.client.HTTPConnection(self.address, timeout=30)
         connection.request("GET", "/metrics")
         text = connection.getresponse().read().decode()
         return {name: float(value) for name, value in re.findall(r"^([^#\s]+) ([^\s]+)$", text, re.M)}

@@ -204,6 +204,10 @@ test_what_is_wrong_is_told(void **state)
     }
     assert_string_equal(problems->str,
                         "kubernetes: the token is expired or wrong (401): Unauthorized\n");
+    /* Whether the pod of a container has opted out cannot be known. */
+    g_autoptr(LabelSet) container = labels_of(&fixture, "c1"), local = labels_of(&fixture, NULL);
+    assert_null(container);
+    assert_non_null(local);
 }
 
 int
