@@ -2,6 +2,7 @@
  * a library that is not instrumented, so without this every use of them looks like a race. The
  * linker sends each call of the wrapped functions here (--wrap in cmake/Sanitizers.cmake). */
 #include <glib.h>
+#include <pthread.h>
 
 void __tsan_acquire(void *address);
 void __tsan_release(void *address);
@@ -149,14 +150,20 @@ __wrap_g_thread_pool_free(GThreadPool *threads, gboolean immediate, gboolean wai
 }
 
 /* The event descriptor of a cancellable: written by the canceller, closed by the last waiter. */
+/* Cancelling writes to the descriptor that getting it makes and releasing it closes. GLib does all
+ * of that under a lock of its own; what cancel is connected to may release, hence the recursion. */
+static pthread_mutex_t cancellables = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+
 void __real_g_cancellable_cancel(gpointer cancellable);
 void __wrap_g_cancellable_cancel(gpointer cancellable);
 void
 __wrap_g_cancellable_cancel(gpointer cancellable)
 {
+    (void)pthread_mutex_lock(&cancellables);
     __tsan_acquire(cancellable);
     __real_g_cancellable_cancel(cancellable);
     __tsan_release(cancellable);
+    (void)pthread_mutex_unlock(&cancellables);
 }
 
 int __real_g_cancellable_get_fd(gpointer cancellable);
@@ -164,9 +171,12 @@ int __wrap_g_cancellable_get_fd(gpointer cancellable);
 int
 __wrap_g_cancellable_get_fd(gpointer cancellable)
 {
+    if (cancellable == NULL)
+        return -1;
+    (void)pthread_mutex_lock(&cancellables);
     int fd = __real_g_cancellable_get_fd(cancellable);
-    if (cancellable != NULL)
-        __tsan_release(cancellable);
+    __tsan_release(cancellable);
+    (void)pthread_mutex_unlock(&cancellables);
     return fd;
 }
 
@@ -175,7 +185,10 @@ void __wrap_g_cancellable_release_fd(gpointer cancellable);
 void
 __wrap_g_cancellable_release_fd(gpointer cancellable)
 {
-    if (cancellable != NULL)
-        __tsan_acquire(cancellable);
+    if (cancellable == NULL)
+        return;
+    (void)pthread_mutex_lock(&cancellables);
+    __tsan_acquire(cancellable);
     __real_g_cancellable_release_fd(cancellable);
+    (void)pthread_mutex_unlock(&cancellables);
 }
