@@ -26,6 +26,7 @@ RULES = """
   source_labels: [__meta_kubernetes_pod_label_secret]
   regex: "yes"
 """
+SILENCE_S = 180
 WAIT_S = 90  # of a loaded machine; backoff included
 
 
@@ -86,11 +87,11 @@ def ready(agent):
     return response.status, response.read().decode()
 
 
-def wait_unready(agent, words):
+def wait_unready(agent, words, seconds=WAIT_S):
     def says():
         code, text = ready(agent)
         return code == 503 and words in text
-    cresset.wait_for(says, WAIT_S, f"/ready with {words!r}")
+    cresset.wait_for(says, seconds, f"/ready with {words!r}")
 
 
 def wait_ready(agent):
@@ -195,6 +196,17 @@ def check_failures(api, agent, token_file):
     expect("pods", metrics["cresset_agent_pods"], 4)
 
 
+def check_silence(api, agent):
+    """A watch without even bookmarks is begun anew after three minutes: the long form of the test."""
+    api.bookmark_s = 3600
+    api.cut()
+    wait_unready(agent, "the watch went silent: nothing came from", SILENCE_S + WAIT_S)
+    api.bookmark_s = 1
+    wait_ready(agent)
+    if agent.metrics()['cresset_agent_pod_watch_ends_total{reason="silent"}'] < 1:
+        sys.exit("no watch ended as silent")
+
+
 def run(options, folder):
     root, containers = cgroup_root(), {}
     token_file, config, rules = (os.path.join(folder, name) for name in ("token", "kubeconfig", "rules.yaml"))
@@ -218,6 +230,8 @@ def run(options, folder):
         check_skipped(agent, server, containers)
         check_watch(api, server, root, options.burn, containers)
         check_failures(api, agent, token_file)
+        if os.environ.get("CRESSET_TEST_LONG"):
+            check_silence(api, agent)
         expect("what no client should ask", api.violations, [])
         expect("the agent's end", agent.stop(), 0)
     finally:
