@@ -433,6 +433,17 @@ assert_build_id(const Fixture *fixture, const char *expected)
     assert_string_equal(build_id, expected);
 }
 
+/* Another profile, of a binary whose build id is 4f2a. */
+static void
+add_sample_with_mapping(Fixture *fixture)
+{
+    start_cpu(fixture->builder);
+    add_sample(fixture->builder, "a;b", (int64_t[]){3, 30}, NULL);
+    const PprofMapping mapping = {
+        .start = 0x1000, .limit = 0x2000, .build_id = pprof_builder_text(fixture->builder, "4f2a")};
+    pprof_builder_mapping(fixture->builder, &mapping);
+}
+
 static void
 test_labels_of_the_source_go_into_the_build_id(void **state)
 {
@@ -447,12 +458,11 @@ test_labels_of_the_source_go_into_the_build_id(void **state)
     assert_build_id(fixture, "{\"repository\":\"https://host/shop\",\"git_ref\":\"v1\"}");
     assert_int_equal(fixture->prepared.profile.locations[1].mapping, 0);
 
-    const PprofMapping mapping = {
-        .start = 0x1000, .limit = 0x2000, .build_id = pprof_builder_text(fixture->builder, "4f2a")};
-    pprof_builder_mapping(fixture->builder, &mapping);
+    add_sample_with_mapping(fixture);
     assert_int_equal(prepare(fixture, labels, G_N_ELEMENTS(labels)), REASON_NONE);
     assert_build_id(fixture, "{\"repository\":\"https://host/shop\",\"git_ref\":\"v1\","
                              "\"build_id\":\"4f2a\"}");
+    add_sample_with_mapping(fixture);
     assert_int_equal(prepare(fixture, LABELS, 2), REASON_NONE);
     assert_build_id(fixture, "4f2a");
 }
