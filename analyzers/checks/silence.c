@@ -1,6 +1,7 @@
 #include "analyzers/checks/silence.h"
 
 #include "analyzers/checks/check.h"
+#include "lib/base/text.h"
 #include "lib/base/yaml_field.h"
 
 typedef struct {
@@ -92,18 +93,6 @@ silences_load(const char *path, GError **error)
 }
 
 static bool
-matches(char *const *globs, const char *text)
-{
-    if (globs == NULL)
-        return true;
-    for (size_t i = 0; globs[i] != NULL; i++) {
-        if (g_pattern_match_simple(globs[i], text))
-            return true;
-    }
-    return false;
-}
-
-static bool
 has_expired(const Silence *silence, int64_t now_s)
 {
     return silence->until_s > 0 && now_s >= silence->until_s;
@@ -115,10 +104,10 @@ silences_cover(const Silences *silences, const Finding *finding, int64_t now_s)
     const Object *object = finding->object;
     for (guint i = 0; silences != NULL && i < silences->rules->len; i++) {
         const Silence *silence = silences->rules->pdata[i];
-        if (!has_expired(silence, now_s) && matches(silence->checks, finding->check->id) &&
-            matches(silence->namespaces, object->ns) &&
-            matches(silence->kinds, kind_row(object->kind)->kind) &&
-            matches(silence->names, object->name))
+        if (!has_expired(silence, now_s) && globs_match(silence->checks, finding->check->id) &&
+            globs_match(silence->namespaces, object->ns) &&
+            globs_match(silence->kinds, kind_row(object->kind)->kind) &&
+            globs_match(silence->names, object->name))
             return true;
     }
     return false;

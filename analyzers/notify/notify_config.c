@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "lib/base/text.h"
 #include "lib/base/yaml_field.h"
 
 enum { RECEIVERS_MAX = 100, ROUTES_MAX = 1000 };
@@ -230,8 +231,8 @@ find_receivers(const void *data, const Incident *incident, GPtrArray *receivers)
     const NotifyConfig *config = data;
     bool is_routed = false;
     if (incident->ns[0] != '\0' &&
-        (!route_globs_match(config->ns_included, incident->ns) ||
-         (config->ns_excluded != NULL && route_globs_match(config->ns_excluded, incident->ns))))
+        (!globs_match(config->ns_included, incident->ns) ||
+         (config->ns_excluded != NULL && globs_match(config->ns_excluded, incident->ns))))
         return;
     for (guint i = 0; i < config->routes->len; i++) {
         const Route *route = config->routes->pdata[i];

@@ -1,6 +1,7 @@
 #include "analyzers/notify/route.h"
 
 #include "analyzers/notify/receiver.h"
+#include "lib/base/text.h"
 #include "lib/base/yaml_field.h"
 
 void
@@ -41,18 +42,6 @@ route_read(YamlTree *tree, const YamlNode *node, GError **error)
     return NULL;
 }
 
-bool
-route_globs_match(char *const *globs, const char *text)
-{
-    if (globs == NULL)
-        return true;
-    for (size_t i = 0; globs[i] != NULL; i++) {
-        if (g_pattern_match_simple(globs[i], text))
-            return true;
-    }
-    return false;
-}
-
 static bool
 object_has(const Object *object, const char *path, const char *key, const char *glob)
 {
@@ -83,9 +72,8 @@ bool
 route_matches(const Route *route, const Incident *incident, const char *cluster)
 {
     return incident->severity >= route->severity_min &&
-           route_globs_match(route->namespaces, incident->ns) &&
-           route_globs_match(route->checks, incident->check) &&
-           route_globs_match(route->clusters, cluster) &&
+           globs_match(route->namespaces, incident->ns) &&
+           globs_match(route->checks, incident->check) && globs_match(route->clusters, cluster) &&
            pairs_match(route->labels, "metadata.labels", incident) &&
            pairs_match(route->annotations, "metadata.annotations", incident);
 }

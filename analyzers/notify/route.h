@@ -16,5 +16,3 @@ void route_free(Route *route);
 /* Errors name the line. */
 Route *route_read(YamlTree *tree, const YamlNode *node, GError **error);
 bool route_matches(const Route *route, const Incident *incident, const char *cluster);
-/* Whether a text matches one of the globs; NULL is any. */
-bool route_globs_match(char *const *globs, const char *text);

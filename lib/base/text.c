@@ -41,6 +41,16 @@ rfc3339_text(int64_t seconds)
     return time != NULL ? g_date_time_format(time, "%Y-%m-%dT%H:%M:%SZ") : g_strdup("");
 }
 
+bool
+globs_match(char *const *globs, const char *text)
+{
+    for (size_t i = 0; globs != NULL && globs[i] != NULL; i++) {
+        if (g_pattern_match_simple(globs[i], text))
+            return true;
+    }
+    return globs == NULL;
+}
+
 GUri *
 http_url_parse(const char *url)
 {
