@@ -42,8 +42,10 @@ pod_state(const Object *pod)
 }
 
 static char *
-sample_text(const Beat *beat, int64_t now_s)
+sample_text(const Heartbeat *heartbeat, const Beat *beat, int64_t now_s)
 {
+    if (beat->newest_s == 0 && heartbeat->why != NULL && !heartbeat->is_unheard)
+        return g_strdup("not known");
     if (beat->newest_s == 0)
         return g_strdup(beat->was_seen ? "more than 3 h ago" : "never");
     g_autofree char *at = clock_text(beat->newest_s, now_s);
@@ -68,9 +70,10 @@ explain_text(const Heartbeat *heartbeat)
 /* ---- As text. ---- */
 
 static void
-append_table(GString *out, const GArray *beats, int64_t now_s)
+append_table(GString *out, const Heartbeat *heartbeat, int64_t now_s)
 {
     enum { GAP = 2 };
+    const GArray *beats = heartbeat->beats;
     int node = (int)strlen("NODE"), pod = (int)strlen("POD"), set = (int)strlen("DAEMONSET");
     for (guint i = 0; i < beats->len; i++) {
         const Beat *beat = &g_array_index(beats, Beat, i);
@@ -82,7 +85,7 @@ append_table(GString *out, const GArray *beats, int64_t now_s)
                            "DAEMONSET", pod + GAP, "POD", "STATE", "LAST SAMPLE", "VERDICT");
     for (guint i = 0; i < beats->len; i++) {
         const Beat *beat = &g_array_index(beats, Beat, i);
-        g_autofree char *sample = sample_text(beat, now_s);
+        g_autofree char *sample = sample_text(heartbeat, beat, now_s);
         g_autofree char *name = g_strdup_printf("%s/%s", beat->set->ns, beat->set->name);
         g_string_append_printf(out, "%-*s%-*s%-*s%-10s%-34s%s\n", node + GAP, beat->node->name,
                                set + GAP, name, pod + GAP,
@@ -108,7 +111,7 @@ append_text(GString *out, const Heartbeat *heartbeat, const HeartbeatOptions *op
         g_autofree char *explained = explain_text(heartbeat);
         g_string_append_printf(out, "%s\n", explained);
     }
-    append_table(out, heartbeat->beats, now_s);
+    append_table(out, heartbeat, now_s);
     g_string_append_c(out, '\n');
 }
 

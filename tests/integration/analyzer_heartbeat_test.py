@@ -218,6 +218,9 @@ def check_table(given):
         sys.exit("a label that is given does not count")
     if "no metric is newer" not in given.call("heartbeat", "stalled", status=1):
         sys.exit("heartbeat does not say why nothing can be said")
+    blind = given.call("heartbeat", "silent", url=f"http://127.0.0.1:{prometheus.free_port()}", status=1)
+    if "not known" not in blind or "never" in blind:
+        sys.exit(f"the table without a back end says that nodes were never heard of: {blind}")
     if "--prometheus-url" not in given.call("heartbeat", "silent", url="", status=2):
         sys.exit("heartbeat does not say that it needs metrics")
 
