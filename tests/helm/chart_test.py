@@ -178,6 +178,9 @@ def check_agent(things, extra=()):
     expect(spec["hostPID"] is True and "hostNetwork" not in spec, "agent")
     expect(not any("hostPath" in volume for volume in spec["volumes"]), "the agent mounts the node's files")
     expect(not spec["automountServiceAccountToken"], "the agent has a token")
+    probes = {key: container[key]["httpGet"]["path"] for key in container if key.endswith("Probe")}
+    expect(probes == {"startupProbe": "/metrics", "livenessProbe": "/metrics", "readinessProbe": "/ready"},
+           f"an API server that is away restarts agents: {probes}")
 
 
 def check_references(things, others):
