@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The agent as the DaemonSet runs it: with the capabilities of the chart and no others, no new privileges,
-and the rendered configuration it samples, pushes to a server, and misses nothing. Runs as root."""
+and the rendered configuration it samples, pushes to a server, and misses nothing; and of the API it asks what
+the chart lets it. Runs as root."""
 import json
 import os
 import subprocess
@@ -9,8 +10,12 @@ import tempfile
 import time
 
 import rendering
-from programs_test import Mounted
+import kube_api
+from programs_test import AGENT_RIGHTS, Mounted
 from rendering import cresset
+
+VALUES = ("cluster.tenant=shop,cluster.name=shop,agent.config.window=1s,agent.relabelRules[0].target_label=rules,"
+          "agent.relabelRules[0].replacement=taken")
 
 
 def restricted(capabilities):
@@ -20,9 +25,9 @@ def restricted(capabilities):
 
 
 def services(server, tenant):
-    """Names of services of the last minutes that have the label cluster of the chart's values."""
+    """Names of services of the last minutes that have the labels of VALUES."""
     now_ms = int(time.time() * 1000)
-    body = json.dumps({"name": "service_name", "matchers": ['{cluster="shop"}'], "start": now_ms - 600_000, "end": now_ms + 60_000})
+    body = json.dumps({"name": "service_name", "matchers": ['{cluster="shop",rules="taken"}'], "start": now_ms - 600_000, "end": now_ms + 60_000})
     connection = server.connect()
     connection.request("POST", "/querier.v1.QuerierService/LabelValues", body,
                        {"Content-Type": "application/json", "X-Scope-OrgID": tenant})
@@ -38,25 +43,34 @@ def main():
     options.bin = os.path.abspath(options.bin)
     if os.geteuid() != 0:
         rendering.clients.skip("only root can give capabilities")
-    things = rendering.Helm(options, "helm4").objects("--set", "cluster.tenant=shop,cluster.name=shop,agent.config.window=1s")
+    things = rendering.Helm(options, "helm4").objects("--set", VALUES)
     spec, container = rendering.workload(things, "agent")
     with tempfile.TemporaryDirectory() as folder:
         server = cresset.Server(options.bin, folder, "--self-profile=false", "--multitenancy=required")
         mounted = Mounted(folder, things, "agent")
+        # No pod of a cluster is here: the account, at the address of a kubeconfig.
+        api, token, kubeconfig = kube_api.KubeApi(["good"]), os.path.join(folder, "token"), os.path.join(folder, "kubeconfig")
+        with open(token, "w") as out:
+            out.write("good")
+        kube_api.kubeconfig(kubeconfig, api.url, token)
         log_path = os.path.join(folder, "agent.log")
         prefix = restricted(container["securityContext"]["capabilities"]["add"])
         with open(log_path, "w") as log:
             agent = subprocess.Popen([*prefix, os.path.join(options.bin, "cresset-agent"), *mounted.command[1:], "--server",
-                                      f"http://{server.address}", "--listen", "127.0.0.1:0"], stdout=log, stderr=log)
+                                      f"http://{server.address}", "--listen", "127.0.0.1:0", "--kubeconfig", kubeconfig], stdout=log, stderr=log)
         try:
-            found = cresset.wait_for(lambda: agent.poll() is not None or services(server, "shop"), 60,
-                                     "profiles of the agent")
+            found = cresset.wait_for(lambda: agent.poll() is not None or (
+                services(server, "shop") and {verb for verb, _ in api.requests} >= {"list", "watch"}), 60,
+                "profiles of the agent, and a watch of pods")
             alive = agent.poll() is None
         finally:
             agent.terminate()
             status = agent.wait(30)
             server.stop()
         text = open(log_path).read()
+    asked = {("", "pods", verb) for verb, _ in api.requests}
+    if not asked <= AGENT_RIGHTS or api.violations:
+        sys.exit(f"the agent asked for {asked}, {api.violations}")
     if not (found and alive and status == 0) or "missing" in text or "warning" in text:
         sys.exit(f"the agent with {prefix} ended with {status}: {text}")
 

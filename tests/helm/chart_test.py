@@ -7,7 +7,7 @@ import re
 import sys
 
 import rendering
-from rendering import CHART, HERE, OLD_KUBERNETES, ROOT, Rejected
+from rendering import CHART, HERE, OLD_KUBERNETES, ROOT, Rejected, yaml
 
 GOLDEN = os.path.join(HERE, "golden")
 
@@ -18,6 +18,13 @@ WRONG = [
     (["agent.config.rate=fast"], "agent/config/rate"),
     (["agent.config.server=http://elsewhere"], "agent/config.*'server'"),
     (["agent.config.unwinder=magic"], "agent/config/unwinder"),
+    (["agent.config.kubernetes=maybe"], "agent/config/kubernetes"),
+    (["agent.config.targeting=some"], "agent/config/targeting"),
+    (["agent.config.relabel-file=/rules"], "agent/config.*'relabel-file'"),
+    (["agent.config.kubeconfig=/config"], "agent/config.*'kubeconfig'"),
+    (["agent.relabelRules[0].action=dorp"], "agent/relabelRules/0/action"),
+    (["agent.relabelRules[0].sourceLabels={pod}"], "agent/relabelRules/0.*'sourceLabels'"),
+    (["agent.rbac.crate=true"], "agent/rbac.*'crate'"),
     (["agent.port=80"], "agent/port"),
     (["agent.maxUnavailable=0"], "agent/maxUnavailable"),
     (["agent.extraCapabilities={cap_sys_admin}"], "agent/extraCapabilities/0"),
@@ -177,10 +184,20 @@ def check_agent(things, extra=()):
     expect(set(own["capabilities"]["add"]) == needed_capabilities() | set(extra), f"agent: {own['capabilities']}")
     expect(spec["hostPID"] is True and "hostNetwork" not in spec, "agent")
     expect(not any("hostPath" in volume for volume in spec["volumes"]), "the agent mounts the node's files")
-    expect(not spec["automountServiceAccountToken"], "the agent has a token")
+    check_agent_api(things, spec)
     probes = {key: container[key]["httpGet"]["path"] for key in container if key.endswith("Probe")}
     expect(probes == {"startupProbe": "/metrics", "livenessProbe": "/metrics", "readinessProbe": "/ready"},
            f"an API server that is away restarts agents: {probes}")
+
+
+def check_agent_api(things, spec):
+    """The agent has a token and, under a policy, a way to the API server where it asks for pods; else neither."""
+    [config] = [yaml.safe_load(thing["data"]["config.yaml"]) for thing in rendering.of_kind(things, "ConfigMap", "agent")]
+    reads_pods = config.get("kubernetes") != "off"
+    expect(spec["automountServiceAccountToken"] is reads_pods, f"the agent has a token: {not reads_pods}")
+    for policy in rendering.of_kind(things, "NetworkPolicy", "agent"):
+        ports = {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]}
+        expect(({6443, 443} <= ports) is reads_pods, f"the agent reaches {ports}")
 
 
 def check_references(things, others):
@@ -218,6 +235,8 @@ def check_pods(helm):
             check_agent(things, ["SYS_RESOURCE"] if name == "agent-only" else [])
         with open(path) as file:
             check_references(things, set(re.findall(r"[\w.-]+", file.read())))
+    without_names = helm.objects("--set", "networkPolicy.enabled=true,agent.config.kubernetes=off")
+    check_agent(without_names)
 
 
 def check_old_cluster(helm):
@@ -238,8 +257,9 @@ def check_settings(helm):
     before = sums()
     changed = sums("--set", "agent.config.rate=19")
     expect(changed[0] != before[0] and changed[1] == before[1], f"agent.config: {before} {changed}")
-    once, twice = (sums("--set", f"server.overrides.a.ingestion_rate_mb={rate}") for rate in (1, 2))
-    expect(once == twice, "a change of server.overrides restarts the server")
+    for value in ("server.overrides.a.ingestion_rate_mb", "agent.relabelRules[0].modulus"):
+        once, twice = (sums("--set", f"{value}={number}") for number in (1, 2))
+        expect(once == twice, f"a change of {value} restarts pods")
 
 
 def check_notes(helm):
@@ -249,7 +269,10 @@ def check_notes(helm):
         expect(part in text, f"{helm.name}: the notes lack {part}: {text}")
     spoke = helm.notes("-f", files["spoke"])
     expect("push to https://profiles.hub.example" in spoke and "port-forward" not in spoke, spoke)
-    expect("WARNING: server.persistence.enabled" in helm.notes("-f", files["no-storage"]), "no warning")
+    bare = helm.notes("-f", files["no-storage"])
+    expect("WARNING: server.persistence.enabled" in bare, "no warning")
+    expect("the account reader may get, list and watch pods" in bare, bare)
+    expect("They name no pods" in helm.notes("-f", files["agent-only"]) and "They name" not in text, text)
     warning = "WARNING: the cluster has no monitoring.coreos.com/v1"
     expect(warning in helm.notes("-f", files["full"]), "no warning that monitors need an operator")
     expect(warning not in helm.notes("-f", files["full"], "--api-versions", "monitoring.coreos.com/v1"), "a needless warning")

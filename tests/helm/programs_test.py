@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What the chart tells the programs: each rendered command line, variable and file is taken by the built
-programs, the analyzer may list what it lists and no more, and versions and options are those of the programs."""
+programs, agent and analyzer may read what they read and no more, and versions and options are those of the programs."""
+import itertools
 import os
 import re
 import subprocess
@@ -200,14 +201,31 @@ def check_wrong_files(options, helm):
             sys.exit(f"{component} ended with {done.returncode}: {done.stderr}")
 
 
+def roles(things):
+    """The rules of each role, by its kind and name."""
+    return {(kind, thing["metadata"]["name"]): thing["rules"] for kind in ("ClusterRole", "Role")
+            for thing in rendering.of_kind(things, kind)}
+
+
 def rights(things):
-    """(API group, resource, verb) of all that accounts of the release may do."""
-    rules = [rule for kind in ("ClusterRole", "Role") for thing in rendering.of_kind(things, kind) for rule in thing["rules"]]
-    return {(group, resource, verb) for rule in rules for group in rule["apiGroups"] for resource in rule["resources"]
-            for verb in rule["verbs"]}
+    """{(namespace, account): {(API group, resource, verb)}} of all that bindings of the release give."""
+    rules_of, found = roles(things), {}
+    for binding in (thing for thing in things if thing["kind"].endswith("Binding")):
+        for subject in binding["subjects"]:
+            for rule in rules_of.pop((binding["roleRef"]["kind"], binding["roleRef"]["name"])):
+                if set(rule) != {"apiGroups", "resources", "verbs"}:
+                    sys.exit(f"a rule has {set(rule)}")
+                found.setdefault((subject["namespace"], subject["name"]), set()).update(
+                    itertools.product(rule["apiGroups"], rule["resources"], rule["verbs"]))
+    if rules_of:
+        sys.exit(f"roles that nobody has: {set(rules_of)}")
+    return found
 
 
-def needed_rights():
+AGENT_RIGHTS = {("", "pods", verb) for verb in ("get", "list", "watch")}
+
+
+def analyzer_rights():
     """What analyzers/collect lists, and the logs that it reads."""
     with open(os.path.join(rendering.ROOT, "analyzers", "collect", "kind.h")) as file:
         rows = re.sub(r"\s*\\\n\s*", " ", file.read()).partition("#define KINDS(X)")[2].partition("\n")[0]
@@ -219,16 +237,23 @@ def needed_rights():
 
 def check_rights(helm):
     secrets = {("", "secrets", "list")}
-    for settings, wanted in (([], needed_rights() - secrets), (["--set", "analyzer.secrets=true"], needed_rights()),
-                             (["--set", "analyzer.rbac.create=false"], set())):
-        found = rights(helm.objects(*settings))
-        if found != wanted:
-            sys.exit(f"{settings}: lacks {sorted(wanted - found)}, has too many: {sorted(found - wanted)}")
-    things = helm.objects()
-    [binding] = [thing for thing in things if thing["kind"].endswith("Binding")]
-    account = rendering.workload(things, "analyzer")[0]["serviceAccountName"]
-    if binding["subjects"] != [{"kind": "ServiceAccount", "name": account, "namespace": "obs"}]:
-        sys.exit(f"the rights are of {binding['subjects']}")
+    without_secrets = analyzer_rights() - secrets
+    cases = [
+        ("", AGENT_RIGHTS, without_secrets),
+        ("analyzer.secrets=true", AGENT_RIGHTS, without_secrets | secrets),
+        ("analyzer.rbac.create=false", AGENT_RIGHTS, None),
+        ("agent.rbac.create=false", None, without_secrets),
+        ("agent.config.kubernetes=off", None, without_secrets),
+        ("agent.enabled=false,analyzer.enabled=false", None, None),
+        ("agent.serviceAccount.name=a,analyzer.serviceAccount.name=b", AGENT_RIGHTS, without_secrets),
+    ]
+    for settings, *wanted in cases:
+        things = helm.objects("--set", settings)
+        accounts = [("obs", rendering.workload(things, component)[0]["serviceAccountName"]) if has else None
+                    for component, has in zip(("agent", "analyzer"), wanted)]
+        expected, found = {account: has for account, has in zip(accounts, wanted) if has}, rights(things)
+        if found != expected:
+            sys.exit(f"{settings}: has {found}, not {expected}")
 
 
 def check_versions(options):

@@ -9,6 +9,7 @@
 {{- $_ := set $config "listen" (printf "%s:%d" .Values.listenAddress (int .Values.agent.port)) -}}
 {{- with .Values.cluster.tenant }}{{ $_ := set $config "tenant" . }}{{ end -}}
 {{- with $labels }}{{ $_ := set $config "label" . }}{{ end -}}
+{{- if .Values.agent.relabelRules }}{{ $_ := set $config "relabel-file" "/etc/cresset/config/relabel.yaml" }}{{ end -}}
 {{- toYaml $config -}}
 {{- end -}}
 

@@ -96,6 +96,27 @@ automountServiceAccountToken: false
 {{- end -}}
 {{- end -}}
 
+{{/* The ClusterRole of a component is its account's. */}}
+{{- define "cresset.clusterRoleBinding" -}}
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  {{- include "cresset.clusterMetadata" . | nindent 2 }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: ClusterRole
+  name: {{ include "cresset.clusterName" .root }}-{{ .component }}
+subjects:
+  - kind: ServiceAccount
+    name: {{ include "cresset.serviceAccountName" . }}
+    namespace: {{ .root.Release.Namespace }}
+{{- end -}}
+
+{{/* Not empty where the agent asks the API for the pods of its node. */}}
+{{- define "cresset.agentReadsPods" -}}
+{{- if ne (get .Values.agent.config "kubernetes") "off" }}true{{ end -}}
+{{- end -}}
+
 {{- define "cresset.image" -}}
 {{- $image := .Values.image -}}
 {{- $registry := default $image.registry .Values.global.imageRegistry -}}
