@@ -149,6 +149,20 @@ def check_two_releases(helm):
         expect(len({component[pod] for pod in found}) == 1, f"{finder} finds several components: {found}")
 
 
+def check_labels(helm):
+    """Labels of values change none by which objects find pods, and those of a component win over common ones."""
+    mine = "app\\.kubernetes\\.io/name=other"
+    things = helm.objects("--set", f"commonLabels.{mine},commonLabels.team=all,agent.podLabels.{mine},agent.podLabels.team=node,"
+                          f"agent.podMonitor.enabled=true,agent.podMonitor.labels.{mine},agent.podMonitor.labels.team=watch")
+    for kind, labels in (("DaemonSet", "node"), ("StatefulSet", "all")):
+        [thing] = rendering.of_kind(things, kind)
+        found = rendering.pod_template(thing)[0]
+        expect(pairs(selectors(thing)[0]) <= pairs(found) and found["team"] == labels, f"{kind}: {found}")
+    names = {thing["metadata"]["labels"]["app.kubernetes.io/name"] for thing in things}
+    teams = {thing["kind"]: thing["metadata"]["labels"]["team"] for thing in things}
+    expect(names == {"cresset"} and teams["PodMonitor"] == "watch" and teams["DaemonSet"] == "all", f"{names} {teams}")
+
+
 def check_restricted(things):
     """Server and analyzer are what Pod Security "restricted" lets in (kubernetes.io/docs/concepts/security)."""
     for component in ("server", "analyzer"):
@@ -287,6 +301,7 @@ def main():
         check_golden(helm, update)
         check_wrong_values(helm)
         check_two_releases(helm)
+        check_labels(helm)
         check_pods(helm)
         check_old_cluster(helm)
         check_settings(helm)

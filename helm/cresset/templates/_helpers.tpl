@@ -33,26 +33,21 @@ app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
-{{/* The labels of pods: a change of the chart's version alone restarts nothing. */}}
+{{/* The labels of pods: a change of the chart's version alone restarts nothing. Of equal labels the selector's
+win, then those of the component. */}}
 {{- define "cresset.podLabels" -}}
-{{ include "cresset.selector" . }}
-{{- with .root.Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
-{{- with (get .root.Values .component).podLabels }}
-{{ toYaml . }}
-{{- end }}
+{{- $selector := include "cresset.selector" . | fromYaml -}}
+{{- toYaml (merge $selector (get .root.Values .component).podLabels .root.Values.commonLabels) -}}
 {{- end -}}
 
+{{/* The labels of an object; "labels" are further ones. */}}
 {{- define "cresset.labels" -}}
-helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
-{{ include "cresset.selector" . }}
-app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .root.Release.Service }}
-app.kubernetes.io/part-of: cresset
-{{- with .root.Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+{{- $own := include "cresset.selector" . | fromYaml -}}
+{{- $_ := set $own "helm.sh/chart" (printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_") -}}
+{{- $_ := set $own "app.kubernetes.io/version" .root.Chart.AppVersion -}}
+{{- $_ := set $own "app.kubernetes.io/managed-by" .root.Release.Service -}}
+{{- $_ := set $own "app.kubernetes.io/part-of" "cresset" -}}
+{{- toYaml (merge $own (default dict .labels) .root.Values.commonLabels) -}}
 {{- end -}}
 
 {{/* The metadata of an object with a namespace; "suffix" is added to its name. */}}
