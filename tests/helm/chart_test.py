@@ -253,6 +253,16 @@ def check_pods(helm):
     check_agent(without_names)
 
 
+def check_egress(helm):
+    """Further rules of values stand in the policy of their component alone, also where it has no others."""
+    for component in ("agent", "server", "analyzer"):
+        things = helm.objects("--set", f"networkPolicy.enabled=true,networkPolicy.{component}Egress[0].ports[0].port=8080")
+        found = {policy["metadata"]["labels"]["app.kubernetes.io/component"]
+                 for policy in rendering.of_kind(things, "NetworkPolicy")
+                 if {"ports": [{"port": 8080}]} in policy["spec"]["egress"]}
+        expect(found == {component}, f"{component}Egress is of {found}")
+
+
 def check_old_cluster(helm):
     """Before Kubernetes 1.30 AppArmor is set by an annotation."""
     things = helm.objects(version=OLD_KUBERNETES)
@@ -303,6 +313,7 @@ def main():
         check_two_releases(helm)
         check_labels(helm)
         check_pods(helm)
+        check_egress(helm)
         check_old_cluster(helm)
         check_settings(helm)
         check_notes(helm)
