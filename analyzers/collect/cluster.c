@@ -92,15 +92,28 @@ list_query(Cluster *cluster, Kind kind, const DiscoveredResource *resource, cons
     return is_read;
 }
 
-/* Of events only those that are not Normal, and the pods that controllers make: the others are
- * many, and nobody reads them. */
+/* Of events only those that are not Normal, and the Normal ones that checks read: the others are
+ * many. */
+static void
+list_events(Cluster *cluster, const DiscoveredResource *resource)
+{
+    static const char *const normal[] = {
+        "SuccessfulCreate", "Killing",   "Pulling",           "Pulled",
+        "TriggeredScaleUp", "Nominated", "NotTriggerScaleUp", "ExternalProvisioning"};
+    bool is_read = list_query(cluster, KIND_EVENT, resource, "fieldSelector=type%21%3DNormal");
+    for (size_t i = 0; i < G_N_ELEMENTS(normal) && is_read; i++) {
+        g_autofree char *query = g_strconcat("fieldSelector=reason%3D", normal[i], NULL);
+        is_read = list_query(cluster, KIND_EVENT, resource, query);
+    }
+}
+
 static void
 list_served(Cluster *cluster, Kind kind, const DiscoveredResource *resource)
 {
-    if (kind != KIND_EVENT)
+    if (kind == KIND_EVENT)
+        list_events(cluster, resource);
+    else
         (void)list_query(cluster, kind, resource, NULL);
-    else if (list_query(cluster, kind, resource, "fieldSelector=type%21%3DNormal"))
-        (void)list_query(cluster, kind, resource, "fieldSelector=reason%3DSuccessfulCreate");
 }
 
 static void
