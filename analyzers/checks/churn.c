@@ -18,8 +18,8 @@ static const CheckRow rows[] = {
         .symptom = "A controller makes pods, and they vanish, again and again.",
         .meaning = "Within half an hour a controller made ten pods more than it has now of that "
                    "age, as its events SuccessfulCreate say: something deletes them. Nothing is "
-                   "said of what an autoscaler scales, nor of DaemonSets whose nodes come and "
-                   "go.",
+                   "said of what an autoscaler scales, of what was changed within that half hour, "
+                   "nor of DaemonSets whose nodes come and go.",
         .fix = "Find who deletes them: two controllers of the same pods, an operator, a job that "
                "cleans up, evictions.",
         .run = run_churn,
@@ -99,7 +99,9 @@ look_at(CheckRun *run, const Object *owner)
         return;
     guint left = count_young(run, owner, &pod);
     const Object *controller = relations_controller(run->relations, owner);
-    if (made - left < LOST_MIN || is_scaled(run, controller) || may_be_nodes(run, owner, made))
+    /* What is rolled out or scaled down takes pods away itself. */
+    if (made - left < LOST_MIN || !status_is_settled(run, controller, WINDOW_S) ||
+        is_scaled(run, controller) || may_be_nodes(run, owner, made))
         return;
     Finding *finding = check_report_once(run, &rows[0], controller, "");
     if (finding == NULL)

@@ -1,10 +1,12 @@
 #include "tests/unit/analyzers/checks/cases.h"
 
-#define SET                                                                                        \
-    "---\n{apiVersion: apps/v1, kind: ReplicaSet, metadata: {namespace: shop, name: web}, spec: "  \
+#define SET_AT(created)                                                                            \
+    "---\n{apiVersion: apps/v1, kind: ReplicaSet, metadata: {namespace: shop, name: web" created   \
+    "}, spec: "                                                                                    \
     "{replicas: 1, selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: "      \
     "web}}, spec: {containers: [{name: app, image: 'registry.example/app:1'}]}}}, status: "        \
     "{replicas: 1, readyReplicas: 1}}\n"
+#define SET SET_AT("")
 #define MADE(count, first)                                                                         \
     "---\n{apiVersion: v1, kind: Event, metadata: {namespace: shop, name: e}, involvedObject: "    \
     "{kind: ReplicaSet, namespace: shop, name: web, uid: ReplicaSet/shop/web}, type: Normal, "     \
@@ -52,6 +54,9 @@ test_what_is_well(void **state)
         SET MADE("11", "2026-01-01T09:00:00Z") POD,
         SET POD,
         SET MADE("20", "2026-01-01T11:40:00Z") POD SCALER,
+        /* It was given fewer replicas, or another template, a moment ago. */
+        SET_AT(", managedFields: [{manager: kubectl, operation: Update, subresource: scale, time: "
+               "'2026-01-01T11:57:00Z'}]") MADE("20", "2026-01-01T11:40:00Z") POD,
         AGENT MADE("11", "2026-01-01T11:40:00Z") NODE("a") NODE("b") NODE("c") NODE("d"),
     };
     for (size_t i = 0; i < G_N_ELEMENTS(clusters); i++) {
