@@ -41,7 +41,7 @@ static const CheckRow rows[] = {
                        "are not counted. Nothing is said where nodes are added by themselves.",
             .fix = "Add a node, or lower requests that are not used.",
             .run = run_capacity,
-            .needs = {KIND_NODE, KIND_POD, KIND_DEPLOYMENT},
+            .needs = {KIND_NODE, KIND_POD, KIND_DEPLOYMENT, KIND_CONFIG_MAP},
         },
 };
 
@@ -84,18 +84,26 @@ count_pods(const CheckRun *run)
 
 /* ---- The loss of a node. ---- */
 
-/* Whether nodes come by themselves when pods need them. */
+static bool
+has_named(const CheckRun *run, Kind kind, const char *word)
+{
+    const GPtrArray *all = snapshot_objects(run->snapshot, kind);
+    for (guint i = 0; i < all->len; i++) {
+        if (strstr(((const Object *)all->pdata[i])->name, word) != NULL)
+            return true;
+    }
+    return false;
+}
+
+/* Whether nodes come by themselves when pods need them. Where the cloud runs cluster-autoscaler
+ * out of sight, the ConfigMap of its status is there. */
 static bool
 has_autoscaler(const CheckRun *run)
 {
-    const GPtrArray *all = snapshot_objects(run->snapshot, KIND_DEPLOYMENT);
-    for (guint i = 0; i < all->len; i++) {
-        const Object *object = all->pdata[i];
-        if (strstr(object->name, "cluster-autoscaler") != NULL ||
-            strstr(object->name, "karpenter") != NULL)
-            return true;
-    }
-    return snapshot_objects(run->snapshot, KIND_KARPENTER_NODE_POOL)->len > 0;
+    return has_named(run, KIND_DEPLOYMENT, "cluster-autoscaler") ||
+           has_named(run, KIND_DEPLOYMENT, "karpenter") ||
+           has_named(run, KIND_CONFIG_MAP, "cluster-autoscaler-status") ||
+           snapshot_objects(run->snapshot, KIND_KARPENTER_NODE_POOL)->len > 0;
 }
 
 static double

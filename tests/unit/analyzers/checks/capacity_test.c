@@ -17,6 +17,10 @@
     "---\n{apiVersion: apps/v1, kind: Deployment, metadata: {namespace: kube-system, name: "       \
     "cluster-autoscaler}, spec: {replicas: 0, selector: {matchLabels: {app: x}}, template: "       \
     "{metadata: {labels: {app: x}}, spec: {containers: [{name: app}]}}}}\n"
+/* Of clouds that keep the program to themselves. */
+#define SCALER_STATUS                                                                              \
+    "---\n{apiVersion: v1, kind: ConfigMap, metadata: {namespace: kube-system, name: "             \
+    "cluster-autoscaler-status}}\n"
 
 static const CheckCase cases[] = {
     {"node-too-many-pods", "Node n1", NODE("n1", "2", "") POD("a", "n1", "1") POD("b", "n1", "1"),
@@ -42,6 +46,8 @@ test_what_is_well(void **state)
         NODE("n1", "2", "") POD("a", "n1", "1") POD_AT("b", "n1", "1", "2026-01-01T11:55:00Z", ""),
         NODE("n1", "110", "") NODE("n2", "110", "") POD("a", "n1", "2") POD("b", "n2", "2"),
         NODE("n1", "110", "") NODE("n2", "110", "") POD("a", "n1", "3") POD("b", "n2", "2") SCALER,
+        NODE("n1", "110", "") NODE("n2", "110", "") POD("a", "n1", "3") POD("b", "n2", "2")
+            SCALER_STATUS,
         /* The pod of a DaemonSet ends with its node. */
         NODE("n1", "110", "") NODE("n2", "110", "")
             POD_AT("a", "n1", "3", OLD,
