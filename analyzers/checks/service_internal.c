@@ -19,7 +19,8 @@ static const CheckRow rows[] = {
         .symptom = "Calls of a Service fail from some nodes, and work from others.",
         .meaning = "internalTrafficPolicy of the Service is Local, so that a node only calls its "
                    "own pods, and pods that name the Service run for an hour on nodes that have "
-                   "no ready one.",
+                   "no ready one. Nothing is said while pods of the Service come, go or become "
+                   "ready.",
         .fix = "Run a pod of the Service on each node (a DaemonSet), or set internalTrafficPolicy "
                "to Cluster.",
         .run = run_internal,
@@ -47,6 +48,22 @@ nodes_of(const Backends *backends, const Object *service)
         }
     }
     return g_steal_pointer(&nodes);
+}
+
+/* Whether its pods were made, moved or rolled out a short time ago, and may have been elsewhere. */
+static bool
+is_moving(const CheckRun *run, const Object *service)
+{
+    const GPtrArray *pods = relations_service_pods(run->relations, service);
+    for (guint i = 0; i < pods->len; i++) {
+        const Object *pod = pods->pdata[i];
+        int64_t since_s;
+        if (!pod_is_finished(pod) &&
+            (status_is_deleted(pod) || !check_held(run, &rows[0], pod->created_s) ||
+             (pod_is_unready(pod, &since_s) && !check_held(run, &rows[0], since_s))))
+            return true;
+    }
+    return false;
 }
 
 static bool
@@ -103,7 +120,7 @@ run_internal(CheckRun *run)
     for (guint i = 0; i < services->len; i++) {
         const Object *service = services->pdata[i];
         if (value_is(service->value, "spec.internalTrafficPolicy", "Local") &&
-            status_is_settled(run, service, rows[0].hold_s))
+            status_is_settled(run, service, rows[0].hold_s) && !is_moving(run, service))
             look_at(run, backends, service);
     }
 }

@@ -39,6 +39,9 @@ test_what_is_well(void **state)
         SERVICE("Local") SLICE("n1", "true") CACHE POD("web", "n2", OLD, ""),
         SERVICE("Local") SLICE("n1", "false") CACHE POD("web", "n2", OLD, CALLS),
         SERVICE("Local") SLICE("n1", "true") CACHE POD("web", "n2", "2026-01-01T11:50:00Z", CALLS),
+        /* Its pod was on n2 until a moment ago. */
+        SERVICE("Local") SLICE("n1", "true") POD("cache", "n1", "2026-01-01T11:58:00Z", "")
+            POD("web", "n2", OLD, CALLS),
     };
     for (size_t i = 0; i < G_N_ELEMENTS(clusters); i++) {
         g_autoptr(TestCluster) cluster = test_cluster_new(clusters[i]);
