@@ -17,7 +17,8 @@ static const CheckRow rows[] = {
         .symptom = "An operator cannot be installed or upgraded.",
         .meaning = "For 30 minutes its ClusterServiceVersion has been failed or not come to an "
                    "end, its InstallPlan failed, its Subscription cannot be resolved, or its "
-                   "catalog is not reached. Copies in other namespaces are left out.",
+                   "catalog is not reached. Copies in other namespaces, and InstallPlans that no "
+                   "Subscription of their namespace refers to any more, are left out.",
         .fix = "Read the message: resolve the dependency, or mend the catalog.",
         .run = run_installs,
         .needs = {KIND_OLM_CSV, KIND_OLM_SUBSCRIPTION, KIND_OLM_INSTALL_PLAN, KIND_OLM_CATALOG},
@@ -67,10 +68,23 @@ look_at_subscription(CheckRun *run, const Object *subscription)
     }
 }
 
+/* Whether the Subscriptions of its namespace have gone on to other plans; failed ones stay. */
+static bool
+is_outdated(const CheckRun *run, const Object *plan)
+{
+    const GPtrArray *all = snapshot_in_namespace(run->snapshot, KIND_OLM_SUBSCRIPTION, plan->ns);
+    for (guint i = 0; i < all->len; i++) {
+        if (value_is(((const Object *)all->pdata[i])->value, "status.installPlanRef.name",
+                     plan->name))
+            return false;
+    }
+    return all->len > 0;
+}
+
 static void
 look_at_plan(CheckRun *run, const Object *plan)
 {
-    if (value_is(plan->value, "status.phase", "Failed"))
+    if (value_is(plan->value, "status.phase", "Failed") && !is_outdated(run, plan))
         report(run, plan, "Failed", value_text(condition_of(plan, "Installed"), "message"),
                status_since(plan, "Installed"));
 }

@@ -43,6 +43,11 @@ test_what_is_well(void **state)
         CSV("", "Installing", "2026-01-01T11:50:00Z"),
         CSV(", labels: {olm.copiedFrom: other}", "Failed", OLD),
         OBJECT("InstallPlan", "", "phase: RequiresApproval"),
+        /* A later plan has taken its place. */
+        OBJECT("InstallPlan", "",
+               "phase: Failed, conditions: [{type: Installed, status: 'False', message: "
+               "denied, " CASE_SINCE
+               "}]") "---\n" OBJECT("Subscription", "", "installPlanRef: {name: later}"),
     };
     cases_expect_quiet(clusters, G_N_ELEMENTS(clusters));
 }
