@@ -6,13 +6,19 @@
 #include "analyzers/checks/status.h"
 #include "analyzers/collect/backend.h"
 
-/* The name of an image without registry, tag and digest has the word. */
+/* The name of an image without registry, tag and digest has the word, and not as a part of another:
+ * alloydb-auth-proxy is no alloy, pgvector no vector. */
 static bool
 image_has(const char *image, const char *word)
 {
     const char *slash = strrchr(image, '/');
-    g_auto(GStrv) name = g_strsplit_set(slash != NULL ? slash + 1 : image, ":@", 2);
-    return name[0] != NULL && strstr(name[0], word) != NULL;
+    const char *name = slash != NULL ? slash + 1 : image, *end = name + strcspn(name, ":@");
+    for (const char *at = strstr(name, word); at != NULL && at < end; at = strstr(at + 1, word)) {
+        const char *next = at + strlen(word);
+        if ((at == name || !g_ascii_isalnum(at[-1])) && next <= end && !g_ascii_isalnum(*next))
+            return true;
+    }
+    return false;
 }
 
 bool

@@ -3,7 +3,7 @@
 #include "analyzers/checks/check.h"
 
 /* Whether the name of an image of a template, without registry and tag, has one of the words, ended
- * by NULL. */
+ * by NULL: "fluent-bit" is in aws-for-fluent-bit, "vector" not in pgvector. */
 bool collector_runs_image(const Object *set, const char *const *words);
 bool collector_is_alloy(const Object *set);
 bool collector_is_cresset_agent(const Object *set);

@@ -159,9 +159,9 @@ test_egress_was_not_meant(void **state)
 
 /* ---- Agents. ---- */
 
-#define AGENT                                                                                      \
-    NS("mon")                                                                                      \
-    POD("mon", "alloy", "{app: alloy}", "{name: alloy, image: 'grafana/alloy:v1'}")
+#define RUNS(image)                                                                                \
+    NS("mon") POD("mon", "alloy", "{app: alloy}", "{name: alloy, image: '" image "'}")
+#define AGENT RUNS("grafana/alloy:v1")
 #define OUT(rules)                                                                                 \
     POLICY("mon", "out", "{podSelector: {}, policyTypes: [Egress], egress: " rules "}")
 #define TO_PODS "{to: [{podSelector: {}}]}"
@@ -207,6 +207,11 @@ test_an_agent_that_may_not_send(void **state)
     g_autoptr(TestCluster) refused = cluster_with_log(
         DNS AGENT OUT("[" TO_PODS "]"), SENDS("mimir.example", "server returned 401"));
     test_cluster_expect_none(refused, id);
+    /* A database whose name only begins like that of the agent. */
+    g_autoptr(TestCluster) database =
+        cluster_with_log(DNS RUNS("example/alloydb-auth-proxy:1") OUT("[" TO_PODS "]"),
+                         SENDS("mimir.example", "i/o timeout"));
+    test_cluster_expect_none(database, id);
     g_autoptr(TestCluster) quiet = test_cluster_new(DNS AGENT OUT("[" TO_PODS "]"));
     test_cluster_expect_none(quiet, id);
     g_autoptr(TestCluster) unknown = test_cluster_new(DNS AGENT OUT("[" TO_PODS "]"));
