@@ -90,6 +90,14 @@ add_event(GHashTable *storms, const Object *object, double n)
     }
 }
 
+/* Of reasons that whoever wrote the event chose, commands hold only those that no shell minds. */
+static bool
+is_word(const char *reason)
+{
+    return reason[0] != '\0' &&
+           reason[strspn(reason, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS)] == '\0';
+}
+
 static void
 report(CheckRun *run, const Object *ns, const Storm *storm)
 {
@@ -102,8 +110,9 @@ report(CheckRun *run, const Object *ns, const Storm *storm)
     finding_evidence(finding, "The loudest: %s %s: %s", value_text(about, "kind"),
                      value_text(about, "name"), value_text(storm->loudest, "message"));
     finding_fix(finding, "%s", rows[0].fix);
-    finding_fix(finding, "kubectl -n %s get events --field-selector reason=%s", ns->name,
-                storm->reason);
+    if (is_word(storm->reason))
+        finding_fix(finding, "kubectl -n %s get events --field-selector reason=%s", ns->name,
+                    storm->reason);
 }
 
 static void

@@ -1,9 +1,10 @@
 #include "tests/unit/analyzers/checks/cases.h"
 
-#define SHOP "---\n{apiVersion: v1, kind: Namespace, metadata: {name: shop}}\n"
-#define EVENT(type, count, first, last)                                                            \
+#define SHOP                            "---\n{apiVersion: v1, kind: Namespace, metadata: {name: shop}}\n"
+#define EVENT(type, count, first, last) EVENT_AS("FailedCreate", type, count, first, last)
+#define EVENT_AS(reason, type, count, first, last)                                                 \
     "---\n{apiVersion: v1, kind: Event, metadata: {namespace: shop, name: e}, involvedObject: "    \
-    "{kind: Job, name: import, uid: gone}, type: " type ", reason: FailedCreate, count: " count    \
+    "{kind: Job, name: import, uid: gone}, type: " type ", reason: '" reason "', count: " count    \
     ", firstTimestamp: '2026-01-01T" first ":00Z', lastTimestamp: '2026-01-01T" last               \
     ":00Z', message: 'no room'}\n"
 
@@ -38,6 +39,19 @@ test_what_is_well(void **state)
     }
 }
 
+/* Whoever may write events chooses their reason; commands are copied into shells. */
+static void
+test_a_reason_that_is_no_word(void **state)
+{
+    (void)state;
+    g_autoptr(TestCluster) cluster =
+        test_cluster_new(SHOP EVENT_AS("a; reboot", "Warning", "600", "11:55", "11:59"));
+    const Finding *finding = test_cluster_expect(cluster, "orphan-events-storm", "Namespace shop");
+    assert_contains(finding->cause, "a; reboot");
+    for (guint i = 0; i < finding->fix->len; i++)
+        assert_lacks(finding->fix->pdata[i], "reboot");
+}
+
 static void
 test_unknown_is_said(void **state)
 {
@@ -51,6 +65,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_wrong),
         cmocka_unit_test(test_what_is_well),
+        cmocka_unit_test(test_a_reason_that_is_no_word),
         cmocka_unit_test(test_unknown_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
