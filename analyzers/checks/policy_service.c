@@ -22,10 +22,11 @@ static const CheckRow rows[] = {
             .symptom = "The API server cannot call a webhook; creating objects fails or is slow.",
             .meaning =
                 "The pods of the webhook's Service are isolated for incoming traffic, and their "
-                "rules name only pods; the API server calls from addresses of the control plane.",
+                "rules name only pods; the API server calls from addresses of the control plane, "
+                "or out of the pods of konnectivity-agent, which the rules do not let in either.",
             .fix = "Allow everybody, or the addresses of the control plane, on the webhook's port.",
             .run = run_policy_services,
-            .needs = {KIND_NETWORK_POLICY, KIND_POD, KIND_SERVICE},
+            .needs = {KIND_NETWORK_POLICY, KIND_POD, KIND_SERVICE, KIND_NAMESPACE},
         },
     [ROW_PEER] =
         {
@@ -112,6 +113,20 @@ report(const PolicyRun *run, size_t row, const Object *pod, PolicyDirection dire
 
 /* ---- Webhooks. ---- */
 
+/* The pod that calls of the API server come out of where the control plane is elsewhere; NULL for
+ * none. */
+static const Object *
+find_tunnel(const PolicyRun *run)
+{
+    const GPtrArray *all = snapshot_in_namespace(run->run->snapshot, KIND_POD, "kube-system");
+    for (guint i = 0; i < all->len; i++) {
+        const Object *pod = all->pdata[i];
+        if (g_str_has_prefix(pod->name, "konnectivity-agent") && backend_is_live(pod))
+            return pod;
+    }
+    return NULL;
+}
+
 static void
 look_at_hook(const PolicyRun *run, const Object *configuration, const Value *hook)
 {
@@ -121,7 +136,8 @@ look_at_hook(const PolicyRun *run, const Object *configuration, const Value *hoo
     const Value *port =
         service != NULL ? service_port(service, (int)value_int(ref, "port", 443), "") : NULL;
     Flow flow;
-    FlowEnd api = {NULL, NULL}; /* an address that is not known */
+    const Object *tunnel = find_tunnel(run);
+    FlowEnd api = {tunnel, NULL}; /* without it an address that is not known */
     if (port == NULL ||
         policies_service(run->policies, run->run->relations, api, service, port, &flow) !=
             FLOW_DENIED ||
@@ -136,9 +152,10 @@ look_at_hook(const PolicyRun *run, const Object *configuration, const Value *hoo
                   finding->object->name, service->name);
     finding_cause(finding,
                   "The policy lets in only %s; the API server calls webhook %s (%s) on "
-                  "port %d from an address outside of the pods, so its calls probably "
-                  "time out.",
-                  allowed, value_text(hook, "name"), configuration->name, flow.port);
+                  "port %d from %s, so its calls probably time out.",
+                  allowed, value_text(hook, "name"), configuration->name, flow.port,
+                  tunnel != NULL ? "the pods of konnectivity-agent"
+                                 : "an address outside of the pods");
 }
 
 static void
@@ -287,9 +304,17 @@ look_at_api(const PolicyRun *run, const Workload *workload, const char *address)
 static void
 look_at_plugin(CheckRun *run)
 {
-    static const char *const enforcing[] = {"calico",    "cilium",  "canal",    "kube-router",
-                                            "weave-net", "antrea",  "kube-ovn", "ovnkube",
-                                            "azure-npm", "aws-node"};
+    static const char *const enforcing[] = {"calico",
+                                            "cilium",
+                                            "canal",
+                                            "kube-router",
+                                            "weave-net",
+                                            "antrea",
+                                            "kube-ovn",
+                                            "ovnkube",
+                                            "azure-npm",
+                                            "aws-node",
+                                            "kube-network-policies"};
     const GPtrArray *all = snapshot_objects(run->snapshot, KIND_DAEMON_SET);
     const GPtrArray *policies = snapshot_objects(run->snapshot, KIND_NETWORK_POLICY);
     const Object *flannel = NULL;

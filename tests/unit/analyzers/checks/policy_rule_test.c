@@ -118,6 +118,10 @@ test_blocks(void **state)
     "---\n{apiVersion: admissionregistration.k8s.io/v1, kind: ValidatingWebhookConfiguration, "    \
     "metadata: {name: hook}, webhooks: [{name: h.example, clientConfig: {service: {namespace: "    \
     "shop, name: web}}}]}\n"
+#define TUNNEL                                                                                     \
+    NS("kube-system")                                                                              \
+    POD_AS("kube-system", "konnectivity-agent-x", "labels: {k8s-app: konnectivity-agent}", "True", \
+           "[]")
 
 static void
 test_a_webhook_that_only_pods_may_call(void **state)
@@ -134,6 +138,13 @@ test_a_webhook_that_only_pods_may_call(void **state)
     g_autoptr(TestCluster) block = test_cluster_new(
         WEB HOOK POLICY("{podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 192.0.2.0/24}}]}]}"));
     test_cluster_expect_none(block, "netpol-blocks-webhook");
+    /* Where the control plane is elsewhere, its calls come out of a pod. */
+    g_autoptr(TestCluster) tunnel = test_cluster_new(
+        WEB HOOK TUNNEL POLICY("{podSelector: {}, ingress: [{from: [{namespaceSelector: {}}]}]}"));
+    test_cluster_expect_none(tunnel, "netpol-blocks-webhook");
+    g_autoptr(TestCluster) shut = test_cluster_new(
+        WEB HOOK TUNNEL POLICY("{podSelector: {}, ingress: [{from: [{podSelector: {}}]}]}"));
+    test_cluster_expect(shut, "netpol-blocks-webhook", "NetworkPolicy shop/p");
 }
 
 #define OWNED "labels: {app: db}, ownerReferences: [{controller: true, uid: StatefulSet/shop/db}]"
@@ -234,6 +245,9 @@ test_a_plug_in_that_enforces_nothing(void **state)
         WEB PLUGIN("kube-flannel-ds") PLUGIN("calico-node") POLICY("{podSelector: {}, ingress: "
                                                                    "[{}]}"));
     test_cluster_expect_none(both, "netpol-not-enforced");
+    g_autoptr(TestCluster) added = test_cluster_new(WEB PLUGIN("kube-flannel-ds") PLUGIN(
+        "kube-network-policies") POLICY("{podSelector: {}, ingress: [{}]}"));
+    test_cluster_expect_none(added, "netpol-not-enforced");
 }
 
 int
