@@ -25,19 +25,6 @@ static const CheckRow rows[] = {
 
 const CheckTopic check_topic_kube_proxy = {rows, G_N_ELEMENTS(rows)};
 
-/* A container that restarts again and again is ready in between; *ret_since_s is 0 then. */
-static bool
-is_down(const CheckRun *run, const Object *pod, int64_t *ret_since_s)
-{
-    if (!pod_is_unready(pod, ret_since_s))
-        return false;
-    const Value *status = value_first(pod->value, "status.containerStatuses");
-    if (!value_is(status, "state.waiting.reason", "CrashLoopBackOff"))
-        return check_held(run, &rows[0], *ret_since_s);
-    *ret_since_s = 0;
-    return check_held(run, &rows[0], pod->created_s);
-}
-
 static void
 report(CheckRun *run, const Object *pod, int64_t since_s)
 {
@@ -65,7 +52,7 @@ run_proxies(CheckRun *run)
         const Object *node = snapshot_get(run->snapshot, KIND_NODE, "", pod_node(pod));
         int64_t since_s;
         if (value_is(value_get(labels, "k8s-app"), "", "kube-proxy") && node != NULL &&
-            status_is(node, "Ready", "True") && is_down(run, pod, &since_s))
+            status_is(node, "Ready", "True") && pod_is_down(run, &rows[0], pod, &since_s))
             report(run, pod, since_s);
     }
 }

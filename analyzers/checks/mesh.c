@@ -47,13 +47,15 @@ const CheckTopic check_topic_mesh = {rows, G_N_ELEMENTS(rows)};
 /* ---- Routes. ---- */
 
 /* "web" and "web.shop.svc…" are Services of the cluster: their name and namespace, free with
- * g_strfreev. NULL for other hosts: ServiceEntries may have them. */
+ * g_strfreev. NULL for other hosts: ServiceEntries and other clusters (clusterset) may have them.
+ */
 static GStrv
 service_name(const char *host, const char *ns)
 {
     g_auto(GStrv) parts = g_strsplit(host, ".", 4);
     guint n = g_strv_length(parts);
-    bool is_service = n == 1 || (n >= 3 && strcmp(parts[2], "svc") == 0);
+    bool is_elsewhere = n > 3 && g_str_has_prefix(parts[3], "clusterset.");
+    bool is_service = n == 1 || (n >= 3 && strcmp(parts[2], "svc") == 0 && !is_elsewhere);
     if (!is_service || host[0] == '\0' || strchr(host, '*') != NULL)
         return NULL;
     const char *const name[] = {parts[0], n == 1 ? ns : parts[1], NULL};

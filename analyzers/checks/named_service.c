@@ -42,7 +42,8 @@ static gpointer
 compile(gpointer data)
 {
     (void)data;
-    return g_regex_new("(?<![a-z0-9.-])([a-z][a-z0-9-]*)\\.([a-z0-9][a-z0-9-]*)\\.svc(?:\\.[a-z0-9."
+    return g_regex_new("(?<![a-z0-9.-])([a-z][a-z0-9-]*)\\.([a-z0-9][a-z0-9-]*)\\.svc(?!\\."
+                       "clusterset\\.)(?:\\.[a-z0-9."
                        "-]*[a-z0-9])?(?::([0-9]{1,5}))?(?![a-z0-9-])",
                        G_REGEX_DEFAULT, G_REGEX_MATCH_DEFAULT, NULL);
 }
@@ -89,7 +90,7 @@ run_names(CheckRun *run)
     for (guint i = 0; i < pods->len; i++) {
         const Object *pod = pods->pdata[i];
         int64_t since_s;
-        if (!pod_is_unready(pod, &since_s) || !check_held(run, &rows[0], pod->created_s) ||
+        if (!pod_is_down(run, &rows[0], pod, &since_s) ||
             value_is(pod->value, "status.phase", "Pending"))
             continue;
         for (const Value *c = value_first(pod->value, "spec.containers"); c != NULL; c = c->next) {

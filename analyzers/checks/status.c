@@ -48,6 +48,21 @@ pod_is_unready(const Object *pod, int64_t *ret_since_s)
     return true;
 }
 
+bool
+pod_is_down(const CheckRun *run, const CheckRow *row, const Object *pod, int64_t *ret_since_s)
+{
+    if (!pod_is_unready(pod, ret_since_s))
+        return false;
+    for (const Value *s = value_first(pod->value, "status.containerStatuses"); s != NULL;
+         s = s->next) {
+        if (value_is(s, "state.waiting.reason", "CrashLoopBackOff")) {
+            *ret_since_s = 0;
+            return check_held(run, row, pod->created_s);
+        }
+    }
+    return check_held(run, row, *ret_since_s);
+}
+
 const char *
 pod_node(const Object *pod)
 {

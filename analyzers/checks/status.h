@@ -15,6 +15,9 @@ bool status_is_settled(const CheckRun *run, const Object *object, int64_t second
 /* A pod that should be ready and is not: neither finished, deleted nor evicted on purpose.
  * *ret_since_s: since when, 0 when not known. */
 bool pod_is_unready(const Object *pod, int64_t *ret_since_s);
+/* Whether a pod is not ready for as long as the row holds. One whose containers restart again and
+ * again is ready in between: it counts from its creation, and *ret_since_s is 0. */
+bool pod_is_down(const CheckRun *run, const CheckRow *row, const Object *pod, int64_t *ret_since_s);
 /* Succeeded or Failed. */
 bool pod_is_finished(const Object *pod);
 /* The node that it runs on, or, while it waits, that a DaemonSet made it for; "". */

@@ -46,6 +46,7 @@ test_what_is_well(void **state)
         VIRTUAL("host: web", "2026-01-01T11:50:00Z"),
         VIRTUAL("host: web", OLD) SERVICE,
         VIRTUAL("host: api.example.com", OLD),
+        VIRTUAL("host: web.shop.svc.clusterset.local", OLD),
         VIRTUAL("host: web, subset: v1", OLD) SERVICE RULE("web.shop.svc.cluster.local", "v1"),
         NS("enabled") POD("a", "", "app") POD("b", "", "app"),
         NS("disabled") POD("a", "", "istio-proxy") POD("b", "", "app"),

@@ -1,9 +1,10 @@
 #include "tests/unit/analyzers/checks/cases.h"
 
-#define POD(url, phase, ready)                                                                     \
+#define POD(url, phase, ready) POD_SINCE(url, phase, ready, CASE_SINCE)
+#define POD_SINCE(url, phase, ready, since)                                                        \
     "apiVersion: v1\nkind: Pod\nmetadata: {namespace: shop, name: web}\nspec: {nodeName: n1, "     \
     "containers: [{name: app, env: [{name: CACHE, value: '" url "'}]}]}\nstatus: {phase: " phase   \
-    ", conditions: [{type: Ready, status: '" ready "', " CASE_SINCE "}]}\n"
+    ", conditions: [{type: Ready, status: '" ready "', " since "}]}\n"
 #define SERVICE                                                                                    \
     "---\napiVersion: v1\nkind: Service\nmetadata: {namespace: shop, name: cache}\nspec: "         \
     "{ports: [{port: 6379}]}\n"
@@ -34,6 +35,10 @@ test_what_is_well(void **state)
         POD("cache.example.com:6379", "Running", "False"),
         POD("a.cache.shop.svc:6379", "Running", "False") SERVICE,
         POD("cache.shop.svcs", "Running", "False"),
+        /* Of another cluster. */
+        POD("cache.shop.svc.clusterset.local:6379", "Running", "False"),
+        POD_SINCE("cache.shop.svc:6379", "Running", "False",
+                  "lastTransitionTime: '2026-01-01T11:58:00Z'"),
     };
     for (size_t i = 0; i < G_N_ELEMENTS(clusters); i++) {
         g_autoptr(TestCluster) cluster = test_cluster_new(clusters[i]);
