@@ -41,7 +41,8 @@ is_daily_due(State *state, const TellContext *context, const Receiver *receiver,
     return true;
 }
 
-/* Says what went wrong; whether a person should look. */
+/* Says what went wrong; whether a person should look: also before the next try, and without a
+ * change that waits, as of who gets all that is open each time. */
 static bool
 report(State *state, const TellContext *context, const Receiver *receiver, DeliverResult result,
        const char *why, bool *ret_is_bad, GError **error)
@@ -58,8 +59,8 @@ report(State *state, const TellContext *context, const Receiver *receiver, Deliv
                       "cresset-analyzer: receiver %s does not take the message, which is kept: "
                       "%s\n",
                       receiver->name, why);
-    bool is_failing =
-        health.failures >= FAILURES_MAX && (health.n_waiting > 0 || result > DELIVER_DONE);
+    bool is_failing = health.failures >= FAILURES_MAX &&
+                      (health.n_waiting > 0 || health.retry_s > context->now_s);
     if (is_failing) {
         g_autofree char *span = span_text(context->now_s - health.since_s);
         (void)fprintf(

@@ -229,6 +229,23 @@ def check_failing_until_nothing_waits(cluster):
     expect("messages", cluster.told(), [])
 
 
+def check_failing_without_a_backlog(cluster):
+    """Also who is to keep alerts open fails until it works again, though no change waits."""
+    form = "--webhook-form", "alertmanager"
+    cluster.receiver.answer = lambda body: (200, "ok", {})
+    cluster.run(BROKEN, 10 * MINUTE, 0, *form)
+    cluster.receiver.answer = lambda body: (404, "no_service", {})
+    for _ in range(2):
+        cluster.run(BROKEN, 40 * MINUTE, 2, *form)
+    requests = cluster.receiver.requests
+    said, _ = cluster.run(BROKEN, 5 * MINUTE, 2, *form)
+    expect("requests before the next try", cluster.receiver.requests, requests)
+    if "slack-delivery-failing: receiver webhook has failed 2 times in 45 min, 0 changes wait" not in said:
+        fail(f"who fails is not said: {said!r}")
+    cluster.receiver.answer = lambda body: (200, "ok", {})
+    cluster.run(BROKEN, 40 * MINUTE, 0, *form)
+
+
 def check_notify_file_errors(cluster):
     for more, words in (("rotues: []\n", ":8: the file: there is no key 'rotues', did you mean routes?"), ("default: nobody\n", "notify.yaml:8: ")):
         said, _ = cluster.run(BROKEN, 10 * MINUTE, 2, *write_notify_file(cluster, cluster.receiver, more))
@@ -384,7 +401,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin", default="build/bin")
     program = os.path.abspath(os.path.join(parser.parse_args().bin, "cresset-analyzer"))
-    for check in (check_once, check_outage, check_retry_after, check_refusals, check_urls, check_overlap, check_no_receiver, check_receivers, check_failing_until_nothing_waits, check_notify_file_errors, check_quiet_hours, check_daily, check_heartbeat, check_metrics, check_storm, check_storm_as_text, check_foreign_text, check_dry_run,
+    for check in (check_once, check_outage, check_retry_after, check_refusals, check_urls, check_overlap, check_no_receiver, check_receivers, check_failing_until_nothing_waits, check_failing_without_a_backlog, check_notify_file_errors, check_quiet_hours, check_daily, check_heartbeat, check_metrics, check_storm, check_storm_as_text, check_foreign_text, check_dry_run,
                   check_dry_run_during_a_write):
         with tempfile.TemporaryDirectory() as folder:
             cluster = Cluster(program, folder, slack.Receiver())
