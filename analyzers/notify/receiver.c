@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/base/error.h"
+#include "lib/base/secret_file.h"
 #include "lib/base/yaml_field.h"
 
 void
@@ -19,13 +20,10 @@ receiver_free(Receiver *receiver)
 char *
 receiver_read_secret(const char *path, const char *what, GError **error)
 {
-    g_autofree char *text = NULL;
-    if (!g_file_get_contents(path, &text, NULL, error))
-        return NULL;
-    if (*g_strstrip(text) != '\0')
-        return g_steal_pointer(&text);
-    error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "%s %s has nothing in it", what, path);
-    return NULL;
+    char *text = secret_file_read(path, error);
+    if (text == NULL)
+        g_prefix_error(error, "%s: ", what);
+    return text;
 }
 
 bool
@@ -100,7 +98,7 @@ add_headers(GStrvBuilder *lines, GHashTable *headers, bool are_files, GError **e
     g_hash_table_iter_init(&iter, headers);
     while (g_hash_table_iter_next(&iter, &name, &value)) {
         g_autofree char *text =
-            are_files ? receiver_read_secret(value, "header_files:", error) : g_strdup(value);
+            are_files ? receiver_read_secret(value, "header_files", error) : g_strdup(value);
         if (text == NULL || !add_header(lines, name, text, error))
             return false;
     }

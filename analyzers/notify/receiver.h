@@ -14,8 +14,7 @@ typedef struct {
 void receiver_free(Receiver *receiver);
 /* One of a configuration file; errors name the line. Files that it names are read. */
 Receiver *receiver_read(YamlTree *tree, const YamlNode *node, GError **error);
-/* The text of a file that has a secret, without white space around it; `what` names it in errors.
- * Free with g_free. */
+/* As secret_file_read; `what` names the key or the option of the path in errors. */
 char *receiver_read_secret(const char *path, const char *what, GError **error);
 
 /* YamlReadFunc of a Severity. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/base/error.h"
+#include "lib/base/secret_file.h"
 
 static bool
 is_given(const char *text)
@@ -14,15 +15,11 @@ is_given(const char *text)
 static char *
 read_secret(const char *path, bool may_have_blanks, GError **error)
 {
-    gsize size;
-    g_autofree char *text = NULL;
-    if (!g_file_get_contents(path, &text, &size, error))
-        return NULL;
-    bool is_text = size <= HTTP_AUTH_FILE_BYTES_MAX && strlen(text) == size;
-    (void)g_strstrip(text);
-    for (const char *at = text; is_text && *at != '\0'; at++)
+    g_autofree char *text = secret_file_read(path, error);
+    bool is_text = true;
+    for (const char *at = text; at != NULL && is_text && *at != '\0'; at++)
         is_text = may_have_blanks ? !g_ascii_iscntrl(*at) : g_ascii_isgraph(*at);
-    if (is_text && *text != '\0')
+    if (text == NULL || is_text)
         return g_steal_pointer(&text);
     (void)error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
                     "%s holds no %s: one line of text is expected", path,

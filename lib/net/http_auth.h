@@ -4,15 +4,13 @@
 #include <glib.h>
 #include <stdbool.h>
 
-enum { HTTP_AUTH_FILE_BYTES_MAX = 64 * 1024 };
-
 typedef struct {
     const char *token_file;    /* NULL or "": no bearer token */
     const char *user;          /* NULL or "": no basic authentication */
     const char *password_file; /* of the user; NULL or "": an empty password */
 } HttpAuth;
 
-/* "Authorization: …", to be freed; NULL in *ret_line when there is nothing to say. Blanks around
- * the text of a file are no part of it. False with *error, which names the file but nothing of what
+/* "Authorization: …", to be freed; NULL in *ret_line when there is nothing to say. Files are
+ * read as secret_file_read does. False with *error, which names the file but nothing of what
  * it holds, when it cannot be read or holds what no header can. */
 bool http_auth_line(const HttpAuth *auth, char **ret_line, GError **error);

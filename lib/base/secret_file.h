@@ -1,0 +1,13 @@
+/* Files that hold a secret: a token, a password, a URL. */
+#pragma once
+#include <glib.h>
+
+/* A token is a few kilobytes at most, and the limit keeps a wrong path (/dev/zero) from taking all
+ * memory. */
+enum { SECRET_FILE_BYTES_MAX = 64 * 1024 };
+
+/* The text of the file without white space around it, which is at least one byte; free with g_free.
+ * NULL with *error, which names the file but nothing of what it holds, when the file cannot be read
+ * (the code follows errno), or INVALID_ARGUMENT when it has more than SECRET_FILE_BYTES_MAX bytes,
+ * a NUL among them, or nothing else than white space. */
+char *secret_file_read(const char *path, GError **error);
