@@ -4,6 +4,7 @@
 
 #include "lib/base/error.h"
 #include "lib/base/jsonw.h"
+#include "lib/base/text.h"
 #include "server/api/params.h"
 #include "server/findings/severity.h"
 
@@ -30,8 +31,7 @@ write_text(JsonWriter *json, const char *key, const char *text)
 static void
 write_time(JsonWriter *json, const char *key, int64_t ns)
 {
-    g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(ns / NS_PER_SECOND);
-    g_autofree char *text = g_date_time_format(time, "%Y-%m-%dT%H:%M:%SZ");
+    g_autofree char *text = rfc3339_text(ns / NS_PER_SECOND);
     jsonw_key(json, key);
     if (ns != 0)
         jsonw_string(json, text);

@@ -2,7 +2,10 @@
 
 #include "lib/base/error.h"
 #include "lib/base/metrics.h"
+#include "lib/base/text.h"
 #include "server/findings/severity.h"
+
+#define NS_PER_SECOND INT64_C(1000000000)
 
 struct Findings {
     Store *store;
@@ -55,19 +58,12 @@ typedef struct {
     FindingDiff *diff;
 } Taking;
 
-static char *
-time_text(int64_t ns)
-{
-    g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(ns / INT64_C(1000000000));
-    return g_date_time_format_iso8601(time);
-}
-
 static bool
 check_clock(const FindingReport *report, const TenantLimits *limits, int64_t now_ns, GError **error)
 {
     if (limits->reject_newer_ns == 0 || report->clock_ns - now_ns <= limits->reject_newer_ns)
         return true;
-    g_autofree char *clock = time_text(report->clock_ns);
+    g_autofree char *clock = rfc3339_text(report->clock_ns / NS_PER_SECOND);
     return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
                      "clock %s lies in the future, farther than reject_newer_than allows", clock);
 }
@@ -78,8 +74,8 @@ change(FindingChange *change, void *data, GError **error)
     const Taking *taking = data;
     const FindingReport *report = taking->report;
     if (change->old != NULL && report->clock_ns < change->old->clock_ns) {
-        g_autofree char *clock = time_text(report->clock_ns);
-        g_autofree char *newest = time_text(change->old->clock_ns);
+        g_autofree char *clock = rfc3339_text(report->clock_ns / NS_PER_SECOND);
+        g_autofree char *newest = rfc3339_text(change->old->clock_ns / NS_PER_SECOND);
         return error_set(error, CRESSET_ERROR_ALREADY_EXISTS,
                          "clock %s is older than that of the newest report of cluster '%s', %s",
                          clock, report->cluster, newest);
