@@ -1,49 +1,11 @@
 #include "server/store/document.h"
 
-#include <glib/gstdio.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "lib/base/error.h"
 #include "server/store/meta_document.h"
-
-typedef struct {
-    char *dir, *path;
-    Meta *meta;
-} Bed;
-
-static int
-set_up(void **state)
-{
-    Bed *bed = g_new0(Bed, 1);
-    bool is_new;
-    bed->dir = g_dir_make_tmp("cresset-document-XXXXXX", NULL);
-    bed->path = g_build_filename(bed->dir, "meta.sqlite", NULL);
-    bed->meta = meta_open(bed->path, &is_new, NULL);
-    *state = bed;
-    return 0;
-}
-
-static int
-tear_down(void **state)
-{
-    Bed *bed = *state;
-    meta_close(bed->meta);
-    g_autoptr(GDir) dir = g_dir_open(bed->dir, 0, NULL);
-    for (const char *name; (name = g_dir_read_name(dir)) != NULL;) {
-        g_autofree char *path = g_build_filename(bed->dir, name, NULL);
-        g_remove(path);
-    }
-    g_rmdir(bed->dir);
-    g_free(bed->path);
-    g_free(bed->dir);
-    g_free(bed);
-    return 0;
-}
+#include "tests/harness/check.h"
+#include "tests/unit/server/store/meta_bed.h"
 
 /* What a change is to do, and what it saw. */
 typedef struct {
@@ -70,7 +32,7 @@ grant(const Document *old, const DocumentOthers *others, Document *ret_new, void
 }
 
 static void
-change(Bed *bed, const char *tenant, const char *name, const char *content, const char *old)
+change(MetaBed *bed, const char *tenant, const char *name, const char *content, const char *old)
 {
     Wish wish = {.content = content};
     const DocumentKey key = {tenant, "note", name};
@@ -84,7 +46,7 @@ change(Bed *bed, const char *tenant, const char *name, const char *content, cons
 
 /* "name=content:version" of each. */
 static void
-assert_documents(Bed *bed, const char *tenant, const char *expected)
+assert_documents(MetaBed *bed, const char *tenant, const char *expected)
 {
     g_autoptr(GPtrArray) list = meta_document_list(bed->meta, tenant, "note", true, NULL);
     g_autoptr(GString) out = g_string_new(NULL);
@@ -100,7 +62,7 @@ assert_documents(Bed *bed, const char *tenant, const char *expected)
 static void
 puts_replaces_and_deletes(void **state)
 {
-    Bed *bed = *state;
+    MetaBed *bed = *state;
     change(bed, "a", "x", "one", NULL);
     change(bed, "a", "w", "", NULL);
     change(bed, "a", "x", "two", "one");
@@ -118,7 +80,7 @@ puts_replaces_and_deletes(void **state)
 static void
 is_there_after_a_restart(void **state)
 {
-    Bed *bed = *state;
+    MetaBed *bed = *state;
     bool is_new;
     change(bed, "a", "x", "one", NULL);
     meta_close(bed->meta);
@@ -134,7 +96,7 @@ is_there_after_a_restart(void **state)
 static void
 a_refusal_changes_nothing(void **state)
 {
-    Bed *bed = *state;
+    MetaBed *bed = *state;
     change(bed, "a", "x", "one", NULL);
     change(bed, "a", "y", "four", NULL);
     Wish wish = {.content = "two", .refuse = true};
@@ -153,9 +115,12 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(puts_replaces_and_deletes, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(is_there_after_a_restart, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_refusal_changes_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(puts_replaces_and_deletes, meta_bed_set_up,
+                                        meta_bed_tear_down),
+        cmocka_unit_test_setup_teardown(is_there_after_a_restart, meta_bed_set_up,
+                                        meta_bed_tear_down),
+        cmocka_unit_test_setup_teardown(a_refusal_changes_nothing, meta_bed_set_up,
+                                        meta_bed_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

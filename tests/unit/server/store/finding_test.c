@@ -1,49 +1,11 @@
 #include "server/store/finding.h"
 
-#include <glib/gstdio.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "lib/base/error.h"
 #include "server/store/meta_finding.h"
-
-typedef struct {
-    char *dir, *path;
-    Meta *meta;
-} Bed;
-
-static int
-set_up(void **state)
-{
-    Bed *bed = g_new0(Bed, 1);
-    bool is_new;
-    bed->dir = g_dir_make_tmp("cresset-finding-XXXXXX", NULL);
-    bed->path = g_build_filename(bed->dir, "meta.sqlite", NULL);
-    bed->meta = meta_open(bed->path, &is_new, NULL);
-    *state = bed;
-    return 0;
-}
-
-static int
-tear_down(void **state)
-{
-    Bed *bed = *state;
-    meta_close(bed->meta);
-    g_autoptr(GDir) dir = g_dir_open(bed->dir, 0, NULL);
-    for (const char *name; (name = g_dir_read_name(dir)) != NULL;) {
-        g_autofree char *path = g_build_filename(bed->dir, name, NULL);
-        g_remove(path);
-    }
-    g_rmdir(bed->dir);
-    g_free(bed->path);
-    g_free(bed->dir);
-    g_free(bed);
-    return 0;
-}
+#include "tests/harness/check.h"
+#include "tests/unit/server/store/meta_bed.h"
 
 /* A report: its clock, what it sees, and what it is told. */
 typedef struct {
@@ -128,7 +90,7 @@ grant(FindingChange *change, void *data, GError **error)
 
 /* Takes a report about the fingerprints in `asked`; what was known before. */
 static void
-take(Bed *bed, Report report, const char *asked, const char *known)
+take(MetaBed *bed, Report report, const char *asked, const char *known)
 {
     g_autoptr(GPtrArray) fingerprints = g_ptr_array_new_with_free_func(g_free);
     for (; *asked != '\0'; asked++)
@@ -149,7 +111,7 @@ take(Bed *bed, Report report, const char *asked, const char *known)
 
 /* The fingerprints of a list. */
 static void
-assert_findings(Bed *bed, const char *tenant, FindingQuery query, const char *expected)
+assert_findings(MetaBed *bed, const char *tenant, FindingQuery query, const char *expected)
 {
     query.limit = query.limit > 0 ? query.limit : 100;
     g_autoptr(GPtrArray) list = meta_finding_list(bed->meta, tenant, &query, NULL);
@@ -160,7 +122,7 @@ assert_findings(Bed *bed, const char *tenant, FindingQuery query, const char *ex
 }
 
 static void
-assert_transitions(Bed *bed, FindingTransitionQuery query, const char *expected)
+assert_transitions(MetaBed *bed, FindingTransitionQuery query, const char *expected)
 {
     query.limit = query.limit > 0 ? query.limit : 100;
     query.until_ns = query.until_ns > 0 ? query.until_ns : INT64_MAX;
@@ -176,7 +138,7 @@ assert_transitions(Bed *bed, FindingTransitionQuery query, const char *expected)
 static void
 test_knows_what_is_open_and_what_is_asked_for(void **state)
 {
-    Bed *bed = *state;
+    MetaBed *bed = *state;
     take(bed, (Report){.clock_ns = 10, .open = "abc"}, "abc", "");
     take(bed, (Report){.clock_ns = 20, .resolved = "ab"}, "", "ABC");
     take(bed, (Report){.clock_ns = 30}, "bz", "Cb");
@@ -191,7 +153,7 @@ test_knows_what_is_open_and_what_is_asked_for(void **state)
 static void
 test_a_refused_report_leaves_nothing(void **state)
 {
-    Bed *bed = *state;
+    MetaBed *bed = *state;
     take(bed, (Report){.clock_ns = 10, .open = "a"}, "", "");
     take(bed, (Report){.clock_ns = 20, .open = "b", .resolved = "a", .refuse = true}, "", "A");
     assert_findings(bed, "a", (FindingQuery){.state = FINDING_STATE_ALL}, "a");
@@ -207,7 +169,7 @@ test_a_refused_report_leaves_nothing(void **state)
 static void
 test_filters(void **state)
 {
-    Bed *bed = *state;
+    MetaBed *bed = *state;
     take(bed, (Report){.clock_ns = 10, .open = "abcdn"}, "", "");
     take(bed, (Report){.clock_ns = 20, .cluster = "test", .open = "a"}, "", "");
     FindingQuery any = {.state = FINDING_STATE_ALL};
@@ -241,7 +203,7 @@ test_filters(void **state)
 static void
 test_forgets_what_is_old(void **state)
 {
-    Bed *bed = *state;
+    MetaBed *bed = *state;
     take(bed, (Report){.clock_ns = 10, .open = "ab"}, "", "");
     take(bed, (Report){.clock_ns = 20, .resolved = "a"}, "", "AB");
     take(bed, (Report){.clock_ns = 1015}, "a", "Ba"); /* the end of a is 995 old */
@@ -254,7 +216,7 @@ test_forgets_what_is_old(void **state)
 static void
 test_keeps_the_newest_transitions(void **state)
 {
-    Bed *bed = *state;
+    MetaBed *bed = *state;
     for (int64_t i = 0; i < 5; i++) {
         const char letters[] = {(char)('a' + i), '\0'};
         g_autofree char *before = g_strndup("ABCD", (gsize)i);
@@ -266,7 +228,7 @@ test_keeps_the_newest_transitions(void **state)
 static void
 test_forgets_silent_clusters(void **state)
 {
-    Bed *bed = *state;
+    MetaBed *bed = *state;
     take(bed, (Report){.clock_ns = 10, .received_ns = 100, .cluster = "old", .open = "a"}, "", "");
     take(bed, (Report){.clock_ns = 10, .received_ns = 200, .open = "b"}, "", "");
     take(bed, (Report){.clock_ns = 11, .received_ns = 300, .silent_since_ns = 150}, "", "B");
@@ -279,7 +241,7 @@ test_forgets_silent_clusters(void **state)
 static void
 test_survives_a_restart(void **state)
 {
-    Bed *bed = *state;
+    MetaBed *bed = *state;
     bool is_new;
     take(bed, (Report){.clock_ns = 10, .open = "a"}, "", "");
     meta_close(bed->meta);
@@ -298,14 +260,19 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_knows_what_is_open_and_what_is_asked_for, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(test_a_refused_report_leaves_nothing, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_filters, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_forgets_what_is_old, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_keeps_the_newest_transitions, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_forgets_silent_clusters, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_survives_a_restart, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_knows_what_is_open_and_what_is_asked_for,
+                                        meta_bed_set_up, meta_bed_tear_down),
+        cmocka_unit_test_setup_teardown(test_a_refused_report_leaves_nothing, meta_bed_set_up,
+                                        meta_bed_tear_down),
+        cmocka_unit_test_setup_teardown(test_filters, meta_bed_set_up, meta_bed_tear_down),
+        cmocka_unit_test_setup_teardown(test_forgets_what_is_old, meta_bed_set_up,
+                                        meta_bed_tear_down),
+        cmocka_unit_test_setup_teardown(test_keeps_the_newest_transitions, meta_bed_set_up,
+                                        meta_bed_tear_down),
+        cmocka_unit_test_setup_teardown(test_forgets_silent_clusters, meta_bed_set_up,
+                                        meta_bed_tear_down),
+        cmocka_unit_test_setup_teardown(test_survives_a_restart, meta_bed_set_up,
+                                        meta_bed_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,48 +1,9 @@
 #include "server/store/meta.h"
 
-#include <glib/gstdio.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <string.h>
 
-#include <cmocka.h>
-
-typedef struct {
-    char *dir, *path;
-    Meta *meta;
-} Bed;
-
-static int
-set_up(void **state)
-{
-    Bed *bed = g_new0(Bed, 1);
-    bed->dir = g_dir_make_tmp("cresset-meta-XXXXXX", NULL);
-    bed->path = g_build_filename(bed->dir, "meta.sqlite", NULL);
-    bool is_new;
-    bed->meta = meta_open(bed->path, &is_new, NULL);
-    assert_non_null(bed->meta);
-    assert_true(is_new);
-    *state = bed;
-    return 0;
-}
-
-static int
-tear_down(void **state)
-{
-    Bed *bed = *state;
-    meta_close(bed->meta);
-    g_autoptr(GDir) dir = g_dir_open(bed->dir, 0, NULL);
-    for (const char *name; (name = g_dir_read_name(dir)) != NULL;) {
-        g_autofree char *path = g_build_filename(bed->dir, name, NULL);
-        g_remove(path);
-    }
-    g_rmdir(bed->dir);
-    g_free(bed->path);
-    g_free(bed->dir);
-    g_free(bed);
-    return 0;
-}
+#include "tests/harness/check.h"
+#include "tests/unit/server/store/meta_bed.h"
 
 static MetaBlock
 make_block(const char *tenant, const char *segment, int64_t first_ns, int64_t last_ns)
@@ -65,7 +26,7 @@ make_block(const char *tenant, const char *segment, int64_t first_ns, int64_t la
 }
 
 static MetaBlock
-add_block(Bed *bed, const char *tenant, const char *segment, int64_t first_ns, int64_t last_ns)
+add_block(MetaBed *bed, const char *tenant, const char *segment, int64_t first_ns, int64_t last_ns)
 {
     MetaBlock block = make_block(tenant, segment, first_ns, last_ns);
     assert_true(meta_add(bed->meta, &block, 1, NULL));
@@ -74,7 +35,7 @@ add_block(Bed *bed, const char *tenant, const char *segment, int64_t first_ns, i
 }
 
 static unsigned
-count(Bed *bed, const char *tenant, const char *service, int64_t start_ns, int64_t end_ns)
+count(MetaBed *bed, const char *tenant, const char *service, int64_t start_ns, int64_t end_ns)
 {
     g_autoptr(GArray) found = meta_find(bed->meta, tenant, service, start_ns, end_ns, NULL);
     assert_non_null(found);
@@ -84,7 +45,7 @@ count(Bed *bed, const char *tenant, const char *service, int64_t start_ns, int64
 static void
 finds_by_tenant_service_and_closed_range(void **state)
 {
-    Bed *bed = *state;
+    MetaBed *bed = *state;
     add_block(bed, "one", "S1", 10, 20);
     add_block(bed, "one", "S2", 21, 30);
     add_block(bed, "two", "S2", 21, 30);
@@ -100,7 +61,7 @@ finds_by_tenant_service_and_closed_range(void **state)
 static void
 marks_bad_blocks_and_forgets_segments(void **state)
 {
-    Bed *bed = *state;
+    MetaBed *bed = *state;
     MetaBlock block = add_block(bed, "one", "S1", 10, 20);
     add_block(bed, "one", "S2", 10, 20);
     int64_t n_blocks, n_bytes;
@@ -122,7 +83,7 @@ marks_bad_blocks_and_forgets_segments(void **state)
 static void
 adds_all_or_nothing(void **state)
 {
-    Bed *bed = *state;
+    MetaBed *bed = *state;
     MetaBlock blocks[2] = {make_block("one", "S1", 1, 2), make_block("two", "S1", 1, 2)};
     blocks[1].id = blocks[0].id; /* the second cannot be added */
     g_autoptr(GError) error = NULL;
@@ -139,7 +100,7 @@ adds_all_or_nothing(void **state)
 static void
 keeps_its_content_when_opened_again(void **state)
 {
-    Bed *bed = *state;
+    MetaBed *bed = *state;
     int64_t first = INT64_MAX, last = INT64_MIN;
     for (unsigned i = 0; i < 50; i++)
         add_block(bed, "one", "S1", 10 + i, 20 + i);
@@ -160,11 +121,13 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(finds_by_tenant_service_and_closed_range, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(marks_bad_blocks_and_forgets_segments, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(adds_all_or_nothing, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(keeps_its_content_when_opened_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(finds_by_tenant_service_and_closed_range, meta_bed_set_up,
+                                        meta_bed_tear_down),
+        cmocka_unit_test_setup_teardown(marks_bad_blocks_and_forgets_segments, meta_bed_set_up,
+                                        meta_bed_tear_down),
+        cmocka_unit_test_setup_teardown(adds_all_or_nothing, meta_bed_set_up, meta_bed_tear_down),
+        cmocka_unit_test_setup_teardown(keeps_its_content_when_opened_again, meta_bed_set_up,
+                                        meta_bed_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
