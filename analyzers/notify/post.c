@@ -37,32 +37,33 @@ send(HttpClient *client, const Receiver *receiver, GBytes *body, HttpClientReply
 
 enum { SECRET_MIN = 8 }; /* shorter values stand in many a text */
 
+/* Whether a text has one of the words between the delimiters. */
 static bool
-has_value(const char *text, const char *value)
+has_word(const char *text, const char *words, const char *delimiters)
 {
-    return strlen(value) >= SECRET_MIN && strstr(text, value) != NULL;
+    g_auto(GStrv) values = g_strsplit_set(words, delimiters, -1);
+    for (guint i = 0; values[i] != NULL; i++) {
+        if (strlen(values[i]) >= SECRET_MIN && strstr(text, values[i]) != NULL)
+            return true;
+    }
+    return false;
 }
 
-/* Whether a text has a secret of the receiver: the path of its URL, a value of the URL's query, or
- * a word of a header. */
+/* Whether a text has a secret of the receiver: the path of its URL or a part of it, its user or
+ * password, a value of the URL's query, or a word of a header. */
 static bool
 has_secret(const char *text, const Receiver *receiver)
 {
-    g_autofree char *path = NULL, *query = NULL;
-    if (!g_uri_split(receiver->url, G_URI_FLAGS_ENCODED, NULL, NULL, NULL, NULL, &path, &query,
+    g_autofree char *user = NULL, *path = NULL, *query = NULL;
+    if (!g_uri_split(receiver->url, G_URI_FLAGS_ENCODED, NULL, &user, NULL, NULL, &path, &query,
                      NULL, NULL))
         return true;
     if (strlen(path) > 1 && strstr(text, path) != NULL)
         return true;
     g_autofree char *headers =
         receiver->headers != NULL ? g_strjoinv(" ", receiver->headers) : g_strdup("");
-    g_autofree char *all = g_strconcat(query != NULL ? query : "", " ", headers, NULL);
-    g_auto(GStrv) values = g_strsplit_set(all, "&= ", -1);
-    for (guint i = 0; values[i] != NULL; i++) {
-        if (has_value(text, values[i]))
-            return true;
-    }
-    return false;
+    return has_word(text, path, "/") || (user != NULL && has_word(text, user, ":")) ||
+           (query != NULL && has_word(text, query, "&=")) || has_word(text, headers, "&= ");
 }
 
 /* An answer in one line, for people; its status alone when it repeats a secret. */

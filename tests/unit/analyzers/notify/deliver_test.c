@@ -110,6 +110,27 @@ test_an_answer_that_repeats_the_path_is_not_said(void **unused)
 }
 
 static void
+test_an_answer_that_repeats_a_part_of_the_url_is_not_said(void **unused)
+{
+    (void)unused;
+    static const char *const parts[] = {"token-of-the-hook", "pass-word", "key-of-query"};
+    for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
+        g_autofree char *reply = g_strdup_printf(
+            "HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\nno hook %s", parts[i]);
+        const ScriptStep step = {.reply = reply};
+        g_autoptr(ScriptedServer) server = scripted_server_new(&step, 1);
+        g_autofree char *bare =
+            scripted_server_url(server, "/hooks/token-of-the-hook?k=key-of-query");
+        g_autofree char *url =
+            g_strconcat("http://user:pass-word@", bare + strlen("http://"), NULL);
+        scan(POD_THAT_NEEDS("settings"));
+        g_autofree char *why = deliver_to(url, DELIVER_REFUSED);
+        assert_string_equal(why, "404");
+        now_s += 60 * 60; /* the next try is due */
+    }
+}
+
+static void
 test_headers_are_sent_and_not_said(void **unused)
 {
     (void)unused;
@@ -243,6 +264,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_an_answer_is_one_printable_line),
         TEST(test_an_answer_that_repeats_the_path_is_not_said),
+        TEST(test_an_answer_that_repeats_a_part_of_the_url_is_not_said),
         TEST(test_headers_are_sent_and_not_said),
         TEST(test_an_answer_is_judged_by_its_status),
         TEST(test_what_can_never_be_sent_is_refused),
