@@ -4,7 +4,7 @@
 #include "analyzers/llm/mask.h"
 
 enum {
-    PROMPT_VERSION = 1, /* raised when the words change: answers to others are not taken */
+    PROMPT_VERSION = 2, /* raised when the words change: answers to others are not taken */
     PROMPT_LINES_MAX = 10,
     PROMPT_LINE_MAX = 300, /* bytes */
 };

@@ -120,6 +120,7 @@ def check_a_good_answer(cluster):
             fail(f"{word} was sent: {cluster.model.bodies[0]}")
     request = cluster.model.requests[0]
     expect("the roles", [message["role"] for message in request["messages"]], ["system", "user"])
+    expect_in("the rules", " Answer in English with one JSON object", request["messages"][0]["content"])
     nonce = re.fullmatch(r"<data-([0-9a-f]{16})>\n.*</data-\1>", request["messages"][1]["content"], re.S)
     if not nonce or nonce[1] not in request["messages"][0]["content"]:
         fail(f"the data is not between its marks: {request}")
