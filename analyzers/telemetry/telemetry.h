@@ -27,7 +27,6 @@ typedef struct {
 } TelemetryQuery;
 
 enum {
-    TELEMETRY_QUERIES_MAX = 96, /* per run; PromQL ones are one request each */
     TELEMETRY_PARALLEL = 4,
     TELEMETRY_DELAY_S = 30, /* how long after their time samples may still arrive */
 };
