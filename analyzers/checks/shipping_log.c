@@ -61,6 +61,23 @@ shipping_trouble_clear(ShippingTrouble *trouble)
     *trouble = (ShippingTrouble){0};
 }
 
+/* Whether a line has a part. A number is a status, so it is no piece of a time, a port or a longer
+ * number. */
+static bool
+has_part(const char *line, const char *part)
+{
+    size_t n = strlen(part);
+    if (!g_ascii_isdigit(part[0]))
+        return strstr(line, part) != NULL;
+    for (const char *at = strstr(line, part); at != NULL; at = strstr(at + 1, part)) {
+        bool goes_before = at > line && (g_ascii_isalnum(at[-1]) || at[-1] == '.');
+        bool goes_behind = g_ascii_isalnum(at[n]) || (at[n] == '.' && g_ascii_isdigit(at[n + 1]));
+        if (!goes_before && !goes_behind)
+            return true;
+    }
+    return false;
+}
+
 /* Which trouble a line tells; -1: none. */
 static int
 trouble_of(const char *line)
@@ -70,7 +87,7 @@ trouble_of(const char *line)
     for (size_t i = 0; sending[i] != NULL && !is_sending; i++)
         is_sending = strstr(lower, sending[i]) != NULL;
     for (size_t i = 0; is_sending && i < G_N_ELEMENTS(troubles); i++) {
-        if (strstr(lower, troubles[i].part) != NULL)
+        if (has_part(lower, troubles[i].part))
             return (int)i;
     }
     return -1;

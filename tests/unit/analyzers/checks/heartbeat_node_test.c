@@ -1,3 +1,4 @@
+#include "analyzers/checks/shipping_log.h"
 #include "tests/harness/temp_dir.h"
 #include "tests/unit/analyzers/checks/collectors.h"
 
@@ -72,6 +73,32 @@ test_it_runs_and_does_not_ship(void **state)
     assert_null(strstr(finding->evidence->pdata[0], "hunter2"));
     assert_contains(finding->fix->pdata[0], "ingestion limit");
     test_cluster_expect_folded(cluster, "alloy-silent-on-node", "Node n3");
+}
+
+/* Digits of times, ports and counts are no status. */
+static void
+test_what_a_line_says_of_sending(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line, *why;
+    } cases[] = {
+        {"ts=2026-01-01T11:36:00.401Z remote_write err=\"dial tcp: lookup m: no such host\"",
+         "the name of the back end is not resolved"},
+        {"remote_write err=\"dial tcp 10.0.0.7:42901: connect: connection refused\"",
+         "the back end refuses the connection"},
+        {"remote_write elapsed=403.7ms count=14291 err=\"context deadline exceeded\"",
+         "the back end does not answer in time"},
+        {"remote_write err=\"server returned HTTP status 401 Unauthorized\"", "answers 401"},
+        {"pyroscope.write status=403 err=denied", "answers 403"},
+        {"loki.write msg=\"final error sending batch\" status=429", "answers 429"},
+        {"push: the answer is 429.", "answers 429"},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_auto(ShippingTrouble) trouble = {0};
+        assert_true(shipping_trouble_of(cases[i].line, &trouble));
+        assert_contains(trouble.why, cases[i].why);
+    }
 }
 
 static void
@@ -366,6 +393,7 @@ main(void)
         cmocka_unit_test(test_nothing_is_asked),
         cmocka_unit_test(test_the_way_from_the_node),
         cmocka_unit_test(test_it_runs_and_does_not_ship),
+        cmocka_unit_test(test_what_a_line_says_of_sending),
         cmocka_unit_test(test_the_node_is_down),
         cmocka_unit_test(test_there_is_no_pod),
         cmocka_unit_test(test_the_pod_is_broken),
