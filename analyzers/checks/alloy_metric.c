@@ -256,14 +256,18 @@ tell_new(const AlloyRun *alloy, Finding *finding, const Object *pod, const char 
     g_autofree char *line = log != NULL ? log_line_of(log) : NULL;
     finding_title(finding, "Alloy (%s %s) %s", kind_row(controller->kind)->kind, controller->name,
                   does);
-    if (log != NULL && shipping_trouble_of(log, &trouble))
+    if (line != NULL)
+        findings_log_line(alloy->run->findings, line);
+    if (log != NULL && shipping_trouble_of(log, &trouble)) {
+        findings_log_line(alloy->run->findings, trouble.line);
         finding_cause(finding, "Alloy %s; its log says that %s: %s", does, trouble.why,
                       trouble.line);
-    else if (line != NULL)
+    } else if (line != NULL) {
         finding_cause(finding, "Alloy %s. %s Its log says: %s", does, finding->check->symptom,
                       line);
-    else
+    } else {
         finding_cause(finding, "Alloy %s. %s", does, finding->check->meaning);
+    }
     finding_fix(finding, "%s", finding->check->fix);
     finding_fix(finding, "kubectl -n %s logs %s --tail=100", pod->ns, pod->name);
 }

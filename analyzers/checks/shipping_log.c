@@ -147,7 +147,10 @@ shipping_trouble_read(const CheckRun *run, const Object *pod, const char *contai
     g_autofree char *log =
         container != NULL ? snapshot_log(run->snapshot, pod, container, false) : NULL;
     *ret_trouble = (ShippingTrouble){0};
-    return log != NULL && shipping_trouble_of(log, ret_trouble);
+    if (log == NULL || !shipping_trouble_of(log, ret_trouble))
+        return false;
+    findings_log_line(run->findings, ret_trouble->line);
+    return true;
 }
 
 /* "mimir", "mimir.monitoring" or "mimir.monitoring.svc…". */

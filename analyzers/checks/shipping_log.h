@@ -12,7 +12,8 @@ typedef struct {
 } ShippingTrouble;
 
 void shipping_trouble_clear(ShippingTrouble *trouble);
-/* Reads the log of a container. Returns whether it says something. */
+/* Reads the log of a container, and tells the findings of the line. Returns whether it says
+ * something. */
 bool shipping_trouble_read(const CheckRun *run, const Object *pod, const char *container,
                            ShippingTrouble *ret_trouble);
 /* The same of a text. */

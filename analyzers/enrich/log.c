@@ -102,7 +102,10 @@ telling_line(LogEnquiry *logs, Finding *finding, const char *query, int64_t from
         return NULL;
     }
     g_autofree char *text = log_entries_text(&entries);
-    return log_line_of(text);
+    char *line = log_line_of(text);
+    if (line != NULL)
+        findings_log_line(logs->enquiry->run->findings, line);
+    return line;
 }
 
 /* The query of the logs of a finding, to be freed, or NULL. */

@@ -129,6 +129,27 @@ test_pods_and_their_log(void **state)
     assert_int_equal(finding->about->len, 2);
     assert_contains(finding->cause, "Its log says: level=error msg=\"failed to evaluate\"");
     assert_null(strstr(finding->cause, "hunter2"));
+    assert_true(g_hash_table_contains(test_cluster_findings(cluster)->log_lines,
+                                      strstr(finding->cause, "level=error")));
+}
+
+static void
+test_what_its_log_says_of_sending(void **state)
+{
+    (void)state;
+    g_autoptr(TempDir) dir = temp_dir_new();
+    g_autofree char *path = temp_dir_file(dir, "mon_p1_app.log");
+    assert_true(g_file_set_contents(
+        path, "level=error component=prometheus.remote_write err=\"no such host\"\n", -1, NULL));
+    g_autoptr(TestCluster) cluster = test_cluster_new(FOUR);
+    test_cluster_logs(cluster, temp_dir_path(dir));
+    test_cluster_answer(cluster, "alloy-unhealthy-components",
+                        "[" SERIES("p1", "\"health_type\":\"exited\"", "1") "]");
+    const Finding *finding =
+        test_cluster_expect(cluster, "alloy-unhealthy-components", "DaemonSet mon/alloy");
+    assert_contains(finding->cause, "its log says that the name of the back end is not resolved");
+    assert_true(g_hash_table_contains(test_cluster_findings(cluster)->log_lines,
+                                      strstr(finding->cause, "level=error")));
 }
 
 int
@@ -140,6 +161,7 @@ main(void)
         cmocka_unit_test(test_what_is_no_trouble),
         cmocka_unit_test(test_what_cannot_be_verified),
         cmocka_unit_test(test_pods_and_their_log),
+        cmocka_unit_test(test_what_its_log_says_of_sending),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -71,6 +71,8 @@ test_it_runs_and_does_not_ship(void **state)
     assert_int_equal(finding->severity, SEVERITY_HIGH);
     assert_contains(finding->evidence->pdata[0], "429 Too Many");
     assert_null(strstr(finding->evidence->pdata[0], "hunter2"));
+    assert_true(g_hash_table_contains(test_cluster_findings(cluster)->log_lines,
+                                      strstr(finding->evidence->pdata[0], "ts=")));
     assert_contains(finding->fix->pdata[0], "ingestion limit");
     test_cluster_expect_folded(cluster, "alloy-silent-on-node", "Node n3");
 }

@@ -44,6 +44,9 @@ test_profiles_and_the_log_of_the_agent(void **state)
     test_cluster_logs(cluster, temp_dir_path(dir));
     assert_contains(test_cluster_expect(cluster, "profile-store-silent-on-node", "Node n3")->cause,
                     "The log of pod a3 says that the back end refuses the connection");
+    assert_true(g_hash_table_contains(
+        test_cluster_findings(cluster)->log_lines,
+        "cresset-agent: warning: cannot push to http://store: connection refused"));
 }
 
 static void

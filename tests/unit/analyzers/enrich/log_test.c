@@ -34,6 +34,9 @@ test_the_telling_line_of_a_log_that_is_gone(void **state)
                     "Loki has of the last 2 min before its end: "
                     "\"java.lang.OutOfMemoryError: Java heap space password=[redacted]\"");
     assert_lacks(evidence, "hush42");
+    assert_true(
+        g_hash_table_contains(test_cluster_findings(cluster)->log_lines,
+                              "java.lang.OutOfMemoryError: Java heap space password=[redacted]"));
     assert_int_equal(scripted_server_requests(server), 3);
 }
 
