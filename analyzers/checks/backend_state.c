@@ -24,9 +24,9 @@ enum { SKEW_MAX_S = 60 };
 /* Sampled, as a count over hours would have Loki read all of them. */
 static const TelemetryQuery logs_canary_query = {
     "logs-canary", SOURCE_LOGS, NULL,
-    "sum(count_over_time({namespace=~\".+\",$S}[5m])) or "
-    "sum(count_over_time({namespace=~\".+\",$S}[5m] offset 1h)) or "
-    "sum(count_over_time({namespace=~\".+\",$S}[5m] offset 6h))"};
+    "sum(count_over_time({$N=~\".+\",$S}[5m])) or "
+    "sum(count_over_time({$N=~\".+\",$S}[5m] offset 1h)) or "
+    "sum(count_over_time({$N=~\".+\",$S}[5m] offset 6h))"};
 
 #define BACKEND_CHECK(name, level, seen, told_by, step, ...)                                       \
     {                                                                                              \

@@ -15,9 +15,12 @@ enum { ROW_LOGS_NODE, ROW_LOGS_ALL, ROW_LOGS_NS, ROW_PROFILES_NODE, ROW_PROFILES
 enum { SILENT_S = 30 * 60, NAMESPACES_MAX = 8 };
 
 /* What came before is sampled: a count over a day would have Loki read all of it. */
-#define NS_LINES(window)  "sum by (namespace) (count_over_time({namespace=~\".+\",$S}" window "))"
+#define LINES(window) "count_over_time({$N=~\".+\",$S}" window ")"
+#define NS_LINES(window)                                                                           \
+    "sum by (namespace) (label_replace(" LINES(window) ", \"namespace\", \"$1\", \"$N\", "         \
+                                                       "\"(.+)\"))"
 #define BY_LABELS         "sum by (node, k8s_node_name, nodename, node_name, host, hostname, instance) "
-#define LOG_LINES(window) BY_LABELS "(count_over_time({namespace=~\".+\",$S}" window "))"
+#define LOG_LINES(window) BY_LABELS "(" LINES(window) ")"
 
 static const TelemetryQuery logs_recent = {"logs-by-node", SOURCE_LOGS, NULL, LOG_LINES("[30m]")};
 static const TelemetryQuery logs_before = {

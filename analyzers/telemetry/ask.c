@@ -2,10 +2,12 @@
 
 #include <string.h>
 
+#include "analyzers/telemetry/loki.h"
 #include "lib/base/jsonw.h"
 #include "lib/base/option.h"
 
-enum { FAMILIES_WINDOW_S = 15 * 60 };
+/* Questions about logs look back a day. */
+enum { FAMILIES_WINDOW_S = 15 * 60, LOG_LABELS_WINDOW_S = 25 * 3600 };
 
 typedef struct {
     Telemetry *telemetry;
@@ -13,6 +15,7 @@ typedef struct {
     const TelemetryQuery *const *queries;
     size_t n;
     GHashTable *families; /* names that there are; NULL: not known, so all may be */
+    LokiLabels logs;      /* of streams; zeroed when they are not known */
     gint next;            /* atomic */
 } Round;
 
@@ -94,13 +97,55 @@ missing_family(const Round *round, const TelemetryQuery *query)
     return NULL;
 }
 
+/* ---- How streams of logs are labelled. ---- */
+
+static bool
+asks_for_logs(const Round *round)
+{
+    for (size_t i = 0; i < round->n; i++) {
+        if (round->queries[i]->source == SOURCE_LOGS)
+            return round->ask->apis[SOURCE_LOGS] != NULL;
+    }
+    return false;
+}
+
+static void
+find_log_labels(Round *round)
+{
+    if (!asks_for_logs(round))
+        return;
+    g_autoptr(GBytes) body = NULL;
+    g_auto(TelemetryOutcome) outcome = {0};
+    g_autofree char *query =
+        g_strdup_printf("start=%" G_GINT64_FORMAT "&end=%" G_GINT64_FORMAT,
+                        round->ask->now_s - LOG_LABELS_WINDOW_S, round->ask->now_s);
+    const TelemetryCall call = {.path = "/loki/api/v1/labels", .query = query};
+    const char *matchers = round->ask->matchers != NULL ? round->ask->matchers : "";
+    if (telemetry_api_call(round->ask->apis[SOURCE_LOGS], &call, round->ask->cancel, &body,
+                           &outcome))
+        (void)loki_labels_read(body, matchers, &round->logs, NULL);
+}
+
+/* The question with its labels and matchers filled in. Those of the cluster are left out of logs
+ * whose streams do not have them. */
+static char *
+fill_query(const Round *round, const TelemetryQuery *query)
+{
+    if (query->source != SOURCE_LOGS)
+        return with_matchers(query->text, round->ask->matchers);
+    bool is_known = round->logs.ns != NULL;
+    g_autoptr(GString) text = g_string_new(query->text);
+    g_string_replace(text, "$N", is_known ? round->logs.ns : "namespace", 0);
+    return with_matchers(text->str, is_known ? round->logs.matchers : round->ask->matchers);
+}
+
 /* ---- One question. ---- */
 
 /* An instant query at a time at which all samples have arrived. */
 static char *
 instant_form(const Round *round, const TelemetryQuery *query)
 {
-    g_autofree char *text = with_matchers(query->text, round->ask->matchers);
+    g_autofree char *text = fill_query(round, query);
     g_autofree char *coded = g_uri_escape_string(text, NULL, false);
     return g_strdup_printf("time=%" G_GINT64_FORMAT ".0&timeout=20s&query=%s",
                            round->ask->now_s - TELEMETRY_DELAY_S, coded);
@@ -183,9 +228,11 @@ ask_all(Telemetry *telemetry, const TelemetryAsk *ask, const TelemetryQuery *con
     GThread *threads[TELEMETRY_PARALLEL];
     Round round = {.telemetry = telemetry, .ask = ask, .queries = queries, .n = n};
     round.families = find_families(&round);
+    find_log_labels(&round);
     for (size_t i = 0; i < G_N_ELEMENTS(threads); i++)
         threads[i] = g_thread_new("ask", ask_next, &round);
     for (size_t i = 0; i < G_N_ELEMENTS(threads); i++)
         g_thread_join(threads[i]);
+    loki_labels_clear(&round.logs);
     g_clear_pointer(&round.families, g_hash_table_unref);
 }

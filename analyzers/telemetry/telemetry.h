@@ -15,7 +15,8 @@ typedef enum {
 const char *telemetry_source_name(TelemetrySource source);
 
 /* A question. `text` is an instant query; in it, $S stands for the matchers of the cluster, last in
- * their braces and behind a comma: "kube_node_info{node!=\"\",$S}". For profiles it is the name of
+ * their braces and behind a comma: "kube_node_info{node!=\"\",$S}", and for logs $N for the label
+ * that names namespaces. For profiles it is the name of
  * a label and how long ago the profiles begin and (if not now) end, as "node 24h 30m": the answer
  * is one series per value that the label has, without samples. */
 typedef struct {

@@ -21,7 +21,7 @@ enum { NOW_S = 1767268800 };
 static const TelemetryQuery load = {"node-load", SOURCE_METRICS, "node_load1",
                                     "node_load1{node!=\"\",$S} > 1"};
 static const TelemetryQuery lines = {"log-lines", SOURCE_LOGS, NULL,
-                                     "sum by (node) (count_over_time({$S}[30m]))"};
+                                     "sum by (node) (count_over_time({$N=~\".+\",$S}[30m]))"};
 static const TelemetryQuery nodes = {"profile-nodes", SOURCE_PROFILES, NULL, "node 24h 30m"};
 
 /* Asks one question of a back end that plays a script; the requests that it got, to be freed. */
@@ -57,10 +57,11 @@ test_no_matchers_leave_no_comma(void **state)
     (void)state;
     static const TelemetryQuery canary = {"canary", SOURCE_LOGS, NULL,
                                           "sum(count_over_time({namespace=~\".+\",$S}[5m]))"};
-    static const ScriptStep steps[] = {OK_JSON(VECTOR)};
+    static const ScriptStep steps[] = {OK_JSON("{\"status\":\"success\",\"data\":[]}"),
+                                       OK_JSON(VECTOR)};
     g_autoptr(Telemetry) telemetry = telemetry_new();
-    g_autoptr(GPtrArray) requests = ask_script_with(telemetry, &canary, "", steps, 1);
-    assert_contains(requests->pdata[0], "count_over_time({namespace=~\".+\"}[5m])");
+    g_autoptr(GPtrArray) requests = ask_script_with(telemetry, &canary, "", steps, 2);
+    assert_contains(requests->pdata[1], "count_over_time({namespace=~\".+\"}[5m])");
 }
 
 static void
@@ -139,18 +140,36 @@ static void
 test_logs_and_profiles(void **state)
 {
     (void)state;
-    static const ScriptStep vector[] = {OK_JSON(VECTOR)};
+    static const ScriptStep vector[] = {
+        OK_JSON("{\"status\":\"success\",\"data\":[\"cluster\",\"namespace\"]}"), OK_JSON(VECTOR)};
     static const ScriptStep names[] = {OK_JSON("{\"names\":[\"n1\",\"n2\"]}")};
     g_autoptr(Telemetry) telemetry = telemetry_new();
-    g_autoptr(GPtrArray) of_logs = ask_script(telemetry, &lines, vector, 1);
-    assert_contains(of_logs->pdata[0], "POST /loki/api/v1/query ");
-    assert_contains(of_logs->pdata[0], "count_over_time({cluster=\"prod\"}[30m])");
+    g_autoptr(GPtrArray) of_logs = ask_script(telemetry, &lines, vector, 2);
+    assert_contains(of_logs->pdata[0], "GET /loki/api/v1/labels?");
+    assert_contains(of_logs->pdata[1], "POST /loki/api/v1/query ");
+    assert_contains(of_logs->pdata[1],
+                    "count_over_time({namespace=~\".+\",cluster=\"prod\"}[30m])");
     assert_int_equal(telemetry_answer(telemetry, &lines)->n, 1);
     g_autoptr(GPtrArray) of_profiles = ask_script(telemetry, &nodes, names, 1);
     assert_contains(of_profiles->pdata[0], "POST /querier.v1.QuerierService/LabelValues ");
     assert_contains(of_profiles->pdata[0],
                     "{\"name\":\"node\",\"start\":1767182400000,\"end\":1767267000000}");
     assert_int_equal(telemetry_answer(telemetry, &nodes)->n, 2);
+}
+
+/* Streams that are labelled as OpenTelemetry does, and have no label of the cluster. */
+static void
+test_labels_of_streams_are_asked_for(void **state)
+{
+    (void)state;
+    static const ScriptStep steps[] = {
+        OK_JSON("{\"status\":\"success\",\"data\":[\"k8s_namespace_name\",\"service_name\"]}"),
+        OK_JSON(VECTOR)};
+    g_autoptr(Telemetry) telemetry = telemetry_new();
+    g_autoptr(GPtrArray) requests = ask_script(telemetry, &lines, steps, 2);
+    assert_int_equal(requests->len, 2);
+    assert_contains(requests->pdata[1], "count_over_time({k8s_namespace_name=~\".+\"}[30m])");
+    assert_int_equal(telemetry_state(telemetry, &lines), ANSWER_GIVEN);
 }
 
 static void
@@ -208,6 +227,7 @@ main(void)
         cmocka_unit_test(test_a_missing_family_is_said),
         cmocka_unit_test(test_failures_are_said),
         cmocka_unit_test(test_logs_and_profiles),
+        cmocka_unit_test(test_labels_of_streams_are_asked_for),
         cmocka_unit_test(test_recorded_answers),
         cmocka_unit_test(test_no_telemetry),
         cmocka_unit_test(test_matchers),
