@@ -16,7 +16,8 @@
 enum {
     RATE_HZ = 97,
     BATCH_MS = 200,
-    GATHER_MS = 2, /* at least between two wake-ups: events of one exec come together */
+    DRAIN_MS_MAX = 50, /* of one turn: what else is on the loop waits meanwhile */
+    GATHER_MS = 2,     /* at least between two wake-ups: events of one exec come together */
     CLOCKS_SECONDS = 5,
     SWEEP_SECONDS = 20,
     SCAN_STEP = 4, /* processes read in one step of the loop at the start */
@@ -70,6 +71,7 @@ on_table_ready(Executable *executable, uint64_t word, void *data)
     delivery_retry(sampler->delivery, false);
 }
 
+/* Below 0 ends the reading behind this record. */
 static int
 on_record(void *data, void *record, size_t size G_GNUC_UNUSED)
 {
@@ -86,16 +88,24 @@ on_record(void *data, void *record, size_t size G_GNUC_UNUSED)
         process_table_apply(sampler->processes, header);
         break;
     }
-    return 0;
+    return g_get_monotonic_time() < sampler->drain_end_us ? 0 : -ECANCELED;
+}
+
+/* Records may come faster than they are taken, so that reading has no end of its own. */
+static void
+drain_until(Sampler *sampler, gint64 end_us)
+{
+    sampler->drain_end_us = end_us;
+    delivery_set_clock(sampler->delivery);
+    programs_begin_reading(sampler->programs);
+    (void)ring_buffer__consume(sampler->ring);
+    blocks_flush(sampler->blocks);
 }
 
 void
 sampler_drain(Sampler *sampler)
 {
-    delivery_set_clock(sampler->delivery);
-    programs_begin_reading(sampler->programs);
-    ring_buffer__consume(sampler->ring);
-    blocks_flush(sampler->blocks);
+    drain_until(sampler, g_get_monotonic_time() + DRAIN_MS_MAX * G_TIME_SPAN_MILLISECOND);
 }
 
 static gboolean on_readable(gint fd, GIOCondition condition, gpointer data);
@@ -284,7 +294,7 @@ sampler_stop(Sampler *sampler)
     clear_source(&sampler->clocks_source);
     clear_source(&sampler->sweep_source);
     clear_source(&sampler->scan_source);
-    sampler_drain(sampler);
+    drain_until(sampler, G_MAXINT64);
     delivery_retry(sampler->delivery, true);
 }
 

@@ -44,7 +44,8 @@ bool sampler_start(Sampler *sampler, GError **error);
 void sampler_stop(Sampler *sampler);
 void sampler_free(Sampler *sampler);
 
-/* Hands over at once what lies in the ring buffer, for the end of a window. */
+/* Hands over at once what lies in the ring buffer, for the end of a window: as much of it as can be
+ * taken in 50 ms, as more may come all the while. */
 void sampler_drain(Sampler *sampler);
 
 /* Changes the rate while running; weights stay true because every sample carries its period. */

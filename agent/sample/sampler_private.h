@@ -23,6 +23,7 @@ struct Sampler {
     Blocks *blocks;
     Delivery *delivery;
     struct ring_buffer *ring;
+    gint64 drain_end_us;   /* when reading it ends, although there is more */
     uint64_t lost_records; /* when the processes were last read again because of them */
     GSource *ring_source, *gather_source, *batch_source, *clocks_source, *sweep_source,
         *scan_source;
