@@ -161,6 +161,17 @@ read_containers(Pod *pod, const Value *object, const char *specs, const char *st
     }
 }
 
+/* The hash of the manifest of a static pod (MD5); NULL: none. Whoever makes a pod can write into
+ * its annotations, but no id of another pod or container looks like that. */
+static char *
+manifest_hash_of(const LabelSet *annotations)
+{
+    enum { DIGITS = 32 };
+    const char *hash = label_set_get(annotations, "kubernetes.io/config.hash");
+    bool is_hash = strlen(hash) == DIGITS && strspn(hash, "0123456789abcdef") == DIGITS;
+    return is_hash ? g_strdup(hash) : NULL;
+}
+
 Pod *
 pod_new(const Value *object)
 {
@@ -178,8 +189,7 @@ pod_new(const Value *object)
     pod->phase = copy(object, "status.phase");
     pod->labels = read_texts(object, "metadata.labels");
     pod->annotations = read_texts(object, "metadata.annotations");
-    const char *hash = label_set_get(pod->annotations, "kubernetes.io/config.hash");
-    pod->manifest_hash = *hash != '\0' ? g_strdup(hash) : NULL;
+    pod->manifest_hash = manifest_hash_of(pod->annotations);
     read_owner(pod, object);
     pod->containers = g_array_new(FALSE, FALSE, sizeof(PodContainer));
     g_array_set_clear_func(pod->containers, clear_container);

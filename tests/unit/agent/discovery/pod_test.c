@@ -77,12 +77,41 @@ test_workloads(void **state)
     assert_null(bare->workload);
 }
 
+static Pod *
+made_pod_of_hash(const char *hash)
+{
+    g_autofree char *json =
+        g_strdup_printf(HEAD ",'annotations':{'kubernetes.io/config.hash':'%s'}}}", hash);
+    return made_pod(json);
+}
+
 static void
 test_static_pods(void **state)
 {
     (void)state;
-    g_autoptr(Pod) pod = made_pod(HEAD ",'annotations':{'kubernetes.io/config.hash':'5b6e'}}}");
-    assert_string_equal(pod->manifest_hash, "5b6e");
+    static const char hash[] = "0d5f2f3c1e1b7ad3cb2f1f9c5c3a4e6b";
+    g_autoptr(Pod) pod = made_pod_of_hash(hash);
+    assert_string_equal(pod->manifest_hash, hash);
+}
+
+/* Whoever may make a pod may annotate it: the processes of others are not to be had by that. */
+static void
+test_no_id_of_others_is_a_hash(void **state)
+{
+    (void)state;
+    static const char *const ids[] = {
+        "a086e354-3604-462f-8b39-db5906fe9f52", /* a UID, and a container: */
+        "0d5f2f3c1e1b7ad3cb2f1f9c5c3a4e6b0d5f2f3c1e1b7ad3cb2f1f9c5c3a4e6b",
+        "0d5f2f3c1e1b7ad3cb2f1f9c5c3a4e6b-1", /* of ECS */
+        "web",                                /* of LXC */
+        "0D5F2F3C1E1B7AD3CB2F1F9C5C3A4E6B",
+        "",
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(ids); i++) {
+        g_autoptr(Pod) pod = made_pod_of_hash(ids[i]);
+        if (pod->manifest_hash != NULL)
+            fail_msg("%s is taken for a hash", ids[i]);
+    }
 }
 
 static void
@@ -126,11 +155,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_is_kept),
-        cmocka_unit_test(test_workloads),
-        cmocka_unit_test(test_static_pods),
-        cmocka_unit_test(test_what_is_no_pod),
-        cmocka_unit_test(test_long_annotations_are_left_out),
+        cmocka_unit_test(test_what_is_kept),   cmocka_unit_test(test_workloads),
+        cmocka_unit_test(test_static_pods),    cmocka_unit_test(test_no_id_of_others_is_a_hash),
+        cmocka_unit_test(test_what_is_no_pod), cmocka_unit_test(test_long_annotations_are_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
