@@ -91,21 +91,29 @@ on_record(void *data, void *record, size_t size G_GNUC_UNUSED)
     return g_get_monotonic_time() < sampler->drain_end_us ? 0 : -ECANCELED;
 }
 
-/* Records may come faster than they are taken, so that reading has no end of its own. */
-static void
+/* Whether nothing is left. Records may come faster than they are taken, so that reading has no end
+ * of its own. */
+static bool
 drain_until(Sampler *sampler, gint64 end_us)
 {
     sampler->drain_end_us = end_us;
     delivery_set_clock(sampler->delivery);
     programs_begin_reading(sampler->programs);
-    (void)ring_buffer__consume(sampler->ring);
+    bool is_empty = ring_buffer__consume(sampler->ring) >= 0;
     blocks_flush(sampler->blocks);
+    return is_empty;
+}
+
+static bool
+drain(Sampler *sampler)
+{
+    return drain_until(sampler, g_get_monotonic_time() + DRAIN_MS_MAX * G_TIME_SPAN_MILLISECOND);
 }
 
 void
 sampler_drain(Sampler *sampler)
 {
-    drain_until(sampler, g_get_monotonic_time() + DRAIN_MS_MAX * G_TIME_SPAN_MILLISECOND);
+    (void)drain(sampler);
 }
 
 static gboolean on_readable(gint fd, GIOCondition condition, gpointer data);
@@ -147,8 +155,9 @@ static gboolean
 on_readable(gint fd G_GNUC_UNUSED, GIOCondition condition G_GNUC_UNUSED, gpointer data)
 {
     Sampler *sampler = data;
+    if (!drain(sampler))
+        return G_SOURCE_CONTINUE;
     clear_source(&sampler->ring_source);
-    sampler_drain(sampler);
     sampler->gather_source = add_source(sampler, g_timeout_source_new(GATHER_MS), on_gathered);
     return G_SOURCE_REMOVE;
 }
@@ -294,7 +303,7 @@ sampler_stop(Sampler *sampler)
     clear_source(&sampler->clocks_source);
     clear_source(&sampler->sweep_source);
     clear_source(&sampler->scan_source);
-    drain_until(sampler, G_MAXINT64);
+    (void)drain_until(sampler, G_MAXINT64);
     delivery_retry(sampler->delivery, true);
 }
 
