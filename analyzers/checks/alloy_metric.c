@@ -164,15 +164,16 @@ const CheckTopic check_topic_alloy_metric = {rows, G_N_ELEMENTS(rows)};
 typedef enum { UNIT_COUNT, UNIT_RATE, UNIT_SPAN, UNIT_SHARE, UNIT_NONE } Unit;
 
 static char *
-value_words(double value, Unit unit)
+value_words(const MetricSeries *series, Unit unit)
 {
+    double value = series_last(series).value;
     switch (unit) {
     case UNIT_COUNT:
         return g_strdup_printf("%.0f", value);
     case UNIT_RATE:
         return g_strdup_printf("%.2g a second", value);
     case UNIT_SPAN:
-        return span_text((int64_t)value);
+        return span_text(series_last_seconds(series));
     case UNIT_SHARE:
         return g_strdup_printf("%.0f %%", 100 * value);
     default:
@@ -294,7 +295,7 @@ look_at_series(const AlloyRun *alloy)
                 continue;
             Finding *finding = report(alloy, &rows[told[i].row], pod, told[i].does);
             const char *more = told[i].label != NULL ? series_label(series, told[i].label) : "";
-            g_autofree char *value = value_words(series_last(series).value, told[i].unit);
+            g_autofree char *value = value_words(series, told[i].unit);
             finding_evidence(finding, "Pod %s on %s: %s%s%s%s%s", pod->name, pod_node(pod), value,
                              value[0] != '\0' ? " " : "", told[i].words,
                              more[0] != '\0' ? ", " : "", more);

@@ -159,7 +159,7 @@ visit_arrivals(const Arrivals *arrivals, const Answer *answer, BeatFunc func)
 static void
 take_newest(Beat *beat, const MetricSeries *series)
 {
-    beat->newest_s = MAX(beat->newest_s, (int64_t)series_last(series).value);
+    beat->newest_s = MAX(beat->newest_s, series_last_seconds(series));
     beat->was_seen = true;
 }
 

@@ -36,7 +36,7 @@ int64_t
 gate_newest_s(const CheckRun *run)
 {
     const Answer *answer = telemetry_answer(run->telemetry, &gate_newest_query);
-    return answer->n > 0 ? (int64_t)series_last(answer->series).value : 0;
+    return answer->n > 0 ? series_last_seconds(answer->series) : 0;
 }
 
 char *

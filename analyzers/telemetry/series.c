@@ -188,3 +188,11 @@ series_last(const MetricSeries *series)
 {
     return series->samples[series->n - 1];
 }
+
+int64_t
+series_last_seconds(const MetricSeries *series)
+{
+    const double max = 9007199254740992.0;
+    double value = series_last(series).value;
+    return isnan(value) ? 0 : (int64_t)CLAMP(value, -max, max);
+}

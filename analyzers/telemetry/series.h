@@ -41,3 +41,6 @@ bool answer_read_names(GBytes *body, const char *label, Arena *arena, Answer *re
 const char *series_label(const MetricSeries *series, const char *name);
 /* The newest sample; a series has at least one. */
 MetricSample series_last(const MetricSeries *series);
+/* The value of the newest sample as a time or a span in whole seconds, within ±2^53 (what a double
+ * holds exactly); 0 when it is no number. */
+int64_t series_last_seconds(const MetricSeries *series);

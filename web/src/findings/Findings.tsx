@@ -96,7 +96,7 @@ interface AreaProps {
 function FindingsArea({ all, shown, chosen, truncated, now, state, set }: AreaProps) {
   if (!chosen)
     return all.length === 0
-      ? <Notice title="Nothing is wrong"><p>The last reports have no open finding.</p></Notice>
+      ? <Notice title="No open findings"><p>The last reports have none.</p></Notice>
       : (
         <Notice title="No finding matches">
           <p>There {all.length === 1 ? 'is one that the filters leave' : `are ${all.length} that the filters leave`} out.</p>

@@ -34,6 +34,8 @@ test_vector(void **state)
     assert_float_equal(series_last(&answer.series[0]).value, 0.75, 0);
     assert_true(isnan(series_last(&answer.series[1]).value));
     assert_true(isinf(series_last(&answer.series[2]).value));
+    assert_int_equal(series_last_seconds(&answer.series[1]), 0);
+    assert_int_equal(series_last_seconds(&answer.series[2]), 9007199254740992);
     assert_null(answer.warning);
 }
 
