@@ -184,10 +184,9 @@ say_policies(const PolicyRun *run, Finding *finding, const GPtrArray *isolating)
 }
 
 Finding *
-policy_report(const PolicyRun *run, const CheckRow *row, const GPtrArray *isolating,
-              const char *what, bool *ret_is_new)
+policy_report_about(const PolicyRun *run, const CheckRow *row, const Object *policy,
+                    const GPtrArray *isolating, const char *what, bool *ret_is_new)
 {
-    const Object *policy = policy_newest(isolating);
     int64_t changed_s = policy != NULL ? object_changed_s(policy, NULL) : 0;
     *ret_is_new = false;
     if (policy == NULL || !check_held(run->run, row, changed_s))
@@ -198,6 +197,13 @@ policy_report(const PolicyRun *run, const CheckRow *row, const GPtrArray *isolat
         say_policies(run, finding, isolating);
     }
     return finding;
+}
+
+Finding *
+policy_report(const PolicyRun *run, const CheckRow *row, const GPtrArray *isolating,
+              const char *what, bool *ret_is_new)
+{
+    return policy_report_about(run, row, policy_newest(isolating), isolating, what, ret_is_new);
 }
 
 /* A pod that was there before the policy was changed, and ready until soon after. */

@@ -40,6 +40,9 @@ FlowVerdict policy_dns_flow(const PolicyRun *run, const Workload *workload, cons
  * check and `what`. NULL when it was changed too recently. *ret_is_new: it has no text yet. */
 Finding *policy_report(const PolicyRun *run, const CheckRow *row, const GPtrArray *isolating,
                        const char *what, bool *ret_is_new);
+/* The same about a chosen one of them; NULL is allowed for `policy`. */
+Finding *policy_report_about(const PolicyRun *run, const CheckRow *row, const Object *policy,
+                             const GPtrArray *isolating, const char *what, bool *ret_is_new);
 /* Says that the pods of a workload suffer from it, and when one stopped being ready within a
  * quarter of an hour after the policy was changed. */
 void policy_suffers(Finding *finding, const Workload *workload);

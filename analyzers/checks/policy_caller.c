@@ -250,17 +250,51 @@ is_quiet(const Call *call, const Finding *finding)
            call->run->run->now_s - finding->since_s > 86400;
 }
 
-/* A selector of namespaces that was meant for the caller and matches none has said it already. */
-static bool
-is_explained(const Call *call, const GPtrArray *isolating)
+/* The finding about one of the policies that a selector of a rule was meant for the namespace of
+ * the other end, or for the other end itself, and matches nothing; or NULL. */
+static Finding *
+find_wrong_selector(const Call *call, GPtrArray *isolating, const Object *other)
 {
-    const CheckRow *row = check_find("netpol-peer-ns-nothing");
-    for (guint i = 0; row != NULL && i < isolating->len; i++) {
-        Finding *finding = findings_find(call->run->run->findings, row, isolating->pdata[i],
-                                         call->source->pod->ns);
-        if (finding != NULL) {
-            say_call(call, finding);
-            return true;
+    const Findings *findings = call->run->run->findings;
+    for (guint i = 0; i < findings->all->len; i++) {
+        Finding *finding = findings->all->pdata[i];
+        const char *check = finding->check->id;
+        bool is_namespace =
+            strcmp(check, "netpol-peer-ns-nothing") == 0 && strcmp(finding->what, other->ns) == 0;
+        bool is_pod = strcmp(check, "netpol-peer-pod-nothing") == 0 &&
+                      g_ptr_array_find(finding->about, other, NULL);
+        if ((is_namespace || is_pod) && g_ptr_array_find(isolating, finding->object, NULL))
+            return finding;
+    }
+    return NULL;
+}
+
+static bool
+is_explained(const Call *call, GPtrArray *isolating, const Object *other)
+{
+    Finding *finding = find_wrong_selector(call, isolating, other);
+    if (finding == NULL)
+        return false;
+    say_call(call, finding);
+    if (!is_quiet(call, finding))
+        finding->severity = MAX(finding->severity, SEVERITY_HIGH);
+    return true;
+}
+
+/* Whether the Service sends to a port that its pods do not have, and policies let the caller reach
+ * one that they have: then it is the Service that is wrong. */
+static bool
+is_wrong_target(const Call *call, const Flow *flow)
+{
+    const Object *pod = flow->target.pod;
+    if (pod == NULL || port_numbered(pod->value, flow->port, NULL) != NULL)
+        return false;
+    for (const Value *c = value_first(pod->value, "spec.containers"); c != NULL; c = c->next) {
+        for (const Value *port = value_first(c, "ports"); port != NULL; port = port->next) {
+            Flow other = *flow;
+            other.port = (int)value_int(port, "containerPort", 0);
+            if (policies_flow(call->run->policies, &other) == FLOW_ALLOWED)
+                return true;
         }
     }
     return false;
@@ -308,7 +342,7 @@ report_ingress_side(const Call *call, const Flow *flow)
     g_autoptr(GPtrArray) isolating =
         policies_isolating(call->run->policies, flow->target.pod, POLICY_INGRESS);
     size_t row = ROW_CALLER;
-    if (is_explained(call, isolating))
+    if (is_explained(call, isolating, call->source->maker))
         return;
     if (!policies_have_rules(isolating, POLICY_INGRESS))
         row = ROW_ISOLATES_ALL;
@@ -326,7 +360,8 @@ look_at_call(const Call *call)
 {
     Flow flow;
     const PolicyRun *run = call->run;
-    if (verdict_of(call, (FlowEnd){call->source->pod, NULL}, &flow) != FLOW_DENIED)
+    if (verdict_of(call, (FlowEnd){call->source->pod, NULL}, &flow) != FLOW_DENIED ||
+        is_wrong_target(call, &flow))
         return;
     if (policies_side(run->policies, &flow, POLICY_EGRESS) != FLOW_DENIED) {
         report_ingress_side(call, &flow);
@@ -338,6 +373,9 @@ look_at_call(const Call *call)
         return;
     g_autoptr(GPtrArray) isolating =
         policies_isolating(run->policies, flow.source.pod, POLICY_EGRESS);
+    if (flow.target.pod != NULL &&
+        is_explained(call, isolating, relations_controller(run->run->relations, flow.target.pod)))
+        return;
     report(call, call->route != NULL ? ROW_INGRESS : ROW_CALLER, isolating, &flow, POLICY_EGRESS);
 }
 

@@ -159,14 +159,69 @@ report_all(const PolicyRun *run, Workload *workload, const GPtrArray *isolating)
         check_advise(finding, finding->object);
 }
 
+/* A workload that may not ask the DNS. */
+typedef struct {
+    Workload *workload;
+    Flow flow;
+    PolicyDirection direction;
+    GPtrArray *isolating; /* Object: the policies of the end that is to blame */
+} Deaf;
+
 static void
-report_dns(const PolicyRun *run, Workload *workload, const Flow *flow, const Object *dns)
+deaf_free(gpointer data)
 {
-    bool is_egress = policies_side(run->policies, flow, POLICY_EGRESS) == FLOW_DENIED, is_new;
-    PolicyDirection direction = is_egress ? POLICY_EGRESS : POLICY_INGRESS;
-    g_autoptr(GPtrArray) isolating = policies_isolating(
-        run->policies, is_egress ? flow->source.pod : flow->target.pod, direction);
-    Finding *finding = policy_report(run, &rows[ROW_DNS], isolating, "", &is_new);
+    Deaf *deaf = data;
+    g_ptr_array_unref(deaf->isolating);
+    g_free(deaf);
+}
+
+static void
+add_deaf(const PolicyRun *run, GPtrArray *all, Workload *workload, const Flow *flow)
+{
+    Deaf *deaf = g_new(Deaf, 1);
+    bool is_egress = policies_side(run->policies, flow, POLICY_EGRESS) == FLOW_DENIED;
+    *deaf = (Deaf){workload, *flow, is_egress ? POLICY_EGRESS : POLICY_INGRESS, NULL};
+    deaf->isolating = policies_isolating(
+        run->policies, is_egress ? flow->source.pod : flow->target.pod, deaf->direction);
+    g_ptr_array_add(all, deaf);
+}
+
+static guint
+count_isolated(const GPtrArray *all, const Object *policy)
+{
+    guint n = 0;
+    for (guint i = 0; i < all->len; i++)
+        n += g_ptr_array_find(((const Deaf *)all->pdata[i])->isolating, policy, NULL);
+    return n;
+}
+
+/* What a workload has in common with most others that suffer; of several, what was changed last. */
+static const Object *
+common_policy(const GPtrArray *all, const Deaf *deaf)
+{
+    g_autoptr(GPtrArray) widest = g_ptr_array_new();
+    guint n_widest = 0;
+    for (guint i = 0; i < deaf->isolating->len; i++) {
+        guint n = count_isolated(all, deaf->isolating->pdata[i]);
+        if (n < n_widest)
+            continue;
+        if (n > n_widest)
+            g_ptr_array_set_size(widest, 0);
+        n_widest = n;
+        g_ptr_array_add(widest, deaf->isolating->pdata[i]);
+    }
+    return policy_newest(widest);
+}
+
+static void
+report_dns(const PolicyRun *run, const GPtrArray *all, const Deaf *deaf, const Object *dns)
+{
+    bool is_new;
+    Workload *workload = deaf->workload;
+    const GPtrArray *isolating = deaf->isolating;
+    PolicyDirection direction = deaf->direction;
+    Finding *finding =
+        policy_report_about(run, &rows[ROW_DNS], common_policy(all, deaf), isolating, "", &is_new);
     if (finding == NULL)
         return;
     policy_suffers(finding, workload);
@@ -174,10 +229,16 @@ report_dns(const PolicyRun *run, Workload *workload, const Flow *flow, const Obj
     g_autofree char *allowed = policies_text(isolating, direction);
     g_autofree char *names = policy_names_text(isolating);
     finding_title(finding, "NetworkPolicy %s keeps %s from DNS", finding->object->name, who);
-    finding_cause(finding,
-                  "%s allow%s only %s, so look-ups at Service %s/%s (UDP 53) are blocked and the "
-                  "pods of %s find nothing by name.",
-                  names, isolating->len == 1 ? "s" : "", allowed, dns->ns, dns->name, who);
+    if (is_new)
+        finding_cause(finding,
+                      "%s allow%s only %s, so look-ups at Service %s/%s (UDP 53) are blocked and "
+                      "the pods of %s find nothing by name.",
+                      names, isolating->len == 1 ? "s" : "", allowed, dns->ns, dns->name, who);
+    else
+        finding_cause(finding,
+                      "It isolates these pods, and no policy allows them look-ups at Service %s/%s "
+                      "(UDP 53), so the pods of %s find nothing by name.",
+                      dns->ns, dns->name, who);
     say_needs(run, workload, finding);
     finding_fix(finding,
                 "Add an egress rule to NetworkPolicy %s: namespace %s, the pods of Service %s, UDP "
@@ -206,7 +267,7 @@ report_tcp(const PolicyRun *run, const Workload *workload)
 }
 
 static void
-look_at_workload(const PolicyRun *run, Workload *workload, const Object *dns)
+look_at_workload(const PolicyRun *run, GPtrArray *deaf, Workload *workload, const Object *dns)
 {
     g_autoptr(GPtrArray) isolating =
         policies_isolating(run->policies, workload->pod, POLICY_EGRESS);
@@ -225,7 +286,7 @@ look_at_workload(const PolicyRun *run, Workload *workload, const Object *dns)
         return;
     FlowVerdict udp = policy_dns_flow(run, workload, dns, "UDP", &flow);
     if (udp == FLOW_DENIED && needs_names(run, workload))
-        report_dns(run, workload, &flow, dns);
+        add_deaf(run, deaf, workload, &flow);
     else if (udp == FLOW_ALLOWED && isolating->len > 0 &&
              policy_dns_flow(run, workload, dns, "TCP", NULL) == FLOW_DENIED)
         report_tcp(run, workload);
@@ -238,6 +299,9 @@ run_policy_dns(CheckRun *run)
     if (policy_run == NULL || !snapshot_knows(run->snapshot, KIND_SERVICE))
         return;
     const Object *dns = policy_dns_service(run->snapshot);
+    g_autoptr(GPtrArray) deaf = g_ptr_array_new_with_free_func(deaf_free);
     for (guint i = 0; i < policy_run->workloads->len; i++)
-        look_at_workload(policy_run, policy_run->workloads->pdata[i], dns);
+        look_at_workload(policy_run, deaf, policy_run->workloads->pdata[i], dns);
+    for (guint i = 0; i < deaf->len; i++)
+        report_dns(policy_run, deaf, deaf->pdata[i], dns);
 }

@@ -273,6 +273,7 @@ report_pod(CheckRun *run, const Object *policy, const Value *peer, const Value *
                       "A rule is for %s and matches nothing; %s %s is labelled %s, so it is not "
                       "allowed.",
                       wanted, kind_row(owner->kind)->kind, owner->name, near);
+        finding_about(finding, owner);
     } else {
         finding->severity = SEVERITY_LOW;
         finding_cause(finding, "A rule is for %s and matches nothing, so it allows nobody.",

@@ -61,6 +61,24 @@ test_an_egress_policy_without_dns(void **state)
     test_cluster_expect_quiet(by_another, SEVERITY_INFO);
 }
 
+/* What several workloads have in common is to blame, once. */
+static void
+test_dns_is_missing_for_all_of_a_namespace(void **state)
+{
+    (void)state;
+    g_autoptr(TestCluster) cluster = test_cluster_new(
+        DNS SHOP POD("shop", "job", "{app: job}", CALLS) POLICY_AT(
+            "shop", "all", "2026-01-01T10:00:00Z", "{podSelector: {}, policyTypes: [Egress]}")
+            EGRESS("[" TO_API "]") POLICY_AT("shop", "job", "2026-01-01T11:00:00Z",
+                                             "{podSelector: {matchLabels: {app: job}}, "
+                                             "policyTypes: [Egress], egress: [" TO_API "]}"));
+    const Finding *finding =
+        test_cluster_expect(cluster, "netpol-blocks-dns", "NetworkPolicy shop/all");
+    assert_int_equal(finding->about->len, 2);
+    assert_contains(finding->cause, "no policy allows them look-ups at Service kube-system/");
+    assert_int_equal(test_cluster_findings(cluster)->n_roots, 1);
+}
+
 static bool
 has_evidence(const Finding *finding, const char *part)
 {
@@ -240,6 +258,43 @@ test_a_caller_that_is_not_let_in(void **state)
     test_cluster_expect_quiet(allowed, SEVERITY_INFO);
 }
 
+/* A rule that was meant for the caller says it, not the policies that isolate. */
+static void
+test_a_caller_whose_label_is_misspelt(void **state)
+{
+    (void)state;
+    g_autoptr(TestCluster) in =
+        test_cluster_new(SHOP POD("shop", "job", "{app: job}", LISTENS)
+                             INGRESS_RULES("[" FROM("{app: webb}") ", " FROM("{app: job}") "]"));
+    const Finding *finding =
+        test_cluster_expect(in, "netpol-peer-pod-nothing", "NetworkPolicy shop/in");
+    assert_contains(finding->cause, "Pod web is labelled app=web");
+    test_cluster_expect_none(in, "netpol-blocks-caller");
+    g_autoptr(TestCluster) out = test_cluster_new(
+        DNS SHOP EGRESS("[{to: [{podSelector: {matchLabels: {app: apis}}}]}, " TO_DNS(
+            "{protocol: UDP, port: 53}, {port: 53}") "]"));
+    test_cluster_expect(out, "netpol-peer-pod-nothing", "NetworkPolicy shop/out");
+    test_cluster_expect_none(out, "netpol-blocks-caller");
+}
+
+/* Policies that fit the pods are not to blame for a Service that does not. */
+static void
+test_a_service_that_sends_to_another_port(void **state)
+{
+    (void)state;
+#define TO_9999                                                                                    \
+    NS("shop")                                                                                     \
+    POD("shop", "api", "{app: api}", LISTENS)                                                      \
+    POD("shop", "web", "{app: web}", CALLS) SERVICE("shop", "api", "80", "9999")
+    g_autoptr(TestCluster) cluster = test_cluster_new(TO_9999 INGRESS_RULES(
+        "[{from: [{podSelector: {matchLabels: {app: web}}}], ports: [{port: 8080}]}]"));
+    test_cluster_expect(cluster, "service-targetport-unexposed", "Service shop/api");
+    test_cluster_expect_none(cluster, "netpol-blocks-caller");
+    g_autoptr(TestCluster) closed = test_cluster_new(TO_9999 POD(
+        "shop", "job", "{app: job}", LISTENS) INGRESS_RULES("[" FROM("{app: job}") "]"));
+    test_cluster_expect(closed, "netpol-blocks-caller", "NetworkPolicy shop/in");
+}
+
 static void
 test_a_caller_that_may_not_go_out(void **state)
 {
@@ -381,6 +436,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_egress_policy_without_dns),
+        cmocka_unit_test(test_dns_is_missing_for_all_of_a_namespace),
         cmocka_unit_test(test_trouble_that_began_with_the_policy),
         cmocka_unit_test(test_a_block_may_let_dns_through),
         cmocka_unit_test(test_who_names_no_host_needs_no_dns),
@@ -389,6 +445,8 @@ main(void)
         cmocka_unit_test(test_egress_was_not_meant),
         cmocka_unit_test(test_an_agent_that_may_not_send),
         cmocka_unit_test(test_a_caller_that_is_not_let_in),
+        cmocka_unit_test(test_a_caller_whose_label_is_misspelt),
+        cmocka_unit_test(test_a_service_that_sends_to_another_port),
         cmocka_unit_test(test_a_caller_that_may_not_go_out),
         cmocka_unit_test(test_nobody_that_exists_is_let_in),
         cmocka_unit_test(test_the_port_of_the_service_instead_of_the_pods),
