@@ -10,6 +10,13 @@ container_has_event(const Container *container, const Event *event)
     return event->container[0] == '\0' || strcmp(event->container, container->name) == 0;
 }
 
+const char *
+probe_words(const Event *event)
+{
+    const char *colon = event != NULL ? strstr(event->message, ": ") : NULL;
+    return colon != NULL ? colon + 2 : "";
+}
+
 bool
 pod_is_static(const Object *pod)
 {

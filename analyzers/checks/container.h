@@ -19,6 +19,8 @@ void containers_visit(CheckRun *run, ContainerFunc func);
 bool container_is_sidecar(const Container *container);
 /* Whether an event of the pod may be about this container: it names no other one. */
 bool container_has_event(const Container *container, const Event *event);
+/* What an event about a probe says behind "Readiness probe failed: "; "" for NULL. */
+const char *probe_words(const Event *event);
 /* Whether a pod is to run, as above. */
 bool pod_is_wanted(const Object *pod);
 /* Whether a container of a pod runs, init containers aside. */

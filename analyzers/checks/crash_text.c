@@ -58,15 +58,26 @@ static const char *const what_happens[CRASH_KINDS] = {
     [CRASH_SELDOM] = "is restarted several times a day",
 };
 
+static const Event *
+probe_failure(const CheckRun *run, const Crash *crash)
+{
+    return crash->kind == CRASH_LIVENESS || crash->kind == CRASH_STARTUP
+               ? snapshot_event(run->snapshot, crash->container->pod, "Unhealthy|ProbeError", 0)
+               : NULL;
+}
+
 static void
-write_title(Finding *finding, const Crash *crash)
+write_title(const CheckRun *run, Finding *finding, const Crash *crash)
 {
     const Container *container = crash->container;
     const char *limit = value_text(container->spec, "resources.limits.memory");
     const char *code = value_text(crash->ended, "exitCode");
     g_autoptr(GString) more = g_string_new(NULL);
     bool is_memory = crash->kind == CRASH_MEMORY || crash->kind == CRASH_MEMORY_ONCE;
-    if (is_memory && limit[0] != '\0')
+    const Event *failure = probe_failure(run, crash);
+    if (failure != NULL)
+        g_string_append_printf(more, ": %s", probe_words(failure));
+    else if (is_memory && limit[0] != '\0')
         g_string_append_printf(more, " (limit %s)", limit);
     else if (crash->line != NULL && !is_memory)
         g_string_append_printf(more, ": %s", crash->line);
@@ -97,7 +108,7 @@ write_probe_cause(CheckRun *run, Finding *finding, const Crash *crash)
     const Container *container = crash->container;
     bool is_liveness = crash->kind == CRASH_LIVENESS;
     const Value *probe = value_get(container->spec, is_liveness ? "livenessProbe" : "startupProbe");
-    const Event *event = snapshot_event(run->snapshot, container->pod, "Unhealthy|ProbeError", 0);
+    const Event *event = probe_failure(run, crash);
     g_autofree char *length = run_length(crash->ended), *patience = patience_text(probe);
     finding_cause(finding,
                   "Container %s does not end by itself: the kubelet kills it%s because its %s "
@@ -190,7 +201,7 @@ void
 crash_write(CheckRun *run, Finding *finding, const Crash *crash)
 {
     const Object *pod = crash->container->pod;
-    write_title(finding, crash);
+    write_title(run, finding, crash);
     if (crash->kind == CRASH_LIVENESS || crash->kind == CRASH_STARTUP)
         write_probe_cause(run, finding, crash);
     else if (crash->kind == CRASH_MEMORY || crash->kind == CRASH_MEMORY_ONCE)

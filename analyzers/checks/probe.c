@@ -200,14 +200,6 @@ declared_ports(const Container *container)
     return g_string_free(text, FALSE);
 }
 
-/* The words of an event behind "Readiness probe failed: ". */
-static const char *
-event_words(const Event *event)
-{
-    const char *colon = event != NULL ? strstr(event->message, ": ") : NULL;
-    return colon != NULL ? colon + 2 : "";
-}
-
 /* Which ports there are instead of the one that the probe asks. */
 static char *
 port_text(const CheckRun *run, const Container *container)
@@ -243,7 +235,7 @@ write_text(CheckRun *run, Finding *finding, const Container *container, int row,
     g_autofree char *asked = probe_text(container, probe);
     g_autofree char *services = pod_service_names(run, pod),
                     *line = log_line(run, container, false);
-    const char *words = event_words(event);
+    const char *words = probe_words(event);
     finding_title(finding, "%s %s: container %s is not ready%s%s", kind_row(controller->kind)->kind,
                   controller->name, container->name, words[0] != '\0' ? ": " : "", words);
     g_autofree char *why = row == ROW_PORT ? port_text(run, container) : g_strdup("");
@@ -293,7 +285,7 @@ report_readiness(CheckRun *run, const Container *container)
 {
     const Value *probe = value_get(container->spec, "readinessProbe");
     const Event *event = probe_event(run, container, "Readiness");
-    int row = classify(run, container, event_words(event));
+    int row = classify(run, container, probe_words(event));
     int64_t since_s =
         value_time(condition_of(container->pod, "ContainersReady"), "lastTransitionTime");
     bool is_new;
