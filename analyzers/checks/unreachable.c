@@ -5,6 +5,9 @@
 #include "analyzers/checks/status.h"
 #include "analyzers/collect/backend.h"
 
+/* Not "main.go:42: …", a place in the source. */
+#define NO_FILE "(?!\\S*\\.(?:go|py|js|ts|rb|java|kt|scala|rs|c|cc|cpp|h|php|cs|exs?|lua|sh):)"
+
 /* Where lines name a host, and its port when they do: the first that matches decides. Of a Go line
  * "lookup db on 10.96.0.10:53: read udp …: i/o timeout" it is the name server that is missing. */
 static const struct {
@@ -17,13 +20,16 @@ static const struct {
     {"could not translate host name \"([a-z0-9_.-]+)\"()", false},
     {"(?:could not resolve host|unknownhostexception|unknown host):? ([a-z0-9_.-]+)()", false},
     {"dial tcp ([a-z0-9_.-]+):([0-9]{1,5})", false},
+    {"connection to ([a-z0-9_.-]+):([0-9]{1,5}) refused", false},
+    {"connect(?:ing)? to ([a-z0-9_.-]+):([0-9]{1,5})", false},
     {"(?:econnrefused|etimedout|econnreset) ([a-z0-9_.-]+):([0-9]{1,5})", false},
     {"host=['\"]?([a-z0-9_.-]+)['\"]?,? port=([0-9]{1,5})", false},
     {"\"([a-z0-9_.-]+)\"(?: \\([0-9a-f.:]+\\))?,? port ([0-9]{1,5})", false},
     {"[a-z]+://(?:[^@/ ]*@)?([a-z0-9_.-]+)(?::([0-9]{1,5}))?", false},
     {"\\bnc (?:-[a-z0-9]+ )*([a-z0-9.-]+) ([0-9]{2,5})", false},
     {"\\b(?:nslookup|pg_isready -h|dig|getent hosts) ([a-z0-9.-]+)()", false},
-    {"(?:^|[ '\"(\\[/=,])([a-z][a-z0-9_.-]*[a-z0-9]):([0-9]{2,5})(?![0-9:.])", false},
+    {"(?:^|[ '\"(\\[/=,])" NO_FILE "([a-z][a-z0-9_.-]*[a-z0-9]):([0-9]{2,5})(?![0-9.]|:[^ ])",
+     false},
     {"(?:^|[ '\"(\\[/=,])([0-9]{1,3}(?:\\.[0-9]{1,3}){3}):([0-9]{2,5})(?![0-9])", false},
 };
 
@@ -143,6 +149,23 @@ missing_text(const Snapshot *snapshot, const Unreachable *dependency)
     return g_strdup_printf("%s has no Service %s", ns, dependency->host);
 }
 
+/* Whether a Service can be called on a port. A headless one has those of its pods, which need not
+ * declare them. */
+static bool
+has_port(const Object *service, const GPtrArray *pods, int port)
+{
+    if (service_port(service, port, "") != NULL)
+        return true;
+    if (!value_is(service->value, "spec.clusterIP", "None"))
+        return false;
+    for (guint i = 0; i < pods->len; i++) {
+        const Value *pod = ((const Object *)pods->pdata[i])->value;
+        if (port_count(pod) == 0 || port_numbered(pod, port, NULL) != NULL)
+            return true;
+    }
+    return false;
+}
+
 char *
 unreachable_fault(const Relations *relations, const Snapshot *snapshot,
                   const Unreachable *dependency)
@@ -156,9 +179,7 @@ unreachable_fault(const Relations *relations, const Snapshot *snapshot,
     if (count_ready(pods) == 0)
         return g_strdup_printf("Service %s in namespace %s has no ready pod", service->name,
                                service->ns);
-    bool is_headless = value_is(service->value, "spec.clusterIP", "None");
-    if (dependency->port > 0 && !is_headless &&
-        service_port(service, (int)dependency->port, "") == NULL)
+    if (dependency->port > 0 && !has_port(service, pods, (int)dependency->port))
         return g_strdup_printf("Service %s in namespace %s has no port %" G_GINT64_FORMAT,
                                service->name, service->ns, dependency->port);
     return NULL;

@@ -89,6 +89,64 @@ test_what_cannot_be_reached_is_to_blame(void **state)
     assert_null(strstr(finding->cause, "hush"));
 }
 
+/* The ports of a headless Service are those of its pods. */
+static void
+test_a_port_that_what_it_needs_does_not_have(void **state)
+{
+    (void)state;
+#define HEADLESS                                                                                   \
+    "---\n"                                                                                        \
+    "apiVersion: v1\n"                                                                             \
+    "kind: Service\n"                                                                              \
+    "metadata: {namespace: shop, name: db}\n"                                                      \
+    "spec: {clusterIP: None, selector: {app: db}, ports: [{port: 5432}]}\n"
+#define DB(ports)                                                                                  \
+    "---\n"                                                                                        \
+    "apiVersion: v1\n"                                                                             \
+    "kind: Pod\n"                                                                                  \
+    "metadata: {namespace: shop, name: db, labels: {app: db}}\n"                                   \
+    "spec: {nodeName: n1, containers: [{name: app, ports: [" ports "]}]}\n"                        \
+    "status: {phase: Running, conditions: [{type: Ready, status: 'True'}]}\n"
+    static const char log[] = "Error 111 connecting to db:6380. Connection refused.\n";
+    g_autoptr(TempDir) dir = temp_dir_new();
+    g_autoptr(TestCluster) cluster = cluster_with_log(
+        dir, POD("web", "ports: []", LOOP("1")) DB("{containerPort: 5432}") HEADLESS, log);
+    const Finding *finding = test_cluster_expect(cluster, "crashloop-dependency", "Pod shop/web");
+    assert_contains(finding->cause, "has no port 6380");
+    g_autoptr(TestCluster) undeclared =
+        cluster_with_log(dir, POD("web", "ports: []", LOOP("1")) DB("") HEADLESS, log);
+    finding = test_cluster_expect(undeclared, "crashloop-dependency", "Pod shop/web");
+    assert_null(strstr(finding->cause, "has no port"));
+}
+
+/* As drivers of many languages write it. */
+static void
+test_what_cannot_be_reached_is_read_from_many_logs(void **state)
+{
+    (void)state;
+    static const char *const logs[] = {
+        "org.postgresql.util.PSQLException: Connection to db:5432 refused. Check that the hostname "
+        "and port are correct and that the postmaster is accepting TCP/IP connections.\n",
+        "ERROR db ping: connect to db.shop.svc.cluster.local:5432: connection refused\n",
+        "redis.exceptions.ConnectionError: Error 111 connecting to db:5432. Connection refused.\n",
+        "failed to connect to `host=db user=app database=app`: dial error (dial tcp db:5432: "
+        "connect: connection refused)\n",
+        "connection to server at \"db\" (10.0.0.9), port 5432 failed: Connection refused\n",
+        "Error: connect ECONNREFUSED 10.0.0.9:5432\n",
+        "pymongo.errors.ServerSelectionTimeoutError: db:5432: timed out\n",
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(logs); i++) {
+        g_autoptr(TempDir) dir = temp_dir_new();
+        g_autoptr(TestCluster) cluster = cluster_with_log(
+            dir,
+            POD("web", "ports: []", LOOP("1")) POD("db", "ports: []", LOOP("139")) SERVICE("db"),
+            logs[i]);
+        const Finding *finding =
+            test_cluster_expect_folded(cluster, "crashloop-dependency", "Pod shop/web");
+        assert_string_equal(finding->root->object->name, "db");
+    }
+}
+
 /* Two pods that wait for each other, and one that waits for its own Service. */
 static void
 test_circles_end(void **state)
@@ -167,6 +225,19 @@ test_a_kill_is_the_probes(void **state)
                        "lastTimestamp: '2026-01-01T11:58:00Z'\n");
     const Finding *finding = test_cluster_expect(cluster, "crashloop-liveness", "Pod shop/web");
     assert_contains(finding->cause, "from 7 s after the start");
+    g_autoptr(TestCluster) failing = test_cluster_new(
+        POD("web", "livenessProbe: {initialDelaySeconds: 7}",
+            LOOP("143")) "---\n"
+                         "apiVersion: v1\n"
+                         "kind: Event\n"
+                         "metadata: {namespace: shop, name: e}\n"
+                         "involvedObject: {uid: web}\n"
+                         "reason: Unhealthy\n"
+                         "message: 'Liveness probe failed: HTTP probe failed with statuscode: "
+                         "404'\n"
+                         "lastTimestamp: '2026-01-01T11:58:00Z'\n");
+    finding = test_cluster_expect(failing, "crashloop-liveness", "Pod shop/web");
+    assert_contains(finding->title, "liveness probe: HTTP probe failed with statuscode: 404");
 }
 
 static char *
@@ -307,6 +378,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_logs_tell_which_kind_it_is),
         cmocka_unit_test(test_what_cannot_be_reached_is_to_blame),
+        cmocka_unit_test(test_a_port_that_what_it_needs_does_not_have),
+        cmocka_unit_test(test_what_cannot_be_reached_is_read_from_many_logs),
         cmocka_unit_test(test_circles_end),
         cmocka_unit_test(test_a_loop_is_seen_at_any_moment),
         cmocka_unit_test(test_seldom_restarts_are_told_when_they_go_on),
