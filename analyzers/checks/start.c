@@ -111,16 +111,34 @@ row_of(const char *reason)
     return -1;
 }
 
+/* What went wrong, without the names of the layers that it went through. */
+static char *
+start_words(const char *message)
+{
+    static const char *const layers[] = {"unable to start container process: ",
+                                         "runc create failed: ", "OCI runtime create failed: "};
+    const char *words = message;
+    for (size_t i = 0; i < G_N_ELEMENTS(layers) && words == message; i++) {
+        const char *layer = strstr(message, layers[i]);
+        words = layer != NULL ? layer + strlen(layers[i]) : message;
+    }
+    const char *end = g_str_has_suffix(words, ": unknown") ? strrchr(words, ':') : NULL;
+    return end != NULL ? g_strndup(words, (gsize)(end - words)) : g_strdup(words);
+}
+
 static void
 write_start(Finding *finding, const Container *container, int row, const char *message)
 {
     static const char *const verbs[ROW_COUNT] = {
         [ROW_CONFIG] = "be created", [ROW_CREATE] = "be created", [ROW_RUN] = "be started"};
     const Object *controller = finding->object;
+    g_autofree char *words = start_words(message);
     finding_title(finding, "%s %s: container %s cannot %s: %s", kind_row(controller->kind)->kind,
-                  controller->name, container->name, verbs[row], message);
+                  controller->name, container->name, verbs[row], words);
     finding_cause(finding, "Container %s cannot %s, so the pod does not run: %s.", container->name,
-                  verbs[row], message);
+                  verbs[row], words);
+    if (strcmp(words, message) != 0)
+        finding_evidence(finding, "%s", message);
     check_advise(finding, container->pod);
 }
 
@@ -202,6 +220,22 @@ is_being_created(const Object *pod)
     return value_count(pod->value, "status.containerStatuses") == 0;
 }
 
+/* Whether the message names the plug-in that a pod is of: "plugin type="cilium-cni" name="cilium"",
+ * which is what its label is, too. */
+static bool
+is_named(const char *message, const Object *pod)
+{
+    static const char *const keys[] = {"k8s-app", "app.kubernetes.io/name", "app"};
+    const Value *labels = value_at(pod->value, "metadata.labels");
+    for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
+        const char *name = value_text(value_get(labels, keys[i]), "");
+        g_autofree char *quoted = g_strdup_printf("name=\"%s\"", name);
+        if (name[0] != '\0' && strstr(message, quoted) != NULL)
+            return true;
+    }
+    return false;
+}
+
 /* Whether a pod puts the programs or the configuration of the network plug-in on its node. */
 static bool
 is_network_plugin(const Object *pod)
@@ -216,14 +250,15 @@ is_network_plugin(const Object *pod)
 
 /* Without the network plug-in of a node its sandboxes cannot be made. */
 static void
-blame_network_plugin(const CheckRun *run, Finding *finding, const Object *pod)
+blame_network_plugin(const CheckRun *run, Finding *finding, const Object *pod, const char *message)
 {
     const GPtrArray *pods = snapshot_objects(run->snapshot, KIND_POD);
     const char *node = value_text(pod->value, "spec.nodeName");
     for (guint i = 0; i < pods->len; i++) {
         const Object *other = pods->pdata[i];
         int64_t since_s;
-        if (value_is(other->value, "spec.nodeName", node) && is_network_plugin(other) &&
+        if (value_is(other->value, "spec.nodeName", node) &&
+            (is_network_plugin(other) || is_named(message, other)) &&
             pod_is_unready(other, &since_s)) {
             finding_blame(finding, other);
             finding_evidence(finding, "Pod %s/%s of the network plug-in on node %s is not ready",
@@ -253,7 +288,7 @@ look_at_pod(CheckRun *run, const Object *pod)
             finding_cause(finding, "The containers cannot be created because %s: %s",
                           events[i].title, event->message);
             if (events[i].row == ROW_SANDBOX)
-                blame_network_plugin(run, finding, pod);
+                blame_network_plugin(run, finding, pod, event->message);
             check_advise(finding, pod);
         }
         return;
