@@ -61,7 +61,7 @@ static const CheckRow rows[ROW_COUNT] = {
         IMAGE_ROW("image-registry-unreachable", SEVERITY_HIGH, 300,
                   "A container cannot start because its registry cannot be reached.",
                   "The container waits for its image, and the pull fails by time, name, connection "
-                  "or with a server error.",
+                  "or with a server error, or nothing tells any more why it failed.",
                   "Check name resolution, proxy and firewall between the nodes and the registry."),
     [ROW_NAME_INVALID] =
         IMAGE_ROW("image-name-invalid", SEVERITY_HIGH, 0,
@@ -227,6 +227,15 @@ working_image(const CheckRun *run, const Object *controller, const char *name, c
     return NULL;
 }
 
+/* A kubelet that waits before it tries again may not repeat why the last try failed. */
+static bool
+is_unexplained(const Container *container, int row, const char *message)
+{
+    return row == ROW_UNREACHABLE &&
+           !value_is(container->status, "state.waiting.reason", "RegistryUnavailable") &&
+           classify(message, value_text(container->spec, "image")) < 0;
+}
+
 static const char *
 what_is_wrong(int row)
 {
@@ -286,17 +295,20 @@ write_text(CheckRun *run, Finding *finding, const Container *container, int row,
 {
     const char *image = value_text(container->spec, "image");
     const Object *controller = finding->object;
+    const char *wrong = is_unexplained(container, row, message)
+                            ? "why the pull fails is not told any more"
+                            : what_is_wrong(row);
     const char *former = working_image(run, controller, container->name, image);
     finding_title(finding, "%s %s cannot pull image %s: %s", kind_row(controller->kind)->kind,
-                  controller->name, image, what_is_wrong(row));
+                  controller->name, image, wrong);
     if (former != NULL)
         finding_cause(finding,
                       "Container %s waits for image %s, and %s; the pods of the version before, "
                       "with %s, still serve.",
-                      container->name, image, what_is_wrong(row), former);
+                      container->name, image, wrong, former);
     else
         finding_cause(finding, "Container %s waits for image %s, and %s; it cannot start.",
-                      container->name, image, what_is_wrong(row));
+                      container->name, image, wrong);
     if (message[0] != '\0')
         finding_evidence(finding, "%s", message);
     if (row == ROW_AUTH_DENIED)

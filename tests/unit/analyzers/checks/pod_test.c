@@ -90,6 +90,8 @@ static const struct {
      "certificate"},
     {"image-arch-mismatch", PULL("no match for platform in manifest: not found"), "this machine"},
     {"image-registry-unreachable", PULL("dial tcp: lookup r: no such host"), "cannot be reached"},
+    {"image-registry-unreachable", WAITING("ImagePullBackOff", "Back-off pulling image"),
+     "why the pull fails is not told any more"},
     {"image-registry-unreachable",
      PULL("read tcp 10.0.0.3:44042->10.9.9.9:443: read: connection reset by peer"),
      "cannot be reached"},
@@ -101,6 +103,11 @@ static const struct {
      "secret \"s\""},
     {"container-create-error", WAITING("CreateContainerError", "name in use"), "name in use"},
     {"container-run-error", WAITING("RunContainerError", "no such file"), "no such file"},
+    {"container-run-error",
+     WAITING("RunContainerError", "failed to create shim task: OCI runtime create failed: runc "
+                                  "create failed: unable to start container process: exec: /a: no "
+                                  "such file: unknown"),
+     "cannot be started: exec: /a: no such file"},
     {"pod-mount-failed", CREATING EVENT("FailedMount", "secret \"tls\" not found"),
      "secret \"tls\""},
     {"pod-attach-failed", CREATING EVENT("FailedAttachVolume", "rpc error: no disk"), "no disk"},
@@ -324,11 +331,28 @@ test_a_broken_network_plugin_is_the_cause(void **state)
     test_cluster_expect(other, "pod-sandbox-failed", "Pod shop/web");
 }
 
+/* The kubelet says which plug-in it is. */
+static void
+test_a_network_plugin_is_known_by_its_name(void **state)
+{
+    (void)state;
+    g_autofree char *yaml = g_strdup(NO_SANDBOX PLUGIN("{name: logs, hostPath: {path: /var/log}}"));
+    g_autoptr(GString) named = g_string_new(yaml);
+    g_string_replace(named, "cni: no such socket", "plugin type=\"x-cni\" name=\"x\" failed", 1);
+    g_string_replace(named, "name: cni}", "name: cni, labels: {k8s-app: x}}", 1);
+    g_string_replace(named, "name: cni\n", "name: cni, labels: {k8s-app: x}\n", 1);
+    g_autoptr(TestCluster) cluster = test_cluster_new(named->str);
+    const Finding *finding =
+        test_cluster_expect_folded(cluster, "pod-sandbox-failed", "Pod shop/web");
+    assert_string_equal(finding->root->object->name, "cni");
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_broken_network_plugin_is_the_cause),
+        cmocka_unit_test(test_a_network_plugin_is_known_by_its_name),
         cmocka_unit_test(test_each_check_fires),
         cmocka_unit_test(test_none_fires_about_pods_that_go_or_are_well),
         cmocka_unit_test(test_each_says_when_it_cannot_look),
