@@ -136,6 +136,19 @@ end_text(const CheckRun *run, const Object *certificate)
                                 : g_strdup_printf("ends in %s", span);
 }
 
+/* What a certificate is like: one that has long to live matters for why it is not ready. */
+static char *
+state_text(const CheckRun *run, const Object *certificate)
+{
+    enum { FAR_S = 30 * 86400 };
+    const Value *ready = condition_of(certificate, "Ready");
+    const char *message = value_text(ready, "message");
+    if (!value_is(ready, "status", "False") || ends(certificate) - run->now_s < FAR_S)
+        return end_text(run, certificate);
+    return g_strdup_printf("is not ready: %s",
+                           message[0] != '\0' ? message : value_text(ready, "reason"));
+}
+
 /* ---- Who shows a certificate. ---- */
 
 static void
@@ -254,7 +267,7 @@ report_certificate(CheckRun *run, const CheckRow *row, const Object *certificate
     bool is_ready = value_is(ready, "status", "True");
     int64_t n_failed = value_int(value, "status.failedIssuanceAttempts", 0);
     Finding *finding = check_report(run, row, certificate);
-    g_autofree char *end = end_text(run, certificate);
+    g_autofree char *state = state_text(run, certificate);
     g_autofree char *urls = urls_of(run, finding, certificate);
     const char *secret = value_text(value, "spec.secretName");
     if (ends(certificate) == 0)
@@ -262,10 +275,11 @@ report_certificate(CheckRun *run, const CheckRow *row, const Object *certificate
     if (is_over(run, certificate))
         finding->severity = SEVERITY_CRITICAL;
     finding_since(finding, since_s);
-    finding_title(finding, "Certificate %s %s", certificate->name, end);
+    finding_title(finding, "Certificate %s %s", certificate->name, state);
     finding_cause(finding, "%s %s in Secret %s %s%s%s.",
                   is_ready ? "The renewal is late; the certificate" : "The certificate",
-                  certificate->name, secret, end, urls[0] != '\0' ? "; it is shown at " : "", urls);
+                  certificate->name, secret, state, urls[0] != '\0' ? "; it is shown at " : "",
+                  urls);
     if (!is_ready)
         finding_evidence(finding, "%s: %s", value_text(ready, "reason"),
                          value_text(ready, "message"));

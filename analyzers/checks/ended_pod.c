@@ -141,6 +141,15 @@ add_steps(Finding *finding, const Object *pod)
     check_advise(finding, pod);
 }
 
+static guint
+count_pods(const Finding *finding)
+{
+    guint n = 0;
+    for (guint i = 0; i < finding->about->len; i++)
+        n += ((const Object *)finding->about->pdata[i])->kind == KIND_POD;
+    return n;
+}
+
 static void
 report_evicted(CheckRun *run, const Object *pod, const Object *controller, int64_t since_s)
 {
@@ -150,6 +159,8 @@ report_evicted(CheckRun *run, const Object *pod, const Object *controller, int64
     Finding *finding = check_report_pod(run, &rows[ROW_EVICTED], pod, "", since_s, &is_new);
     if (!is_new) {
         finding->severity = MAX(finding->severity, SEVERITY_MEDIUM);
+        finding_title(finding, "%s %s: %u of its pods were evicted",
+                      kind_row(controller->kind)->kind, controller->name, count_pods(finding));
         return;
     }
     if (is_complete(controller))

@@ -41,6 +41,25 @@ make_line(char *text, size_t max)
     return printable_line(redacted, strlen(redacted), max);
 }
 
+/* Messages that are quoted at the end of a sentence bring its period with them. */
+static void
+merge_periods(char *text)
+{
+    char *to = text;
+    for (const char *from = text; *from != '\0'; from++) {
+        size_t n = strspn(from, ".");
+        if (n == 2 && (from[2] == ' ' || from[2] == '\0'))
+            from++;
+        else if (n > 2) {
+            memmove(to, from, n - 1);
+            to += n - 1;
+            from += n - 1;
+        }
+        *to++ = *from;
+    }
+    *to = '\0';
+}
+
 #define FORMAT_LINE(line, format, max)                                                             \
     do {                                                                                           \
         va_list arguments;                                                                         \
@@ -61,6 +80,7 @@ finding_cause(Finding *finding, const char *format, ...)
 {
     g_free(finding->cause);
     FORMAT_LINE(finding->cause, format, LINE_BYTES_MAX);
+    merge_periods(finding->cause);
 }
 
 static void

@@ -251,6 +251,16 @@ look_for_retries(CheckRun *run, const Object *job)
     finding_fix(finding, "kubectl -n %s logs job/%s", job->ns, job->name);
 }
 
+/* The CronJob that cannot run for this one, which says so itself; or NULL. */
+static const Object *
+overlapping_cron(const CheckRun *run, const Object *job)
+{
+    const Object *cron = relations_controller(run->relations, job);
+    return cron->kind == KIND_CRON_JOB && value_is(cron->value, "spec.concurrencyPolicy", "Forbid")
+               ? cron
+               : NULL;
+}
+
 static void
 look_for_hang(CheckRun *run, const Object *job)
 {
@@ -266,6 +276,7 @@ look_for_hang(CheckRun *run, const Object *job)
                   "Earlier runs took %s, this one has been active for %s: it seems to "
                   "hang.",
                   usual, age);
+    finding_blame(finding, overlapping_cron(run, job));
     finding_fix(finding, "%s", rows[ROW_ACTIVE].fix);
     finding_fix(finding, "kubectl -n %s logs job/%s --tail=20", job->ns, job->name);
 }

@@ -76,19 +76,33 @@ is_node_silent(const CheckRun *run, const Object *pod, int64_t *ret_since_s)
     return node != NULL && status_is(node, "Ready", "Unknown");
 }
 
+/* "its finalizer a has not been removed"; NULL when it has none. */
+static char *
+finalizers_text(const Object *pod)
+{
+    g_autoptr(GString) names = g_string_new(NULL);
+    guint n = 0;
+    for (const Value *f = value_first(pod->value, "metadata.finalizers"); f != NULL; f = f->next)
+        g_string_append_printf(names, "%s%s", n++ > 0 ? ", " : "", value_text(f, ""));
+    if (n == 0)
+        return NULL;
+    return g_strdup_printf("its finalizer%s %s ha%s not been removed", n > 1 ? "s" : "", names->str,
+                           n > 1 ? "ve" : "s");
+}
+
 /* What a pod that does not go away waits for. */
 static char *
 obstacle_text(const CheckRun *run, const Object *pod)
 {
     enum { RECENT_S = 60 * 60 };
-    const char *finalizer = value_text(value_first(pod->value, "metadata.finalizers"), "");
+    g_autofree char *finalizers = finalizers_text(pod);
     const char *node = value_text(pod->value, "spec.nodeName");
     const Event *event =
         snapshot_event(run->snapshot, pod, "FailedKillPod|ExceededGracePeriod|FailedUnmount",
                        run->now_s - RECENT_S);
     int64_t since_s;
-    if (finalizer[0] != '\0')
-        return g_strdup_printf("its finalizer %s has not been removed", finalizer);
+    if (finalizers != NULL)
+        return g_steal_pointer(&finalizers);
     if (is_node_silent(run, pod, &since_s))
         return g_strdup_printf("its node %s does not report, so nobody can end it", node);
     if (node[0] != '\0' &&

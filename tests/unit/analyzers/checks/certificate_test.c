@@ -25,6 +25,15 @@ static const CheckCase cases[] = {
      "status: {notAfter: '2026-01-01T10:00:00Z', conditions: [{type: Ready, status: "
      "'True'}]}\n",
      "expired 2 h ago"},
+    {"certmanager-cert-not-ready", "Certificate shop/web",
+     "apiVersion: cert-manager.io/v1\n"
+     "kind: Certificate\n"
+     "metadata: {namespace: shop, name: web}\n"
+     "spec: {secretName: web-tls, issuerRef: {kind: ClusterIssuer, name: acme}}\n"
+     "status: {notAfter: '2026-04-01T10:00:00Z', conditions: [{type: Ready, status: 'False', "
+     "lastTransitionTime: '2026-01-01T10:00:00Z', reason: DoesNotExist, message: 'Issuing as "
+     "Secret does not exist'}]}\n",
+     "is not ready: Issuing as Secret does not exist"},
     {"certmanager-cert-expiring", "Certificate shop/web",
      "apiVersion: cert-manager.io/v1\n"
      "kind: Certificate\n"

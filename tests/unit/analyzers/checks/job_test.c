@@ -149,6 +149,41 @@ test_a_run_that_hangs(void **state)
     assert_int_equal(test_cluster_findings(cluster)->n_roots, 1);
 }
 
+/* It keeps its CronJob from running: one thing is wrong. */
+static void
+test_a_run_that_hangs_and_blocks_the_next(void **state)
+{
+    (void)state;
+    g_autoptr(TestCluster) cluster = test_cluster_new(
+        "apiVersion: batch/v1\n"
+        "kind: CronJob\n"
+        "metadata: {namespace: shop, name: hourly}\n"
+        "spec: {schedule: \"0 * * * *\", concurrencyPolicy: Forbid}\n"
+        "status: {lastScheduleTime: \"2025-12-31T20:00:00Z\", active: [{name: h-2}]}\n"
+        "---\n"
+        "apiVersion: batch/v1\n"
+        "kind: Job\n"
+        "metadata: {namespace: shop, name: h-1, ownerReferences: [{kind: CronJob, name: hourly, "
+        "uid: CronJob/shop/hourly, controller: true}]}\n"
+        "spec: {}\n"
+        "status: {startTime: \"2025-12-31T19:00:00Z\", completionTime: \"2025-12-31T19:04:00Z\", "
+        "conditions: [{type: Complete, status: \"True\", lastTransitionTime: "
+        "\"2025-12-31T19:04:00Z\", reason: \"\", message: \"\"}]}\n"
+        "---\n"
+        "apiVersion: batch/v1\n"
+        "kind: Job\n"
+        "metadata: {namespace: shop, name: h-2, creationTimestamp: \"2025-12-31T20:00:00Z\", "
+        "ownerReferences: [{kind: CronJob, name: hourly, uid: CronJob/shop/hourly, controller: "
+        "true}]}\n"
+        "spec: {}\n"
+        "status: {startTime: \"2025-12-31T20:00:00Z\", active: 1, ready: 1}\n");
+    const Finding *finding =
+        test_cluster_expect(cluster, "cronjob-overlap-blocked", "CronJob shop/hourly");
+    test_cluster_expect_folded(cluster, "job-stuck-active", "Job shop/h-2");
+    assert_contains(finding->cause, "Job h-2 has been active for 16 h");
+    assert_int_equal(test_cluster_findings(cluster)->n_roots, 1);
+}
+
 static void
 test_a_pod_that_does_not_start(void **state)
 {
@@ -219,6 +254,7 @@ main(void)
         cmocka_unit_test(test_a_later_run_has_succeeded),
         cmocka_unit_test(test_one_that_keeps_trying),
         cmocka_unit_test(test_a_run_that_hangs),
+        cmocka_unit_test(test_a_run_that_hangs_and_blocks_the_next),
         cmocka_unit_test(test_a_pod_that_does_not_start),
         cmocka_unit_test(test_suspended),
         cmocka_unit_test(test_unknown_is_said),

@@ -70,7 +70,12 @@ static const struct {
     {"pod-stuck-terminating",
      POD(", deletionTimestamp: " AGO ", deletionGracePeriodSeconds: 30, finalizers: [x.io/wait]",
          APP, "phase: Running"),
-     "finalizer x.io/wait"},
+     "finalizer x.io/wait has not"},
+    {"pod-stuck-terminating",
+     POD(", deletionTimestamp: " AGO ", deletionGracePeriodSeconds: 30, finalizers: [x.io/wait, "
+         "y.io/drain]",
+         APP, "phase: Running"),
+     "finalizers x.io/wait, y.io/drain have not"},
     {"pod-stuck-terminating",
      POD(", deletionTimestamp: " AGO ", deletionGracePeriodSeconds: 30", APP, "phase: Running")
          NODE("True") EVENT("FailedKillPod", "device busy", "2026-01-01T11:50:00Z"),
@@ -193,6 +198,13 @@ test_what_was_replaced_is_of_low_severity(void **state)
     g_autoptr(TestCluster) lacking = test_cluster_new(EVICTED SET("1"));
     assert_int_equal(test_cluster_expect(lacking, "pod-evicted", "ReplicaSet shop/set")->severity,
                      SEVERITY_HIGH);
+    g_autoptr(GString) two = g_string_new(EVICTED);
+    g_string_replace(two, "name: web, uid: web", "name: web-2, uid: web-2", 0);
+    g_autofree char *both = g_strconcat(EVICTED "---\n", two->str, SET("2"), NULL);
+    g_autoptr(TestCluster) several = test_cluster_new(both);
+    const Finding *finding = test_cluster_expect(several, "pod-evicted", "ReplicaSet shop/set");
+    assert_contains(finding->title, "2 of its pods were evicted");
+    assert_int_equal(finding->severity, SEVERITY_MEDIUM);
 }
 
 /* Twenty-one failed pods, and three that were preempted. */
