@@ -68,7 +68,7 @@ const CheckTopic check_topic_custom = {rows, G_N_ELEMENTS(rows)};
 static const char *const good_types[] = {"Ready",      "Available",   "Healthy",   "Synced",
                                          "Reconciled", "Established", "Succeeded", "Launched",
                                          "Registered", "Initialized", "Valid",     NULL};
-static const char *const bad_types[] = {"Degraded", "Failed",        "Stalled",
+static const char *const bad_types[] = {"Degraded", "Failed",        "Stalled", "NotReady",
                                         "Error",    "ErrorOccurred", NULL};
 
 /* The kinds; `path` and `words`, when given, are a status and what is bad about it. */
@@ -149,6 +149,10 @@ report(CheckRun *run, const CheckRow *row, const Object *object, const char *say
     finding_title(finding, "%s %s is not well: %s", kind->kind, object->name, says);
     finding_cause(finding, "The operator of %s says of %s %s: %s%s%s", kind->group, kind->kind,
                   object->name, says, message[0] != '\0' ? ": " : ".", message);
+    const char *phase = value_text(object->value, "status.phase");
+    const char *why = value_text(object->value, "status.phaseReason");
+    if (why[0] != '\0')
+        finding_evidence(finding, "Its phase is %s: %s", phase, why);
     add_parts(run, finding, object);
     check_advise(finding, object);
 }

@@ -26,6 +26,14 @@ static const CheckCase cases[] = {
      "status: {conditions: [{type: Ready, status: 'False', lastTransitionTime: "
      "'2026-01-01T10:00:00Z', reason: NotSo, message: 'it says so'}]}\n",
      "it says so"},
+    {"db-operator-unhealthy", "Kafka shop/events",
+     "apiVersion: kafka.strimzi.io/v1beta2\n"
+     "kind: Kafka\n"
+     "metadata: {namespace: shop, name: events, generation: 1}\n"
+     "spec: {}\n"
+     "status: {conditions: [{type: NotReady, status: 'True', lastTransitionTime: "
+     "'2026-01-01T10:00:00Z', reason: FatalProblem, message: 'it says so'}]}\n",
+     "NotReady is True (FatalProblem): it says so"},
     {"db-operator-unhealthy", "postgresql shop/db",
      "apiVersion: acid.zalan.do/v1\n"
      "kind: postgresql\n"
