@@ -16,3 +16,7 @@
 /* Debug files of one tenant, announced ones counted: each is a folder, and all are looked through
  * when one more is announced. A cluster has some hundred distinct executables and libraries. */
 #define CRESSET_DEBUG_FILES_MAX 4096
+/* A profile of which deltas are made, uncompressed, and its samples. The largest heap profiles of
+ * Go programs have some 10 MB and 100,000 samples. */
+#define CRESSET_DELTA_BYTES_MAX   (64 * 1024 * 1024)
+#define CRESSET_DELTA_SAMPLES_MAX 1000000
