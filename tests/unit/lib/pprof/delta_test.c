@@ -112,8 +112,9 @@ test_keys(void **state)
     g_autoptr(PprofDelta) delta = pprof_delta_new(CUMULATIVE);
     expect(delta, 100, "a;b 16 1 16 0\na;b 32 1 32 0\na 16 1 16 0\nb;a 16 1 16 0",
            PPROF_DELTA_FIRST, "");
-    expect(delta, 115, "a;b 16 2 32 0\na;b 32 1 32 0\na 16 4 64 0\nb;a 16 8 128 0",
-           PPROF_DELTA_CHANGED, "100+15:\na;b 16 1 16 0\na 16 3 48 0\nb;a 16 7 112 0\n");
+    expect(delta, 115, "a;b 16 2 32 0\na;b 32 3 96 0\na 16 4 64 0\nb;a 16 8 128 0",
+           PPROF_DELTA_CHANGED,
+           "100+15:\na;b 16 1 16 0\na;b 32 2 64 0\na 16 3 48 0\nb;a 16 7 112 0\n");
 }
 
 /* Tables of the profile by hand, because the builder would add up what is equal. */
