@@ -6,61 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bench/generated_profile.h"
 #include "lib/pprof/decode.h"
 #include "lib/pprof/encode.h"
 #include "lib/pprof/gzip.h"
 
-enum {
-    CAP_BYTES = 1 << 30,
-    GENERATED_SAMPLES = 40000,
-    GENERATED_FUNCTIONS = 3500,
-    GENERATED_LOCATIONS = 7400,
-    GENERATED_DEPTH = 23,
-};
+enum { CAP_BYTES = 1 << 30 };
 
 static const int64_t RUN_US = 700000;
-
-/* A repeatable sequence of pseudo-random numbers (xorshift64*). */
-static uint32_t
-next_random(uint64_t *state)
-{
-    *state ^= *state >> 12;
-    *state ^= *state << 25;
-    *state ^= *state >> 27;
-    return (uint32_t)((*state * UINT64_C(2685821657736338717)) >> 32);
-}
-
-/* Random walks over a call graph in which every location calls a few others. */
-static GByteArray *
-generate(void)
-{
-    g_autoptr(PprofBuilder) builder = pprof_builder_new();
-    pprof_builder_sample_type(builder, "alloc_objects", "count");
-    pprof_builder_sample_type(builder, "alloc_space", "bytes");
-    for (uint32_t i = 0; i < GENERATED_LOCATIONS; i++) {
-        g_autofree char *name = g_strdup_printf("example.org/service/module%u.(*Type%u).Method%u",
-                                                i % 97, i % 311, i % GENERATED_FUNCTIONS);
-        g_autofree char *file = g_strdup_printf("/src/service/module%u/file%u.go", i % 97, i % 400);
-        PprofFunction function = {.name = pprof_builder_text(builder, name),
-                                  .filename = pprof_builder_text(builder, file)};
-        PprofLine line = {pprof_builder_function(builder, &function), 10 + i % 900};
-        PprofLocation location = {.address = 0x400000 + i * 48, .lines = &line, .n_lines = 1};
-        pprof_builder_location(builder, &location);
-    }
-    uint64_t random = 88172645463325252u;
-    for (uint32_t i = 0; i < GENERATED_SAMPLES; i++) {
-        uint32_t stack[2 * GENERATED_DEPTH], id = 0;
-        uint32_t depth = GENERATED_DEPTH / 2 + next_random(&random) % GENERATED_DEPTH;
-        for (uint32_t j = depth; j-- > 0;) {
-            id = (id * 31 + next_random(&random) % 4 + 7) % GENERATED_LOCATIONS;
-            stack[j] = id + 1;
-        }
-        int64_t values[] = {1 + next_random(&random) % 50, 16 + next_random(&random) % 100000};
-        PprofSample sample = {.locations = stack, .n_locations = depth, .values = values};
-        pprof_builder_sample(builder, &sample);
-    }
-    return pprof_builder_finish(builder);
-}
 
 typedef struct {
     double decode_s, encode_s, inflate_s; /* best of the runs */
@@ -148,7 +101,7 @@ main(int argc, char **argv)
         ok &= run_file(argv[i]);
     if (argc > 1)
         return ok ? 0 : 1;
-    g_autoptr(GByteArray) generated = generate();
+    g_autoptr(GByteArray) generated = generated_profile(&GENERATED_LARGE_HEAP);
     ok &= run("generated", generated);
     ok &= run_file(CRESSET_SOURCE_DIR "/tests/fixtures/go_pprof/cpu.pb.gz");
     ok &= run_file(CRESSET_SOURCE_DIR "/tests/fixtures/go_pprof/heap.pb.gz");
