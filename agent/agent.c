@@ -100,8 +100,8 @@ load_cluster(const AgentOptions *options, GError **error)
         return NULL;
     K8sConfig *cluster = k8s_config_load(&config, &failure);
     if (cluster != NULL)
-        g_message("naming processes after the pods of node %s, by %s",
-                  options->node != NULL ? options->node : g_get_host_name(), cluster->origin);
+        g_message("naming processes after the pods of node %s, by %s", agent_options_node(options),
+                  cluster->origin);
     else if (strcmp(options->kubernetes, "auto") == 0 && config.kubeconfig == NULL)
         g_warning("no pods are looked for: %s", failure->message);
     else
@@ -120,9 +120,8 @@ start_discovery(Agent *agent, GError **error)
         return false;
     }
     bool has_kubeconfig = options->kubeconfig != NULL && options->kubeconfig[0] != '\0';
-    bool has_node = options->node != NULL && options->node[0] != '\0';
     const DiscoveryConfig config = {
-        .node = has_node ? options->node : g_get_host_name(),
+        .node = agent_options_node(options),
         .scheme = agent_options_targeting(options),
         .relabel_file = options->relabel_file,
         /* All agents of a cluster may start at once, but not those of a person who tries it. */
@@ -143,7 +142,7 @@ start_exporter(Agent *agent, GError **error)
                  .bytes_max = (size_t)options->queue_bytes},
         .discovery = agent->discovery,
         .symbolizer = {.cache_bytes = (size_t)options->symbol_cache_bytes},
-        .node = options->node,
+        .node = agent_options_node(options),
         .labels = (const char *const *)options->labels,
         .period_ns = (int64_t)(1e9 / options->rate_hz + 0.5),
     };

@@ -104,6 +104,13 @@ agent_options_targeting(const AgentOptions *options)
     return (TargetScheme)find_word(targeting, options->targeting);
 }
 
+const char *
+agent_options_node(const AgentOptions *options)
+{
+    bool has_node = options->node != NULL && options->node[0] != '\0';
+    return has_node ? options->node : g_get_host_name();
+}
+
 bool
 agent_options_in_cluster(const AgentOptions *options)
 {

@@ -22,6 +22,8 @@ extern const OptionTable agent_option_table;
 
 /* Checks the values that are words; INVALID_ARGUMENT names the option. */
 bool agent_options_check(const AgentOptions *options, GError **error);
+/* The value of --node, or the name of this host when it is empty. */
+const char *agent_options_node(const AgentOptions *options);
 /* Whether the pods of the node are followed: --kubernetes, where auto means in a pod of a cluster,
  * or with --kubeconfig. */
 bool agent_options_in_cluster(const AgentOptions *options);

@@ -68,6 +68,24 @@ test_what_is_wrong_is_named(void **state)
 }
 
 static void
+expect_node(const char *given, const char *wanted)
+{
+    const char *const arguments[] = {"--node", given, NULL};
+    AgentOptions options = {0};
+    assert_int_equal(parse(&options, arguments, NULL), OPTION_RUN);
+    assert_string_equal(agent_options_node(&options), wanted);
+    option_clear(&agent_option_table, &options);
+}
+
+static void
+test_an_empty_node_is_this_host(void **state)
+{
+    (void)state;
+    expect_node("node-1", "node-1");
+    expect_node("", g_get_host_name());
+}
+
+static void
 expect_cluster(const char *kubernetes, const char *kubeconfig, bool wanted)
 {
     const char *const arguments[] = {"--kubernetes", kubernetes, "--kubeconfig", kubeconfig, NULL};
@@ -99,6 +117,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_what_is_wrong_is_named),
+        cmocka_unit_test(test_an_empty_node_is_this_host),
         cmocka_unit_test(test_whether_there_is_a_cluster),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
