@@ -295,7 +295,7 @@ def check_notes(helm):
     expect("push to https://profiles.hub.example" in spoke and "port-forward" not in spoke, spoke)
     bare = helm.notes("-f", files["no-storage"])
     expect("WARNING: server.persistence.enabled" in bare, "no warning")
-    expect("the account reader may get, list and watch pods" in bare, bare)
+    expect("the account reader may list and watch pods" in bare, bare)
     expect("They name no pods" in helm.notes("-f", files["agent-only"]) and "They name" not in text, text)
     warning = "WARNING: the cluster has no monitoring.coreos.com/v1"
     expect(warning in helm.notes("-f", files["full"]), "no warning that monitors need an operator")

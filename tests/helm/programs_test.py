@@ -222,7 +222,7 @@ def rights(things):
     return found
 
 
-AGENT_RIGHTS = {("", "pods", verb) for verb in ("get", "list", "watch")}
+AGENT_RIGHTS = {("", "pods", verb) for verb in ("list", "watch")}
 
 
 def analyzer_rights():
