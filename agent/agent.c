@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/cluster.h"
 #include "agent/discovery/discovery.h"
 #include "agent/export/exporter.h"
 #include "agent/status.h"
@@ -87,45 +88,27 @@ say_missing(void)
             g_warning("%s", lines[i]);
 }
 
-/* How to reach the cluster. NULL without *error where there is none: a pod that has no service
- * account is profiled as any machine is, unless a cluster was asked for. */
-static K8sConfig *
-load_cluster(const AgentOptions *options, GError **error)
-{
-    const char *kubeconfig = options->kubeconfig;
-    const K8sConfigOptions config = {
-        .kubeconfig = kubeconfig != NULL && kubeconfig[0] != '\0' ? kubeconfig : NULL};
-    g_autoptr(GError) failure = NULL;
-    if (!agent_options_in_cluster(options))
-        return NULL;
-    K8sConfig *cluster = k8s_config_load(&config, &failure);
-    if (cluster != NULL)
-        g_message("naming processes after the pods of node %s, by %s", agent_options_node(options),
-                  cluster->origin);
-    else if (strcmp(options->kubernetes, "auto") == 0 && config.kubeconfig == NULL)
-        g_warning("no pods are looked for: %s", failure->message);
-    else
-        g_propagate_error(error, g_steal_pointer(&failure));
-    return cluster;
-}
-
 static bool
 start_discovery(Agent *agent, GError **error)
 {
     const AgentOptions *options = agent->options;
     g_autoptr(GError) failure = NULL;
-    K8sConfig *cluster = load_cluster(options, &failure);
+    K8sConfig *cluster = cluster_load(options, &failure);
     if (failure != NULL) {
         g_propagate_error(error, g_steal_pointer(&failure));
         return false;
     }
     bool has_kubeconfig = options->kubeconfig != NULL && options->kubeconfig[0] != '\0';
+    bool asks_kubelet = agent_options_asks_kubelet(options);
     const DiscoveryConfig config = {
         .node = agent_options_node(options),
         .scheme = agent_options_targeting(options),
         .relabel_file = options->relabel_file,
         /* All agents of a cluster may start at once, but not those of a person who tries it. */
-        .start_spread_ms = has_kubeconfig ? 0 : START_SPREAD_MS,
+        .start_spread_ms = has_kubeconfig || asks_kubelet ? 0 : START_SPREAD_MS,
+        .poll_ms = asks_kubelet ? options->kubelet_interval_ns / NS_PER_MS : 0,
+        .retry_max_ms = options->kubernetes_retry_max_ns / NS_PER_MS,
+        .silence_ms = options->kubernetes_silence_ns / NS_PER_MS,
         .cluster = cluster,
     };
     agent->discovery = discovery_new(&config, error);

@@ -26,9 +26,27 @@ static const OptionRow rows[] = {
            "for; the host name when empty."),
     OPTION("kubernetes", OPTION_STRING, "auto", 0, 0, "WHETHER", kubernetes,
            "Name processes after the pods of the node: on, off, or auto, which is on in a pod of a "
-           "cluster and with --kubeconfig."),
+           "cluster and with --kubeconfig or --kubelet."),
     OPTION("kubeconfig", OPTION_STRING, NULL, 0, 0, "FILE", kubeconfig,
            "How to reach the cluster; its service account when empty."),
+    OPTION("kubernetes-retry-max", OPTION_DURATION, "60s", 1e7, 3.6e12, "DURATION",
+           kubernetes_retry_max_ns,
+           "Longest pause before an API server or kubelet that failed is asked again; the first "
+           "is a second."),
+    OPTION("kubernetes-silence", OPTION_DURATION, "3m", 1e9, 3.6e12, "DURATION",
+           kubernetes_silence_ns,
+           "Time after which a watch that tells nothing is begun anew; API servers tell "
+           "something once a minute."),
+    OPTION("kubelet", OPTION_STRING, NULL, 0, 0, "URL", kubelet,
+           "Ask the kubelet of the node for its pods, and not the API server: its URL, or auto, "
+           "which is https://NODE_IP:10250 with NODE_IP of the environment, else 127.0.0.1."),
+    OPTION("kubelet-interval", OPTION_DURATION, "15s", 1e8, 3.6e12, "DURATION", kubelet_interval_ns,
+           "How often it is asked, within a tenth by chance."),
+    OPTION("kubelet-ca", OPTION_STRING, NULL, 0, 0, "FILE", kubelet_ca,
+           "PEM file of the authorities that its certificate is of; those of the cluster when "
+           "empty."),
+    OPTION("kubelet-insecure", OPTION_BOOL, "false", 0, 0, NULL, kubelet_insecure,
+           "Take any certificate of the kubelet: whoever is in between can read the token."),
     OPTION(
         "targeting", OPTION_STRING, "all", 0, 0, "SCHEME", targeting,
         "Which processes are profiled: all but those of pods with the annotation "
@@ -112,12 +130,19 @@ agent_options_node(const AgentOptions *options)
 }
 
 bool
+agent_options_asks_kubelet(const AgentOptions *options)
+{
+    return options->kubelet != NULL && options->kubelet[0] != '\0';
+}
+
+bool
 agent_options_in_cluster(const AgentOptions *options)
 {
     if (strcmp(options->kubernetes, "auto") != 0)
         return strcmp(options->kubernetes, "on") == 0;
     bool has_kubeconfig = options->kubeconfig != NULL && options->kubeconfig[0] != '\0';
-    return has_kubeconfig || g_getenv("KUBERNETES_SERVICE_HOST") != NULL;
+    return has_kubeconfig || agent_options_asks_kubelet(options) ||
+           g_getenv("KUBERNETES_SERVICE_HOST") != NULL;
 }
 
 static bool
@@ -138,6 +163,9 @@ agent_options_check(const AgentOptions *options, GError **error)
         !check_word("kubernetes", kubernetes, options->kubernetes, error) ||
         !check_word("targeting", targeting, options->targeting, error))
         return false;
+    if (agent_options_asks_kubelet(options) && !agent_options_in_cluster(options))
+        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                         "option --kubelet: nobody is asked for pods with --kubernetes=off");
     if (!log_level_parse(options->log_level, &level))
         return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
                          "option --log-level: '%s' is none of error, warning, message, info and "

@@ -10,22 +10,26 @@
 
 typedef struct {
     char *server, *tenant, *node, *unwinder, *listen, *log_level, *log_format;
-    char *kubernetes, *kubeconfig, *targeting, *relabel_file;
+    char *kubernetes, *kubeconfig, *kubelet, *kubelet_ca, *targeting, *relabel_file;
     GStrv labels;
     double rate_hz;
     int64_t window_ns, stop_timeout_ns;
+    int64_t kubelet_interval_ns, kubernetes_retry_max_ns, kubernetes_silence_ns;
     int64_t queue_bytes, symbol_cache_bytes, unwind_table_bytes;
-    bool kernel_stacks, bpf_statistics;
+    bool kernel_stacks, bpf_statistics, kubelet_insecure;
 } AgentOptions;
 
 extern const OptionTable agent_option_table;
 
-/* Checks the values that are words; INVALID_ARGUMENT names the option. */
+/* Checks the values that are words, and what contradicts each other; INVALID_ARGUMENT names the
+ * option. */
 bool agent_options_check(const AgentOptions *options, GError **error);
 /* The value of --node, or the name of this host when it is empty. */
 const char *agent_options_node(const AgentOptions *options);
+/* Whether --kubelet names one. */
+bool agent_options_asks_kubelet(const AgentOptions *options);
 /* Whether the pods of the node are followed: --kubernetes, where auto means in a pod of a cluster,
- * or with --kubeconfig. */
+ * or with --kubeconfig or --kubelet. */
 bool agent_options_in_cluster(const AgentOptions *options);
 /* The value of --targeting, checked before. */
 TargetScheme agent_options_targeting(const AgentOptions *options);

@@ -1,5 +1,6 @@
 #include "agent/discovery/discovery.h"
 
+#include "agent/discovery/newcomers.h"
 #include "agent/discovery/pod_index.h"
 #include "lib/base/metrics.h"
 #include "lib/base/reloaded_file.h"
@@ -22,6 +23,9 @@ enum {
     SKIPPED_RELABEL_ERROR,
 };
 
+/* A kubelet tells of a new container in its next list: the second may be late. */
+enum { POLLS_OF_PATIENCE = 2 };
+
 /* Since the start: so long pods may have to be listed before they are profiled without a name. */
 #define LIST_PATIENCE_US (60 * G_USEC_PER_SEC)
 
@@ -39,7 +43,7 @@ static const MetricRow metric_rows[] = {
                      .help = "Pods of the node that are known."},
     [METRIC_LISTS] = {.name = "cresset_agent_pod_lists_total",
                       .kind = METRIC_COUNTER,
-                      .help = "Lists of the node's pods that the API server gave."},
+                      .help = "Lists of the node's pods that the API server or kubelet gave."},
     [METRIC_LIST_FAILURES] = {.name = "cresset_agent_pod_list_failures_total",
                               .kind = METRIC_COUNTER,
                               .help = "Lists of the node's pods that failed."},
@@ -62,11 +66,12 @@ struct Discovery {
     TargetScheme scheme;
     char *node;
     PodIndex *pods;
-    K8sClient *client;   /* NULL: no cluster */
-    K8sWatcher *watcher; /* likewise */
-    ReloadedFile *rules; /* NULL: none */
-    int64_t start_us;    /* g_get_monotonic_time */
-    gint has_warned;     /* of a rule that fails */
+    K8sClient *client;    /* NULL: no cluster */
+    K8sWatcher *watcher;  /* likewise */
+    Newcomers *newcomers; /* of a kubelet; NULL: the API server tells of pods at once */
+    ReloadedFile *rules;  /* NULL: none */
+    int64_t start_us;     /* g_get_monotonic_time */
+    gint has_warned;      /* of a rule that fails */
     Metrics *metrics;
 };
 
@@ -112,13 +117,19 @@ follow_pods(Discovery *discovery, const DiscoveryConfig *config)
     g_autofree char *selector = g_strconcat("spec.nodeName=", config->node, NULL);
     g_autofree char *encoded = g_uri_escape_string(selector, NULL, FALSE);
     g_autofree char *query = g_strconcat("fieldSelector=", encoded, NULL);
+    bool is_kubelet = config->poll_ms > 0;
     const K8sWatcherConfig watcher = {
-        .path = "/api/v1/pods",
-        .query = query,
+        .path = is_kubelet ? "/pods" : "/api/v1/pods",
+        .query = is_kubelet ? NULL : query,
         .start_spread_ms = config->start_spread_ms,
+        .poll_ms = config->poll_ms,
+        .pause_max_ms = config->retry_max_ms,
+        .silence_ms = config->silence_ms,
         .events = &pod_events,
         .user = discovery,
     };
+    if (is_kubelet)
+        discovery->newcomers = newcomers_new(config->poll_ms * POLLS_OF_PATIENCE * 1000);
     discovery->client = k8s_client_new(config->cluster, "agent");
     discovery->watcher = k8s_watcher_new(discovery->client, &watcher);
 }
@@ -225,6 +236,7 @@ discovery_free(Discovery *discovery)
         return;
     k8s_watcher_free(discovery->watcher);
     k8s_client_free(discovery->client);
+    newcomers_free(discovery->newcomers);
     pod_index_free(discovery->pods);
     reloaded_file_free(discovery->rules);
     metrics_free(discovery->metrics);
@@ -232,14 +244,18 @@ discovery_free(Discovery *discovery)
     g_free(discovery);
 }
 
-/* Whether it is in a pod that is not known as none are yet: it may have opted out. */
+/* Whether it is in a pod that is not known yet: it may have opted out. */
 static bool
 must_wait(Discovery *discovery, const Target *target)
 {
-    bool in_container = target->cgroup->pod_uid != NULL || target->cgroup->container_id != NULL;
-    return discovery->watcher != NULL && target->pod == NULL && in_container &&
-           !pod_index_is_listed(discovery->pods) &&
-           g_get_monotonic_time() - discovery->start_us < LIST_PATIENCE_US;
+    const Cgroup *cgroup = target->cgroup;
+    const char *id = cgroup->container_id != NULL ? cgroup->container_id : cgroup->pod_uid;
+    int64_t now_us = g_get_monotonic_time();
+    if (discovery->watcher == NULL || target->pod != NULL || id == NULL)
+        return false;
+    if (!pod_index_is_listed(discovery->pods))
+        return now_us - discovery->start_us < LIST_PATIENCE_US;
+    return discovery->newcomers != NULL && newcomers_is_new(discovery->newcomers, id, now_us);
 }
 
 /* Whether it is to be profiled, by the annotation of its pod; counted when not. */
@@ -283,12 +299,13 @@ discovery_check(Discovery *discovery, GString *out)
     if (discovery->watcher == NULL)
         return;
     g_auto(K8sWatcherState) state = {0};
+    const char *who = discovery->newcomers != NULL ? "kubelet" : "kubernetes";
     k8s_watcher_get_state(discovery->watcher, &state);
     if (state.trouble != K8S_WATCH_DUE)
-        g_string_append_printf(out, "kubernetes: %s: %s\n", k8s_watch_end_text(state.trouble),
+        g_string_append_printf(out, "%s: %s: %s\n", who, k8s_watch_end_text(state.trouble),
                                state.message);
     else if (!state.is_listed)
-        g_string_append_printf(out, "kubernetes: the pods of node %s are not listed yet\n",
+        g_string_append_printf(out, "%s: the pods of node %s are not listed yet\n", who,
                                discovery->node);
 }
 

@@ -1,5 +1,6 @@
-/* Names for the processes of the node: follows the pods of the node where there is a cluster, and
- * gives each process its labels, after the relabel rules of the user. */
+/* Names for the processes of the node: follows the pods of the node where there is a cluster, by a
+ * list and a watch of its API server or by lists of the kubelet, and gives each process its labels,
+ * after the relabel rules of the user. */
 #pragma once
 #include <glib.h>
 #include <stdbool.h>
@@ -14,6 +15,9 @@ typedef struct {
     TargetScheme scheme;
     const char *relabel_file; /* a list of relabel rules, read again when it changes; NULL: none */
     int64_t start_spread_ms;  /* the pods are listed first within so long, by chance */
+    int64_t poll_ms;          /* the cluster is a kubelet, which is asked so often; 0: it is not */
+    int64_t retry_max_ms;     /* between two tries that failed; 0: a minute */
+    int64_t silence_ms;       /* after which a watch is begun anew; 0: three minutes */
 } DiscoveryConfig;
 
 typedef struct Discovery Discovery;
@@ -27,7 +31,8 @@ void discovery_free(Discovery *discovery);
 /* Finds the pod of `target`, whose pod and container are not set yet, and fills the empty `set`
  * with its labels: what the process says, then `fixed`, which wins, then the rules. False when it
  * is not to be profiled, which is counted: for a minute after the start that goes for containers
- * too as long as the pods were not listed. Any thread. */
+ * too as long as the pods were not listed, and with a kubelet for each container that it has not
+ * told of yet, for two of its intervals. Any thread. */
 bool
 discovery_label(Discovery *discovery, const Target *target, const LabelSet *fixed, LabelSet *set);
 

@@ -349,7 +349,7 @@ bool
 k8s_client_list(K8sClient *client, const K8sList *list, const K8sCall *call, K8sPageFunc func,
                 void *user, K8sOutcome *ret_outcome)
 {
-    Listing listing = {.list = list, .func = func, .user = user};
+    Listing listing = {.list = list, .func = func, .user = user, .unlimited = list->is_whole};
     K8sOutcome outcome = {0};
     for (bool more = true; more;) {
         g_autofree char *url = page_url(client, &listing);

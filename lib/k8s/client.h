@@ -83,6 +83,7 @@ typedef struct {
     const char *path;  /* of the collection */
     const char *query; /* selectors, encoded: "fieldSelector=type!%3DNormal"; NULL: none */
     K8sRepresentation representation;
+    bool is_whole; /* asked for in one page, of a server that knows no others */
 } K8sList;
 
 /* Takes a page, which is a list object and borrowed. Returns false with *error set to end the list,

@@ -14,6 +14,7 @@ enum {
     PAUSE_MIN_DEFAULT_MS = 1000,
     PAUSE_MAX_DEFAULT_MS = 60 * 1000,
     PAUSE_SPREAD_PERCENT = 50,
+    POLL_SPREAD_PERCENT = 10,
     RETRY_AFTER_MAX_MS = 10 * 60 * 1000,
     SHORT_US = G_USEC_PER_SEC, /* a watch that ends sooner is followed by a pause */
     EXPIRED_IN_A_ROW = 3,      /* one is normal after a pause of the network, more are trouble */
@@ -110,9 +111,11 @@ static void
 pause_after_failure(K8sWatcher *watcher, int64_t retry_after_ms)
 {
     const K8sWatcherConfig *config = &watcher->config;
+    int64_t max_ms = config->pause_max_ms > 0 ? config->pause_max_ms : PAUSE_MAX_DEFAULT_MS;
+    int64_t min_ms = config->pause_min_ms > 0 ? config->pause_min_ms : PAUSE_MIN_DEFAULT_MS;
     const HttpRetry retry = {
-        .pause_min_ms = config->pause_min_ms > 0 ? config->pause_min_ms : PAUSE_MIN_DEFAULT_MS,
-        .pause_max_ms = config->pause_max_ms > 0 ? config->pause_max_ms : PAUSE_MAX_DEFAULT_MS,
+        .pause_min_ms = MIN(min_ms, max_ms),
+        .pause_max_ms = max_ms,
         .spread_percent = PAUSE_SPREAD_PERCENT,
     };
     int64_t asked_ms = MIN(retry_after_ms, RETRY_AFTER_MAX_MS);
@@ -193,7 +196,7 @@ on_page(GBytes *page, void *user, GError **error)
     if (list == NULL)
         return false;
     const char *version = value_text(list, "metadata.resourceVersion");
-    if (*version == '\0')
+    if (*version == '\0' && watcher->config.poll_ms == 0)
         return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
                          "the list has no field metadata.resourceVersion");
     g_free(watcher->resource_version);
@@ -203,16 +206,18 @@ on_page(GBytes *page, void *user, GError **error)
     return true;
 }
 
-static void
+/* Whether it came to its end; when not, the pause is over. */
+static bool
 list_collection(K8sWatcher *watcher)
 {
     const K8sWatcherConfig *config = &watcher->config;
     const K8sCall call = {
         .cancel = watcher->cancel, .tries_max = 1, .body_bytes_max = LIST_BYTES_MAX};
     g_autoptr(GString) query = g_string_new(watcher->query);
-    if (!watcher->is_behind)
+    if (!watcher->is_behind && config->poll_ms == 0)
         g_string_append_printf(query, "%sresourceVersion=0", query->len > 0 ? "&" : "");
-    const K8sList list = {.path = watcher->path, .query = query->str};
+    const K8sList list = {
+        .path = watcher->path, .query = query->str, .is_whole = config->poll_ms > 0};
     g_auto(K8sOutcome) outcome = {0};
     config->events->list_begin(config->user);
     if (k8s_client_list(watcher->client, &list, &call, on_page, watcher, &outcome)) {
@@ -221,14 +226,26 @@ list_collection(K8sWatcher *watcher)
         watcher->state.is_listed = true;
         watcher->state.lists++;
         g_mutex_unlock(&watcher->lock);
-        return;
+        return true;
     }
     g_clear_pointer(&watcher->resource_version, g_free);
     if (outcome.result == K8S_CANCELLED)
-        return;
+        return false;
     count(watcher, &watcher->state.list_failures);
     note_failure(watcher, end_of_outcome(&outcome), outcome.message);
     pause_after_failure(watcher, outcome.retry_after_ms);
+    return false;
+}
+
+static void
+poll_collection(K8sWatcher *watcher)
+{
+    int64_t poll_ms = watcher->config.poll_ms, spread_ms = poll_ms * POLL_SPREAD_PERCENT / 100;
+    if (!list_collection(watcher))
+        return;
+    note_progress(watcher);
+    int64_t shift_ms = (int64_t)((g_random_double() * 2 - 1) * (double)spread_ms);
+    (void)http_retry_wait(poll_ms + shift_ms, watcher->cancel);
 }
 
 /* --- watch ------------------------------------------------------------------------------------ */
@@ -342,8 +359,10 @@ run(void *user)
     if (spread_ms > 0)
         (void)http_retry_wait((int64_t)(g_random_double() * (double)spread_ms), watcher->cancel);
     while (!g_cancellable_is_cancelled(watcher->cancel)) {
-        if (watcher->resource_version == NULL)
-            list_collection(watcher);
+        if (watcher->config.poll_ms > 0)
+            poll_collection(watcher);
+        else if (watcher->resource_version == NULL)
+            (void)list_collection(watcher);
         else
             watch_collection(watcher);
     }

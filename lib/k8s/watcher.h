@@ -7,7 +7,9 @@
  * two tries that failed there is a pause of 1 s · 2^n up to 60 s ± 50 %, or as long as the server's
  * Retry-After says. A watch is silent when not even a bookmark came for silence_ms (API servers
  * send one a minute), or when it goes on behind its end; it is begun anew then. Credentials are
- * read again for each request. */
+ * read again for each request.
+ *
+ * What has no watch is listed again and again, whole and without a version. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -47,7 +49,9 @@ typedef struct {
     unsigned timeout_s;                 /* of one watch; 0: 5 to 10 minutes, by chance */
     int64_t silence_ms;                 /* 0: 3 minutes */
     int64_t start_spread_ms;            /* the first list is made within so long, by chance */
-    int64_t pause_min_ms, pause_max_ms; /* 0: 1 s and 60 s */
+    int64_t pause_min_ms, pause_max_ms; /* 0: 1 s and 60 s; the former is at most the latter */
+    int64_t poll_ms; /* lists anew so often, ± 10 %, of a server that has no watch, as a kubelet;
+                        0: watches */
     const K8sWatcherEvents *events;
     void *user;
 } K8sWatcherConfig;

@@ -25,6 +25,9 @@ WRONG = [
     (["agent.relabelRules[0].action=dorp"], "agent/relabelRules/0/action"),
     (["agent.relabelRules[0].sourceLabels={pod}"], "agent/relabelRules/0.*'sourceLabels'"),
     (["agent.rbac.crate=true"], "agent/rbac.*'crate'"),
+    (["agent.rbac.nodesProxy=true"], "agent.rbac.nodesProxy"),
+    (["agent.config.kubelet=auto", "agent.config.kubernetes=off"], "agent.config.kubelet"),
+    (["agent.config.kubelet-ca=/ca.crt"], "agent/config.*'kubelet-ca'"),
     (["agent.port=80"], "agent/port"),
     (["agent.maxUnavailable=0"], "agent/maxUnavailable"),
     (["agent.extraCapabilities={cap_sys_admin}"], "agent/extraCapabilities/0"),
@@ -205,13 +208,15 @@ def check_agent(things, extra=()):
 
 
 def check_agent_api(things, spec):
-    """The agent has a token and, under a policy, a way to the API server where it asks for pods; else neither."""
+    """The agent has a token and, under a policy, a way to the API server or kubelet where it asks for pods; else neither."""
     [config] = [yaml.safe_load(thing["data"]["config.yaml"]) for thing in rendering.of_kind(things, "ConfigMap", "agent")]
     reads_pods = config.get("kubernetes") != "off"
     expect(spec["automountServiceAccountToken"] is reads_pods, f"the agent has a token: {not reads_pods}")
     for policy in rendering.of_kind(things, "NetworkPolicy", "agent"):
         ports = {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]}
-        expect(({6443, 443} <= ports) is reads_pods, f"the agent reaches {ports}")
+        asks_kubelet = "kubelet" in config
+        expect(({6443, 443} <= ports) is (reads_pods and not asks_kubelet), f"the agent reaches {ports}")
+        expect((10250 in ports) is asks_kubelet, f"the agent reaches {ports}")
 
 
 def check_references(things, others):

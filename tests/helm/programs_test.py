@@ -22,6 +22,7 @@ SECRETS = {
     "notify.yaml": "receivers:\n  - {name: ops, form: slack, url_file: ETC/notify/ops}\ndefault: ops\n",
     "ops": "https://hooks.slack.com/services/T0/B0/x",
 }
+FIELDS = {"spec.nodeName": "node-1", "status.hostIP": "192.0.2.7"}
 EMPTY_CLUSTER = "apiVersion: v1\nkind: List\nitems:\n  - {apiVersion: v1, kind: Namespace, metadata: {name: default}}\n"
 AGENT_FAILED = 1  # 2 is a wrong option
 
@@ -49,8 +50,14 @@ class Mounted:
             if "secret" in volume:
                 self.mount_secret(place, volume["secret"])
         self.command = [self.text(part) for part in container["command"] + container["args"]]
-        self.environment = {variable["name"]: variable.get("value", "x: y") for variable in container.get("env", [])}
+        self.environment = {variable["name"]: variable.get("value") or self.other_value(variable["valueFrom"])
+                            for variable in container.get("env", [])}
         self.probes = {container[key]["httpGet"]["path"] for key in container if key.endswith("Probe")}
+
+    @staticmethod
+    def other_value(source):
+        """Of a variable that a kubelet or a Secret gives."""
+        return FIELDS[source["fieldRef"]["fieldPath"]] if "fieldRef" in source else "x: y"
 
     def config(self):
         with open(self.path("/etc/cresset/config/config.yaml")) as file:
@@ -223,6 +230,7 @@ def rights(things):
 
 
 AGENT_RIGHTS = {("", "pods", verb) for verb in ("list", "watch")}
+KUBELET_RIGHTS = {("", "nodes/pods", "get")}
 
 
 def analyzer_rights():
@@ -244,6 +252,9 @@ def check_rights(helm):
         ("analyzer.rbac.create=false", AGENT_RIGHTS, None),
         ("agent.rbac.create=false", None, without_secrets),
         ("agent.config.kubernetes=off", None, without_secrets),
+        ("agent.config.kubelet=auto", KUBELET_RIGHTS, without_secrets),
+        ("agent.config.kubelet=auto,agent.rbac.nodesProxy=true", KUBELET_RIGHTS | {("", "nodes/proxy", "get")}, without_secrets),
+        ("agent.config.kubelet=auto,agent.rbac.create=false", None, without_secrets),
         ("agent.enabled=false,analyzer.enabled=false", None, None),
         ("agent.serviceAccount.name=a,analyzer.serviceAccount.name=b", AGENT_RIGHTS, without_secrets),
     ]

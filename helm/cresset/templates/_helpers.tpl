@@ -107,9 +107,14 @@ subjects:
     namespace: {{ .root.Release.Namespace }}
 {{- end -}}
 
-{{/* Not empty where the agent asks the API for the pods of its node. */}}
+{{/* Not empty where the agent asks for the pods of its node. */}}
 {{- define "cresset.agentReadsPods" -}}
 {{- if ne (get .Values.agent.config "kubernetes") "off" }}true{{ end -}}
+{{- end -}}
+
+{{/* Not empty where it asks the kubelet instead: the URL, or auto. */}}
+{{- define "cresset.agentKubelet" -}}
+{{- if include "cresset.agentReadsPods" . }}{{ get .Values.agent.config "kubelet" }}{{ end -}}
 {{- end -}}
 
 {{- define "cresset.image" -}}

@@ -10,6 +10,12 @@
 {{- if and $values.agent.enabled $values.server.enabled (not $values.remote.url) $values.server.tokens.existingSecret -}}
 {{- fail "server.tokens.existingSecret: the agent of this release sends no token; set remote.url to a proxy that does, or agent.enabled to false" -}}
 {{- end -}}
+{{- if and $values.agent.enabled $values.agent.config.kubelet (not (include "cresset.agentReadsPods" .)) -}}
+{{- fail "agent.config.kubelet: asks for pods, but agent.config.kubernetes is off" -}}
+{{- end -}}
+{{- if and $values.agent.enabled $values.agent.rbac.nodesProxy (not $values.agent.config.kubelet) -}}
+{{- fail "agent.rbac.nodesProxy: only the kubelet wants it, but agent.config.kubelet is not set" -}}
+{{- end -}}
 {{- if $values.analyzer.enabled -}}
 {{- include "cresset.validateAnalyzer" . -}}
 {{- end -}}

@@ -53,6 +53,7 @@ test_what_is_wrong_is_named(void **state)
         {{"--unwinder", "fast"}, "--unwinder: 'fast' is none of auto, loop, tail"},
         {{"--kubernetes", "yes"}, "--kubernetes: 'yes' is none of auto, on, off"},
         {{"--targeting", "none"}, "--targeting: 'none' is none of all, annotation"},
+        {{"--kubernetes=off", "--kubelet=auto"}, "--kubelet: nobody is asked"},
         {{"--log-level", "loud"}, "--log-level"},
         {{"--log-format", "xml"}, "--log-format"},
         {{"--rate", "0"}, "rate"},

@@ -29,7 +29,8 @@ typedef struct {
 } Fixture;
 
 static Fixture
-fixture_new(const ScriptStep *steps, size_t n_steps, TargetScheme scheme, const char *rules)
+fixture_of(const ScriptStep *steps, size_t n_steps, TargetScheme scheme, const char *rules,
+           int64_t poll_ms)
 {
     Fixture fixture = {.server = scripted_server_new(steps, n_steps), .dir = temp_dir_new()};
     g_autofree char *url = scripted_server_url(fixture.server, "");
@@ -41,10 +42,17 @@ fixture_new(const ScriptStep *steps, size_t n_steps, TargetScheme scheme, const 
     const DiscoveryConfig config = {.cluster = k8s_config_load(&options, NULL),
                                     .node = "node/1",
                                     .scheme = scheme,
+                                    .poll_ms = poll_ms,
                                     .relabel_file = rules != NULL ? path : NULL};
     fixture.discovery = discovery_new(&config, &error);
     assert_no_error(error);
     return fixture;
+}
+
+static Fixture
+fixture_new(const ScriptStep *steps, size_t n_steps, TargetScheme scheme, const char *rules)
+{
+    return fixture_of(steps, n_steps, scheme, rules, 0);
 }
 
 static void
@@ -210,6 +218,54 @@ test_what_is_wrong_is_told(void **state)
     assert_non_null(local);
 }
 
+static void
+test_pods_of_the_kubelet(void **state)
+{
+    (void)state;
+    const ScriptStep steps[] = {
+        {.reply = JSON_HEAD
+         "{\"kind\":\"PodList\",\"metadata\":{},\"items\":[" POD("first", "u1", "c1", "") "]}"},
+        {.reply = JSON_HEAD "{\"kind\":\"PodList\",\"metadata\":{},\"items\":[" POD(
+             "second", "u2", "c2", "") "," POD("out", "u3", "c3", "false") "]}",
+         .end = SCRIPT_CLOSE},
+    };
+    enum { POLL_MS = 600 };
+    g_auto(Fixture) fixture =
+        fixture_of(steps, G_N_ELEMENTS(steps), TARGET_SCHEME_ALL, NULL, POLL_MS);
+    wait_ready(&fixture);
+    g_autofree char *request = scripted_server_request(fixture.server, 0);
+    assert_true(g_str_has_prefix(request, "GET /pods HTTP/1.1\r\n"));
+    /* What it has not told of may have opted out, until it could have. */
+    g_autoptr(LabelSet) early = labels_of(&fixture, "c9");
+    assert_null(early);
+    if (!wait_until(knows_second, &fixture, WAIT_MS))
+        fail_msg("the second pod is not known");
+    g_autoptr(LabelSet) out = labels_of(&fixture, "c3");
+    assert_null(out);
+    g_autoptr(LabelSet) late = NULL;
+    for (int64_t end_us = g_get_monotonic_time() + WAIT_MS * 1000LL;
+         late == NULL && g_get_monotonic_time() < end_us; g_usleep(10000))
+        late = labels_of(&fixture, "c9");
+    assert_non_null(late);
+    assert_string_equal(label_set_get(late, "container_id"), "c9");
+}
+
+static void
+test_a_kubelet_that_refuses(void **state)
+{
+    (void)state;
+    const ScriptStep steps[] = {{.reply = "HTTP/1.1 401 X\r\n\r\nUnauthorized\n"}};
+    g_auto(Fixture) fixture = fixture_of(steps, G_N_ELEMENTS(steps), TARGET_SCHEME_ALL, NULL, 1000);
+    g_autoptr(GString) problems = g_string_new(NULL);
+    for (int64_t end_us = g_get_monotonic_time() + WAIT_MS * 1000LL;
+         strstr(problems->str, "401") == NULL && g_get_monotonic_time() < end_us; g_usleep(1000)) {
+        g_string_truncate(problems, 0);
+        discovery_check(fixture.discovery, problems);
+    }
+    assert_string_equal(problems->str,
+                        "kubelet: the token is expired or wrong (401): Unauthorized\n");
+}
+
 int
 main(void)
 {
@@ -219,6 +275,8 @@ main(void)
         cmocka_unit_test(test_rules_change_and_drop),
         cmocka_unit_test(test_rules_that_are_wrong),
         cmocka_unit_test(test_what_is_wrong_is_told),
+        cmocka_unit_test(test_pods_of_the_kubelet),
+        cmocka_unit_test(test_a_kubelet_that_refuses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -70,15 +70,16 @@ static const K8sWatcherEvents EVENTS = {
     .list_begin = on_begin, .object = on_object, .list_end = on_end, .deleted = on_deleted};
 
 static Watched *
-watched_new(const ScriptStep *steps, size_t n_steps, const char *token_file)
+watched_new(const ScriptStep *steps, size_t n_steps, const char *token_file, int64_t poll_ms)
 {
     Watched *watched = g_new0(Watched, 1);
     g_mutex_init(&watched->lock);
     watched->told = g_string_new(NULL);
     watched->peer = peer_new(steps, n_steps, token_file);
     const K8sWatcherConfig config = {
-        .path = "/api/v1/pods",
-        .query = "fieldSelector=x",
+        .path = poll_ms > 0 ? "/pods" : "/api/v1/pods",
+        .query = poll_ms > 0 ? NULL : "fieldSelector=x",
+        .poll_ms = poll_ms,
         .timeout_s = 600,
         .silence_ms = 200,
         .pause_min_ms = 1,
@@ -90,7 +91,7 @@ watched_new(const ScriptStep *steps, size_t n_steps, const char *token_file)
     return watched;
 }
 
-#define WATCHED(steps) watched_new(steps, G_N_ELEMENTS(steps), NULL)
+#define WATCHED(steps) watched_new(steps, G_N_ELEMENTS(steps), NULL, 0)
 
 static void
 watched_free(Watched *watched)
@@ -260,7 +261,7 @@ test_a_token_that_expires(void **state)
     g_autoptr(TempDir) dir = temp_dir_new();
     g_autofree char *path = temp_dir_file(dir, "token");
     assert_true(g_file_set_contents(path, "old", -1, NULL));
-    g_autoptr(Watched) watched = watched_new(steps, G_N_ELEMENTS(steps), path);
+    g_autoptr(Watched) watched = watched_new(steps, G_N_ELEMENTS(steps), path, 0);
     wait_end(watched, K8S_WATCH_UNAUTHENTICATED);
     wait_trouble(watched, K8S_WATCH_UNAUTHENTICATED);
     assert_true(g_file_set_contents(path, "new", -1, NULL));
@@ -365,6 +366,48 @@ test_a_list_that_cannot_be_read(void **state)
     assert_contains(known.message, "metadata.resourceVersion");
 }
 
+/* A kubelet's list has no version. */
+#define KUBELET_LIST(pods)                                                                         \
+    JSON_HEAD "{\"kind\":\"PodList\",\"apiVersion\":\"v1\",\"metadata\":{},\"items\":[" pods "]}"
+
+static void
+test_what_has_no_watch_is_listed_again(void **state)
+{
+    (void)state;
+    const ScriptStep steps[] = {
+        {.reply = KUBELET_LIST(POD("a", "1"))},
+        {.reply = PLAIN("403", "Forbidden (user=x, verb=get, resource=nodes)")},
+        {.reply = KUBELET_LIST(POD("a", "1") "," POD("b", "2"))},
+        {.reply = KUBELET_LIST("")},
+        {.reply = NULL, .end = SCRIPT_STALL},
+    };
+    g_autoptr(Watched) watched = watched_new(steps, G_N_ELEMENTS(steps), NULL, 5);
+    wait_told(watched, "[ +a ] [ [ +a +b ] [ ] [ ");
+    wait_trouble(watched, K8S_WATCH_DUE);
+    for (size_t i = 0; i < 4; i++)
+        peer_expect_request(&watched->peer, i, "/pods");
+    g_auto(K8sWatcherState) known = {0};
+    k8s_watcher_get_state(watched->watcher, &known);
+    assert_int_equal(known.lists, 3);
+    assert_int_equal(known.list_failures, 1);
+}
+
+static void
+test_a_kubelet_that_refuses(void **state)
+{
+    (void)state;
+    const ScriptStep steps[] = {
+        {.reply = KUBELET_LIST("")},
+        {.reply = PLAIN("403", "Forbidden (user=x, verb=get, resource=nodes)")},
+    };
+    g_autoptr(Watched) watched = watched_new(steps, G_N_ELEMENTS(steps), NULL, 5);
+    wait_trouble(watched, K8S_WATCH_FORBIDDEN);
+    g_auto(K8sWatcherState) known = {0};
+    k8s_watcher_get_state(watched->watcher, &known);
+    assert_string_equal(known.message, "Forbidden (user=x, verb=get, resource=nodes)");
+    assert_int_equal(known.lists, 1);
+}
+
 /* The thread waits for a server that says nothing; it is ended at once. */
 static void
 test_it_is_freed_at_any_time(void **state)
@@ -394,6 +437,8 @@ main(void)
         cmocka_unit_test(test_a_watch_that_goes_silent),
         cmocka_unit_test(test_what_ends_a_watch),
         cmocka_unit_test(test_a_list_that_cannot_be_read),
+        cmocka_unit_test(test_what_has_no_watch_is_listed_again),
+        cmocka_unit_test(test_a_kubelet_that_refuses),
         cmocka_unit_test(test_it_is_freed_at_any_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
