@@ -147,12 +147,16 @@ class Server:
 
 
 class Agent:
-    """A real cresset-agent that pushes to `server`; its metrics are served on the loopback."""
+    """A real cresset-agent that pushes to `server`; its metrics are served on the loopback, or another address.
 
-    def __init__(self, bin_dir, folder, server, *options, wait_s=20):
+    `prefix` is a command line that becomes the agent's, as that of nsenter.
+    """
+
+    def __init__(self, bin_dir, folder, server, *options, wait_s=20, prefix=(), host="127.0.0.1"):
         self.log_path = os.path.join(folder, "agent.log")
-        self.process = start(os.path.join(bin_dir, "cresset-agent"), self.log_path,
-                             "--server", f"http://{server.address}", "--listen", "127.0.0.1:0", *options)
+        program, *arguments = [*prefix, os.path.join(bin_dir, "cresset-agent"), "--server", f"http://{server.address}",
+                               "--listen", f"{host}:0", *options]
+        self.process = start(program, self.log_path, *arguments)
         self.address = wait_for(lambda: self._listening(), wait_s, "the agent's address")
 
     def log(self):
@@ -166,10 +170,15 @@ class Agent:
         return found and found.group(1)
 
     def metrics(self):
-        connection = http.client.HTTPConnection(self.address, timeout=30)
-        connection.request("GET", "/metrics")
-        text = connection.getresponse().read().decode()
+        text = self.get("/metrics")[1]
         return {name: float(value) for name, value in re.findall(r"^([^#\s]+) ([^\s]+)$", text, re.M)}
+
+    def get(self, path):
+        """The status and the text of a page of the agent's own."""
+        connection = http.client.HTTPConnection(self.address, timeout=30)
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return response.status, response.read().decode()
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)

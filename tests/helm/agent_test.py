@@ -60,7 +60,7 @@ def main():
                                       f"http://{server.address}", "--listen", "127.0.0.1:0", "--kubeconfig", kubeconfig], stdout=log, stderr=log)
         try:
             found = cresset.wait_for(lambda: agent.poll() is not None or (
-                services(server, "shop") and {verb for verb, _ in api.requests} >= {"list", "watch"}), 60,
+                services(server, "shop") and {request.verb for request in api.requests} >= {"list", "watch"}), 60,
                 "profiles of the agent, and a watch of pods")
             alive = agent.poll() is None
         finally:
@@ -68,7 +68,7 @@ def main():
             status = agent.wait(30)
             server.stop()
         text = open(log_path).read()
-    asked = {("", "pods", verb) for verb, _ in api.requests}
+    asked = {("", "pods", request.verb) for request in api.requests}
     if not asked <= AGENT_RIGHTS or api.violations:
         sys.exit(f"the agent asked for {asked}, {api.violations}")
     if not (found and alive and status == 0) or "missing" in text or "warning" in text:

@@ -5,10 +5,7 @@ The processes lie in cgroups made as a kubelet makes them; the API server is tha
 the API server fails in every way that it can, which /ready names, and is well again.
 """
 import argparse
-import http.client
 import os
-import secrets
-import subprocess
 import sys
 import tempfile
 import time
@@ -17,6 +14,8 @@ import uuid
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "harness"))
 import cresset
 import kube_api
+import node
+from node import WAIT_S, Container, wait_ready, wait_unready
 
 NODE = "node-1"
 RULES = """
@@ -26,76 +25,6 @@ RULES = """
   source_labels: [__meta_kubernetes_pod_label_secret]
   regex: "yes"
 """
-SILENCE_S = 180
-WAIT_S = 90  # of a loaded machine; backoff included
-
-
-def skip(why):
-    print("skipped:", why)
-    sys.exit(cresset.SKIPPED)
-
-
-def cgroup_root():
-    """Where cgroup v2 is mounted."""
-    with open("/proc/mounts") as mounts:
-        for line in mounts:
-            fields = line.split()
-            if fields[2] == "cgroup2":
-                return fields[1]
-    return skip("cgroup v2 is not mounted")
-
-
-class Container:
-    """A program in a cgroup made as the kubelet's systemd driver and containerd make it."""
-
-    def __init__(self, root, pod_uid, program):
-        self.id = secrets.token_hex(32)
-        slices = ["kubepods.slice", "kubepods-burstable.slice",
-                  f"kubepods-burstable-pod{pod_uid.replace('-', '_')}.slice", f"cri-containerd-{self.id}.scope"]
-        self.folders = [os.path.join(root, *slices[:n + 1]) for n in range(len(slices))]
-        try:
-            os.makedirs(self.folders[-1], exist_ok=True)
-        except OSError as error:
-            skip(f"no cgroup can be made: {error}")
-
-        def enter():
-            with open(os.path.join(self.folders[-1], "cgroup.procs"), "w") as out:
-                out.write("0")
-        self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", program, "1000"], preexec_fn=enter,
-                                        stdout=subprocess.DEVNULL)
-
-    def close(self):
-        self.process.kill()
-        self.process.wait()
-        for folder in reversed(self.folders):
-            try:
-                cresset.wait_for(lambda: self.is_empty(folder), 10, "an empty cgroup")
-                os.rmdir(folder)
-            except (OSError, RuntimeError):
-                return  # others are in it
-
-    @staticmethod
-    def is_empty(folder):
-        with open(os.path.join(folder, "cgroup.procs")) as procs:
-            return not procs.read()
-
-
-def ready(agent):
-    connection = http.client.HTTPConnection(agent.address, timeout=30)
-    connection.request("GET", "/ready")
-    response = connection.getresponse()
-    return response.status, response.read().decode()
-
-
-def wait_unready(agent, words, seconds=WAIT_S):
-    def says():
-        code, text = ready(agent)
-        return code == 503 and words in text
-    cresset.wait_for(says, seconds, f"/ready with {words!r}")
-
-
-def wait_ready(agent):
-    cresset.wait_for(lambda: ready(agent) == (200, "ready\n"), WAIT_S, "/ready")
 
 
 def functions(server, selector):
@@ -130,7 +59,7 @@ def make_pods(root, burn):
     containers, pods = {}, []
     for name, metadata in chosen.items():
         uid = str(uuid.uuid4())
-        containers[name] = Container(root, uid, burn)
+        containers[name] = Container(root, uid, burn, "1000")
         pods.append(kube_api.pod("shop", f"{name}-5d4f-x", uid, NODE, {"main": containers[name].id}, **metadata))
     return containers, pods
 
@@ -160,11 +89,11 @@ def check_skipped(agent, server, containers):
 def check_watch(api, server, root, burn, containers):
     """A pod that comes later is told of by the watch."""
     uid = str(uuid.uuid4())
-    containers["later"] = Container(root, uid, burn)
+    containers["later"] = Container(root, uid, burn, "1000")
     api.put(kube_api.pod("shop", "later-0", uid, NODE, {"job": containers["later"].id}, ownerReferences=[
         {"kind": "StatefulSet", "name": "later", "controller": True}]))
     wait_profile(server, '{service_name="later",container="job"}')
-    expect("lists", sum(1 for verb, query in api.requests if verb == "list"), 1)
+    expect("lists", sum(1 for request in api.requests if request.verb == "list"), 1)
 
 
 def check_failures(api, agent, token_file):
@@ -196,19 +125,8 @@ def check_failures(api, agent, token_file):
     expect("pods", metrics["cresset_agent_pods"], 4)
 
 
-def check_silence(api, agent):
-    """A watch without even bookmarks is begun anew after three minutes: the long form of the test."""
-    api.bookmark_s = 3600
-    api.cut()
-    wait_unready(agent, "the watch went silent: nothing came from", SILENCE_S + WAIT_S)
-    api.bookmark_s = 1
-    wait_ready(agent)
-    if agent.metrics()['cresset_agent_pod_watch_ends_total{reason="silent"}'] < 1:
-        sys.exit("no watch ended as silent")
-
-
 def run(options, folder):
-    root, containers = cgroup_root(), {}
+    root, containers = node.cgroup_root(), {}
     token_file, config, rules = (os.path.join(folder, name) for name in ("token", "kubeconfig", "rules.yaml"))
     for path, text in ((token_file, "first"), (rules, RULES)):
         with open(path, "w") as out:
@@ -225,13 +143,11 @@ def run(options, folder):
             agent = cresset.Agent(options.bin, folder, server, "--window", "2", "--node", NODE, "--kubeconfig", config,
                                   "--relabel-file", rules, "--label", "cluster=test")
         except RuntimeError as error:
-            skip(f"the agent cannot sample here: {error}")
+            node.skip(f"the agent cannot sample here: {error}")
         check_labels(server, containers["web"])
         check_skipped(agent, server, containers)
         check_watch(api, server, root, options.burn, containers)
         check_failures(api, agent, token_file)
-        if os.environ.get("CRESSET_TEST_LONG"):
-            check_silence(api, agent)
         expect("what no client should ask", api.violations, [])
         expect("the agent's end", agent.stop(), 0)
     finally:
@@ -246,7 +162,7 @@ def main():
     parser.add_argument("--burn", required=True)
     options = parser.parse_args()
     if os.geteuid() != 0:
-        skip("needs root")
+        node.skip("needs root")
     with tempfile.TemporaryDirectory() as folder:
         run(options, folder)
 
