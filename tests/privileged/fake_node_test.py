@@ -1,0 +1,442 @@
+#!/usr/bin/env python3
+"""A node without a cluster: a real agent in a network namespace and with the service account of a pod, real Go
+programs in cgroups of pods, the API server and the kubelet of the harness, and a real server behind a proxy.
+
+The network, the server, the API server and the kubelet fail in every way, and a ledger says of each window and
+service that the server holds what was sent, once. Time is short by options: windows of a second, short pauses.
+"""
+import argparse
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import uuid
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "harness"))
+import certificates
+import cresset
+import kube_api
+import messages
+import node
+from node import WAIT_S, wait_ready, wait_unready
+from push_proxy import PushProxy
+
+FIXTURE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "fixtures", "go_pprof")
+NODE, NAMESPACE = "node-1", "shop"
+SERVICES = ("web", "cart", "mail")
+ENABLED = "profiles.grafana.com/cpu.ebpf.enabled"
+LABELS = {"cluster": "north", "region": "eu-1"}
+OUTAGE_WINDOWS = 40  # ten minutes of windows of 15 s
+OUTAGE_S = 400  # for them on a loaded machine
+STORM = 50  # answers of 410 in a row
+RETRY_MAX_S = 0.2
+PAUSE_MIN_S = 0.5 * RETRY_MAX_S  # a pause is within 50 % of it
+BOOKMARK_S = 0.5
+
+
+def expect(what, got, wanted):
+    if got != wanted:
+        sys.exit(f"{what}: got {got!r}, wanted {wanted!r}")
+
+
+class FakeNode:
+    """All of it but the agents. `close` ends what would outlive the test."""
+
+    def __init__(self, options, folder):
+        self.options, self.folder, self.agents, self.containers = options, folder, 0, []
+        self.cgroups = node.cgroup_root()
+        self.program = os.path.join(folder, "go_pprof")
+        subprocess.run(["go", "build", "-o", self.program, "."], cwd=FIXTURE, check=True)
+        messages.compile_into(folder)
+        self.network = node.Network()
+        self.certificate = certificates.make_pair(folder, "api", self.network.PLANE)
+        self.account = node.ServiceAccount(folder, "first", self.certificate[0])
+        self.api = kube_api.KubeApi({"first"}, BOOKMARK_S, self.network.PLANE, self.certificate)
+        self.server = cresset.Server(options.bin, folder, "--self-profile=false")
+        self.proxy = PushProxy(self.network.PLANE, self.server.address)
+        # A pod of another node, which nobody here may hear of.
+        self.api.put(kube_api.pod(NAMESPACE, "elsewhere", str(uuid.uuid4()), "node-2", {"main": "0" * 64}))
+
+    def close(self):
+        for container in self.containers:
+            container.close()
+        self.server.kill()
+        self.network.close()
+
+    def start_pod(self, name, enabled="true", told=True):
+        """A Go program in a pod; the API server is told of it at once, or later by api.put."""
+        uid = str(uuid.uuid4())
+        container = node.Container(self.cgroups, uid, *self.network.command("nice", self.program, f"{self.network.NODE}:0"),
+                                   stdout=subprocess.PIPE)
+        self.containers.append(container)
+        port = int(container.process.stdout.readline().rpartition(":")[2])
+        pod = kube_api.pod(NAMESPACE, f"{name}-0", uid, NODE, {"main": container.id}, labels={"app.kubernetes.io/name": name},
+                           annotations={ENABLED: enabled})
+        pod["spec"]["containers"][0]["ports"] = [{"name": "pprof", "containerPort": port}]
+        pod["status"]["podIP"] = self.network.NODE
+        if told:
+            self.api.put(pod)
+        return pod
+
+    @contextlib.contextmanager
+    def agent(self, *options, account=None, variables=()):
+        """A running agent, as a pod of the node has it."""
+        self.agents += 1
+        folder = os.path.join(self.folder, f"agent-{self.agents}")
+        os.mkdir(folder)
+        prefix = [*self.network.command(), *(account or self.account).mounted(), *node.in_cluster(self.api.url, *variables)]
+        labels = [argument for name, value in LABELS.items() for argument in ("--label", f"{name}={value}")]
+        try:
+            agent = cresset.Agent(self.options.bin, folder, self.proxy, "--window", "1s", "--node", NODE, "--targeting",
+                                  "annotation", *labels, *options, prefix=prefix, host=self.network.NODE)
+        except RuntimeError as error:
+            node.skip(f"the agent cannot sample here: {error}")
+        try:
+            yield agent
+            expect("the agent's end", agent.stop(), 0)
+        except BaseException:
+            print(f"--- the agent's log ---\n{agent.log()[-4000:]}", file=sys.stderr)
+            raise
+        finally:
+            agent.process.kill()
+            agent.process.wait()
+
+    def profiles(self, pod):
+        """What came of a pod so far."""
+        with self.proxy.changed:
+            return [one for one in self.proxy.came.values() if one.label("pod") == pod]
+
+
+# --- the ledger -------------------------------------------------------------------------------------
+
+
+def windows(agent):
+    return agent.metrics()["cresset_agent_export_seconds_count"]
+
+
+def wait_windows(agent, number, seconds=WAIT_S):
+    """So many windows more were made into profiles."""
+    start = windows(agent)
+    cresset.wait_for(lambda: windows(agent) >= start + number, seconds, f"{number} windows")
+
+
+def dropped(metrics, *reasons):
+    return sum(metrics[f'cresset_agent_profiles_dropped_total{{reason="{reason}"}}'] for reason in reasons)
+
+
+class Ledger:
+    """What one agent says, against what came through the proxy and what the server holds."""
+
+    def __init__(self, fake, agent):
+        self.fake, self.agent = fake, agent
+        self.before = set(fake.proxy.came), set(fake.proxy.acknowledged)
+
+    def snapshot(self):
+        """(metrics, {id: profile} acknowledged) of a moment in which nothing was on its way; None: it was not one."""
+        with self.fake.proxy.changed:
+            first = dict(self.fake.proxy.acknowledged)
+        metrics = self.agent.metrics()
+        with self.fake.proxy.changed:
+            same = len(first) == len(self.fake.proxy.acknowledged)
+        mine = {id_: profile for id_, profile in first.items() if id_ not in self.before[1]}
+        made = metrics["cresset_agent_profiles_total"]
+        is_still = same and made == metrics["cresset_agent_profiles_pushed_total"] + dropped(metrics, "queue_full", "refused", "stopped")
+        return (metrics, mine) if is_still and metrics["cresset_agent_queue_profiles"] == 0 else None
+
+    def check(self, what, *reasons):
+        """Nothing is lost but for these reasons, and nothing double. Prints and returns how many profiles there are."""
+        metrics, mine = cresset.wait_for(self.snapshot, WAIT_S, f"an empty queue after {what}")
+        made, pushed = (int(metrics[f"cresset_agent_profiles{name}_total"]) for name in ("", "_pushed"))
+        expect(f"{what}: profiles acknowledged and told as pushed", len(mine), pushed)
+        expect(f"{what}: profiles that were lost", made - pushed, dropped(metrics, *reasons))
+        self.check_server(what, mine)
+        print(f"{what}: {made} profiles made, {pushed} stored, {made - pushed} dropped as told")
+        return pushed
+
+    def check_server(self, what, profiles):
+        """Of each service and window, what the server holds is what was sent."""
+        sums = {}
+        for profile in profiles.values():
+            key = profile.label("service_name"), profile.time_ns // 1_000_000
+            sums[key] = sums.get(key, 0) + profile.value
+        held = {key: self.held(*key) for key in sums}
+        wrong = {key: (sums[key], held[key]) for key in sums if sums[key] != held[key]}
+        if wrong:
+            sys.exit(f"{what}: {len(wrong)} of {len(sums)} windows differ (sent, held): {list(wrong.items())[:5]}")
+
+    def held(self, service, time_ms):
+        reply = cresset.query(self.fake.server.connect(), "SelectMergeStacktraces", profileTypeID=cresset.CPU_TYPE,
+                              labelSelector=f'{{service_name="{service}",namespace="{NAMESPACE}"}}', start=time_ms - 1, end=time_ms + 1)
+        return int(reply.get("flamegraph", {}).get("total", 0))
+
+
+def check_outage(fake, agent, ledger):
+    """The server is away for as many windows as ten minutes have, within what the queue holds."""
+    fake.proxy.set_mode("away")
+    wait_windows(agent, OUTAGE_WINDOWS, OUTAGE_S)
+    waiting = agent.metrics()["cresset_agent_queue_profiles"]
+    if waiting < OUTAGE_WINDOWS:
+        sys.exit(f"only {waiting} profiles wait after {OUTAGE_WINDOWS} windows without a server")
+    fake.proxy.set_mode("forward")
+    ledger.check(f"a server that was away for {OUTAGE_WINDOWS} windows")
+
+
+def check_faults(fake, agent, ledger):
+    for mode in ("busy", "failing", "held", "half_closed", "reset_request", "reset_reply", "cut_reply"):
+        start = fake.proxy.count(mode)
+        fake.proxy.set_mode(mode)
+        wanted = 1 if mode == "held" else 2
+        cresset.wait_for(lambda: fake.proxy.count(mode) >= start + wanted, WAIT_S, f"{wanted} pushes that are {mode}")
+        wait_windows(agent, 2)
+        fake.proxy.set_mode("forward")
+        ledger.check(f"pushes that are {mode}")
+    duplicates = metric(fake.server, "cresset_ingest_duplicate_profiles_total")
+    if duplicates == 0:
+        sys.exit("nothing came twice, although answers were lost")
+    print(f"{duplicates:.0f} profiles came twice and are stored once")
+
+
+def metric(server, name):
+    connection = server.connect()
+    connection.request("GET", "/metrics")
+    text = connection.getresponse().read().decode()
+    return sum(float(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith(name))
+
+
+def check_restarts(fake, agent, ledger):
+    for what, end in (("a server that was restarted", fake.server.stop), ("a server that was killed", None)):
+        (end or fake.server.kill)()
+        wait_windows(agent, 3)
+        fake.server = cresset.Server(fake.options.bin, fake.folder, "--self-profile=false")
+        fake.proxy.target = fake.server.address
+        ledger.check(what)
+
+
+def check_refusal(fake, agent, ledger):
+    """What is refused for good is dropped and counted, and the rest goes on."""
+    fake.proxy.set_mode("refusing")
+    cresset.wait_for(lambda: dropped(agent.metrics(), "refused") > 0, WAIT_S, "a refused profile")
+    fake.proxy.set_mode("forward")
+    ledger.check("a server that refused", "refused")
+
+
+def check_full_queue(fake):
+    """Beyond the bounds of the queue the oldest are lost, as many as are counted."""
+    with fake.agent("--queue-bytes", "64KiB") as agent:
+        ledger = Ledger(fake, agent)
+        wait_windows(agent, 2)
+        fake.proxy.set_mode("away")
+        cresset.wait_for(lambda: dropped(agent.metrics(), "queue_full") >= 5, OUTAGE_S, "a full queue")
+        fake.proxy.set_mode("forward")
+        ledger.check("a queue that was full", "queue_full")
+
+
+# --- names ------------------------------------------------------------------------------------------
+
+
+def wait_profile(fake, pod):
+    return cresset.wait_for(lambda: fake.profiles(pod), WAIT_S, f"a profile of {pod}")[-1]
+
+
+def check_names(fake, names):
+    """Every profile has what the options and the pods say."""
+    for name in names:
+        wait_profile(fake, f"{name}-0")
+    with fake.proxy.changed:
+        came = list(fake.proxy.came.values())
+    for profile in came:
+        labels = dict(profile.labels)
+        name = labels["service_name"]
+        wanted = {"namespace": NAMESPACE, "pod": f"{name}-0", "container": "main", "node": NODE, "source": "ebpf", **LABELS}
+        expect("labels of a profile", {key: labels.get(key) for key in wanted}, wanted)
+        if name == "hidden":
+            sys.exit("a pod that opted out was profiled")
+
+
+def check_new_pod(fake, name):
+    fake.start_pod(name)
+    wait_profile(fake, f"{name}-0")
+
+
+# --- the API server ---------------------------------------------------------------------------------
+
+
+def ends(agent, reason):
+    return agent.metrics()[f'cresset_agent_pod_watch_ends_total{{reason="{reason}"}}']
+
+
+def wait_end(fake, agent, reason, act=lambda: None, **fields):
+    """A watch ends for that reason after act(), or once the API server has these fields and the watch that runs is cut;
+    then all is well again."""
+    start = ends(agent, reason)
+    act()
+    for name, value in fields.items():
+        setattr(fake.api, name, value)
+
+    def has_ended():
+        if ends(agent, reason) > start:
+            return True
+        fake.api.cut()  # perhaps none ran before
+        return False
+    cresset.wait_for(has_ended, WAIT_S, f"a watch that ends as {reason}")
+    wait_ready(agent)
+
+
+def check_token(fake, agent):
+    """The token is replaced while the watch runs; then one expires before it is."""
+    api, account = fake.api, fake.account
+    api.tokens = {"first", "second"}
+    account.rotate("second")
+    api.tokens = {"second"}
+    wait_end(fake, agent, "due")
+    expect("watches that were refused", ends(agent, "unauthenticated"), 0)
+    api.tokens = {"third"}
+    api.cut()
+    wait_unready(agent, "the token is expired or wrong (401): Unauthorized")
+    account.rotate("third")
+    wait_ready(agent)
+
+
+def check_api(fake, agent):
+    api = fake.api
+    wait_ready(agent)
+    check_token(fake, agent)
+    api.forbidden = {"watch"}
+    api.cut()
+    wait_unready(agent, '(403): pods is forbidden: User "test-agent" cannot watch')
+    api.forbidden = set()
+    wait_ready(agent)
+    wait_end(fake, agent, "throttled", busy=1)
+    wait_end(fake, agent, "expired", gone=1)
+    wait_end(fake, agent, "expired", api.forget)
+    wait_end(fake, agent, "unavailable", halved=True)
+    wait_end(fake, agent, "due", slow_s=1)
+    api.slow_s, api.silent = 0, True
+    wait_unready(agent, "the watch went silent: nothing came from")
+    api.silent = False
+    wait_ready(agent)
+    check_new_pod(fake, "late")
+
+
+def lists_since(api, start):
+    return [request.time_s for request in api.requests[start:] if request.verb == "list"]
+
+
+def check_storm(fake, agent):
+    """The server forgets the watch again and again: lists are as rare as the pauses make them, and names right after."""
+    api = fake.api
+    start = len(api.requests)
+    api.expired = STORM
+    api.cut()
+    wait_unready(agent, "the server has forgotten where the watch was (410): too old resource version")
+    pod = fake.start_pod("storm")
+    cresset.wait_for(lambda: api.expired == 0, WAIT_S, "the end of the storm")
+    wait_ready(agent)
+    times = lists_since(api, start)
+    shortest = min(after - before for before, after in zip(times, times[1:]))
+    if len(times) != STORM or shortest < PAUSE_MIN_S:
+        sys.exit(f"{len(times)} lists for {STORM} answers of 410, two of them within {shortest:.3f} s")
+    print(f"{STORM} answers of 410: {len(times)} lists within {times[-1] - times[0]:.1f} s, none sooner than {shortest:.3f} s after another")
+    wait_profile(fake, pod["metadata"]["name"])
+
+
+def check_pauses(fake):
+    """By default pauses grow from a second on: half of each at least, as they are within 50 %."""
+    api, start = fake.api, len(fake.api.requests)
+    api.expired = 10 ** 6
+    with fake.agent():
+        times = cresset.wait_for(lambda: len(lists_since(api, start)) >= 5 and lists_since(api, start), WAIT_S, "five lists")
+    api.expired = 0
+    gaps = [after - before for before, after in zip(times, times[1:])]
+    if any(gap < 0.5 * 2 ** n for n, gap in enumerate(gaps)):
+        sys.exit(f"pauses between lists: {gaps}")
+    print("pauses between lists by default:", " ".join(f"{gap:.2f} s" for gap in gaps))
+
+
+def check_wrong_ca(fake):
+    """A server whose certificate is of somebody else is not asked."""
+    folder = os.path.join(fake.folder, "other")
+    os.mkdir(folder)
+    account = node.ServiceAccount(folder, "third", certificates.make_pair(folder, "other", fake.network.PLANE)[0])
+    start = len(fake.api.requests)
+    with fake.agent("--kubernetes-retry-max", "1s", account=account) as agent:
+        wait_unready(agent, "certificate")
+    expect("requests", len(fake.api.requests), start)
+    print("an API server of another authority: not asked, and named in /ready")
+
+
+# --- the kubelet ------------------------------------------------------------------------------------
+
+
+def check_kubelet(fake):
+    """The kubelet tells of pods, and nobody asks the API server; a pod that opts out is never profiled."""
+    kubelet = kube_api.Kubelet(fake.api, NODE, fake.network.PLANE, 10250, fake.certificate)
+    start = len(fake.api.requests)
+    with fake.agent("--kubelet", "auto", "--kubelet-interval", "1s", "--kubernetes-retry-max", "1s", "--targeting", "all",
+                    variables=[f"NODE_IP={fake.network.PLANE}"]) as agent:
+        wait_ready(agent)
+        hidden = fake.start_pod("hidden", enabled="false", told=False)
+        wait_windows(agent, 1)
+        fake.api.put(hidden)
+        check_new_pod(fake, "polled")
+        cresset.wait_for(lambda: agent.metrics()['cresset_agent_processes_skipped_total{reason="opt_out"}'] > 0, WAIT_S, "an opt-out")
+        expect("profiles of what opted out", [one for one in fake.proxy.came.values()
+                                              if one.label("container_id") == fake.containers[-2].id], [])
+        kubelet.forbidden = True
+        wait_unready(agent, "kubelet: the right to list or watch is missing (403): Forbidden (user=")
+        kubelet.forbidden = False
+        wait_ready(agent)
+        kubelet.tokens = {"fourth"}
+        wait_unready(agent, "kubelet: the token is expired or wrong (401): Unauthorized")
+        fake.account.rotate("fourth")
+        wait_ready(agent)
+    expect("what no client should ask a kubelet", kubelet.violations, [])
+    expect("requests to the API server", len(fake.api.requests), start)
+    gaps = [after.time_s - before.time_s for before, after in zip(kubelet.requests, kubelet.requests[1:])]
+    print(f"{len(kubelet.requests)} requests to the kubelet, {min(gaps):.2f} s to {max(gaps):.2f} s after one another")
+
+
+def run(options, folder):
+    fake = FakeNode(options, folder)
+    try:
+        for name in SERVICES:
+            fake.start_pod(name)
+        with fake.agent("--kubernetes-retry-max", f"{RETRY_MAX_S}s", "--kubernetes-silence", "5s") as agent:
+            ledger = Ledger(fake, agent)
+            check_names(fake, SERVICES)
+            check_outage(fake, agent, ledger)
+            check_faults(fake, agent, ledger)
+            check_restarts(fake, agent, ledger)
+            check_api(fake, agent)
+            check_storm(fake, agent)
+            check_names(fake, (*SERVICES, "late", "storm"))
+            ledger.check("the API server's faults")
+            check_refusal(fake, agent, ledger)
+        check_full_queue(fake)
+        check_pauses(fake)
+        check_wrong_ca(fake)
+        check_kubelet(fake)
+        expect("what no client should ask", fake.api.violations, [])
+    finally:
+        fake.close()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bin", required=True)
+    options = parser.parse_args()
+    options.bin = os.path.abspath(options.bin)
+    cresset.need_system(["openssl", "protoc", "ip", "nsenter", "unshare"], {"google.protobuf": "python3-protobuf"})
+    if os.geteuid() != 0:
+        node.skip("needs root")
+    if shutil.which("go") is None:
+        os.environ["PATH"] += os.pathsep + "/usr/local/go/bin"
+    cresset.need_system(["go"], {})
+    with tempfile.TemporaryDirectory() as folder:
+        run(options, folder)
+
+
+if __name__ == "__main__":
+    main()
