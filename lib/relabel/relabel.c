@@ -28,7 +28,7 @@ static char *
 join_sources(const RelabelRule *rule, const LabelSet *set)
 {
     GString *joined = g_string_new(NULL);
-    for (size_t i = 0; rule->source_labels != NULL && rule->source_labels[i] != NULL; i++) {
+    for (size_t i = 0; rule->source_labels[i] != NULL; i++) {
         if (i > 0)
             g_string_append(joined, rule->separator);
         g_string_append(joined, label_set_get(set, rule->source_labels[i]));
@@ -44,6 +44,7 @@ expand(const RegexMatch *match, const char *text)
     return g_string_free(out, FALSE);
 }
 
+/* A target that the match makes no name of is not set. */
 static bool
 replace(const RelabelRule *rule, const char *value, LabelSet *set, GError **error)
 {
@@ -54,7 +55,7 @@ replace(const RelabelRule *rule, const char *value, LabelSet *set, GError **erro
         return true;
     g_autofree char *target = expand(match, rule->target_label);
     g_autofree char *replacement = expand(match, rule->replacement);
-    return target[0] == '\0' || set_label(set, target, replacement, error);
+    return !relabel_is_name(target) || set_label(set, target, replacement, error);
 }
 
 /* The last eight bytes of the MD5 sum as a big-endian number, as Prometheus has it. */
@@ -74,22 +75,42 @@ hashmod(const RelabelRule *rule, const char *value, LabelSet *set, GError **erro
     return set_label(set, rule->target_label, text, error);
 }
 
-/* Sets the labels that the names of others lead to. */
+static int
+compare_names(const void *left, const void *right)
+{
+    return strcmp(*(const char *const *)left, *(const char *const *)right);
+}
+
+/* The names of the set in order, borrowed. */
+static GPtrArray *
+names_of(const LabelSet *set)
+{
+    GPtrArray *names = g_ptr_array_new();
+    for (size_t i = 0; i < label_set_size(set); i++) {
+        const char *name, *value;
+        label_set_at(set, i, &name, &value);
+        g_ptr_array_add(names, (char *)(uintptr_t)name);
+    }
+    g_ptr_array_sort(names, compare_names);
+    return names;
+}
+
+/* Sets the labels that the names of others lead to, in their order: of two that lead to the same
+ * the last wins. */
 static bool
 labelmap(const RelabelRule *rule, LabelSet *set, GError **error)
 {
-    size_t n = label_set_size(set);
+    g_autoptr(GPtrArray) names = names_of(set);
     g_autoptr(GPtrArray) pairs = g_ptr_array_new_with_free_func(g_free); /* name, value, … */
-    for (size_t i = 0; i < n; i++) {
-        const char *name, *value;
+    for (guint i = 0; i < names->len; i++) {
+        const char *name = names->pdata[i];
         g_autoptr(RegexMatch) match = NULL;
-        label_set_at(set, i, &name, &value);
         if (!regex_find(rule->regex, name, &match, error))
             return false;
         if (match == NULL)
             continue;
         g_ptr_array_add(pairs, expand(match, rule->replacement));
-        g_ptr_array_add(pairs, g_strdup(value));
+        g_ptr_array_add(pairs, g_strdup(label_set_get(set, name)));
     }
     for (guint i = 0; i < pairs->len; i += 2) {
         const char *name = pairs->pdata[i];
@@ -118,12 +139,18 @@ filter_names(const RelabelRule *rule, bool removes_matches, LabelSet *set, GErro
     return true;
 }
 
+/* Each character by itself, as Go does: g_utf8_strup makes two of some, and asks the locale. */
 static bool
 change_case(const RelabelRule *rule, const char *value, LabelSet *set, GError **error)
 {
-    g_autofree char *changed =
-        rule->action == RELABEL_LOWERCASE ? g_utf8_strdown(value, -1) : g_utf8_strup(value, -1);
-    return set_label(set, rule->target_label, changed, error);
+    bool is_lower = rule->action == RELABEL_LOWERCASE;
+    g_autoptr(GString) changed = g_string_new(NULL);
+    for (const char *at = value; *at != '\0'; at = g_utf8_next_char(at)) {
+        gunichar character = g_utf8_get_char(at);
+        g_string_append_unichar(changed, is_lower ? g_unichar_tolower(character)
+                                                  : g_unichar_toupper(character));
+    }
+    return set_label(set, rule->target_label, changed->str, error);
 }
 
 static bool

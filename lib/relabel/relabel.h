@@ -1,6 +1,7 @@
 /* Relabel rules with the meaning that Prometheus gives them
  * (https://prometheus.io/docs/prometheus/latest/configuration/configuration/#relabel_config): they
- * change a set of labels one after the other, or drop what has the labels.
+ * change a set of labels one after the other, or drop what has the labels. Names may have dots, as
+ * in Pyroscope; "." of a regex is any character, as in Prometheus 3.
  *
  *   - source_labels: [namespace, pod]   # their values, joined by `separator` (";")
  *     regex: prod;(.*)                  # (.*); RE2's syntax, of the whole of it

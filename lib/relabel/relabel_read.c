@@ -4,25 +4,42 @@
 #include "lib/base/nearest.h"
 #include "lib/relabel/relabel_rule.h"
 
-/* What each action needs and allows. */
+#define DEFAULT_SEPARATOR   ";"
+#define DEFAULT_REPLACEMENT "$1"
+#define DEFAULT_REGEX       "(.*)"
+
+enum {
+    FIELD_SOURCES = 1 << 0,
+    FIELD_SEPARATOR = 1 << 1,
+    FIELD_TARGET = 1 << 2,
+    FIELD_REGEX = 1 << 3,
+    FIELD_REPLACEMENT = 1 << 4,
+    FIELD_MODULUS = 1 << 5,
+    ALL_FIELDS = (1 << 6) - 1,
+};
+
+static const char *const FIELDS[] = {"source_labels", "separator",   "target_label",
+                                     "regex",         "replacement", "modulus"};
+
+/* What each action needs and refuses, as Prometheus has it. */
 typedef struct {
     const char *name;
     bool needs_target;
-    bool only_regex; /* of the other fields none may be given */
+    unsigned refused; /* fields that may only be given as they are by default */
 } ActionRow;
 
 static const ActionRow ACTIONS[] = {
-    [RELABEL_REPLACE] = {"replace", true, false},
-    [RELABEL_KEEP] = {"keep", false, false},
-    [RELABEL_DROP] = {"drop", false, false},
-    [RELABEL_KEEPEQUAL] = {"keepequal", true, false},
-    [RELABEL_DROPEQUAL] = {"dropequal", true, false},
-    [RELABEL_LABELMAP] = {"labelmap", false, false},
-    [RELABEL_LABELDROP] = {"labeldrop", false, true},
-    [RELABEL_LABELKEEP] = {"labelkeep", false, true},
-    [RELABEL_HASHMOD] = {"hashmod", true, false},
-    [RELABEL_LOWERCASE] = {"lowercase", true, false},
-    [RELABEL_UPPERCASE] = {"uppercase", true, false},
+    [RELABEL_REPLACE] = {"replace", true, 0},
+    [RELABEL_KEEP] = {"keep", false, 0},
+    [RELABEL_DROP] = {"drop", false, 0},
+    [RELABEL_KEEPEQUAL] = {"keepequal", true, ALL_FIELDS & ~(FIELD_SOURCES | FIELD_TARGET)},
+    [RELABEL_DROPEQUAL] = {"dropequal", true, ALL_FIELDS & ~(FIELD_SOURCES | FIELD_TARGET)},
+    [RELABEL_LABELMAP] = {"labelmap", false, 0},
+    [RELABEL_LABELDROP] = {"labeldrop", false, ALL_FIELDS & ~FIELD_REGEX},
+    [RELABEL_LABELKEEP] = {"labelkeep", false, ALL_FIELDS & ~FIELD_REGEX},
+    [RELABEL_HASHMOD] = {"hashmod", true, 0},
+    [RELABEL_LOWERCASE] = {"lowercase", true, FIELD_REPLACEMENT},
+    [RELABEL_UPPERCASE] = {"uppercase", true, FIELD_REPLACEMENT},
 };
 
 void
@@ -77,11 +94,23 @@ read_text(YamlTree *tree, const YamlNode *node, const char *key, char **field, G
 }
 
 static bool
+read_source(YamlTree *tree, const YamlNode *item, void *data, GError **error)
+{
+    GStrvBuilder *sources = data;
+    const char *name = yaml_text(tree, item, "a name of source_labels", error);
+    if (name != NULL)
+        g_strv_builder_add(sources, name);
+    return name != NULL;
+}
+
+static bool
 read_sources(YamlTree *tree, const YamlNode *node, RelabelRule *rule, GError **error)
 {
-    rule->source_labels = yaml_texts(tree, node, "source_labels", error);
-    if (rule->source_labels == NULL)
+    g_autoptr(GStrvBuilder) sources = g_strv_builder_new();
+    if (!yaml_each_item(tree, node, "source_labels", read_source, sources, error))
         return false;
+    g_strfreev(rule->source_labels);
+    rule->source_labels = g_strv_builder_end(sources);
     guint n = g_strv_length(rule->source_labels);
     return n <= RELABEL_SOURCES_MAX ||
            error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
@@ -133,22 +162,78 @@ read_field(YamlTree *tree, const char *key, const YamlNode *value, void *data, G
                      key);
 }
 
+bool
+relabel_is_name(const char *name)
+{
+    const char *at = name;
+    while (g_ascii_isalnum(*at) || *at == '_' || *at == '.')
+        at++;
+    return *name != '\0' && *at == '\0' && !g_ascii_isdigit(*name);
+}
+
+/* Whether a name can come of it once groups stand in place of $1 and ${name}. */
+static bool
+can_be_name(const char *text)
+{
+    g_autofree char *name = g_strdup(text);
+    return relabel_is_name(g_strdelimit(name, "${}", '_'));
+}
+
+/* Those that are given and not as by default. */
+static unsigned
+given_fields(const RelabelRule *rule)
+{
+    unsigned fields = 0;
+    if (rule->source_labels[0] != NULL)
+        fields |= FIELD_SOURCES;
+    if (strcmp(rule->separator, DEFAULT_SEPARATOR) != 0)
+        fields |= FIELD_SEPARATOR;
+    if (rule->target_label[0] != '\0')
+        fields |= FIELD_TARGET;
+    if (strcmp(regex_pattern(rule->regex), DEFAULT_REGEX) != 0)
+        fields |= FIELD_REGEX;
+    if (strcmp(rule->replacement, DEFAULT_REPLACEMENT) != 0)
+        fields |= FIELD_REPLACEMENT;
+    if (rule->modulus != 0)
+        fields |= FIELD_MODULUS;
+    return fields;
+}
+
+static bool
+check_target(const RelabelRule *rule, GError **error)
+{
+    const ActionRow *action = &ACTIONS[rule->action];
+    bool has_groups = rule->action != RELABEL_HASHMOD;
+    if (!action->needs_target)
+        return true;
+    if (rule->target_label[0] == '\0')
+        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "action %s needs a target_label",
+                         action->name);
+    if (has_groups ? can_be_name(rule->target_label) : relabel_is_name(rule->target_label))
+        return true;
+    return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                     "target_label: '%s' is no name of a label for action %s: letters, digits, '_' "
+                     "and '.'",
+                     rule->target_label, action->name);
+}
+
 static bool
 check_rule(const RelabelRule *rule, GError **error)
 {
     const ActionRow *action = &ACTIONS[rule->action];
-    bool has_target = rule->target_label != NULL && rule->target_label[0] != '\0';
-    bool has_others = rule->source_labels != NULL || rule->target_label != NULL ||
-                      rule->modulus != 0 || rule->separator != NULL || rule->replacement != NULL;
-    if (action->needs_target && !has_target)
-        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "action %s needs a target_label",
-                         action->name);
-    if (action->only_regex && has_others)
-        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
-                         "action %s takes a regex and nothing else", action->name);
+    unsigned refused = given_fields(rule) & action->refused;
+    if (refused != 0)
+        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "action %s takes no %s",
+                         action->name, FIELDS[g_bit_nth_lsf(refused, -1)]);
+    if (!check_target(rule, error))
+        return false;
     if (rule->action == RELABEL_HASHMOD && rule->modulus == 0)
         return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
                          "action hashmod needs a modulus above 0");
+    if (rule->action == RELABEL_LABELMAP && !can_be_name(rule->replacement))
+        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                         "replacement: '%s' is no name of a label, which action labelmap makes",
+                         rule->replacement);
     return true;
 }
 
@@ -156,12 +241,16 @@ check_rule(const RelabelRule *rule, GError **error)
 static bool
 fill_defaults(RelabelRule *rule, GError **error)
 {
+    if (rule->source_labels == NULL)
+        rule->source_labels = g_new0(char *, 1);
     if (rule->separator == NULL)
-        rule->separator = g_strdup(";");
+        rule->separator = g_strdup(DEFAULT_SEPARATOR);
+    if (rule->target_label == NULL)
+        rule->target_label = g_strdup("");
     if (rule->replacement == NULL)
-        rule->replacement = g_strdup("$1");
+        rule->replacement = g_strdup(DEFAULT_REPLACEMENT);
     if (rule->regex == NULL)
-        rule->regex = regex_new_with_groups("(.*)", error);
+        rule->regex = regex_new_with_groups(DEFAULT_REGEX, error);
     return rule->regex != NULL;
 }
 
@@ -174,7 +263,7 @@ read_rule(YamlTree *tree, const YamlNode *item, void *data, GError **error)
                          "at most %d relabel rules are allowed", RELABEL_RULES_MAX);
     g_autoptr(RelabelRule) rule = g_new0(RelabelRule, 1);
     if (!yaml_each_pair(tree, item, "a relabel rule", read_field, rule, error) ||
-        !check_rule(rule, error) || !fill_defaults(rule, error))
+        !fill_defaults(rule, error) || !check_rule(rule, error))
         return false;
     g_ptr_array_add(rules->rules, g_steal_pointer(&rule));
     return true;

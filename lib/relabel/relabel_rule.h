@@ -23,7 +23,7 @@ typedef enum {
 
 typedef struct {
     RelabelAction action;
-    GStrv source_labels; /* NULL is none */
+    GStrv source_labels;
     char *separator, *target_label, *replacement;
     Regex *regex; /* with groups */
     uint64_t modulus;
@@ -32,6 +32,10 @@ typedef struct {
 struct RelabelRules {
     GPtrArray *rules; /* RelabelRule */
 };
+
+/* Whether a label may be called so: letters, digits, '_' and, as Pyroscope takes it, '.', no digit
+ * at first. */
+bool relabel_is_name(const char *name);
 
 void relabel_rule_free(RelabelRule *rule);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RelabelRule, relabel_rule_free)

@@ -1,4 +1,5 @@
 """A real Prometheus on the loopback, empty or with samples of the past."""
+import json
 import os
 import socket
 import subprocess
@@ -30,11 +31,12 @@ def backfill(folder, families):
                    timeout=WAIT_S)
 
 
-def start(folder):
-    """The process, to be ended by who starts it, and its URL; it takes remote writes."""
+def start(folder, configuration=None):
+    """The process, to be ended by who starts it, and its URL; it takes remote writes. The configuration is that of
+    prometheus.yml, which needs no quotes where it is JSON."""
     port, config, log = free_port(), os.path.join(folder, "prometheus.yml"), os.path.join(folder, "prometheus.log")
     with open(config, "w") as out:
-        out.write("global: {}\n")
+        json.dump(configuration or {"global": {}}, out, ensure_ascii=False)
     process = cresset.start("prometheus", log, "--config.file", config, "--storage.tsdb.path", os.path.join(folder, "tsdb"),
                             "--web.listen-address", f"127.0.0.1:{port}", "--web.enable-remote-write-receiver")
     url = f"http://127.0.0.1:{port}"

@@ -85,6 +85,10 @@ test_replace(void **state)
     expect_rules("- {source_labels: [a], regex: '2', target_label: b}", "a=12", "a=12");
     expect_rules("- {source_labels: [a], regex: '(.*)', target_label: '${1}_x', replacement: y}",
                  "a=q", "a=q q_x=y");
+    /* What is no name is not set, but a dot is allowed. */
+    expect_rules("- {source_labels: [a], target_label: 'x_$1', replacement: y}", "a=p-q", "a=p-q");
+    expect_rules("- {source_labels: [a], target_label: 'x.$1', replacement: y}", "a=p",
+                 "a=p x.p=y");
     /* An empty result removes the label; what is missing is empty. */
     expect_rules("- {target_label: a, replacement: ''}", "a=1 b=2", "b=2");
     expect_rules("- {source_labels: [nobody], target_label: a}", "a=1", "");
@@ -119,7 +123,11 @@ test_names(void **state)
     expect_rules("- {action: labelmap, regex: 'k8s_(.+)'}", "k8s_pod=p k8s_node=n x=1",
                  "k8s_node=n k8s_pod=p node=n pod=p x=1");
     expect_rules("- {action: labelmap, regex: '(a)', replacement: 'b_$1'}", "a=1", "a=1 b_a=1");
+    /* In the order of names, in whichever they came. */
+    expect_rules("- {action: labelmap, regex: 'm_.', replacement: m}", "m_b=2 m_c=3 m_a=1",
+                 "m=3 m_a=1 m_b=2 m_c=3");
     expect_rules("- {action: labeldrop, regex: 'a.*'}", "a=1 ab=2 b=3", "b=3");
+    expect_rules("- {action: labeldrop, regex: 'a', separator: ';', replacement: $1}", "a=1", "");
     expect_rules("- {action: labelkeep, regex: 'a.*'}", "a=1 ab=2 b=3", "a=1 ab=2");
 }
 
@@ -130,6 +138,9 @@ test_values(void **state)
     expect_rules("- {action: lowercase, source_labels: [a], target_label: b}", "a=AbÄ",
                  "a=AbÄ b=abä");
     expect_rules("- {action: uppercase, source_labels: [a], target_label: a}", "a=abä", "a=ABÄ");
+    expect_rules("- {action: uppercase, source_labels: [a], target_label: a}", "a=Straße",
+                 "a=STRAßE");
+    expect_rules("- {action: lowercase, source_labels: [a], target_label: a}", "a=İΣ", "a=iσ");
     /* The MD5 sums of "foo" and of nothing end in edef654fccc4a4d8 and e9800998ecf8427e. */
     expect_rules("- {action: hashmod, source_labels: [a], modulus: 1000, target_label: b}", "a=foo",
                  "a=foo b=696");
@@ -156,7 +167,18 @@ test_errors_name_the_place(void **state)
                  ":2: action hashmod needs a modulus above 0");
     expect_error("- action: labeldrp\n", "there is no action 'labeldrp', did you mean labeldrop?");
     expect_error("- {action: labeldrop, regex: a, target_label: b}\n",
-                 "action labeldrop takes a regex and nothing else");
+                 "action labeldrop takes no target_label");
+    expect_error("- {action: keepequal, source_labels: [a], target_label: b, regex: x}\n",
+                 "action keepequal takes no regex");
+    expect_error("- {action: lowercase, source_labels: [a], target_label: b, replacement: x}\n",
+                 "action lowercase takes no replacement");
+    expect_error("- {action: keep, source_labels: a}\n", "source_labels must be a list");
+    expect_error("- {target_label: a-b}\n", "target_label: 'a-b' is no name of a label");
+    expect_error("- {target_label: 1a}\n", "target_label: '1a' is no name of a label");
+    expect_error("- {action: hashmod, source_labels: [a], modulus: 2, target_label: '${1}'}\n",
+                 "target_label: '${1}' is no name of a label for action hashmod");
+    expect_error("- {action: labelmap, regex: a, replacement: b-c}\n",
+                 "replacement: 'b-c' is no name of a label");
     expect_error("- {target_label: a, regex: '('}\n", "position 2: missing closing parenthesis");
     expect_error("- {target_label: a, regex: '(?=a)'}\n", "not part of RE2's syntax");
     expect_error("- {target_label: a, modulus: -1}\n", "modulus: '-1' is not");
