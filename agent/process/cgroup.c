@@ -70,6 +70,13 @@ is_ecs_id(Span element)
     return true;
 }
 
+/* Whether it is of the monitor of a container (conmon), of CRI-O or Podman. */
+static bool
+is_monitor(Span element)
+{
+    return begins_with(element, "crio-conmon-") || begins_with(element, "libpod-conmon-");
+}
+
 /* The id that ends an element of a path, behind a dash, a colon or nothing. */
 static Span
 container_in_element(Span element)
@@ -80,7 +87,7 @@ container_in_element(Span element)
     if (begins_with(element, lxc))
         return (Span){element.start + strlen(lxc), element.end};
     element = without_suffix(element, ".scope");
-    if (length_of(element) < ID_DIGITS || begins_with(element, "crio-conmon-"))
+    if (length_of(element) < ID_DIGITS || is_monitor(element))
         return (Span){0};
     Span id = {element.end - ID_DIGITS, element.end};
     if (id.start > element.start && id.start[-1] != '-' && id.start[-1] != ':')

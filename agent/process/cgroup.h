@@ -12,9 +12,9 @@ typedef struct {
 
 /* Reads the text of /proc/PID/cgroup (cgroups(7), v1 and v2), in the layouts of the kubelet
  * (systemd and cgroupfs drivers), containerd, CRI-O, Docker, ECS, LXC and Podman. Where clusters
- * are nested the innermost counts. CRI-O's monitors (conmon) are in a pod, but in no container. Of
- * the lines of v1 the first that knows a container counts, else the first that knows anything. To
- * be cleared by the caller. */
+ * are nested the innermost counts. Monitors of containers (conmon of CRI-O and Podman) are in none
+ * themselves, but may be in a pod. Of the lines of v1 the first that knows a container counts, else
+ * the first that knows anything. To be cleared by the caller. */
 void cgroup_read(const char *text, Cgroup *ret_cgroup);
 /* A copy, to be cleared by the caller. */
 void cgroup_copy(const Cgroup *cgroup, Cgroup *ret_copy);

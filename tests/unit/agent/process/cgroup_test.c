@@ -53,6 +53,11 @@ static const Row rows[] = {
     {"0::/docker/" ID "/init.scope\n", ID, NULL, NULL},
     {"0::/machine.slice/libpod-" ID ".scope\n", ID, NULL, NULL},
     {"0::/machine.slice/libpod-" ID ".scope/container\n", ID, NULL, NULL},
+    {"0::/machine.slice/libpod-conmon-" ID ".scope\n", NULL, NULL, NULL},
+    {"0::/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-" ID ".scope/container\n",
+     ID, NULL, NULL},
+    {"0::/libpod_parent/libpod-" ID "\n", ID, NULL, NULL},
+    {"0::/libpod_parent/conmon\n", NULL, NULL, NULL},
     {"0::/lxc.payload.web1\n", "web1", NULL, NULL},
     {"0::/lxc.payload.web1/system.slice/nginx.service\n", "web1", NULL, "nginx.service"},
     {"0::/ecs/0123456789abcdef0123456789abcdef/0123456789abcdef0123456789abcdef-1234567890\n",
@@ -61,6 +66,15 @@ static const Row rows[] = {
     /* v1: hierarchies that know nothing stand before those that do. */
     {"12:cpu,cpuacct:/kubepods/burstable/pod" UID "/" ID "\n11:pids:/\n1:name=systemd:/\n", ID, UID,
      NULL},
+    {"5:memory:/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" SLICE
+     ".slice/cri-containerd-" ID ".scope\n1:name=systemd:/kubepods.slice/kubepods-burstable.slice/"
+     "kubepods-burstable-pod" SLICE ".slice/cri-containerd-" ID ".scope\n0::/\n",
+     ID, UID, NULL},
+    {"8:cpuset:/kubepods/burstable/pod" UID "/crio-" ID "\n", ID, UID, NULL},
+    {"8:cpuset:/kubepods/burstable/pod" UID "/crio-conmon-" ID "\n", NULL, UID, NULL},
+    {"8:cpu,cpuacct:/system.slice/containerd.service/kubepods-burstable-pod" SLICE
+     ".slice:cri-containerd:" ID "\n0::/\n",
+     ID, UID, NULL},
     {"3:pids:/\n1:name=systemd:/docker/" ID "\n0::/\n", ID, NULL, NULL},
     {"4:memory:/system.slice/docker.service\n1:name=systemd:/docker/" ID "\n0::/\n", ID, NULL,
      NULL},
