@@ -145,6 +145,7 @@ typedef struct {
     K8sDataFunc on_data; /* of a watch, which is tried once */
     void *user;
     int64_t silence_ms;
+    K8sReadiness *readiness; /* to be filled by a 500 as well; NULL: only a 200 is an answer */
 } Request;
 
 static void
@@ -228,6 +229,7 @@ send_with(const Request *request, const Credentials *credentials, HttpClientRepl
         .on_data = request->on_data,
         .user = request->user,
         .silence_ms = request->silence_ms,
+        .with_certificate = request->readiness != NULL,
     };
     return http_retry_send(request->client->http, &http, &retry, ret_reply, NULL, error);
 }
@@ -255,7 +257,12 @@ fetch(const Request *request, K8sOutcome *outcome)
         }
         outcome->status = reply.status;
         outcome->retry_after_ms = reply.retry_after_ms;
-        if (reply.status == 200) {
+        if (request->readiness != NULL) {
+            k8s_readiness_clear(request->readiness);
+            request->readiness->status = reply.status;
+            request->readiness->certificate_pem = g_steal_pointer(&reply.certificate_pem);
+        }
+        if (reply.status == 200 || (reply.status == 500 && request->readiness != NULL)) {
             set_outcome(outcome, K8S_OK, "");
             g_clear_pointer(&outcome->reason, g_free);
             return g_bytes_ref(reply.body);
@@ -284,6 +291,37 @@ k8s_client_get(K8sClient *client, const char *path, K8sRepresentation representa
     if (body != NULL)
         *ret_body = body;
     return body != NULL;
+}
+
+bool
+k8s_client_readiness(K8sClient *client, const K8sCall *call, K8sReadiness *ret_readiness,
+                     K8sOutcome *ret_outcome)
+{
+    g_autofree char *url = g_strconcat(client->config->server, "/readyz?verbose", NULL);
+    g_auto(K8sReadiness) readiness = {0};
+    const Request request = {
+        .client = client,
+        .call = call != NULL ? call : &DEFAULT_CALL,
+        .url = url,
+        .accept = accept_header(K8S_ANY, false),
+        .readiness = &readiness,
+    };
+    K8sOutcome outcome = {0};
+    readiness.text = fetch(&request, &outcome);
+    *ret_outcome = outcome;
+    if (readiness.text == NULL)
+        return false;
+    *ret_readiness = readiness;
+    readiness = (K8sReadiness){0};
+    return true;
+}
+
+void
+k8s_readiness_clear(K8sReadiness *readiness)
+{
+    g_clear_pointer(&readiness->text, g_bytes_unref);
+    g_clear_pointer(&readiness->certificate_pem, g_bytes_unref);
+    *readiness = (K8sReadiness){0};
 }
 
 /* --- lists ------------------------------------------------------------------------------------ */

@@ -79,6 +79,20 @@ char *k8s_path(const char *group, const char *version, const char *namespace, co
 bool k8s_client_get(K8sClient *client, const char *path, K8sRepresentation representation,
                     const K8sCall *call, GBytes **ret_body, K8sOutcome *ret_outcome);
 
+/* What the server says of itself, and whom it shows itself as. */
+typedef struct {
+    int status;              /* of /readyz: 200, or 500 when a check fails */
+    GBytes *text;            /* "[+]ping ok\n[-]etcd failed: reason withheld\n…" */
+    GBytes *certificate_pem; /* its own, without the chain; NULL: it was reached without TLS */
+} K8sReadiness;
+
+/* Asks /readyz?verbose, a 500 as often as anything else that is refused for now: what fails then
+ * has failed for some seconds. Fills *ret_readiness, to be cleared by the caller, when it returns
+ * true; *ret_outcome in any case. */
+bool k8s_client_readiness(K8sClient *client, const K8sCall *call, K8sReadiness *ret_readiness,
+                          K8sOutcome *ret_outcome);
+void k8s_readiness_clear(K8sReadiness *readiness);
+
 typedef struct {
     const char *path;  /* of the collection */
     const char *query; /* selectors, encoded: "fieldSelector=type!%3DNormal"; NULL: none */
@@ -129,3 +143,4 @@ bool k8s_client_log(K8sClient *client, const K8sLog *log, const K8sCall *call, G
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(K8sClient, k8s_client_free)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(K8sOutcome, k8s_outcome_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(K8sReadiness, k8s_readiness_clear)

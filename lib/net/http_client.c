@@ -263,6 +263,12 @@ set_tls(const HttpClient *client, CURL *easy, const HttpClientRequest *request)
     }
     set_blob(easy, CURLOPT_SSLCERT_BLOB, request->certificate_pem);
     set_blob(easy, CURLOPT_SSLKEY_BLOB, request->key_pem);
+    /* A connection that is there already, or begins with an old session, shows none. */
+    if (request->with_certificate) {
+        (void)curl_easy_setopt(easy, CURLOPT_CERTINFO, 1L);
+        (void)curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+        (void)curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
+    }
 }
 
 static void
@@ -396,6 +402,22 @@ fail_transfer(Exchange *exchange, CURLcode code, GError **error)
     return error_set(error, CRESSET_ERROR_UNAVAILABLE, "no reply from %s: %s", host, why);
 }
 
+/* The first of the chain that the server has shown, or NULL. */
+static GBytes *
+certificate_of(CURL *easy)
+{
+    static const char field[] = "Cert:";
+    struct curl_certinfo *chain = NULL;
+    if (curl_easy_getinfo(easy, CURLINFO_CERTINFO, &chain) != CURLE_OK || chain == NULL ||
+        chain->num_of_certs < 1)
+        return NULL;
+    for (const struct curl_slist *line = chain->certinfo[0]; line != NULL; line = line->next) {
+        if (strncmp(line->data, field, strlen(field)) == 0)
+            return g_bytes_new(line->data + strlen(field), strlen(line->data) - strlen(field));
+    }
+    return NULL;
+}
+
 static void
 fill_reply(CURL *easy, Exchange *exchange, HttpClientReply *ret_reply)
 {
@@ -409,6 +431,7 @@ fill_reply(CURL *easy, Exchange *exchange, HttpClientReply *ret_reply)
         .headers = g_steal_pointer(&exchange->headers),
         .retry_after_ms =
             CLAMP(retry_after, 0, G_MAXINT32) * 1000, /* below 0: a date that has passed */
+        .certificate_pem = exchange->request->with_certificate ? certificate_of(easy) : NULL,
     };
 }
 
@@ -461,25 +484,4 @@ http_client_send(HttpClient *client, const HttpClientRequest *request, HttpClien
     g_clear_pointer(&exchange.headers, g_hash_table_unref);
     g_clear_error(&exchange.refused);
     return code == CURLE_OK;
-}
-
-const char *
-http_client_reply_header(const HttpClientReply *reply, const char *name)
-{
-    return reply->headers != NULL ? g_hash_table_lookup(reply->headers, name) : NULL;
-}
-
-int64_t
-http_client_reply_date(const HttpClientReply *reply)
-{
-    const char *text = http_client_reply_header(reply, "date");
-    return text != NULL ? MAX(curl_getdate(text, NULL), 0) : 0;
-}
-
-void
-http_client_reply_clear(HttpClientReply *reply)
-{
-    g_clear_pointer(&reply->body, g_bytes_unref);
-    g_clear_pointer(&reply->headers, g_hash_table_unref);
-    *reply = (HttpClientReply){0};
 }

@@ -49,13 +49,16 @@ typedef struct {
                                    holds it */
     void *user;                 /* of on_data */
     int64_t silence_ms;         /* the longest time without a byte of the reply; 0: timeout_ms */
+    bool with_certificate;      /* the reply has that of the server; on a connection of its own */
 } HttpClientRequest;
 
 typedef struct {
-    int status;             /* 200 */
-    GBytes *body;           /* never NULL */
-    GHashTable *headers;    /* lower-case name → value; of a repeated header the last value */
-    int64_t retry_after_ms; /* of a Retry-After header, in either form; 0: none */
+    int status;              /* 200 */
+    GBytes *body;            /* never NULL */
+    GHashTable *headers;     /* lower-case name → value; of a repeated header the last value */
+    int64_t retry_after_ms;  /* of a Retry-After header, in either form; 0: none */
+    GBytes *certificate_pem; /* of the server, without its chain, when it was asked for and there
+                                was TLS; else NULL */
 } HttpClientReply;
 
 /* Reads `config` once; NULL means all defaults. */

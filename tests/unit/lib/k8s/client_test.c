@@ -113,6 +113,43 @@ test_the_reason_is_kept(void **state)
     assert_int_equal(outcome.result, K8S_FORBIDDEN);
 }
 
+/* --- the server itself ---------------------------------------------------------------------- */
+
+static void
+test_readiness(void **state)
+{
+    (void)state;
+    const ScriptStep steps[] = {{.reply = PLAIN("500", "[-]etcd failed")},
+                                {.reply = PLAIN("500", "[-]etcd failed")},
+                                {.reply = PLAIN("200", "[+]etcd ok")}};
+    g_auto(Peer) peer = PEER(steps);
+    const K8sCall twice = {.tries_max = 2};
+    g_auto(K8sReadiness) bad = {0}, good = {0};
+    g_auto(K8sOutcome) outcome = {0};
+    assert_true(k8s_client_readiness(peer.client, &twice, &bad, &outcome));
+    assert_int_equal(bad.status, 500);
+    assert_memory_equal(g_bytes_get_data(bad.text, NULL), "[-]etcd failed\n", 15);
+    assert_null(bad.certificate_pem);
+    peer_expect_request(&peer, 1, "/readyz?verbose");
+    k8s_outcome_clear(&outcome);
+    assert_true(k8s_client_readiness(peer.client, &twice, &good, &outcome));
+    assert_int_equal(good.status, 200);
+    assert_int_equal(scripted_server_requests(peer.server), 3);
+}
+
+static void
+test_readiness_that_nobody_tells(void **state)
+{
+    (void)state;
+    const ScriptStep steps[] = {{.reply = STATUS("403", "Forbidden", "no")}};
+    g_auto(Peer) peer = PEER(steps);
+    g_auto(K8sReadiness) readiness = {0};
+    g_auto(K8sOutcome) outcome = {0};
+    assert_false(k8s_client_readiness(peer.client, NULL, &readiness, &outcome));
+    assert_null(readiness.text);
+    assert_int_equal(outcome.result, K8S_FORBIDDEN);
+}
+
 /* --- patience --------------------------------------------------------------------------------- */
 
 static void
@@ -391,6 +428,8 @@ main(void)
         cmocka_unit_test(test_paths),
         cmocka_unit_test(test_what_errors_mean),
         cmocka_unit_test(test_the_reason_is_kept),
+        cmocka_unit_test(test_readiness),
+        cmocka_unit_test(test_readiness_that_nobody_tells),
         cmocka_unit_test(test_a_busy_server_is_asked_again),
         cmocka_unit_test(test_tries_have_an_end),
         cmocka_unit_test(test_a_pause_that_is_too_long_is_not_made),

@@ -211,6 +211,27 @@ test_a_broken_certificate_of_the_client(void **state)
     assert_true(g_error_matches(error, CRESSET_ERROR, CRESSET_ERROR_FAILED_PRECONDITION));
 }
 
+static void
+test_the_certificate_of_the_server_is_shown(void **state)
+{
+    const TlsServer *tls = *state;
+    g_autoptr(GBytes) wanted = bytes_of(tls->certificate);
+    const HttpClientConfig config = {.ca_file = tls->certificate};
+    g_autoptr(HttpClient) client = http_client_new(&config);
+    g_autofree char *url = g_strdup_printf("https://localhost:%s/", tls->port);
+    for (int i = 0; i < 3; i++) { /* one that is not asked for leaves a connection behind */
+        const HttpClientRequest request = {.url = url, .with_certificate = i > 0};
+        g_autoptr(GError) error = NULL;
+        g_auto(HttpClientReply) reply = {0};
+        bool sent = http_client_send(client, &request, &reply, &error);
+        assert_no_error(error);
+        assert_true(sent);
+        assert_true((reply.certificate_pem != NULL) == (i > 0));
+        if (i > 0)
+            assert_true(g_bytes_equal(reply.certificate_pem, wanted));
+    }
+}
+
 int
 main(void)
 {
@@ -223,6 +244,7 @@ main(void)
         cmocka_unit_test(test_the_certificate_of_another_name),
         cmocka_unit_test(test_unchecked_certificates),
         cmocka_unit_test(test_a_certificate_of_the_client),
+        cmocka_unit_test(test_the_certificate_of_the_server_is_shown),
         cmocka_unit_test(test_a_broken_certificate_of_the_client),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
