@@ -53,7 +53,9 @@ input_read(const InputOptions *options, Snapshot *snapshot, K8sClient **ret_clie
                                   .kubeconfig = given(options->kubeconfig),
                                   .context = given(options->context),
                                   .exec_allowed = options->exec_allowed};
-    const ClusterOptions cluster = {.with_secrets = options->secrets};
+    const ClusterOptions cluster = {.with_secrets = options->secrets,
+                                    .with_tls_secrets = options->tls_secrets,
+                                    .with_reports = options->tier > TIER_DEFAULT};
     K8sConfig *config = k8s_config_load(&how, error);
     if (config == NULL)
         return false;

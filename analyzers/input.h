@@ -6,7 +6,7 @@
 
 typedef struct {
     char *input, *kubeconfig, *context, *server, *now, *cluster, *silences;
-    bool exec_allowed, secrets;
+    bool exec_allowed, secrets, tls_secrets;
     int64_t tier;
 } InputOptions;
 
@@ -35,8 +35,12 @@ typedef struct {
                   "Run the programs that a kubeconfig names for credentials.",                     \
                   offsetof(type, field.exec_allowed)),                                             \
         INPUT_ROW("secrets", OPTION_BOOL, "false", NULL,                                           \
-                  "List the names of Secrets too; their content is never asked for.",              \
+                  "List the names of Secrets too, without their content.",                         \
                   offsetof(type, field.secrets)),                                                  \
+        INPUT_ROW("tls-secrets", OPTION_BOOL, "false", NULL,                                       \
+                  "Read Secrets of type kubernetes.io/tls with their content, to check their "     \
+                  "certificates and keys.",                                                        \
+                  offsetof(type, field.tls_secrets)),                                              \
         INPUT_ROW("cluster", OPTION_STRING, "", "NAME",                                            \
                   "Name of the cluster, said in every report.", offsetof(type, field.cluster)),    \
         INPUT_ROW("silences", OPTION_STRING, "", "FILE",                                           \

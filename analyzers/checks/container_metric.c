@@ -214,23 +214,12 @@ compare_with_limits(CheckRun *run, const LimitRule *rule, const SeriesPlaces *pl
 /* ---- Throttling: more telling where the pod suffers. ---- */
 
 static bool
-is_same_container(const MetricSeries *a, const MetricSeries *b)
-{
-    static const char *const labels[] = {"namespace", "pod", "container"};
-    for (size_t i = 0; i < G_N_ELEMENTS(labels); i++) {
-        if (strcmp(series_label(a, labels[i]), series_label(b, labels[i])) != 0)
-            return false;
-    }
-    return true;
-}
-
-static bool
 uses_its_limit(const CheckRun *run, const Object *pod, const MetricSeries *series)
 {
     double limit = pod_limit(pod, series_label(series, "container"), "cpu");
     const Answer *used = telemetry_answer(run->telemetry, &cpu_of_throttled);
     for (uint32_t i = 0; limit > 0 && i < used->n; i++) {
-        if (is_same_container(&used->series[i], series))
+        if (series_is_of_container(&used->series[i], series))
             return series_last(&used->series[i]).value > limit / 2;
     }
     return false;

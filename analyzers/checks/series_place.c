@@ -99,3 +99,14 @@ series_autoscaler(const SeriesPlaces *places, const MetricSeries *series)
 {
     return object_of(places, series, KIND_HPA, "horizontalpodautoscaler");
 }
+
+bool
+series_is_of_container(const MetricSeries *a, const MetricSeries *b)
+{
+    static const char *const labels[] = {"namespace", "pod", "container"};
+    for (size_t i = 0; i < G_N_ELEMENTS(labels); i++) {
+        if (strcmp(series_label(a, labels[i]), series_label(b, labels[i])) != 0)
+            return false;
+    }
+    return true;
+}

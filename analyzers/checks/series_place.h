@@ -17,6 +17,8 @@ void series_places_free(SeriesPlaces *places);
 const Object *series_node(const SeriesPlaces *places, const MetricSeries *series);
 /* The pod of the labels namespace and pod, or exported_namespace and exported_pod; NULL. */
 const Object *series_pod(const SeriesPlaces *places, const MetricSeries *series);
+/* Whether two series have the same labels namespace, pod and container. */
+bool series_is_of_container(const MetricSeries *a, const MetricSeries *b);
 /* The claim of the labels namespace and persistentvolumeclaim; NULL. */
 const Object *series_claim(const SeriesPlaces *places, const MetricSeries *series);
 

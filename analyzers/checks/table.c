@@ -5,6 +5,8 @@ static const CheckTopic *const topics[] = {
     /* clang-format off */
     &check_topic_backend_state,
     &check_topic_partial_scan,
+    &check_topic_own_run,
+    &check_topic_api_server,
     &check_topic_node,
     &check_topic_node_state,
     &check_topic_kube_proxy,
@@ -59,6 +61,7 @@ static const CheckTopic *const topics[] = {
     &check_topic_ingress,
     &check_topic_ingress_backend,
     &check_topic_ingress_tls,
+    &check_topic_tls_secret,
     &check_topic_policy_selector,
     &check_topic_policy_dns,
     &check_topic_policy_caller,
@@ -81,6 +84,7 @@ static const CheckTopic *const topics[] = {
     &check_topic_control_plane_metric,
     &check_topic_node_metric,
     &check_topic_claim_metric,
+    &check_topic_memory_volume,
     &check_topic_container_metric,
     &check_topic_traffic_metric,
     &check_topic_autoscaler_metric,
@@ -92,6 +96,8 @@ static const CheckTopic *const topics[] = {
     &check_topic_monitor,
     &check_topic_named_service,
     &check_topic_event_storm,
+    &check_topic_policy_report,
+    &check_topic_naked_pod,
     /* Those that speak only when no other one does. */
     &check_topic_preparation,
     &check_topic_unready,

@@ -13,7 +13,7 @@ typedef struct {
     GMutex lock; /* of the snapshot and the reader */
     K8sCall call;
     gint next; /* the next kind to list, atomic */
-    bool with_secrets;
+    const ClusterOptions *options;
 } Cluster;
 
 /* One list that comes page by page. */
@@ -112,18 +112,35 @@ list_served(Cluster *cluster, Kind kind, const DiscoveredResource *resource)
 {
     if (kind == KIND_EVENT)
         list_events(cluster, resource);
+    else if (kind == KIND_TLS_SECRET)
+        (void)list_query(cluster, kind, resource, "fieldSelector=type%3Dkubernetes.io%2Ftls");
     else
         (void)list_query(cluster, kind, resource, NULL);
+}
+
+/* Why a kind is not listed, as nobody has asked for it; NULL when it is. */
+static const char *
+reason_to_leave_out(const ClusterOptions *options, Kind kind)
+{
+    if (kind == KIND_SECRET && !options->with_secrets)
+        return "secrets are not listed without --secrets";
+    if (kind == KIND_TLS_SECRET && !options->with_tls_secrets)
+        return "the content of TLS secrets is not read without --tls-secrets";
+    bool is_report = kind == KIND_POLICY_REPORT || kind == KIND_CLUSTER_POLICY_REPORT;
+    return is_report && !options->with_reports
+               ? "reports of policies are listed only for checks of tier 3"
+               : NULL;
 }
 
 static void
 list_kind(Cluster *cluster, Kind kind)
 {
+    const char *left_out = reason_to_leave_out(cluster->options, kind);
     const KindRow *row = kind_row(kind);
     const DiscoveredResource *resource =
         discovery_find(cluster->discovery, row->group, row->resource, NULL);
-    if (kind == KIND_SECRET && !cluster->with_secrets)
-        set_state(cluster, kind, LIST_NOT_READ, "secrets are not listed without --secrets");
+    if (left_out != NULL)
+        set_state(cluster, kind, LIST_NOT_READ, left_out);
     else if (resource != NULL)
         list_served(cluster, kind, resource);
     else if (discovery_is_stale(cluster->discovery, row->group))
@@ -156,6 +173,36 @@ list_all(Cluster *cluster)
         g_thread_join(threads[i]);
     /* They may be larger than everything else: the snapshot is full rather without them. */
     list_kind(cluster, KIND_CONFIG_MAP);
+}
+
+/* ---- The server itself. ---- */
+
+static void
+take_readiness(Cluster *cluster)
+{
+    enum { TIMEOUT_MS = 10 * 1000, BYTES_MAX = 64 * 1024 };
+    g_auto(K8sReadiness) readiness = {0};
+    g_auto(K8sOutcome) outcome = {0};
+    K8sCall call = cluster->call;
+    call.timeout_ms = TIMEOUT_MS;
+    call.body_bytes_max = BYTES_MAX;
+    if (!k8s_client_readiness(cluster->client, &call, &readiness, &outcome)) {
+        g_autofree char *text = outcome_text(&outcome);
+        g_autofree char *why = g_strconcat("/readyz was not answered: ", text, NULL);
+        snapshot_set_fact(cluster->snapshot, FACT_READYZ, NULL, why);
+        snapshot_set_fact(cluster->snapshot, FACT_CERTIFICATE, NULL, why);
+        return;
+    }
+    gsize size;
+    const char *bytes = g_bytes_get_data(readiness.text, &size);
+    g_autofree char *text = g_utf8_make_valid(bytes != NULL ? bytes : "", (gssize)size);
+    snapshot_set_fact(cluster->snapshot, FACT_READYZ, text, NULL);
+    g_autofree char *pem = NULL;
+    if (readiness.certificate_pem != NULL)
+        pem = g_strndup(g_bytes_get_data(readiness.certificate_pem, NULL),
+                        g_bytes_get_size(readiness.certificate_pem));
+    snapshot_set_fact(cluster->snapshot, FACT_CERTIFICATE, pem,
+                      "the API server was reached without TLS, or by way of a proxy");
 }
 
 /* ---- Logs. ---- */
@@ -223,7 +270,7 @@ cluster_read(Snapshot *snapshot, K8sClient *client, const ClusterOptions *option
     Cluster cluster = {.snapshot = snapshot,
                        .client = client,
                        .call = {.end_us = g_get_monotonic_time() + deadline_us},
-                       .with_secrets = options->with_secrets};
+                       .options = options};
     g_auto(K8sOutcome) outcome = {0};
     g_autoptr(Discovery) discovery = discovery_load(client, &cluster.call, &outcome);
     if (discovery == NULL)
@@ -233,6 +280,7 @@ cluster_read(Snapshot *snapshot, K8sClient *client, const ClusterOptions *option
     cluster.reader = reader;
     g_mutex_init(&cluster.lock);
     list_all(&cluster);
+    take_readiness(&cluster);
     g_mutex_clear(&cluster.lock);
     LogSource *source = g_new0(LogSource, 1);
     *source = (LogSource){client, CLUSTER_LOGS_MAX};

@@ -4,7 +4,9 @@
 #include "lib/k8s/client.h"
 
 typedef struct {
-    bool with_secrets; /* their metadata: RBAC cannot allow that without their content */
+    bool with_secrets;     /* their metadata: RBAC cannot allow that without their content */
+    bool with_tls_secrets; /* those of type kubernetes.io/tls, with their content */
+    bool with_reports;     /* reports of policies: there may be one for every object */
 } ClusterOptions;
 
 enum {
@@ -13,10 +15,10 @@ enum {
     CLUSTER_LOGS_MAX = 40,
 };
 
-/* Lists every kind that the server has and finishes the snapshot; what could not be listed says
- * why. Logs are asked for when a check wants one, at most CLUSTER_LOGS_MAX of them; `client` is
- * borrowed for as long as the snapshot lives. When the server does not say
- * what it serves: UNAUTHENTICATED (401), PERMISSION_DENIED (403), NOT_FOUND (404),
- * DEADLINE_EXCEEDED, CANCELLED, else UNAVAILABLE. */
+/* Lists every kind that the server has, asks it how it is, and finishes the snapshot; what could
+ * not be listed says why. Logs are asked for when a check wants one, at most CLUSTER_LOGS_MAX of
+ * them; `client` is borrowed for as long as the snapshot lives. When the server does not say what
+ * it serves: UNAUTHENTICATED (401), PERMISSION_DENIED (403), NOT_FOUND (404), DEADLINE_EXCEEDED,
+ * CANCELLED, else UNAVAILABLE. */
 bool
 cluster_read(Snapshot *snapshot, K8sClient *client, const ClusterOptions *options, GError **error);

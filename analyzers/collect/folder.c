@@ -6,10 +6,12 @@
 #include <zlib.h>
 
 #include "lib/base/error.h"
+#include "lib/k8s/config.h"
 
 #define PIECE_BYTES (256 * 1024)
 /* Of one file, decompressed. */
 #define FILE_BYTES_MAX ((size_t)4 * 1024 * 1024 * 1024)
+#define FACT_BYTES_MAX (64 * 1024)
 
 typedef struct {
     Snapshot *snapshot;
@@ -212,6 +214,38 @@ find_logs(Snapshot *snapshot, const char *dir)
     snapshot_set_log_dir(snapshot, g_file_test(within, G_FILE_TEST_IS_DIR) ? within : beside);
 }
 
+/* What is no object, within the folder or beside it. */
+static void
+read_facts(Snapshot *snapshot, const char *dir)
+{
+    static const char *const names[FACT_COUNT] = {
+        [FACT_READYZ] = "readyz.txt", [FACT_CERTIFICATE] = "apiserver.pem"};
+    static const char *const places[] = {".", ".."};
+    for (int fact = 0; fact < FACT_COUNT; fact++) {
+        g_autofree char *why = g_strconcat("the input has no ", names[fact], NULL), *text = NULL;
+        for (size_t i = 0; text == NULL && i < G_N_ELEMENTS(places); i++) {
+            g_autofree char *path = g_build_filename(dir, places[i], names[fact], NULL);
+            gsize size;
+            g_autofree char *bytes = k8s_read_file(path, FACT_BYTES_MAX, &size, NULL);
+            text = bytes != NULL ? g_utf8_make_valid(bytes, (gssize)size) : NULL;
+        }
+        snapshot_set_fact(snapshot, (Fact)fact, text, why);
+    }
+}
+
+/* TLS Secrets are known when Secrets were recorded with what they have. */
+static void
+judge_secrets(Snapshot *snapshot)
+{
+    const GPtrArray *secrets = snapshot_objects(snapshot, KIND_SECRET);
+    bool has_content = false;
+    for (guint i = 0; i < secrets->len && !has_content; i++)
+        has_content = value_get(((const Object *)secrets->pdata[i])->value, "type") != NULL;
+    if (snapshot_list_state(snapshot, KIND_SECRET) == LIST_READ)
+        snapshot_set_list(snapshot, KIND_TLS_SECRET, has_content ? LIST_READ : LIST_NOT_READ,
+                          "the input has only the metadata of secrets");
+}
+
 static bool
 read_all(const Folder *folder, const char *path, GError **error)
 {
@@ -230,6 +264,7 @@ read_all(const Folder *folder, const char *path, GError **error)
             return false;
     }
     find_logs(folder->snapshot, path);
+    read_facts(folder->snapshot, path);
     return true;
 }
 
@@ -239,6 +274,7 @@ folder_read(Snapshot *snapshot, const char *path, GError **error)
     g_autoptr(ValueReader) reader = value_reader_new(snapshot_arena(snapshot));
     Folder folder = {snapshot, reader};
     bool ok = read_all(&folder, path, error);
+    judge_secrets(snapshot);
     snapshot_finish(snapshot);
     return ok;
 }

@@ -120,7 +120,10 @@
     X(CILIUM_POLICY, "CiliumNetworkPolicy", "cilium.io", "ciliumnetworkpolicies", true)            \
     X(CILIUM_CLUSTER_POLICY, "CiliumClusterwideNetworkPolicy", "cilium.io",                        \
       "ciliumclusterwidenetworkpolicies", false)                                                   \
-    X(ARGO_WORKFLOW, "Workflow", "argoproj.io", "workflows", true)
+    X(ARGO_WORKFLOW, "Workflow", "argoproj.io", "workflows", true)                                 \
+    X(TLS_SECRET, "Secret", "", "secrets", true) /* of type kubernetes.io/tls, with its content */ \
+    X(POLICY_REPORT, "PolicyReport", "wgpolicyk8s.io", "policyreports", true)                      \
+    X(CLUSTER_POLICY_REPORT, "ClusterPolicyReport", "wgpolicyk8s.io", "clusterpolicyreports", false)
 
 typedef enum {
     KIND_NONE, /* of no object: in reports a back end, as that of metrics */

@@ -20,6 +20,7 @@ struct Snapshot {
     GHashTable *by_uid;
     GHashTable *events; /* uid of an object -> GPtrArray of Event */
     GPtrArray *no_objects;
+    char *facts[FACT_COUNT], *fact_problems[FACT_COUNT];
     char *log_dir;
     SnapshotLogFunc log_func; /* NULL: the folder */
     void *log_data;
@@ -64,6 +65,10 @@ snapshot_free(Snapshot *snapshot)
     g_hash_table_unref(snapshot->by_uid);
     g_hash_table_unref(snapshot->events);
     g_ptr_array_unref(snapshot->no_objects);
+    for (int i = 0; i < FACT_COUNT; i++) {
+        g_free(snapshot->facts[i]);
+        g_free(snapshot->fact_problems[i]);
+    }
     g_free(snapshot->log_dir);
     if (snapshot->free_log_data != NULL)
         snapshot->free_log_data(snapshot->log_data);
@@ -159,9 +164,11 @@ snapshot_add(Snapshot *snapshot, Kind kind, const Value *value)
                        .created_s = value_time(value, "metadata.creationTimestamp")};
     g_ptr_array_add(list->objects, object);
     g_hash_table_insert(list->by_name, g_steal_pointer(&key), object);
-    if (object->uid[0] != '\0')
+    if (object->uid[0] != '\0' && kind != KIND_TLS_SECRET)
         g_hash_table_insert(snapshot->by_uid, (gpointer)object->uid, object);
-    return true;
+    /* One that was read with its content is in both lists. */
+    return kind != KIND_SECRET || !value_is(value, "type", "kubernetes.io/tls") ||
+           value_count(value, "data") == 0 || snapshot_add(snapshot, KIND_TLS_SECRET, value);
 }
 
 void
@@ -173,6 +180,30 @@ snapshot_set_list(Snapshot *snapshot, Kind kind, ListState state, const char *wh
     list->state = state;
     g_free(list->problem);
     list->problem = g_strdup(why);
+}
+
+void
+snapshot_set_fact(Snapshot *snapshot, Fact fact, const char *text, const char *why)
+{
+    g_free(snapshot->facts[fact]);
+    g_free(snapshot->fact_problems[fact]);
+    snapshot->facts[fact] = g_strdup(text);
+    snapshot->fact_problems[fact] = text == NULL ? g_strdup(why) : NULL;
+}
+
+const char *
+snapshot_fact(const Snapshot *snapshot, Fact fact)
+{
+    return snapshot->facts[fact];
+}
+
+const char *
+snapshot_fact_problem(const Snapshot *snapshot, Fact fact)
+{
+    if (snapshot->facts[fact] != NULL)
+        return NULL;
+    return snapshot->fact_problems[fact] != NULL ? snapshot->fact_problems[fact]
+                                                 : "the API server was not asked";
 }
 
 void

@@ -33,6 +33,13 @@ typedef enum {
     LIST_FAILED, /* it could not be read, or not to its end */
 } ListState;
 
+/* What the API server says of itself, and is no object. */
+typedef enum {
+    FACT_READYZ,      /* the text of /readyz?verbose: "[-]etcd failed: …" */
+    FACT_CERTIFICATE, /* its own, that our connection has shown, PEM */
+    FACT_COUNT,
+} Fact;
+
 typedef enum { PRESENCE_UNKNOWN, PRESENCE_MISSING, PRESENCE_THERE } Presence;
 
 typedef struct Snapshot Snapshot;
@@ -49,6 +56,8 @@ Arena *snapshot_arena(Snapshot *snapshot);
 bool snapshot_add(Snapshot *snapshot, Kind kind, const Value *value);
 /* Says what has become of the list of a kind; `why` (copied) when it failed. */
 void snapshot_set_list(Snapshot *snapshot, Kind kind, ListState state, const char *why);
+/* Takes a fact (copied), or says why it is not known (NULL for the fact then). */
+void snapshot_set_fact(Snapshot *snapshot, Fact fact, const char *text, const char *why);
 /* Where the logs of containers are: DIR/NAMESPACE_POD_CONTAINER[.previous].log. */
 void snapshot_set_log_dir(Snapshot *snapshot, const char *dir);
 /* Who has them instead: returns the log of a container, to be freed, valid UTF-8, or NULL. `data`
@@ -77,6 +86,11 @@ ListState snapshot_list_state(const Snapshot *snapshot, Kind kind);
 const char *snapshot_list_problem(const Snapshot *snapshot, Kind kind);
 /* Whether everything of the kind is known. */
 bool snapshot_knows(const Snapshot *snapshot, Kind kind);
+
+/* NULL when it is not known. */
+const char *snapshot_fact(const Snapshot *snapshot, Fact fact);
+/* Why it is not known; NULL when it is. */
+const char *snapshot_fact_problem(const Snapshot *snapshot, Fact fact);
 
 /* Event of an object, the newest first; never NULL. */
 const GPtrArray *snapshot_events(const Snapshot *snapshot, const Object *object);

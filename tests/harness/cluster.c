@@ -11,6 +11,16 @@ struct TestCluster {
     bool is_finished;
 };
 
+/* A certificate that is valid until 2036. */
+static const char server_certificate[] =
+    "-----BEGIN CERTIFICATE-----\n"
+    "MIHAMHQCAQEwBQYDK2VwMA0xCzAJBgNVBAMMAmNhMB4XDTI1MDEwMTAwMDAwMFoX\n"
+    "DTM2MDEwMTAwMDAwMFowDTELMAkGA1UEAwwCY2EwKjAFBgMrZXADIQDagR7ZVLfU\n"
+    "lSDyRLkhDBIH8PkiKFqCUVxEd9Zzg6lf4DAFBgMrZXADQQBlgDBYT3CFVneGkYa9\n"
+    "sJmt2yrN5nSGEiD+lPDlJJY8v1G+9dK/I8VE75XcI9BMrZ9/4WRYzLFvbTsXi/oi\n"
+    "gn4F\n"
+    "-----END CERTIFICATE-----\n";
+
 static Value *
 add_text(Arena *arena, Value *map, const char *key, const char *text)
 {
@@ -57,6 +67,8 @@ test_cluster_new(const char *yaml)
         fail_msg("not valid YAML: %s", error->message);
     for (int kind = KIND_NONE + 1; kind < KIND_COUNT; kind++)
         snapshot_set_list(cluster->snapshot, (Kind)kind, LIST_READ, NULL);
+    snapshot_set_fact(cluster->snapshot, FACT_READYZ, "ok", NULL);
+    snapshot_set_fact(cluster->snapshot, FACT_CERTIFICATE, server_certificate, NULL);
     if (documents->type == VALUE_MAP)
         add_object(cluster, documents);
     for (Value *one = documents->type == VALUE_LIST ? documents->first : NULL; one != NULL;
@@ -80,6 +92,18 @@ void
 test_cluster_fail(TestCluster *cluster, Kind kind, const char *why)
 {
     snapshot_set_list(cluster->snapshot, kind, LIST_FAILED, why);
+}
+
+void
+test_cluster_fact(TestCluster *cluster, Fact fact, const char *text)
+{
+    snapshot_set_fact(cluster->snapshot, fact, text, NULL);
+}
+
+void
+test_cluster_fact_fails(TestCluster *cluster, Fact fact, const char *why)
+{
+    snapshot_set_fact(cluster->snapshot, fact, NULL, why);
 }
 
 void

@@ -14,6 +14,10 @@ void test_cluster_free(TestCluster *cluster);
 
 /* A kind could not be listed. */
 void test_cluster_fail(TestCluster *cluster, Kind kind, const char *why);
+/* What the API server says of itself; until then that it is well, with a good certificate. */
+void test_cluster_fact(TestCluster *cluster, Fact fact, const char *text);
+/* It is not known. */
+void test_cluster_fact_fails(TestCluster *cluster, Fact fact, const char *why);
 /* Where logs are (files NAMESPACE_POD_CONTAINER[.previous].log). */
 void test_cluster_logs(TestCluster *cluster, const char *dir);
 

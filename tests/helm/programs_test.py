@@ -249,6 +249,7 @@ def check_rights(helm):
     cases = [
         ("", AGENT_RIGHTS, without_secrets),
         ("analyzer.secrets=true", AGENT_RIGHTS, without_secrets | secrets),
+        ("analyzer.tlsSecrets=true", AGENT_RIGHTS, without_secrets | secrets),
         ("analyzer.rbac.create=false", AGENT_RIGHTS, None),
         ("agent.rbac.create=false", None, without_secrets),
         ("agent.config.kubernetes=off", None, without_secrets),

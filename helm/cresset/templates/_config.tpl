@@ -55,6 +55,7 @@
 {{- with .Values.cluster.name }}{{ $_ := set $config "cluster" . }}{{ end -}}
 {{- with .Values.cluster.tenant }}{{ $_ := set $config "tenant" . }}{{ end -}}
 {{- if $analyzer.secrets }}{{ $_ := set $config "secrets" true }}{{ end -}}
+{{- if $analyzer.tlsSecrets }}{{ $_ := set $config "tls-secrets" true }}{{ end -}}
 {{- range include "cresset.backends" . | fromJsonArray -}}
 {{- $name := .name -}}
 {{- $_ := set $config (printf "%s-url" $name) .url -}}

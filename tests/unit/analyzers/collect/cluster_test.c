@@ -28,6 +28,7 @@ test_what_does_not_fit_fails_its_list(void **state)
         {.reply = OK("{\"kind\":\"APIGroupList\",\"groups\":[]}")},
         {.reply = OK("{\"kind\":\"ConfigMapList\",\"metadata\":{},\"items\":[{\"metadata\":"
                      "{\"namespace\":\"shop\",\"name\":\"settings\"}}]}")},
+        {.reply = "HTTP/1.1 200 OK\r\n\r\nok"},
     };
     for (int full = 0; full < 2; full++) {
         g_autoptr(ScriptedServer) server = scripted_server_new(steps, G_N_ELEMENTS(steps));
@@ -50,6 +51,67 @@ test_what_does_not_fit_fails_its_list(void **state)
                             "configmaps could not be listed to the end: the objects take more "
                             "memory than is allowed: more than 1073741824 bytes");
     }
+}
+
+static Snapshot *
+read_by(const ScriptStep *steps, size_t n, const ClusterOptions *options)
+{
+    g_autoptr(ScriptedServer) server = scripted_server_new(steps, n);
+    g_autoptr(K8sClient) client = client_of(server);
+    Snapshot *snapshot = snapshot_new();
+    g_autoptr(GError) error = NULL;
+    bool is_read = cluster_read(snapshot, client, options, &error);
+    assert_no_error(error);
+    assert_true(is_read);
+    return snapshot;
+}
+
+static void
+test_what_the_server_says_of_itself(void **state)
+{
+    (void)state;
+    ScriptStep steps[] = {
+        {.reply = OK("{\"kind\":\"APIVersions\",\"versions\":[]}")},
+        {.reply = OK("{\"kind\":\"APIGroupList\",\"groups\":[]}")},
+        {.reply = "HTTP/1.1 200 OK\r\n\r\n[+]ping ok\n"},
+    };
+    g_autoptr(Snapshot) snapshot = read_by(steps, G_N_ELEMENTS(steps), &(ClusterOptions){0});
+    assert_string_equal(snapshot_fact(snapshot, FACT_READYZ), "[+]ping ok\n");
+    assert_null(snapshot_fact_problem(snapshot, FACT_READYZ));
+    assert_null(snapshot_fact(snapshot, FACT_CERTIFICATE));
+    assert_contains(snapshot_fact_problem(snapshot, FACT_CERTIFICATE), "without TLS");
+    steps[2].reply = STATUS("403", "Forbidden");
+    g_autoptr(Snapshot) other = read_by(steps, G_N_ELEMENTS(steps), &(ClusterOptions){0});
+    assert_null(snapshot_fact(other, FACT_READYZ));
+    assert_contains(snapshot_fact_problem(other, FACT_READYZ), "403 not you");
+}
+
+#define SECRETS(more)                                                                              \
+    OK("{\"kind\":\"SecretList\",\"metadata\":{},\"items\":[{\"metadata\":{\"namespace\":"         \
+       "\"shop\","                                                                                 \
+       "\"name\":\"tls\",\"uid\":\"1\"}" more "}]}")
+
+static void
+test_secrets_are_read_as_they_are_asked_for(void **state)
+{
+    (void)state;
+    ScriptStep steps[] = {
+        {.reply = OK("{\"kind\":\"APIVersions\",\"versions\":[\"v1\"]}")},
+        {.reply = OK("{\"kind\":\"APIResourceList\",\"resources\":[{\"name\":\"secrets\"}]}")},
+        {.reply = OK("{\"kind\":\"APIGroupList\",\"groups\":[]}")},
+        {.reply = SECRETS(",\"type\":\"kubernetes.io/tls\",\"data\":{\"tls.crt\":\"Cg==\"}")},
+        {.reply = "HTTP/1.1 200 OK\r\n\r\nok"},
+    };
+    g_autoptr(Snapshot) snapshot =
+        read_by(steps, G_N_ELEMENTS(steps), &(ClusterOptions){.with_tls_secrets = true});
+    assert_int_equal(snapshot_objects(snapshot, KIND_TLS_SECRET)->len, 1);
+    assert_int_equal(snapshot_objects(snapshot, KIND_SECRET)->len, 0);
+    assert_contains(snapshot_list_problem(snapshot, KIND_SECRET), "without --secrets");
+    steps[3].reply = SECRETS("");
+    g_autoptr(Snapshot) names =
+        read_by(steps, G_N_ELEMENTS(steps), &(ClusterOptions){.with_secrets = true});
+    assert_int_equal(snapshot_objects(names, KIND_SECRET)->len, 1);
+    assert_contains(snapshot_list_problem(names, KIND_TLS_SECRET), "without --tls-secrets");
 }
 
 static void
@@ -85,6 +147,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_does_not_fit_fails_its_list),
+        cmocka_unit_test(test_what_the_server_says_of_itself),
+        cmocka_unit_test(test_secrets_are_read_as_they_are_asked_for),
         cmocka_unit_test(test_errors_say_what_the_server_did),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
