@@ -7,6 +7,7 @@
 #include "analyzers/checks/shipping_log.h"
 #include "analyzers/checks/status.h"
 #include "analyzers/checks/table.h"
+#include "analyzers/checks/unit.h"
 #include "lib/k8s/quantity.h"
 
 static void run_alloy_metrics(CheckRun *run);
@@ -161,24 +162,11 @@ const CheckTopic check_topic_alloy_metric = {rows, G_N_ELEMENTS(rows)};
 
 /* ---- Values. ---- */
 
-typedef enum { UNIT_COUNT, UNIT_RATE, UNIT_SPAN, UNIT_SHARE, UNIT_NONE } Unit;
-
 static char *
-value_words(const MetricSeries *series, Unit unit)
+value_text_of(const MetricSeries *series, Unit unit)
 {
-    double value = series_last(series).value;
-    switch (unit) {
-    case UNIT_COUNT:
-        return g_strdup_printf("%.0f", value);
-    case UNIT_RATE:
-        return g_strdup_printf("%.2g a second", value);
-    case UNIT_SPAN:
-        return span_text(series_last_seconds(series));
-    case UNIT_SHARE:
-        return g_strdup_printf("%.0f %%", 100 * value);
-    default:
-        return g_strdup("");
-    }
+    return unit == UNIT_SECONDS ? span_text(series_last_seconds(series))
+                                : unit_text(unit, series_last(series).value);
 }
 
 /* What a series alone is enough to report. */
@@ -188,14 +176,13 @@ static const struct {
     const char *label; /* says more; NULL: none does */
     const char *does;  /* what Alloy does: of the title */
     Unit unit;
-    const char *words; /* behind the value */
+    const char *words; /* behind the value; NULL: it is told without one */
 } told[] = {
     {ROW_UNHEALTHY, &unhealthy_query, "health_type", "has components that are not healthy",
      UNIT_COUNT, "components"},
-    {ROW_LOAD, &load_query, NULL, "refuses its new configuration", UNIT_NONE,
-     "runs an older configuration"},
+    {ROW_LOAD, &load_query, NULL, "refuses its new configuration", UNIT_COUNT, NULL},
     {ROW_FAILING, &failing_query, "url", "loses metrics", UNIT_RATE, "samples lost"},
-    {ROW_LAGGING, &lagging_query, "component_id", "sends metrics late", UNIT_SPAN, "behind"},
+    {ROW_LAGGING, &lagging_query, "component_id", "sends metrics late", UNIT_SECONDS, "behind"},
     {ROW_LOGS, &logs_query, "reason", "loses log lines", UNIT_RATE, "lines lost"},
     {ROW_PROFILES, &profiles_query, NULL, "loses profiles", UNIT_RATE, "profiles lost"},
     {ROW_OTLP, &otlp_query, "signal", "loses OpenTelemetry data", UNIT_SHARE, "lost"},
@@ -295,9 +282,12 @@ look_at_series(const AlloyRun *alloy)
                 continue;
             Finding *finding = report(alloy, &rows[told[i].row], pod, told[i].does);
             const char *more = told[i].label != NULL ? series_label(series, told[i].label) : "";
-            g_autofree char *value = value_words(series, told[i].unit);
+            g_autofree char *value = told[i].words != NULL
+                                         ? value_text_of(series, told[i].unit)
+                                         : g_strdup("runs an older configuration");
             finding_evidence(finding, "Pod %s on %s: %s%s%s%s%s", pod->name, pod_node(pod), value,
-                             value[0] != '\0' ? " " : "", told[i].words,
+                             told[i].words != NULL ? " " : "",
+                             told[i].words != NULL ? told[i].words : "",
                              more[0] != '\0' ? ", " : "", more);
         }
     }

@@ -253,7 +253,7 @@ look_for_rest(CheckRun *run, const Object *hpa)
 
 /* "cpu at 195 %, target 70 %" of the first metric in percent; "" when there is none. */
 static char *
-metric_text(const Object *hpa)
+unit_text(const Object *hpa)
 {
     for (const Value *spec = value_first(hpa->value, "spec.metrics"); spec != NULL;
          spec = spec->next) {
@@ -283,7 +283,7 @@ look_for_maximum(CheckRun *run, const Object *hpa)
         !value_is(limited, "reason", "TooManyReplicas") ||
         !check_held(run, &rows[ROW_MAX], since_s))
         return;
-    g_autofree char *metric = metric_text(hpa), *span = span_text(run->now_s - since_s);
+    g_autofree char *metric = unit_text(hpa), *span = span_text(run->now_s - since_s);
     Finding *finding = check_report(run, &rows[ROW_MAX], hpa);
     finding_since(finding, since_s);
     finding_title(finding, "Autoscaler %s is at its maximum of %" G_GINT64_FORMAT " copies%s",

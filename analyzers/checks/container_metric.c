@@ -177,7 +177,7 @@ report_limit(CheckRun *run, const LimitRule *rule, const Object *pod, const char
     bool is_new;
     const CheckRow *row = &rows[rule->row];
     Finding *finding = check_report_pod(run, row, pod, container, 0, &is_new);
-    g_autofree char *used = metric_text(UNIT_BYTES, value), *may = metric_text(UNIT_BYTES, limit);
+    g_autofree char *used = unit_text(UNIT_BYTES, value), *may = unit_text(UNIT_BYTES, limit);
     finding_evidence(finding, "Pod %s: %s of %s", pod->name, used, may);
     if (!is_new)
         return;

@@ -87,8 +87,8 @@ look_at(CheckRun *run, const Object *pod, const char *container, double used, do
         return;
     bool is_new;
     Finding *finding = check_report_pod(run, &rows[0], pod, container, 0, &is_new);
-    g_autofree char *in_use = metric_text(UNIT_BYTES, used), *may = metric_text(UNIT_BYTES, limit);
-    g_autofree char *held = metric_text(UNIT_BYTES, shared);
+    g_autofree char *in_use = unit_text(UNIT_BYTES, used), *may = unit_text(UNIT_BYTES, limit);
+    g_autofree char *held = unit_text(UNIT_BYTES, shared);
     finding_evidence(finding, "Pod %s: %s of %s, %s of it shared", pod->name, in_use, may, held);
     if (!is_new)
         return;

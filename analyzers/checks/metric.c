@@ -3,39 +3,6 @@
 #include <math.h>
 #include <string.h>
 
-enum { SHORT_LIMIT_S = 10 };
-
-/* GLib puts a no-break space before the unit. */
-static char *
-bytes_text(double bytes)
-{
-    g_autofree char *text =
-        g_format_size_full((guint64)CLAMP(bytes, 0, 1e18), G_FORMAT_SIZE_IEC_UNITS);
-    g_autoptr(GString) plain = g_string_new(text);
-    g_string_replace(plain, "\u00a0", " ", 0);
-    return g_string_free(g_steal_pointer(&plain), FALSE);
-}
-
-char *
-metric_text(MetricUnit unit, double value)
-{
-    switch (unit) {
-    case UNIT_SHARE:
-        return g_strdup_printf("%.0f %%", value * 100);
-    case UNIT_LEFT:
-        return g_strdup_printf("%.0f %%", floor((1 - value) * 100));
-    case UNIT_BYTES:
-        return bytes_text(value);
-    case UNIT_SECONDS:
-        return span_text((int64_t)CLAMP(value, 0, 1e15));
-    case UNIT_SHORT:
-        return fabs(value) < SHORT_LIMIT_S ? g_strdup_printf("%.0f ms", fabs(value) * 1000)
-                                           : g_strdup_printf("%.0f s", fabs(value));
-    default:
-        return g_strdup_printf("%.3g", value);
-    }
-}
-
 /* What stands in braces: a name is a label. */
 static char *
 fill(const char *text, const Object *object, const MetricSeries *series, const char *part,
@@ -90,7 +57,7 @@ report(CheckRun *run, const MetricRule *rule, const Object *object, const Metric
         return;
     if (finding == NULL)
         finding = findings_add(run->findings, rule->row, object, part);
-    g_autofree char *value = metric_text(rule->unit, number);
+    g_autofree char *value = unit_text(rule->unit, number);
     if (is_new) {
         g_autofree char *title = fill(rule->title, finding->object, series, part, value);
         g_autofree char *cause = fill(rule->cause, finding->object, series, part, value);
@@ -123,16 +90,48 @@ place_of(const MetricRule *rule, const SeriesPlaces *places, const MetricSeries 
     }
 }
 
+static gint
+compare_values(gconstpointer left, gconstpointer right, gpointer data)
+{
+    const MetricRule *rule = data;
+    const MetricSeries *first = *(const MetricSeries *const *)left;
+    const MetricSeries *second = *(const MetricSeries *const *)right;
+    double a = series_last(first).value, b = series_last(second).value;
+    if (rule->unit == UNIT_SHORT) { /* a clock may be ahead or behind */
+        a = fabs(a);
+        b = fabs(b);
+    }
+    bool is_low_bad = rule->unit == UNIT_LEFT || rule->worse_below != 0;
+    if (a == b)
+        return (first > second) - (first < second); /* in the order of the answer */
+    return (a > b) != is_low_bad ? -1 : 1;
+}
+
+/* The series of an answer, the worst first: of those about one thing it is told. */
+static GPtrArray *
+worst_first(const CheckRun *run, const MetricRule *rule)
+{
+    const Answer *answer = telemetry_answer(run->telemetry, rule->query);
+    GPtrArray *all = g_ptr_array_new();
+    for (uint32_t i = 0; i < answer->n; i++) {
+        const MetricSeries *series = &answer->series[i];
+        if (!isnan(series_last(series).value))
+            g_ptr_array_add(all, (gpointer)(uintptr_t)series);
+    }
+    g_ptr_array_sort_with_data(all, compare_values, (gpointer)(uintptr_t)rule);
+    return all;
+}
+
 void
 metric_run(CheckRun *run, const MetricRule *rules, size_t n)
 {
     g_autoptr(SeriesPlaces) places = series_places_new(run);
     for (size_t i = 0; i < n; i++) {
-        const Answer *answer = telemetry_answer(run->telemetry, rules[i].query);
-        for (uint32_t k = 0; k < answer->n; k++) {
-            const MetricSeries *series = &answer->series[k];
+        g_autoptr(GPtrArray) all = worst_first(run, &rules[i]);
+        for (guint k = 0; k < all->len; k++) {
+            const MetricSeries *series = all->pdata[k];
             const Object *object = place_of(&rules[i], places, series);
-            if (object != NULL && !isnan(series_last(series).value) &&
+            if (object != NULL &&
                 (rules[i].is_told == NULL || rules[i].is_told(run, object, series)))
                 report(run, &rules[i], object, series);
         }

@@ -2,6 +2,7 @@
  * object, or part of one, that is not well. */
 #pragma once
 #include "analyzers/checks/series_place.h"
+#include "analyzers/checks/unit.h"
 
 typedef enum {
     PLACE_NODE,
@@ -12,15 +13,6 @@ typedef enum {
     PLACE_CLUSTER, /* of a part of the control plane that is no object: `subject` names it */
 } MetricPlace;
 
-typedef enum {
-    UNIT_NUMBER,
-    UNIT_SHARE, /* 0.25 is "25 %" */
-    UNIT_LEFT,  /* a share that is left: 0.04 is "96 %" */
-    UNIT_BYTES,
-    UNIT_SECONDS, /* "3 d 4 h" */
-    UNIT_SHORT,   /* seconds of an operation: "250 ms" */
-} MetricUnit;
-
 /* Texts have {object}, {value}, {part}, and names of labels in braces. */
 typedef struct {
     const TelemetryQuery *query;
@@ -28,7 +20,7 @@ typedef struct {
     MetricPlace place;
     const Object *subject;
     const char *part; /* label of the part that it is about: "mountpoint"; NULL: the whole */
-    MetricUnit unit;
+    Unit unit;
     const char *title, *cause;
     Severity worse; /* from `worse_below` down, or `worse_above` up; both 0: never */
     double worse_below, worse_above;
@@ -38,6 +30,3 @@ typedef struct {
 
 /* Reports what the rules find in the answers. */
 void metric_run(CheckRun *run, const MetricRule *rules, size_t n);
-
-/* The value for people: "25 %", "1.5 GiB"; free with g_free. */
-char *metric_text(MetricUnit unit, double value);

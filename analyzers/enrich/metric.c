@@ -18,32 +18,6 @@ typedef struct {
 
 /* ---- Words. ---- */
 
-static char *
-bytes_text(double bytes)
-{
-    g_autofree char *text =
-        g_format_size_full((guint64)CLAMP(bytes, 0, 1e18), G_FORMAT_SIZE_IEC_UNITS);
-    g_autoptr(GString) plain = g_string_new(text);
-    g_string_replace(plain, "\u00a0", " ", 0);
-    return g_string_free(g_steal_pointer(&plain), FALSE);
-}
-
-static char *
-value_words(MetricUnit unit, double value)
-{
-    switch (unit) {
-    case UNIT_BYTES:
-        return bytes_text(value);
-    case UNIT_CORES:
-        return g_strdup_printf("%.2f cores", value);
-    case UNIT_SHARE:
-        return g_strdup_printf("%.0f %%", value * 100);
-    default:
-        return g_strdup_printf("%.*f", value < 10 && fabs(value - round(value)) > 0.05 ? 1 : 0,
-                               value);
-    }
-}
-
 /* ", 98 % of its limit of 256Mi", or "". */
 static char *
 limit_words(const MetricRow *row, const OwnSeries *own)
@@ -70,7 +44,7 @@ static char *
 line_of(const MetricRow *row, const OwnSeries *own)
 {
     GString *line = g_string_new(row->says);
-    g_autofree char *value = value_words(row->unit, own->value), *limit = limit_words(row, own);
+    g_autofree char *value = unit_text(row->unit, own->value), *limit = limit_words(row, own);
     replace_word(line, "value", value);
     replace_word(line, "limit", limit);
     for (const Value *label = own->series->labels->first; label != NULL; label = label->next)
@@ -91,7 +65,7 @@ request_words(const MetricRow *row, const Object *pod)
         if (quantity_parse(value_text(requests, row->resource), &one))
             sum += one;
     }
-    g_autofree char *words = value_words(row->unit, sum);
+    g_autofree char *words = unit_text(row->unit, sum);
     return sum > 0 ? g_strdup_printf(" (asks for %s)", words) : g_strdup(" (asks for nothing)");
 }
 
@@ -102,7 +76,7 @@ pods_line(const MetricRow *row, const GArray *matches)
     g_autoptr(GString) pods = g_string_new(NULL);
     for (guint i = 0; i < MIN(matches->len, PODS_MAX); i++) {
         const OwnSeries *own = &g_array_index(matches, OwnSeries, i);
-        g_autofree char *value = value_words(row->unit, own->value),
+        g_autofree char *value = unit_text(row->unit, own->value),
                         *request = request_words(row, own->owner);
         g_string_append_printf(pods, "%s%s/%s %s%s", i > 0 ? ", " : "", own->owner->ns,
                                own->owner->name, value, request);

@@ -3,6 +3,8 @@
 #pragma once
 #include <stddef.h>
 
+#include "analyzers/checks/unit.h"
+
 /* Whose series they are, and by which labels those are found. */
 typedef enum {
     METRIC_OF_CONTAINER,  /* namespace, pod and container */
@@ -12,12 +14,10 @@ typedef enum {
     METRIC_OF_AUTOSCALER, /* namespace and horizontalpodautoscaler */
 } MetricOwner;
 
-typedef enum { UNIT_BYTES, UNIT_CORES, UNIT_SHARE, UNIT_COUNT } MetricUnit;
-
 typedef struct {
     const char *checks; /* ids, see enquiry_is_about */
     MetricOwner owner;
-    MetricUnit unit;
+    Unit unit;
     const char *resource; /* of containers, that the value is of: "memory", "cpu"; NULL: none */
     /* PromQL of an instant vector. $O stands for the matchers of the objects, $S for those of the
      * cluster; both stand behind a comma. */

@@ -292,6 +292,43 @@ test_values_make_it_worse(void **state)
     assert_int_equal(node->severity, SEVERITY_CRITICAL);
 }
 
+/* Of two series about one thing the worse is told, whatever their order. */
+static void
+test_the_worst_series_counts(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *query, *one, *other, *check, *object, *says;
+    } each[] = {
+        {"node-filesystem-full",
+         "{\"metric\": {\"instance\": \"10.0.0.1:9100\", \"mountpoint\": \"/var\"}, \"value\": [1, "
+         "\"0.09\"]}",
+         "{\"metric\": {\"instance\": \"10.0.0.1:9100\", \"mountpoint\": \"/var\", \"job\": "
+         "\"b\"}, "
+         "\"value\": [1, \"0.02\"]}",
+         "node-filesystem-full", "Node n1", "98 % full"},
+        {"ingress-failures",
+         "{\"metric\": {\"namespace\": \"shop\", \"ingress\": \"site\"}, \"value\": [1, \"0.1\"]}",
+         "{\"metric\": {\"namespace\": \"shop\", \"ingress\": \"site\", \"pod\": \"b\"}, "
+         "\"value\": [1, \"0.5\"]}",
+         "ingress-5xx", "Ingress shop/site", "50 %"},
+        {"node-clock-offset", "{\"metric\": {\"node\": \"n1\"}, \"value\": [1, \"0.1\"]}",
+         "{\"metric\": {\"node\": \"n1\", \"job\": \"b\"}, \"value\": [1, \"-0.3\"]}",
+         "node-clock-skew", "Node n1", "300 ms"},
+    };
+    for (size_t i = 0; i < 2 * G_N_ELEMENTS(each); i++) {
+        const size_t k = i / 2;
+        bool is_turned = i % 2 == 1;
+        g_autoptr(TestCluster) cluster = test_cluster_new(cluster_yaml);
+        g_autofree char *answer =
+            g_strdup_printf("[%s, %s]", is_turned ? each[k].other : each[k].one,
+                            is_turned ? each[k].one : each[k].other);
+        test_cluster_answer(cluster, each[k].query, answer);
+        const Finding *finding = test_cluster_expect(cluster, each[k].check, each[k].object);
+        assert_contains(finding->title, each[k].says);
+    }
+}
+
 /* An exporter whose address is no node's, but whose host name is. */
 static void
 test_nodes_are_found_by_their_labels(void **state)
@@ -317,17 +354,25 @@ test_values_for_people(void **state)
 {
     (void)state;
     static const struct {
-        MetricUnit unit;
+        Unit unit;
         double value;
         const char *text;
     } texts[] = {
-        {UNIT_SHARE, 0.256, "26 %"},         {UNIT_LEFT, 0.001, "99 %"},
-        {UNIT_BYTES, 1610612736, "1.5 GiB"}, {UNIT_SECONDS, 90061, "1 d 1 h"},
-        {UNIT_SHORT, 0.25, "250 ms"},        {UNIT_SHORT, 61, "61 s"},
-        {UNIT_NUMBER, 0.12345, "0.123"},     {UNIT_BYTES, -1, "0 bytes"},
+        {UNIT_SHARE, 0.256, "26 %"},
+        {UNIT_LEFT, 0.001, "99 %"},
+        {UNIT_BYTES, 1610612736, "1.5 GiB"},
+        {UNIT_SECONDS, 90061, "1 d 1 h"},
+        {UNIT_SHORT, 0.25, "250 ms"},
+        {UNIT_SHORT, 61, "61 s"},
+        {UNIT_NUMBER, 0.12345, "0.123"},
+        {UNIT_BYTES, -1, "0 bytes"},
+        {UNIT_CORES, 0.5, "0.50 cores"},
+        {UNIT_COUNT, 2.5, "2.5"},
+        {UNIT_COUNT, 12.5, "12"},
+        {UNIT_RATE, 3.5, "3.5 a second"},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
-        g_autofree char *text = metric_text(texts[i].unit, texts[i].value);
+        g_autofree char *text = unit_text(texts[i].unit, texts[i].value);
         assert_string_equal(text, texts[i].text);
     }
 }
@@ -342,6 +387,7 @@ main(void)
         cmocka_unit_test(test_strange_series_are_left_out),
         cmocka_unit_test(test_what_the_objects_speak_against),
         cmocka_unit_test(test_throttling_needs_a_container_that_uses_its_limit),
+        cmocka_unit_test(test_the_worst_series_counts),
         cmocka_unit_test(test_values_make_it_worse),
         cmocka_unit_test(test_nodes_are_found_by_their_labels),
         cmocka_unit_test(test_values_for_people),
