@@ -42,17 +42,25 @@ report(CheckRun *run, const Object *pod, int64_t since_s)
     check_advise(finding, pod);
 }
 
+/* By the label of kubeadm and EKS, or that of AKS and of static pods (GKE, RKE2). */
+static bool
+is_proxy(const Object *pod)
+{
+    const Value *labels = value_at(pod->value, "metadata.labels");
+    return value_is(value_get(labels, "k8s-app"), "", "kube-proxy") ||
+           value_is(value_get(labels, "component"), "", "kube-proxy");
+}
+
 static void
 run_proxies(CheckRun *run)
 {
     const GPtrArray *pods = snapshot_in_namespace(run->snapshot, KIND_POD, "kube-system");
     for (guint i = 0; i < pods->len; i++) {
         const Object *pod = pods->pdata[i];
-        const Value *labels = value_at(pod->value, "metadata.labels");
         const Object *node = snapshot_get(run->snapshot, KIND_NODE, "", pod_node(pod));
         int64_t since_s;
-        if (value_is(value_get(labels, "k8s-app"), "", "kube-proxy") && node != NULL &&
-            status_is(node, "Ready", "True") && pod_is_down(run, &rows[0], pod, &since_s))
+        if (is_proxy(pod) && node != NULL && status_is(node, "Ready", "True") &&
+            pod_is_down(run, &rows[0], pod, &since_s))
             report(run, pod, since_s);
     }
 }

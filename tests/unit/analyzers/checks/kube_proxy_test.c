@@ -33,6 +33,16 @@ test_what_is_wrong(void **state)
 }
 
 static void
+test_other_labels(void **state)
+{
+    (void)state;
+    g_autoptr(GString) yaml = g_string_new(cases[0].yaml);
+    assert_true(g_string_replace(yaml, "k8s-app: kube-proxy", "component: kube-proxy", 0) > 0);
+    g_autoptr(TestCluster) cluster = test_cluster_new(yaml->str);
+    test_cluster_expect(cluster, cases[0].check, cases[0].object);
+}
+
+static void
 test_what_is_well(void **state)
 {
     (void)state;
@@ -59,6 +69,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_wrong),
+        cmocka_unit_test(test_other_labels),
         cmocka_unit_test(test_what_is_well),
         cmocka_unit_test(test_unknown_is_said),
     };
