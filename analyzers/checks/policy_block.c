@@ -58,6 +58,19 @@ policy_run_free(PolicyRun *run)
     g_free(run);
 }
 
+GPtrArray *
+policy_subjects(const CheckRun *run, const Object *policy)
+{
+    GPtrArray *pods =
+        relations_select(run->relations, policy->ns, value_at(policy->value, "spec.podSelector"));
+    for (guint k = pods->len; k > 0; k--) {
+        const Object *pod = pods->pdata[k - 1];
+        if (!backend_is_live(pod) || value_is_true(pod->value, "spec.hostNetwork"))
+            g_ptr_array_remove_index(pods, k - 1);
+    }
+    return pods;
+}
+
 const GPtrArray *
 workload_dependencies(const PolicyRun *run, Workload *workload)
 {
@@ -116,6 +129,18 @@ workload_log_line(const PolicyRun *run, const Workload *workload, const char *co
 
 /* ---- The cluster's DNS. ---- */
 
+bool
+policy_nodes_answer(const Snapshot *snapshot)
+{
+    const GPtrArray *system = snapshot_in_namespace(snapshot, KIND_DAEMON_SET, "kube-system");
+    for (guint i = 0; i < system->len; i++) {
+        const char *name = ((const Object *)system->pdata[i])->name;
+        if (strstr(name, "node-local-dns") != NULL || strstr(name, "nodelocaldns") != NULL)
+            return true;
+    }
+    return false;
+}
+
 const Object *
 policy_dns_service(const Snapshot *snapshot)
 {
@@ -125,11 +150,8 @@ policy_dns_service(const Snapshot *snapshot)
                   {"kube-system", "coredns"},
                   {"kube-system", "rke2-coredns-rke2-coredns"},
                   {"openshift-dns", "dns-default"}};
-    const GPtrArray *system = snapshot_in_namespace(snapshot, KIND_DAEMON_SET, "kube-system");
-    for (guint i = 0; i < system->len; i++) {
-        if (strstr(((const Object *)system->pdata[i])->name, "node-local-dns") != NULL)
-            return NULL;
-    }
+    if (policy_nodes_answer(snapshot))
+        return NULL;
     for (size_t i = 0; i < G_N_ELEMENTS(places); i++) {
         const Object *service = snapshot_get(snapshot, KIND_SERVICE, places[i].ns, places[i].name);
         if (service != NULL)

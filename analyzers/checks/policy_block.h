@@ -21,6 +21,10 @@ typedef struct {
 PolicyRun *policy_run_new(CheckRun *run);
 void policy_run_free(PolicyRun *run);
 
+/* Pods that a policy is about and that live, those of the host network left out: Object; free with
+ * g_ptr_array_unref. */
+GPtrArray *policy_subjects(const CheckRun *run, const Object *policy);
+
 /* Dependency: Services that the workload says it uses. */
 const GPtrArray *workload_dependencies(const PolicyRun *run, Workload *workload);
 /* Whether one of its pods runs and is not ready. */
@@ -29,6 +33,9 @@ bool workload_is_troubled(const Workload *workload);
  * NULL), or NULL; free with g_free. */
 char *workload_log_line(const PolicyRun *run, const Workload *workload, const char *const *words);
 
+/* Whether a cache on each node answers for the cluster's DNS (NodeLocal DNSCache), under the
+ * address of its Service too. */
+bool policy_nodes_answer(const Snapshot *snapshot);
 /* The Service of the cluster's DNS; NULL when it is not known, or nodes answer themselves. */
 const Object *policy_dns_service(const Snapshot *snapshot);
 /* Whether the workload may ask it by a protocol, "UDP" or "TCP"; *ret_flow as of

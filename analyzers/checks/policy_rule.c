@@ -1,8 +1,7 @@
 /* Rules of NetworkPolicies that do not do what they seem to. */
-#include <gio/gio.h>
 #include <string.h>
 
-#include "analyzers/checks/policy_text.h"
+#include "analyzers/checks/policy_block.h"
 #include "analyzers/checks/table.h"
 #include "analyzers/collect/backend.h"
 #include "analyzers/collect/change.h"
@@ -16,8 +15,6 @@ enum {
     ROW_PORT,
     ROW_AND_OR,
     ROW_EVERYTHING,
-    ROW_CLUSTER_IP,
-    ROW_EXCEPT,
 };
 
 static const CheckRow rows[] = {
@@ -74,7 +71,8 @@ static const CheckRow rows[] = {
             .hold_s = 3600,
             .symptom = "A NetworkPolicy opens a port on which probably nothing listens.",
             .meaning = "No pod that the policy is about declares the port, though all of them "
-                       "declare others.",
+                       "declare others, and no probe, annotation, variable, argument or Service "
+                       "of them names it.",
             .fix = "Compare the port of the rule with those of the containers.",
             .run = run_policy_rules,
             .needs = {KIND_POD},
@@ -109,33 +107,6 @@ static const CheckRow rows[] = {
             .fix = "Remove the empty rule or the stricter policies.",
             .run = run_policy_rules,
             .needs = {KIND_POD},
-        },
-    [ROW_CLUSTER_IP] =
-        {
-            .id = "netpol-ipblock-service-cidr",
-            .kind = "NetworkPolicy",
-            .severity = SEVERITY_MEDIUM,
-            .stage = STAGE_ADVICE,
-            .tier = 2,
-            .hold_s = 3600,
-            .symptom = "An egress rule for the address of a Service allows nothing.",
-            .meaning = "An ipBlock is the cluster address of a Service; policies usually see the "
-                       "addresses of the pods behind it.",
-            .fix = "Select the pods of the Service instead.",
-            .run = run_policy_rules,
-            .needs = {KIND_SERVICE},
-        },
-    [ROW_EXCEPT] =
-        {
-            .id = "netpol-except-outside-cidr",
-            .kind = "NetworkPolicy",
-            .severity = SEVERITY_LOW,
-            .stage = STAGE_ADVICE,
-            .tier = 2,
-            .symptom = "The exceptions of an ipBlock exclude nothing or everything.",
-            .meaning = "A range of `except` lies outside of the block's CIDR, or is the same.",
-            .fix = "Correct the ranges.",
-            .run = run_policy_rules,
         },
 };
 
@@ -218,6 +189,22 @@ look_at_name(const PolicyRules *p, const Value *port, const char *name)
                   p->pods->len, name, port_protocol(port), offered[0] != '\0' ? offered : "none");
 }
 
+/* Whether a Service sends to this number. */
+static bool
+is_target(const CheckRun *run, const Object *pod, int number)
+{
+    g_autoptr(GPtrArray) services = relations_pod_services(run->relations, pod);
+    for (guint i = 0; i < services->len; i++) {
+        const Object *service = services->pdata[i];
+        for (const Value *port = value_first(service->value, "spec.ports"); port != NULL;
+             port = port->next) {
+            if (service_target(port, pod) == number)
+                return true;
+        }
+    }
+    return false;
+}
+
 static void
 look_at_number(const PolicyRules *p, const Value *port, int number)
 {
@@ -225,7 +212,8 @@ look_at_number(const PolicyRules *p, const Value *port, int number)
     for (guint i = 0; i < p->pods->len; i++) {
         const Object *pod = p->pods->pdata[i];
         if (port_count(pod->value) == 0 ||
-            port_numbered(pod->value, number, port_protocol(port)) != NULL)
+            port_numbered(pod->value, number, port_protocol(port)) != NULL ||
+            port_is_mentioned(pod, number) || is_target(p->run, pod, number))
             return;
         const Value *one = port_numbered(pod->value, number, NULL);
         declared = one != NULL ? one : declared;
@@ -314,60 +302,6 @@ look_at_neighbours(const PolicyRules *p, const Value *peer)
                   of_ns, of_pods);
 }
 
-static const Object *
-service_at(const CheckRun *run, const char *cidr)
-{
-    g_autofree char *address = g_strndup(cidr, strcspn(cidr, "/"));
-    const GPtrArray *all = snapshot_objects(run->snapshot, KIND_SERVICE);
-    if (!g_str_has_suffix(cidr, "/32") && !g_str_has_suffix(cidr, "/128"))
-        return NULL;
-    for (guint i = 0; i < all->len; i++) {
-        const Object *service = all->pdata[i];
-        if (value_is(service->value, "spec.clusterIP", address))
-            return service;
-    }
-    return NULL;
-}
-
-/* Whether a range excludes a part of a block, and not all of it. */
-static bool
-is_proper_part(const char *cidr, const char *except)
-{
-    g_autoptr(GInetAddressMask) block = g_inet_address_mask_new_from_string(cidr, NULL);
-    g_autoptr(GInetAddressMask) part = g_inet_address_mask_new_from_string(except, NULL);
-    if (block == NULL || part == NULL)
-        return true; /* nobody can say */
-    return g_inet_address_mask_get_family(block) == g_inet_address_mask_get_family(part) &&
-           g_inet_address_mask_get_length(part) > g_inet_address_mask_get_length(block) &&
-           g_inet_address_mask_matches(block, g_inet_address_mask_get_address(part));
-}
-
-static void
-look_at_block(const PolicyRules *p, const Value *block, PolicyDirection direction)
-{
-    const char *cidr = value_text(block, "cidr");
-    const Object *service = direction == POLICY_EGRESS ? service_at(p->run, cidr) : NULL;
-    Finding *finding = service != NULL ? report(p, ROW_CLUSTER_IP, cidr) : NULL;
-    if (finding != NULL) {
-        finding_title(finding, "NetworkPolicy %s allows the cluster address of Service %s/%s",
-                      p->policy->name, service->ns, service->name);
-        finding_cause(finding,
-                      "Policies usually see the addresses of the pods behind %s, so the "
-                      "rule allows nothing.",
-                      cidr);
-    }
-    for (const Value *except = value_first(block, "except"); except != NULL;
-         except = except->next) {
-        const char *range = value_text(except, "");
-        finding = is_proper_part(cidr, range) ? NULL : report(p, ROW_EXCEPT, range);
-        if (finding == NULL)
-            continue;
-        finding_title(finding, "NetworkPolicy %s excepts %s, which is no part of %s",
-                      p->policy->name, range, cidr);
-        finding_cause(finding, "The exception excludes nothing or everything of the block.");
-    }
-}
-
 static void
 look_at_rules(const PolicyRules *p, PolicyDirection direction)
 {
@@ -375,11 +309,8 @@ look_at_rules(const PolicyRules *p, PolicyDirection direction)
     if (!policy_applies(p->policy, direction))
         return;
     for (const Value *rule = policy_rules(p->policy, direction); rule != NULL; rule = rule->next) {
-        for (const Value *peer = value_first(rule, key); peer != NULL; peer = peer->next) {
+        for (const Value *peer = value_first(rule, key); peer != NULL; peer = peer->next)
             look_at_neighbours(p, peer);
-            if (value_get(peer, "ipBlock") != NULL)
-                look_at_block(p, value_get(peer, "ipBlock"), direction);
-        }
         for (const Value *port = direction == POLICY_INGRESS ? value_first(rule, "ports") : NULL;
              port != NULL; port = port->next)
             look_at_port(p, port);
@@ -430,13 +361,7 @@ run_policy_rules(CheckRun *run)
     g_autoptr(Policies) policies = policies_new(run->snapshot);
     for (guint i = 0; i < all->len; i++) {
         const Object *policy = all->pdata[i];
-        g_autoptr(GPtrArray) pods = relations_select(run->relations, policy->ns,
-                                                     value_at(policy->value, "spec.podSelector"));
-        for (guint k = pods->len; k > 0; k--) {
-            const Object *pod = pods->pdata[k - 1];
-            if (!backend_is_live(pod) || value_is_true(pod->value, "spec.hostNetwork"))
-                g_ptr_array_remove_index(pods, k - 1);
-        }
+        g_autoptr(GPtrArray) pods = policy_subjects(run, policy);
         const PolicyRules p = {run, policy, pods};
         look_at_types(&p);
         look_at_rules(&p, POLICY_INGRESS);

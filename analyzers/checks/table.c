@@ -68,6 +68,7 @@ static const CheckTopic *const topics[] = {
     &check_topic_policy_service,
     &check_topic_policy_agent,
     &check_topic_policy_rule,
+    &check_topic_policy_range,
     &check_topic_policy_peer,
     &check_topic_service_kind,
     &check_topic_service_internal,

@@ -77,6 +77,7 @@ extern const CheckTopic check_topic_policy_caller;
 extern const CheckTopic check_topic_policy_dns;
 extern const CheckTopic check_topic_policy_peer;
 extern const CheckTopic check_topic_policy_report;
+extern const CheckTopic check_topic_policy_range;
 extern const CheckTopic check_topic_policy_rule;
 extern const CheckTopic check_topic_policy_selector;
 extern const CheckTopic check_topic_policy_service;

@@ -125,6 +125,74 @@ count_port(const Value *port, gconstpointer data)
     return false;
 }
 
+/* Whether a text has a number that no other digit touches. */
+static bool
+has_number(const char *text, int number)
+{
+    char digits[16];
+    g_snprintf(digits, sizeof digits, "%d", number);
+    size_t length = strlen(digits);
+    for (const char *at = strstr(text, digits); at != NULL; at = strstr(at + 1, digits)) {
+        bool begins = at == text || !g_ascii_isalnum(at[-1]);
+        if (begins && !g_ascii_isalnum(at[length]))
+            return true;
+    }
+    return false;
+}
+
+static bool
+is_probed(const Value *container, int number)
+{
+    static const char *const ports[] = {
+        "readinessProbe.httpGet.port",     "readinessProbe.tcpSocket.port",
+        "readinessProbe.grpc.port",        "livenessProbe.httpGet.port",
+        "livenessProbe.tcpSocket.port",    "livenessProbe.grpc.port",
+        "startupProbe.httpGet.port",       "startupProbe.tcpSocket.port",
+        "startupProbe.grpc.port",          "lifecycle.preStop.httpGet.port",
+        "lifecycle.postStart.httpGet.port"};
+    for (size_t i = 0; i < G_N_ELEMENTS(ports); i++) {
+        if (value_int(container, ports[i], 0) == number)
+            return true;
+    }
+    return false;
+}
+
+static bool
+container_mentions(const Value *container, int number)
+{
+    static const char *const lists[] = {"command", "args"};
+    for (const Value *env = value_first(container, "env"); env != NULL; env = env->next) {
+        if (has_number(value_text(env, "value"), number))
+            return true;
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(lists); i++) {
+        for (const Value *word = value_first(container, lists[i]); word != NULL;
+             word = word->next) {
+            if (has_number(value_text(word, ""), number))
+                return true;
+        }
+    }
+    return is_probed(container, number);
+}
+
+bool
+port_is_mentioned(const Object *pod, int number)
+{
+    enum { ISTIO_FIRST = 15000, ISTIO_LAST = 15099 };
+    static const char *const lists[] = {"spec.containers", "spec.initContainers"};
+    bool is_istio = number >= ISTIO_FIRST && number <= ISTIO_LAST;
+    const Value *annotations = value_at(pod->value, "metadata.annotations");
+    if (value_int(value_get(annotations, "prometheus.io/port"), "", 0) == number)
+        return true;
+    for (size_t i = 0; i < G_N_ELEMENTS(lists); i++) {
+        for (const Value *c = value_first(pod->value, lists[i]); c != NULL; c = c->next) {
+            if (container_mentions(c, number) || (is_istio && value_is(c, "name", "istio-proxy")))
+                return true;
+        }
+    }
+    return false;
+}
+
 guint
 port_count(const Value *template)
 {

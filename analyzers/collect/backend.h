@@ -17,6 +17,9 @@ const char *port_protocol(const Value *port);
 int port_named(const Value *template, const char *name, const char *protocol);
 /* A container port of this number, or NULL. `protocol` NULL: any. */
 const Value *port_numbered(const Value *template, int number, const char *protocol);
+/* Whether a probe, an annotation, a variable or an argument of a pod names a port, or a sidecar of
+ * Istio has it (15000 to 15099): not all ports are declared. */
+bool port_is_mentioned(const Object *pod, int number);
 /* Number of ports that the containers of a template declare. */
 guint port_count(const Value *template);
 /* "8080 (http), 9090", for people; free with g_free. */

@@ -43,6 +43,29 @@ test_ports_of_rules(void **state)
     assert_contains(finding->cause, "8080 (http)");
     g_autoptr(TestCluster) number = test_cluster_new(WEB OPENS("{port: 8443}"));
     test_cluster_expect(number, "netpol-port-not-exposed", "NetworkPolicy shop/p");
+    static const char *const known[] = {
+        NS("shop") POD_AS("shop", "web",
+                          "labels: {app: web}, annotations: {prometheus.io/port: "
+                          "'8443'}",
+                          "True", HTTP) OPENS("{port: 8443}"),
+        NS("shop") POD_AS("shop", "web", "labels: {app: web}", "True",
+                          HTTP ", args: ['--metrics-addr=:8443']") OPENS("{port: 8443}"),
+        NS("shop") POD_AS("shop", "web", "labels: {app: web}", "True",
+                          HTTP ", env: [{name: PORT, value: '8443'}]") OPENS("{port: 8443}"),
+        NS("shop") POD_AS("shop", "web", "labels: {app: web}", "True",
+                          HTTP ", livenessProbe: {httpGet: {port: 8443}}") OPENS("{port: 8443}"),
+        WEB OPENS("{port: 8443}") "---\n{apiVersion: v1, kind: Service, metadata: {namespace: "
+                                  "shop, name: web}, spec: {selector: {app: web}, ports: [{port: "
+                                  "443, targetPort: 8443}]}}\n",
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(known); i++) {
+        g_autoptr(TestCluster) cluster = test_cluster_new(known[i]);
+        test_cluster_expect_none(cluster, "netpol-port-not-exposed");
+    }
+    g_autoptr(TestCluster) other =
+        test_cluster_new(NS("shop") POD_AS("shop", "web", "labels: {app: web}", "True",
+                                           HTTP ", args: ['--id=18443']") OPENS("{port: 8443}"));
+    test_cluster_expect(other, "netpol-port-not-exposed", "NetworkPolicy shop/p");
     g_autoptr(TestCluster) protocol = test_cluster_new(WEB OPENS("{port: 8080, protocol: UDP}"));
     test_cluster_expect(protocol, "netpol-protocol-mismatch", "NetworkPolicy shop/p");
     g_autoptr(TestCluster) well =
@@ -96,12 +119,53 @@ test_blocks(void **state)
     (void)state;
 #define BLOCK(block)                                                                               \
     POLICY("{podSelector: {}, policyTypes: [Egress], egress: [{to: [{ipBlock: " block "}]}]}")
-    g_autoptr(TestCluster) service = test_cluster_new(
-        WEB BLOCK("{cidr: 10.96.0.7/32}") "---\n{apiVersion: v1, kind: Service, metadata: "
-                                          "{namespace: shop, name: web}, spec: "
-                                          "{clusterIP: 10.96.0.7, selector: {app: web}, ports: "
-                                          "[{port: 80, targetPort: http}]}}\n");
+#define BEHIND                                                                                     \
+    POD_AS("shop", "caller", "labels: {app: caller}", "True", HTTP)                                \
+    "---\n{apiVersion: v1, kind: Service, metadata: {namespace: shop, name: web}, spec: "          \
+    "{clusterIP: 10.96.0.7, selector: {app: web}, ports: [{port: 80, targetPort: http}]}}\n"
+    g_autoptr(TestCluster) service = test_cluster_new(WEB BLOCK("{cidr: 10.96.0.7/32}") BEHIND);
     test_cluster_expect(service, "netpol-ipblock-service-cidr", "NetworkPolicy shop/p");
+    static const char *const harmless[] = {
+        /* The pods behind it are let through as well. */
+        WEB POLICY("{podSelector: {}, policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: "
+                   "10.96.0.7/32}}, {podSelector: {}}]}]}") BEHIND,
+        /* The plug-in of AWS looks before addresses are translated. */
+        WEB BLOCK("{cidr: 10.96.0.7/32}") BEHIND
+        "---\n{apiVersion: apps/v1, kind: DaemonSet, metadata: {namespace: kube-system, name: "
+        "aws-node}, spec: {template: {spec: {containers: []}}}}\n",
+        /* A cache of DNS on each node answers under the address of the Service. */
+        WEB BLOCK("{cidr: 10.96.0.10/32}") "---\n{apiVersion: v1, kind: Service, metadata: "
+                                           "{namespace: kube-system, name: kube-dns}, "
+                                           "spec: {clusterIP: 10.96.0.10, selector: {k8s-app: "
+                                           "kube-dns}, ports: [{port: 53, protocol: "
+                                           "UDP}]}}\n---\n{apiVersion: apps/v1, kind: DaemonSet, "
+                                           "metadata: {namespace: kube-system, "
+                                           "name: nodelocaldns}, spec: {template: {spec: "
+                                           "{containers: []}}}}\n",
+        /* The addresses of the API servers are there too. */
+        WEB POLICY(
+            "{podSelector: {}, policyTypes: [Egress], egress: [{to: [{ipBlock: {cidr: "
+            "10.96.0.1/32}}, {ipBlock: {cidr: 192.0.2.1/32}}]}]}") "---\n{apiVersion: v1, kind: "
+                                                                   "Service, metadata: {namespace: "
+                                                                   "default, name: kubernetes}, "
+                                                                   "spec: {clusterIP: 10.96.0.1, "
+                                                                   "ports: [{port: 443, "
+                                                                   "targetPort: "
+                                                                   "6443}]}}\n---\n{apiVersion: "
+                                                                   "discovery.k8s.io/v1, kind: "
+                                                                   "EndpointSlice, metadata: "
+                                                                   "{namespace: default, name: "
+                                                                   "kubernetes, labels: "
+                                                                   "{kubernetes.io/service-name: "
+                                                                   "kubernetes}}, ports: [{port: "
+                                                                   "6443}], "
+                                                                   "endpoints: [{addresses: "
+                                                                   "[192.0.2.1]}]}\n",
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(harmless); i++) {
+        g_autoptr(TestCluster) cluster = test_cluster_new(harmless[i]);
+        test_cluster_expect_none(cluster, "netpol-ipblock-service-cidr");
+    }
     g_autoptr(TestCluster) outside =
         test_cluster_new(WEB BLOCK("{cidr: 10.0.0.0/8, except: [192.168.0.0/16]}"));
     test_cluster_expect(outside, "netpol-except-outside-cidr", "NetworkPolicy shop/p");
