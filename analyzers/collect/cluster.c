@@ -22,6 +22,23 @@ typedef struct {
     Kind kind;
 } Listing;
 
+/* Most events say that all is well: of those only what checks read is kept. */
+static bool
+is_kept(Kind kind, const Value *item)
+{
+    static const char *const reasons[] = {"SuccessfulCreate",
+                                          "Killing",
+                                          "Pulling",
+                                          "Pulled",
+                                          "TriggeredScaleUp",
+                                          "Nominated",
+                                          "NotTriggerScaleUp",
+                                          "ExternalProvisioning",
+                                          NULL};
+    return kind != KIND_EVENT || !value_is(item, "type", "Normal") ||
+           g_strv_contains(reasons, value_text(item, "reason"));
+}
+
 static bool
 take_page(GBytes *page, void *data, GError **error)
 {
@@ -37,7 +54,8 @@ take_page(GBytes *page, void *data, GError **error)
     bool fits = true;
     /* A list that begins anew brings what was there already, which is then ignored. */
     for (const Value *item = value_first(list, "items"); item != NULL && fits; item = item->next)
-        fits = snapshot_add(cluster->snapshot, listing->kind, item);
+        fits =
+            !is_kept(listing->kind, item) || snapshot_add(cluster->snapshot, listing->kind, item);
     g_mutex_unlock(&cluster->lock);
     return list != NULL &&
            (fits || error_set(error, CRESSET_ERROR_RESOURCE_EXHAUSTED, "the snapshot is full"));
@@ -68,8 +86,7 @@ outcome_text(const K8sOutcome *outcome)
                    : g_strdup_printf("%d %s", outcome->status, outcome->message);
 }
 
-/* One of the lists of a kind; says whether it was read to its end. */
-static bool
+static void
 list_query(Cluster *cluster, Kind kind, const DiscoveredResource *resource, const char *query)
 {
     Listing listing = {cluster, kind};
@@ -89,33 +106,13 @@ list_query(Cluster *cluster, Kind kind, const DiscoveredResource *resource, cons
                                                outcome.is_partial ? " to the end" : "", text);
         set_state(cluster, kind, LIST_FAILED, why);
     }
-    return is_read;
-}
-
-/* Of events only those that are not Normal, and the Normal ones that checks read: the others are
- * many. */
-static void
-list_events(Cluster *cluster, const DiscoveredResource *resource)
-{
-    static const char *const normal[] = {
-        "SuccessfulCreate", "Killing",   "Pulling",           "Pulled",
-        "TriggeredScaleUp", "Nominated", "NotTriggerScaleUp", "ExternalProvisioning"};
-    bool is_read = list_query(cluster, KIND_EVENT, resource, "fieldSelector=type%21%3DNormal");
-    for (size_t i = 0; i < G_N_ELEMENTS(normal) && is_read; i++) {
-        g_autofree char *query = g_strconcat("fieldSelector=reason%3D", normal[i], NULL);
-        is_read = list_query(cluster, KIND_EVENT, resource, query);
-    }
 }
 
 static void
 list_served(Cluster *cluster, Kind kind, const DiscoveredResource *resource)
 {
-    if (kind == KIND_EVENT)
-        list_events(cluster, resource);
-    else if (kind == KIND_TLS_SECRET)
-        (void)list_query(cluster, kind, resource, "fieldSelector=type%3Dkubernetes.io%2Ftls");
-    else
-        (void)list_query(cluster, kind, resource, NULL);
+    bool is_tls = kind == KIND_TLS_SECRET;
+    list_query(cluster, kind, resource, is_tls ? "fieldSelector=type%3Dkubernetes.io%2Ftls" : NULL);
 }
 
 /* Why a kind is not listed, as nobody has asked for it; NULL when it is. */

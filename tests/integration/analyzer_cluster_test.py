@@ -26,8 +26,6 @@ CRASHED = pod(0, containerStatuses=[{"name": "app", "restartCount": 7, "state": 
 COREFILE = {"metadata": {"namespace": "kube-system", "name": "coredns", "uid": "coredns", "creationTimestamp": "2026-01-01T00:00:00Z"},
             "data": {"Corefile": ".:53 {\n    rewrite name shop.svc.cluster.local other.example\n}\n"}}
 # Events that are asked for: those of trouble, and the normal ones that checks read.
-EVENTS = [["type!=Normal"]] + [[f"reason={reason}"] for reason in (
-    "SuccessfulCreate", "Killing", "Pulling", "Pulled", "TriggeredScaleUp", "Nominated", "NotTriggerScaleUp", "ExternalProvisioning")]
 METADATA_ONLY = "as=PartialObjectMetadataList"
 
 
@@ -131,8 +129,8 @@ def check(program):
     expect("requests for pods", len(pages), 3)
     if any("/secrets" in path for path, _ in api.requests):
         fail("secrets were asked for")
-    events = [urllib.parse.parse_qs(urllib.parse.urlsplit(path).query)["fieldSelector"] for path, _ in api.requests if "/events" in path]
-    expect("the selectors of events", events, EVENTS)
+    events = [urllib.parse.parse_qs(urllib.parse.urlsplit(path).query) for path, _ in api.requests if "/events" in path]
+    expect("requests for events", events, [{"limit": ["500"]}])
     api.refused = {"configmaps"}
     api.objects["configmaps"] = []
     report = scan(program, api, "--secrets")
