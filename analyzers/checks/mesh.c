@@ -3,6 +3,7 @@
 
 #include "analyzers/checks/status.h"
 #include "analyzers/checks/table.h"
+#include "analyzers/collect/service_host.h"
 
 static void run_routes(CheckRun *run);
 static void run_sidecars(CheckRun *run);
@@ -20,10 +21,12 @@ static const CheckRow rows[] = {
             .hold_s = 3600,
             .symptom = "Callers in the mesh get 503 for a route.",
             .meaning = "A destination of the VirtualService names a Service of this cluster that "
-                       "does not exist, or a subset that no DestinationRule of that host has.",
+                       "does not exist, and no ServiceEntry stands for it, or a subset that no "
+                       "DestinationRule of that host has.",
             .fix = "Correct the host or the subset.",
             .run = run_routes,
-            .needs = {KIND_VIRTUAL_SERVICE, KIND_DESTINATION_RULE, KIND_SERVICE},
+            .needs = {KIND_VIRTUAL_SERVICE, KIND_DESTINATION_RULE, KIND_SERVICE,
+                      KIND_SERVICE_ENTRY},
         },
     [ROW_SIDECAR] =
         {
@@ -46,49 +49,51 @@ const CheckTopic check_topic_mesh = {rows, G_N_ELEMENTS(rows)};
 
 /* ---- Routes. ---- */
 
-/* "web" and "web.shop.svc…" are Services of the cluster: their name and namespace, free with
- * g_strfreev. NULL for other hosts: ServiceEntries and other clusters (clusterset) may have them.
- */
-static GStrv
-service_name(const char *host, const char *ns)
+/* "web" and "web.shop.svc…" are Services of the cluster. False for other hosts. */
+static bool
+service_name(const char *host, const char *ns, ServiceName *ret_name)
 {
-    g_auto(GStrv) parts = g_strsplit(host, ".", 4);
-    guint n = g_strv_length(parts);
-    bool is_elsewhere = n > 3 && g_str_has_prefix(parts[3], "clusterset.");
-    bool is_service = n == 1 || (n >= 3 && strcmp(parts[2], "svc") == 0 && !is_elsewhere);
-    if (!is_service || host[0] == '\0' || strchr(host, '*') != NULL)
-        return NULL;
-    const char *const name[] = {parts[0], n == 1 ? ns : parts[1], NULL};
-    return g_strdupv((char **)(uintptr_t)name);
+    ServiceName names[SERVICE_NAMES_MAX];
+    size_t n = service_names_of(host, ns, names);
+    if (n == 1 && (names[0].is_full || strchr(host, '.') == NULL)) {
+        *ret_name = names[0];
+        return true;
+    }
+    service_names_clear(names, n);
+    return false;
+}
+
+/* Whether a host of a DestinationRule means a Service, or may do so. */
+static bool
+may_mean(const Object *rule, const ServiceName *service)
+{
+    const char *host = value_text(rule->value, "spec.host");
+    ServiceName other;
+    if (!service_name(host, rule->ns, &other))
+        return strchr(host, '*') != NULL;
+    bool is_same = strcmp(other.name, service->name) == 0 && strcmp(other.ns, service->ns) == 0;
+    service_names_clear(&other, 1);
+    return is_same;
 }
 
 static bool
-has_subset(const CheckRun *run, const char *const *service, const char *subset)
+has_subset(const CheckRun *run, const ServiceName *service, const char *subset)
 {
     const GPtrArray *rules = snapshot_objects(run->snapshot, KIND_DESTINATION_RULE);
     for (guint i = 0; i < rules->len; i++) {
         const Object *rule = rules->pdata[i];
-        const char *host = value_text(rule->value, "spec.host");
-        g_auto(GStrv) other = service_name(host, rule->ns);
-        bool may_mean_it = other == NULL ? strchr(host, '*') != NULL
-                                         : g_strv_equal((const char *const *)other, service);
-        if (may_mean_it && value_find(rule->value, "spec.subsets", "name", subset) != NULL)
+        if (may_mean(rule, service) &&
+            value_find(rule->value, "spec.subsets", "name", subset) != NULL)
             return true;
     }
     return false;
 }
 
 static void
-look_at_destination(CheckRun *run, const Object *route, const Value *destination)
+tell(CheckRun *run, const Object *route, const Value *destination, const ServiceName *service,
+     bool is_missing)
 {
     const char *host = value_text(destination, "host"), *subset = value_text(destination, "subset");
-    g_auto(GStrv) service = service_name(host, route->ns);
-    if (service == NULL)
-        return;
-    bool is_missing =
-        snapshot_presence(run->snapshot, KIND_SERVICE, service[1], service[0]) == PRESENCE_MISSING;
-    if (!is_missing && (subset[0] == '\0' || has_subset(run, (const char *const *)service, subset)))
-        return;
     Finding *finding = check_report_once(run, &rows[ROW_CONFIG], route, is_missing ? host : subset);
     if (finding == NULL)
         return;
@@ -101,10 +106,23 @@ look_at_destination(CheckRun *run, const Object *route, const Value *destination
                       "DestinationRule has",
                       route->name, subset, host);
     finding_cause(finding, "Requests that take this route fail with 503: there is no %s %s%s%s.",
-                  is_missing ? "Service" : "subset", is_missing ? service[0] : subset,
+                  is_missing ? "Service" : "subset", is_missing ? service->name : subset,
                   is_missing ? " in namespace " : " of Service ",
-                  is_missing ? service[1] : service[0]);
+                  is_missing ? service->ns : service->name);
     check_advise(finding, route);
+}
+
+static void
+look_at_destination(CheckRun *run, const Object *route, const Value *destination)
+{
+    const char *host = value_text(destination, "host"), *subset = value_text(destination, "subset");
+    ServiceName service;
+    if (!service_name(host, route->ns, &service))
+        return;
+    bool is_missing = service_host_is_missing(run->snapshot, host, route->ns);
+    if (is_missing || (subset[0] != '\0' && !has_subset(run, &service, subset)))
+        tell(run, route, destination, &service, is_missing);
+    service_names_clear(&service, 1);
 }
 
 static void

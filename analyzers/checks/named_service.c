@@ -4,6 +4,7 @@
 #include "analyzers/checks/status.h"
 #include "analyzers/checks/table.h"
 #include "analyzers/collect/backend.h"
+#include "analyzers/collect/service_host.h"
 
 static void run_names(CheckRun *run);
 
@@ -42,9 +43,8 @@ static gpointer
 compile(gpointer data)
 {
     (void)data;
-    return g_regex_new("(?<![a-z0-9.-])([a-z][a-z0-9-]*)\\.([a-z0-9][a-z0-9-]*)\\.svc(?!\\."
-                       "clusterset\\.)(?:\\.[a-z0-9."
-                       "-]*[a-z0-9])?(?::([0-9]{1,5}))?(?![a-z0-9-])",
+    return g_regex_new("(?<![a-z0-9.-])([a-z0-9][a-z0-9.-]*\\.svc(?:\\.[a-z0-9.-]*[a-z0-9])?)"
+                       "(?::([0-9]{1,5}))?(?![a-z0-9-])",
                        G_REGEX_DEFAULT, G_REGEX_MATCH_DEFAULT, NULL);
 }
 
@@ -69,13 +69,17 @@ look_at_variable(CheckRun *run, const Object *pod, const Value *env)
     g_autoptr(GMatchInfo) match = NULL;
     if (!g_regex_match(pattern, value_text(env, "value"), G_REGEX_MATCH_DEFAULT, &match))
         return;
-    g_autofree char *name = g_match_info_fetch(match, 1), *ns = g_match_info_fetch(match, 2);
-    g_autofree char *port = g_match_info_fetch(match, 3);
+    g_autofree char *found = g_match_info_fetch(match, 1), *port = g_match_info_fetch(match, 2);
     int number = port != NULL ? (int)g_ascii_strtoll(port, NULL, 10) : 0;
-    const Object *service = snapshot_get(run->snapshot, KIND_SERVICE, ns, name);
-    g_autofree char *host = g_strdup_printf("%s.%s.svc", name, ns);
+    ServiceName names[SERVICE_NAMES_MAX];
+    size_t n = service_names_of(found, pod->ns, names);
+    if (n == 0)
+        return;
+    const Object *service = service_of_host(run->snapshot, found, pod->ns);
+    g_autofree char *host = g_strdup_printf("%s.%s.svc", names[0].name, names[0].ns);
     g_autofree char *with_port = g_strdup_printf("%s:%d", host, number);
-    if (snapshot_presence(run->snapshot, KIND_SERVICE, ns, name) == PRESENCE_MISSING)
+    service_names_clear(names, n);
+    if (service_host_is_missing(run->snapshot, found, pod->ns))
         report(run, ROW_MISSING, pod, value_text(env, "name"), host);
     else if (service != NULL && number > 0 && service_port(service, number, "") == NULL &&
              !value_is(service->value, "spec.clusterIP", "None") &&

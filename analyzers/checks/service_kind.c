@@ -4,6 +4,7 @@
 #include "analyzers/checks/table.h"
 #include "analyzers/collect/backend.h"
 #include "analyzers/collect/change.h"
+#include "analyzers/collect/service_host.h"
 
 static void run_service_kinds(CheckRun *run);
 
@@ -195,10 +196,8 @@ look_at_local(CheckRun *run, const Backends *backends, const Object *service)
 static bool
 is_missing_service(const CheckRun *run, const char *name)
 {
-    g_auto(GStrv) parts = g_strsplit(name, ".", 4);
-    return g_strv_length(parts) == 4 && strcmp(parts[2], "svc") == 0 &&
-           g_str_has_prefix(parts[3], "cluster.local") &&
-           snapshot_presence(run->snapshot, KIND_SERVICE, parts[1], parts[0]) == PRESENCE_MISSING;
+    return strstr(name, ".svc.cluster.local") != NULL &&
+           service_host_is_missing(run->snapshot, name, "");
 }
 
 static void

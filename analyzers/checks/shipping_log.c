@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "analyzers/collect/backend.h"
+#include "analyzers/collect/service_host.h"
 #include "lib/base/redact.h"
 
 enum { LINE_BYTES_MAX = 300 };
@@ -153,15 +154,10 @@ shipping_trouble_read(const CheckRun *run, const Object *pod, const char *contai
     return true;
 }
 
-/* "mimir", "mimir.monitoring" or "mimir.monitoring.svc…". */
 const Object *
 shipping_service(const CheckRun *run, const Object *pod, const ShippingTrouble *trouble)
 {
-    g_auto(GStrv) parts = g_strsplit(trouble->host != NULL ? trouble->host : "", ".", 4);
-    guint n = g_strv_length(parts);
-    if (n == 0 || (n > 2 && strcmp(parts[2], "svc") != 0))
-        return NULL;
-    return snapshot_get(run->snapshot, KIND_SERVICE, n > 1 ? parts[1] : pod->ns, parts[0]);
+    return trouble->host != NULL ? service_of_host(run->snapshot, trouble->host, pod->ns) : NULL;
 }
 
 const Value *

@@ -4,6 +4,7 @@
 
 #include "analyzers/checks/status.h"
 #include "analyzers/collect/backend.h"
+#include "analyzers/collect/service_host.h"
 
 /* Not "main.go:42: …", a place in the source. */
 #define NO_FILE "(?!\\S*\\.(?:go|py|js|ts|rb|java|kt|scala|rs|c|cc|cpp|h|php|cs|exs?|lua|sh):)"
@@ -65,39 +66,11 @@ find_host(const char *line)
 
 /* ---- Which Service it is. ---- */
 
-static const Object *
-by_address(const Snapshot *snapshot, const char *address)
-{
-    const GPtrArray *services = snapshot_objects(snapshot, KIND_SERVICE);
-    for (guint i = 0; i < services->len; i++) {
-        const Object *service = services->pdata[i];
-        if (value_is(service->value, "spec.clusterIP", address))
-            return service;
-    }
-    return NULL;
-}
-
-/* "db", "db.shop", "db.shop.svc…", and "db-0.db.shop.svc…" of a pod of a StatefulSet. */
 static void
 resolve(const Snapshot *snapshot, const char *own_ns, Unreachable *dependency)
 {
-    g_auto(GStrv) labels = g_strsplit(dependency->host, ".", -1);
-    guint n = g_strv_length(labels);
-    if (g_hostname_is_ip_address(dependency->host)) {
-        dependency->service = by_address(snapshot, dependency->host);
-        return;
-    }
-    if (n == 1 && strcmp(labels[0], "localhost") != 0) {
-        dependency->service = snapshot_get(snapshot, KIND_SERVICE, own_ns, labels[0]);
-        dependency->is_missing =
-            snapshot_presence(snapshot, KIND_SERVICE, own_ns, labels[0]) == PRESENCE_MISSING;
-        return;
-    }
-    for (guint i = 0; i + 1 < MIN(n, 3U) && dependency->service == NULL; i++)
-        dependency->service = snapshot_get(snapshot, KIND_SERVICE, labels[i + 1], labels[i]);
-    bool is_service = n >= 3 && strcmp(labels[2], "svc") == 0;
-    dependency->is_missing =
-        dependency->service == NULL && is_service && snapshot_knows(snapshot, KIND_SERVICE);
+    dependency->service = service_of_host(snapshot, dependency->host, own_ns);
+    dependency->is_missing = service_host_is_missing(snapshot, dependency->host, own_ns);
 }
 
 Unreachable *

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "analyzers/collect/backend.h"
+#include "analyzers/collect/service_host.h"
 
 /* Of one value, and of one template. */
 enum { TEXT_BYTES_MAX = 4096, TOKENS_MAX = 64, DEPENDENCIES_MAX = 64 };
@@ -48,28 +49,6 @@ is_host_variable(const char *name)
             return true;
     }
     return false;
-}
-
-/* The Service of "web", "web.shop", "web.shop.svc…", "web-0.web.shop.svc…" or "web-0.web". */
-static const Object *
-service_of(const Scan *scan, const char *host)
-{
-    g_auto(GStrv) parts = g_strsplit(host, ".", 6);
-    guint n = g_strv_length(parts);
-    const Snapshot *snapshot = scan->snapshot;
-    if (n == 0)
-        return NULL;
-    if (n == 1)
-        return snapshot_get(snapshot, KIND_SERVICE, scan->ns, parts[0]);
-    if (n == 2) {
-        const Object *service = snapshot_get(snapshot, KIND_SERVICE, parts[1], parts[0]);
-        return service != NULL ? service : snapshot_get(snapshot, KIND_SERVICE, scan->ns, parts[1]);
-    }
-    if (strcmp(parts[2], "svc") == 0)
-        return snapshot_get(snapshot, KIND_SERVICE, parts[1], parts[0]);
-    if (n > 3 && strcmp(parts[3], "svc") == 0)
-        return snapshot_get(snapshot, KIND_SERVICE, parts[2], parts[1]);
-    return NULL;
 }
 
 static int
@@ -131,7 +110,7 @@ take_token(Scan *scan, const Token *token)
     scan->has_host = scan->has_host || is_host;
     if (scan->found == NULL || (!is_host && token->port == 0))
         return;
-    const Object *service = service_of(scan, token->host);
+    const Object *service = service_of_host(scan->snapshot, token->host, scan->ns);
     if (service == NULL || service_selects(service, value_at(scan->template, "metadata.labels")))
         return;
     int number = token->port > 0 ? token->port : paired_port(scan, token->name);

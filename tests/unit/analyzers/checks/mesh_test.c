@@ -10,6 +10,9 @@
 #define SERVICE                                                                                    \
     "---\napiVersion: v1\nkind: Service\nmetadata: {namespace: shop, name: web}\nspec: {type: "    \
     "ExternalName, externalName: web.example.com}\n"
+#define ENTRY(host)                                                                                \
+    "---\napiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {namespace: shop, "    \
+    "name: vm}\nspec: {hosts: [" host "]}\n"
 #define OLD "2026-01-01T10:00:00Z"
 #define NS(label)                                                                                  \
     "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {istio-injection: " label     \
@@ -24,6 +27,8 @@
 static const CheckCase cases[] = {
     {"istio-config-invalid", "VirtualService shop/web", VIRTUAL("host: web", OLD),
      "which does not exist"},
+    {"istio-config-invalid", "VirtualService shop/web",
+     VIRTUAL("host: web", OLD) ENTRY("api.shop.svc.cluster.local"), "which does not exist"},
     {"istio-config-invalid", "VirtualService shop/web",
      VIRTUAL("host: web.shop.svc.cluster.local, subset: v2", OLD) SERVICE RULE("web", "v1"),
      "subset v2"},
@@ -47,6 +52,9 @@ test_what_is_well(void **state)
         VIRTUAL("host: web", OLD) SERVICE,
         VIRTUAL("host: api.example.com", OLD),
         VIRTUAL("host: web.shop.svc.clusterset.local", OLD),
+        VIRTUAL("host: web", OLD) ENTRY("web.shop.svc.cluster.local"),
+        VIRTUAL("host: web.shop.svc.cluster.local", OLD) ENTRY("'*.shop.svc.cluster.local'"),
+        VIRTUAL("host: web", OLD) ENTRY("web"),
         VIRTUAL("host: web, subset: v1", OLD) SERVICE RULE("web.shop.svc.cluster.local", "v1"),
         NS("enabled") POD("a", "", "app") POD("b", "", "app"),
         NS("disabled") POD("a", "", "istio-proxy") POD("b", "", "app"),

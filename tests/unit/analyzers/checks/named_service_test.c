@@ -34,6 +34,9 @@ test_what_is_well(void **state)
         POD("cache.shop.svc", "Running", "False") SERVICE,
         POD("cache.example.com:6379", "Running", "False"),
         POD("a.cache.shop.svc:6379", "Running", "False") SERVICE,
+        POD("cache.shop.svc:6379", "Running",
+            "False") "---\napiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: "
+                     "{namespace: shop, name: vm}\nspec: {hosts: [cache.shop.svc.cluster.local]}\n",
         POD("cache.shop.svcs", "Running", "False"),
         /* Of another cluster. */
         POD("cache.shop.svc.clusterset.local:6379", "Running", "False"),
