@@ -55,6 +55,7 @@ input_read(const InputOptions *options, Snapshot *snapshot, K8sClient **ret_clie
                                   .exec_allowed = options->exec_allowed};
     const ClusterOptions cluster = {.with_secrets = options->secrets,
                                     .with_tls_secrets = options->tls_secrets,
+                                    .managed_groups = options->managed_groups,
                                     .with_reports = options->tier > TIER_DEFAULT};
     K8sConfig *config = k8s_config_load(&how, error);
     if (config == NULL)

@@ -5,7 +5,7 @@
 #include "lib/k8s/client.h"
 
 typedef struct {
-    char *input, *kubeconfig, *context, *server, *now, *cluster, *silences;
+    char *input, *kubeconfig, *context, *server, *now, *cluster, *silences, *managed_groups;
     bool exec_allowed, secrets, tls_secrets;
     int64_t tier;
 } InputOptions;
@@ -41,6 +41,10 @@ typedef struct {
                   "Read Secrets of type kubernetes.io/tls with their content, to check their "     \
                   "certificates and keys.",                                                        \
                   offsetof(type, field.tls_secrets)),                                              \
+        INPUT_ROW("managed-groups", OPTION_STRING, "", "GROUPS",                                   \
+                  "API groups whose managed resources of Crossplane are looked at, separated by "  \
+                  "commas; * for all.",                                                            \
+                  offsetof(type, field.managed_groups)),                                           \
         INPUT_ROW("cluster", OPTION_STRING, "", "NAME",                                            \
                   "Name of the cluster, said in every report.", offsetof(type, field.cluster)),    \
         INPUT_ROW("silences", OPTION_STRING, "", "FILE",                                           \

@@ -6,7 +6,16 @@
 
 static void run_customs(CheckRun *run);
 
-enum { ROW_ANY, ROW_DATABASE, ROW_KNATIVE, ROW_CLUSTER_API, ROW_NODES, ROW_KYVERNO, ROW_CILIUM };
+enum {
+    ROW_ANY,
+    ROW_DATABASE,
+    ROW_KNATIVE,
+    ROW_CLUSTER_API,
+    ROW_NODES,
+    ROW_KYVERNO,
+    ROW_CILIUM,
+    ROW_MANAGED
+};
 
 #define CUSTOM_ROW(name, what, level, hold, seen, told_by, step, ...)                              \
     {                                                                                              \
@@ -60,6 +69,14 @@ static const CheckRow rows[] = {
         "Cilium cannot read it.",
         "Correct the selector or the rule that the message names.", KIND_CILIUM_POLICY,
         KIND_CILIUM_CLUSTER_POLICY),
+    [ROW_MANAGED] = CUSTOM_ROW(
+        "crossplane-managed", "managed resources of Crossplane", SEVERITY_MEDIUM, 15 * 60,
+        "Something outside of the cluster is not as an object wants it.",
+        "The condition Synced or Ready of a managed resource is False; one that is being created "
+        "or deleted has an hour. They are listed for the API groups of --managed-groups.",
+        "Look at the credentials of the provider's configuration, at limits of the account, and "
+        "at what the message names.",
+        KIND_MANAGED),
 };
 
 const CheckTopic check_topic_custom = {rows, G_N_ELEMENTS(rows)};
@@ -95,14 +112,27 @@ static const struct {
     {KIND_KYVERNO_POLICY, ROW_KYVERNO, NULL, NULL},
     {KIND_CILIUM_POLICY, ROW_CILIUM, NULL, NULL},
     {KIND_CILIUM_CLUSTER_POLICY, ROW_CILIUM, NULL, NULL},
+    {KIND_MANAGED, ROW_MANAGED, NULL, NULL},
 };
+
+/* Whether a resource outside still has time to come or go: a database takes longer than most. */
+static bool
+is_in_progress(const CheckRun *run, const Object *object, const Value *condition, int64_t since_s)
+{
+    enum { CREATION_S = 3600 };
+    bool is_moving =
+        value_is(condition, "reason", "Creating") || value_is(condition, "reason", "Deleting");
+    return object->kind == KIND_MANAGED && is_moving && run->now_s - since_s < CREATION_S;
+}
 
 /* Somebody has stopped it, or its operator has not looked at its newest form yet. */
 static bool
 is_not_meant(const Object *object)
 {
     int64_t generation = value_int(object->value, "metadata.generation", 0);
-    return status_is_deleted(object) || value_is_true(object->value, "spec.suspend") ||
+    const Value *annotations = value_at(object->value, "metadata.annotations");
+    return value_is(value_get(annotations, "crossplane.io/paused"), "", "true") ||
+           status_is_deleted(object) || value_is_true(object->value, "spec.suspend") ||
            value_is_true(object->value, "spec.paused") || status_is(object, "Paused", "True") ||
            status_is(object, "Suspended", "True") || status_is(object, "Reconciling", "True") ||
            value_int(object->value, "status.observedGeneration", generation) < generation;
@@ -163,7 +193,7 @@ look_at_conditions(CheckRun *run, const CheckRow *row, const Object *object)
     for (const Value *c = value_first(object->value, "status.conditions"); c != NULL; c = c->next) {
         int64_t since_s = value_time(c, "lastTransitionTime");
         const char *reason = value_text(c, "reason");
-        if (!is_bad(object, c) ||
+        if (!is_bad(object, c) || is_in_progress(run, object, c, since_s) ||
             !check_held(run, row, since_s != 0 ? since_s : object_changed_s(object, NULL)))
             continue;
         g_autofree char *says =

@@ -147,6 +147,11 @@ void
 finding_describe(Finding *finding, const Object *object)
 {
     g_autofree char *kind = kubectl_kind(object);
+    if (object->kind == KIND_MANAGED) { /* its name has the type */
+        finding_fix(finding, "kubectl%s%s describe %s", object->ns[0] != '\0' ? " -n " : "",
+                    object->ns, object->name);
+        return;
+    }
     finding_fix(finding, "kubectl%s%s describe %s %s", object->ns[0] != '\0' ? " -n " : "",
                 object->ns, kind, object->name);
 }

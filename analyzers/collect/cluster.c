@@ -115,29 +115,72 @@ list_served(Cluster *cluster, Kind kind, const DiscoveredResource *resource)
     list_query(cluster, kind, resource, is_tls ? "fieldSelector=type%3Dkubernetes.io%2Ftls" : NULL);
 }
 
+static bool
+has_managed(const Cluster *cluster)
+{
+    size_t n;
+    const DiscoveredResource *all = discovery_resources(cluster->discovery, &n);
+    for (size_t i = 0; i < n; i++) {
+        if (all[i].is_managed)
+            return true;
+    }
+    return false;
+}
+
 /* Why a kind is not listed, as nobody has asked for it; NULL when it is. */
 static const char *
-reason_to_leave_out(const ClusterOptions *options, Kind kind)
+reason_to_leave_out(const Cluster *cluster, Kind kind)
 {
+    const ClusterOptions *options = cluster->options;
     if (kind == KIND_SECRET && !options->with_secrets)
         return "secrets are not listed without --secrets";
     if (kind == KIND_TLS_SECRET && !options->with_tls_secrets)
         return "the content of TLS secrets is not read without --tls-secrets";
+    bool has_groups = options->managed_groups != NULL && options->managed_groups[0] != '\0';
+    if (kind == KIND_MANAGED && !has_groups && has_managed(cluster))
+        return "managed resources are not listed without --managed-groups";
     bool is_report = kind == KIND_POLICY_REPORT || kind == KIND_CLUSTER_POLICY_REPORT;
     return is_report && !options->with_reports
                ? "reports of policies are listed only for checks of tier 3"
                : NULL;
 }
 
+/* The types of the category "managed" in the groups that are asked for, each in the version that
+ * the server prefers. */
+static void
+list_managed(Cluster *cluster)
+{
+    size_t n;
+    const DiscoveredResource *all = discovery_resources(cluster->discovery, &n);
+    g_auto(GStrv) groups = g_strsplit_set(cluster->options->managed_groups, ", ", -1);
+    const char *const *wanted = (const char *const *)groups;
+    g_autofree char *why = NULL;
+    set_state(cluster, KIND_MANAGED, LIST_ABSENT, NULL);
+    for (size_t i = 0; i < n; i++) {
+        const DiscoveredResource *one = &all[i];
+        if (!one->is_managed ||
+            one != discovery_find(cluster->discovery, one->group, one->resource, NULL) ||
+            (!g_strv_contains(wanted, "*") && !g_strv_contains(wanted, one->group)))
+            continue;
+        list_query(cluster, KIND_MANAGED, one, NULL);
+        if (why == NULL && snapshot_list_state(cluster->snapshot, KIND_MANAGED) == LIST_FAILED)
+            why = g_strdup(snapshot_list_problem(cluster->snapshot, KIND_MANAGED));
+    }
+    if (why != NULL)
+        set_state(cluster, KIND_MANAGED, LIST_FAILED, why);
+}
+
 static void
 list_kind(Cluster *cluster, Kind kind)
 {
-    const char *left_out = reason_to_leave_out(cluster->options, kind);
+    const char *left_out = reason_to_leave_out(cluster, kind);
     const KindRow *row = kind_row(kind);
     const DiscoveredResource *resource =
         discovery_find(cluster->discovery, row->group, row->resource, NULL);
     if (left_out != NULL)
         set_state(cluster, kind, LIST_NOT_READ, left_out);
+    else if (kind == KIND_MANAGED && has_managed(cluster))
+        list_managed(cluster);
     else if (resource != NULL)
         list_served(cluster, kind, resource);
     else if (discovery_is_stale(cluster->discovery, row->group))

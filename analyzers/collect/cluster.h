@@ -4,9 +4,11 @@
 #include "lib/k8s/client.h"
 
 typedef struct {
-    bool with_secrets;     /* their metadata: RBAC cannot allow that without their content */
-    bool with_tls_secrets; /* those of type kubernetes.io/tls, with their content */
-    bool with_reports;     /* reports of policies: there may be one for every object */
+    bool with_secrets;          /* their metadata: RBAC cannot allow that without their content */
+    bool with_tls_secrets;      /* those of type kubernetes.io/tls, with their content */
+    const char *managed_groups; /* API groups whose managed resources of Crossplane are listed,
+                                   separated by commas, or "*"; NULL or "": none */
+    bool with_reports;          /* reports of policies: there may be one for every object */
 } ClusterOptions;
 
 enum {

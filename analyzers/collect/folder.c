@@ -24,7 +24,8 @@ static Kind
 kind_of_value(const Value *value)
 {
     g_autofree char *group = kind_group(value_text(value, "apiVersion"));
-    return kind_of(group, value_text(value, "kind"));
+    Kind kind = kind_of(group, value_text(value, "kind"));
+    return kind == KIND_NONE && snapshot_is_managed(value) ? KIND_MANAGED : kind;
 }
 
 /* Items of a list often do not say their kind: it is that of the list, without "List". */

@@ -122,6 +122,7 @@
       "ciliumclusterwidenetworkpolicies", false)                                                   \
     X(ARGO_WORKFLOW, "Workflow", "argoproj.io", "workflows", true)                                 \
     X(SERVICE_ENTRY, "ServiceEntry", "networking.istio.io", "serviceentries", true)                \
+    X(MANAGED, "ManagedResource", "crossplane.io", "managed", true) /* of any type */              \
     X(TLS_SECRET, "Secret", "", "secrets", true) /* of type kubernetes.io/tls, with its content */ \
     X(POLICY_REPORT, "PolicyReport", "wgpolicyk8s.io", "policyreports", true)                      \
     X(CLUSTER_POLICY_REPORT, "ClusterPolicyReport", "wgpolicyk8s.io", "clusterpolicyreports", false)

@@ -140,12 +140,33 @@ cut_list(Snapshot *snapshot, Kind kind)
 }
 
 bool
+snapshot_is_managed(const Value *value)
+{
+    return value_at(value, "spec.forProvider") != NULL &&
+           value_at(value, "spec.providerConfigRef") != NULL;
+}
+
+/* The name of an object within its kind; NULL when the snapshot is full. */
+static const char *
+name_of(Snapshot *snapshot, Kind kind, const Value *value)
+{
+    const char *name = value_text(value, "metadata.name");
+    if (kind != KIND_MANAGED || name[0] == '\0')
+        return visible_name(snapshot, name);
+    g_autofree char *group = kind_group(value_text(value, "apiVersion"));
+    g_autofree char *type = g_ascii_strdown(value_text(value, "kind"), -1);
+    g_autofree char *typed = g_strconcat(type, ".", group, "/", name, NULL);
+    const char *copy = arena_strndup(snapshot->arena, typed, strlen(typed));
+    return copy != NULL ? visible_name(snapshot, copy) : NULL;
+}
+
+bool
 snapshot_add(Snapshot *snapshot, Kind kind, const Value *value)
 {
     if (kind == KIND_NONE || value == NULL || value->type != VALUE_MAP)
         return true;
     KindList *list = &snapshot->lists[kind];
-    const char *name = visible_name(snapshot, value_text(value, "metadata.name")), *ns = "";
+    const char *name = name_of(snapshot, kind, value), *ns = "";
     if (kind_row(kind)->is_namespaced)
         ns = visible_name(snapshot, value_text(value, "metadata.namespace"));
     if (name == NULL || ns == NULL)
@@ -303,6 +324,22 @@ compare_events(gconstpointer left, gconstpointer right)
     return order != 0 ? order : strcmp(a->message, b->message);
 }
 
+/* Whether a type is defined that Crossplane manages. */
+static bool
+has_managed_type(const Snapshot *snapshot)
+{
+    const GPtrArray *all = snapshot->lists[KIND_CRD].objects;
+    for (guint i = 0; i < all->len; i++) {
+        const Object *definition = all->pdata[i];
+        for (const Value *c = value_first(definition->value, "spec.names.categories"); c != NULL;
+             c = c->next) {
+            if (value_is(c, "", "managed"))
+                return true;
+        }
+    }
+    return false;
+}
+
 /* Custom kinds without a definition are absent, when the definitions are known. */
 static void
 find_absent(Snapshot *snapshot)
@@ -313,7 +350,8 @@ find_absent(Snapshot *snapshot)
         const KindRow *row = kind_row((Kind)i);
         g_autofree char *name = g_strdup_printf("%s.%s", row->resource, row->group);
         if (kind_is_custom((Kind)i) && snapshot->lists[i].state == LIST_NOT_READ &&
-            snapshot_get(snapshot, KIND_CRD, "", name) == NULL)
+            (i == KIND_MANAGED ? snapshot->lists[i].problem == NULL && !has_managed_type(snapshot)
+                               : snapshot_get(snapshot, KIND_CRD, "", name) == NULL))
             snapshot->lists[i].state = LIST_ABSENT;
     }
 }

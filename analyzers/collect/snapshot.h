@@ -13,9 +13,11 @@
 
 typedef struct {
     Kind kind;
-    const char *ns, *name, *uid; /* ns is "" for what has none */
-    const Value *value;          /* the whole object */
-    int64_t created_s;           /* 0: not known */
+    /* ns is "" for what has none. KIND_MANAGED are of many types, so that the name has the type:
+     * "bucket.s3.aws.upbound.io/logs", as kubectl takes it. */
+    const char *ns, *name, *uid;
+    const Value *value; /* the whole object */
+    int64_t created_s;  /* 0: not known */
 } Object;
 
 /* What happened to an object, from core/v1 or events.k8s.io. */
@@ -54,6 +56,9 @@ Arena *snapshot_arena(Snapshot *snapshot);
 /* Takes one object. What is of no known kind, has no name, or was there already, is ignored. False
  * when SNAPSHOT_BYTES_MAX are taken: the list of its kind has failed then, and stays so. */
 bool snapshot_add(Snapshot *snapshot, Kind kind, const Value *value);
+/* Whether an object of no known kind stands for something outside of the cluster that Crossplane
+ * manages: it says what is wanted there, and by which provider's configuration. */
+bool snapshot_is_managed(const Value *value);
 /* Says what has become of the list of a kind; `why` (copied) when it failed. */
 void snapshot_set_list(Snapshot *snapshot, Kind kind, ListState state, const char *why);
 /* Takes a fact (copied), or says why it is not known (NULL for the fact then). */

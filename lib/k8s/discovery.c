@@ -8,6 +8,8 @@
 /* A dead backend answers 503 for as long as it is dead. */
 enum { GROUP_TRIES_MAX = 2 };
 
+#define MANAGED_CATEGORY "managed"
+
 struct Discovery {
     GStringChunk *texts;
     GArray *versions;  /* of DiscoveredVersion, in the order of preference */
@@ -97,6 +99,8 @@ aggregated_scalar(Reading *reading, const char *path, const char *text, size_t l
         reading->is_stale = text_is(text, length, "Stale");
     else if (strcmp(path, "items[].versions[].resources[].resource") == 0)
         reading->resource.resource = keep_text(reading, text, length);
+    else if (strcmp(path, "items[].versions[].resources[].categories[]") == 0)
+        reading->resource.is_managed |= text_is(text, length, MANAGED_CATEGORY);
 }
 
 /* Says the version of the resources that were read in it. */
@@ -173,6 +177,8 @@ resource_scalar(void *user, const char *path, const char *text, size_t length)
     } else if (strcmp(path, "resources[].name") == 0) {
         reading->is_subresource = memchr(text, '/', length) != NULL;
         reading->resource.resource = keep_text(reading, text, length);
+    } else if (strcmp(path, "resources[].categories[]") == 0) {
+        reading->resource.is_managed |= text_is(text, length, MANAGED_CATEGORY);
     }
 }
 

@@ -19,6 +19,7 @@ enum {
 typedef struct {
     const char *group, *version; /* "" is the core group */
     const char *resource;        /* "deployments" */
+    bool is_managed;             /* of the category "managed": outside things of Crossplane */
 } DiscoveredResource;
 
 /* A version of a group, in the order of the server's preference. */

@@ -40,7 +40,8 @@ add_object(TestCluster *cluster, Value *object)
 {
     Arena *arena = snapshot_arena(cluster->snapshot);
     g_autofree char *group = kind_group(value_text(object, "apiVersion"));
-    Kind kind = kind_of(group, value_text(object, "kind"));
+    Kind known = kind_of(group, value_text(object, "kind"));
+    Kind kind = known == KIND_NONE && snapshot_is_managed(object) ? KIND_MANAGED : known;
     Value *metadata = (Value *)(uintptr_t)value_get(object, "metadata");
     if (kind == KIND_NONE || metadata == NULL)
         fail_msg("'%s' of '%s' is no kind, or has no metadata", value_text(object, "kind"), group);

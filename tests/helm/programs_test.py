@@ -240,7 +240,7 @@ def analyzer_rights():
     kinds = re.findall(r'X\(\w+, "\w+", "([\w.-]*)", "(\w+)", (?:true|false)\)', rows)
     if len(kinds) != rows.count("X(") or len(kinds) < 50:
         sys.exit(f"{len(kinds)} kinds are understood of {rows.count('X(')}")
-    return {(group, resource, "list") for group, resource in kinds} | {("", "pods/log", "get")}
+    return {(group, resource, "list") for group, resource in kinds if resource != "managed"} | {("", "pods/log", "get")}
 
 
 def check_rights(helm):
@@ -250,6 +250,7 @@ def check_rights(helm):
         ("", AGENT_RIGHTS, without_secrets),
         ("analyzer.secrets=true", AGENT_RIGHTS, without_secrets | secrets),
         ("analyzer.tlsSecrets=true", AGENT_RIGHTS, without_secrets | secrets),
+        ("analyzer.managedGroups={s3.example.org}", AGENT_RIGHTS, without_secrets | {("s3.example.org", "*", "list")}),
         ("analyzer.rbac.create=false", AGENT_RIGHTS, None),
         ("agent.rbac.create=false", None, without_secrets),
         ("agent.config.kubernetes=off", None, without_secrets),

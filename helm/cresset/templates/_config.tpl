@@ -56,6 +56,7 @@
 {{- with .Values.cluster.tenant }}{{ $_ := set $config "tenant" . }}{{ end -}}
 {{- if $analyzer.secrets }}{{ $_ := set $config "secrets" true }}{{ end -}}
 {{- if $analyzer.tlsSecrets }}{{ $_ := set $config "tls-secrets" true }}{{ end -}}
+{{- with $analyzer.managedGroups }}{{ $_ := set $config "managed-groups" (join "," .) }}{{ end -}}
 {{- range include "cresset.backends" . | fromJsonArray -}}
 {{- $name := .name -}}
 {{- $_ := set $config (printf "%s-url" $name) .url -}}

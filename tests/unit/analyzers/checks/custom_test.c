@@ -1,7 +1,22 @@
 /* Custom resources that say that they are not well. */
 #include "tests/unit/analyzers/checks/cases.h"
 
+#define BUCKET(annotations, condition)                                                             \
+    "apiVersion: s3.aws.upbound.io/v1beta1\n"                                                      \
+    "kind: Bucket\n"                                                                               \
+    "metadata: {name: logs, annotations: {" annotations "}}\n"                                     \
+    "spec: {forProvider: {region: x}, providerConfigRef: {name: default}}\n"                       \
+    "status: {conditions: [{" condition "}]}\n"
+
 static const CheckCase cases[] = {
+    {"crossplane-managed", "ManagedResource bucket.s3.aws.upbound.io/logs",
+     BUCKET("a: b", "type: Synced, status: 'False', reason: ReconcileError, message: 'denied', "
+                    "lastTransitionTime: '2026-01-01T11:40:00Z'"),
+     "Synced is False (ReconcileError): denied"},
+    {"crossplane-managed", "ManagedResource bucket.s3.aws.upbound.io/logs",
+     BUCKET("a: b", "type: Ready, status: 'False', reason: Creating, lastTransitionTime: "
+                    "'2026-01-01T10:40:00Z'"),
+     "Ready is False (Creating)"},
     {"cr-condition-bad", "Prometheus shop/main",
      "apiVersion: monitoring.coreos.com/v1\n"
      "kind: Prometheus\n"
@@ -84,6 +99,12 @@ static const CheckCase cases[] = {
 };
 
 static const char *const quiet[] = {
+    BUCKET("a: b", "type: Ready, status: 'False', reason: Creating, lastTransitionTime: "
+                   "'2026-01-01T11:20:00Z'"),
+    BUCKET("crossplane.io/paused: 'true'", "type: Synced, status: 'False', reason: "
+                                           "ReconcilePaused, lastTransitionTime: "
+                                           "'2026-01-01T10:00:00Z'"),
+    BUCKET("a: b", "type: Synced, status: 'True'"),
     "apiVersion: postgresql.cnpg.io/v1\n"
     "kind: Cluster\n"
     "metadata: {namespace: shop, name: db, generation: 1}\n"
@@ -120,6 +141,9 @@ test_each_fires(void **state)
 {
     (void)state;
     cases_expect(cases, G_N_ELEMENTS(cases));
+    g_autoptr(TestCluster) cluster = test_cluster_new(cases[0].yaml);
+    const Finding *finding = test_cluster_expect(cluster, cases[0].check, cases[0].object);
+    assert_string_equal(finding->fix->pdata[1], "kubectl describe bucket.s3.aws.upbound.io/logs");
 }
 
 static void

@@ -114,6 +114,41 @@ test_secrets_are_read_as_they_are_asked_for(void **state)
     assert_contains(snapshot_list_problem(names, KIND_TLS_SECRET), "without --tls-secrets");
 }
 
+#define BUCKETS(kind)                                                                              \
+    OK("{\"kind\":\"" kind "List\",\"metadata\":{},\"items\":[{\"apiVersion\":\"s3.x.io/v1\","     \
+       "\"kind\":\"" kind "\",\"metadata\":{\"name\":\"logs\"}}]}")
+
+static void
+test_managed_resources_are_listed_by_group(void **state)
+{
+    (void)state;
+    ScriptStep steps[] = {
+        {.reply = OK("{\"kind\":\"APIVersions\",\"versions\":[]}")},
+        {.reply = OK("{\"kind\":\"APIGroupList\",\"groups\":[{\"name\":\"s3.x.io\",\"versions\":"
+                     "[{\"version\":\"v1\"}]}]}")},
+        {.reply = OK("{\"kind\":\"APIResourceList\",\"resources\":[{\"name\":\"buckets\","
+                     "\"categories\":[\"crossplane\",\"managed\"]},{\"name\":\"rules\","
+                     "\"categories\":[\"managed\"]},{\"name\":\"others\"}]}")},
+        {.reply = BUCKETS("Bucket")},
+        {.reply = BUCKETS("Rule")},
+        {.reply = "HTTP/1.1 200 OK\r\n\r\nok"},
+    };
+    g_autoptr(Snapshot) all =
+        read_by(steps, G_N_ELEMENTS(steps), &(ClusterOptions){.managed_groups = "*"});
+    assert_int_equal(snapshot_list_state(all, KIND_MANAGED), LIST_READ);
+    assert_non_null(snapshot_get(all, KIND_MANAGED, "", "bucket.s3.x.io/logs"));
+    assert_non_null(snapshot_get(all, KIND_MANAGED, "", "rule.s3.x.io/logs"));
+    steps[3].reply = STATUS("403", "Forbidden");
+    g_autoptr(Snapshot) partly =
+        read_by(steps, G_N_ELEMENTS(steps), &(ClusterOptions){.managed_groups = "a.io, s3.x.io"});
+    assert_contains(snapshot_list_problem(partly, KIND_MANAGED),
+                    "buckets could not be listed: 403");
+    assert_int_equal(snapshot_objects(partly, KIND_MANAGED)->len, 1);
+    ScriptStep nothing[] = {steps[0], steps[1], steps[2], steps[5]};
+    g_autoptr(Snapshot) none = read_by(nothing, G_N_ELEMENTS(nothing), &(ClusterOptions){0});
+    assert_contains(snapshot_list_problem(none, KIND_MANAGED), "without --managed-groups");
+}
+
 static void
 test_errors_say_what_the_server_did(void **state)
 {
@@ -149,6 +184,7 @@ main(void)
         cmocka_unit_test(test_what_does_not_fit_fails_its_list),
         cmocka_unit_test(test_what_the_server_says_of_itself),
         cmocka_unit_test(test_secrets_are_read_as_they_are_asked_for),
+        cmocka_unit_test(test_managed_resources_are_listed_by_group),
         cmocka_unit_test(test_errors_say_what_the_server_did),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

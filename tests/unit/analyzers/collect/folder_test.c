@@ -62,12 +62,33 @@ test_secrets_with_and_without_content(void **state)
     temp_dir_free(dir);
 }
 
+static void
+test_managed_resources_are_known_by_their_form(void **state)
+{
+    (void)state;
+    TempDir *dir = temp_dir_new();
+    write_file(dir, "crds.yaml",
+               "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: apiextensions.k8s.io/v1, kind: "
+               "CustomResourceDefinition, metadata: {name: buckets.s3.x.io}, spec: {names: "
+               "{categories: [crossplane, managed]}}}\n");
+    g_autoptr(Snapshot) without = read_folder(dir);
+    assert_false(snapshot_knows(without, KIND_MANAGED));
+    assert_true(snapshot_knows(without, KIND_ARGO_APPLICATION)); /* there is no such definition */
+    write_file(dir, "managed.yaml",
+               "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: s3.x.io/v1, kind: Bucket, "
+               "metadata: {name: logs}, spec: {forProvider: {}, providerConfigRef: {name: a}}}\n");
+    g_autoptr(Snapshot) with = read_folder(dir);
+    assert_non_null(snapshot_get(with, KIND_MANAGED, "", "bucket.s3.x.io/logs"));
+    temp_dir_free(dir);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_facts_of_the_api_server),
         cmocka_unit_test(test_secrets_with_and_without_content),
+        cmocka_unit_test(test_managed_resources_are_known_by_their_form),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -82,6 +82,22 @@ test_aggregated(void **state)
 }
 
 static void
+test_what_crossplane_manages(void **state)
+{
+    (void)state;
+    g_autoptr(Discovery) discovery = discovery_new();
+    add(discovery,
+        "{\"kind\":\"APIGroupDiscoveryList\",\"items\":[{\"metadata\":{\"name\":\"s3.x.io\"},"
+        "\"versions\":[{\"version\":\"v1\",\"resources\":[{\"resource\":\"buckets\","
+        "\"categories\":[\"crossplane\",\"managed\"]},{\"resource\":\"others\","
+        "\"categories\":[\"crossplane\"]},{\"resource\":\"plain\"}]}]}]}",
+        true);
+    assert_true(discovery_find(discovery, "s3.x.io", "buckets", NULL)->is_managed);
+    assert_false(discovery_find(discovery, "s3.x.io", "others", NULL)->is_managed);
+    assert_false(discovery_find(discovery, "s3.x.io", "plain", NULL)->is_managed);
+}
+
+static void
 test_the_version_that_is_asked_for(void **state)
 {
     (void)state;
@@ -248,6 +264,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_aggregated),
+        cmocka_unit_test(test_what_crossplane_manages),
         cmocka_unit_test(test_the_version_that_is_asked_for),
         cmocka_unit_test(test_stale_groups),
         cmocka_unit_test(test_an_old_server),
