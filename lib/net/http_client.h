@@ -1,10 +1,10 @@
 /* A blocking HTTP/1.1 and HTTP/2 client over libcurl for any number of threads.
  *
  * Connections are kept and reused. Only http and https are spoken; certificates are checked
- * unless the configuration says otherwise; redirects are not followed; the proxy variables of the
- * environment (http_proxy, https_proxy, no_proxy) are honoured unless a proxy is configured. A
- * compressed reply is decompressed, and the cap counts the bytes after that. An HTTP error status
- * is a reply, not an error. */
+ * unless the configuration says otherwise, and so it is with redirects, which are not followed; the
+ * proxy variables of the environment (http_proxy, https_proxy, no_proxy) are honoured unless a
+ * proxy is configured. A compressed reply is decompressed, and the cap counts the bytes after that.
+ * An HTTP error status is a reply, not an error. */
 #pragma once
 #include <gio/gio.h>
 #include <stdbool.h>
@@ -16,6 +16,7 @@ enum {
     HTTP_CONNECT_TIMEOUT_DEFAULT_MS = 5 * 1000,
     HTTP_REPLY_BYTES_DEFAULT = 16 * 1024 * 1024,
     HTTP_REPLY_HEADER_BYTES_MAX = 64 * 1024,
+    HTTP_REDIRECTS_MAX = 10, /* as Go's client has it */
 };
 
 typedef struct HttpClient HttpClient;
@@ -28,6 +29,8 @@ typedef struct {
     bool tls_unchecked;          /* takes any certificate: whoever is in between reads along */
     const char *proxy_url;       /* http, https or socks5h; NULL: what the environment says */
     bool uncompressed;           /* asks for no compressed replies */
+    bool follows_redirects;      /* to http and https; Authorization stays with the first host */
+    bool http1_only;             /* does not offer HTTP/2 */
 } HttpClientConfig;
 
 /* Takes a part of the body of a 200 as it comes, unpacked: with the size 0 once, when the head has
