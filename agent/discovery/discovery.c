@@ -293,6 +293,18 @@ discovery_label(Discovery *discovery, const Target *target, const LabelSet *fixe
     return relabel(discovery, &found, set);
 }
 
+GPtrArray *
+discovery_pods(Discovery *discovery)
+{
+    return pod_index_list(discovery->pods);
+}
+
+uint64_t
+discovery_pods_version(Discovery *discovery)
+{
+    return pod_index_version(discovery->pods);
+}
+
 void
 discovery_check(Discovery *discovery, GString *out)
 {

@@ -36,6 +36,11 @@ void discovery_free(Discovery *discovery);
 bool
 discovery_label(Discovery *discovery, const Target *target, const LabelSet *fixed, LabelSet *set);
 
+/* The pods of the node, new references; free with g_ptr_array_unref. Any thread. */
+GPtrArray *discovery_pods(Discovery *discovery);
+/* Grows whenever these may have changed. Any thread. */
+uint64_t discovery_pods_version(Discovery *discovery);
+
 /* Appends a line for each thing that is wrong: no line means that the pods are known. Any thread.
  */
 void discovery_check(Discovery *discovery, GString *out);

@@ -16,6 +16,7 @@ struct PodIndex {
     GHashTable *keys; /* char * → Entry */
     GHashTable *uids; /* char * of pods that are there */
     uint64_t list;
+    uint64_t version; /* grows with each change */
     bool is_listed;
     bool has_gone; /* some of the keys are of what is gone */
 };
@@ -120,6 +121,7 @@ pod_index_end(PodIndex *index, int64_t now_us)
     void *value;
     g_mutex_lock(&index->lock);
     index->is_listed = true;
+    index->version++;
     g_hash_table_iter_init(&iter, index->keys);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         Entry *entry = value;
@@ -137,6 +139,7 @@ void
 pod_index_put(PodIndex *index, Pod *pod, int64_t now_us)
 {
     g_mutex_lock(&index->lock);
+    index->version++;
     set_locked(index, pod->uid, pod, NO_CONTAINER);
     set_locked(index, pod->manifest_hash, pod, NO_CONTAINER);
     for (guint i = 0; i < pod->containers->len; i++)
@@ -153,6 +156,7 @@ void
 pod_index_remove(PodIndex *index, const char *uid, int64_t now_us)
 {
     g_mutex_lock(&index->lock);
+    index->version++;
     mark_gone_locked(index, uid, NULL, now_us);
     g_hash_table_remove(index->uids, uid);
     forget_locked(index, now_us - POD_GRACE_US);
@@ -199,4 +203,30 @@ pod_index_is_listed(PodIndex *index)
     bool is_listed = index->is_listed;
     g_mutex_unlock(&index->lock);
     return is_listed;
+}
+
+GPtrArray *
+pod_index_list(PodIndex *index)
+{
+    GPtrArray *pods = g_ptr_array_new_with_free_func((GDestroyNotify)pod_unref);
+    GHashTableIter iter;
+    void *uid;
+    g_mutex_lock(&index->lock);
+    g_hash_table_iter_init(&iter, index->uids);
+    while (g_hash_table_iter_next(&iter, &uid, NULL)) {
+        const Entry *entry = g_hash_table_lookup(index->keys, uid);
+        if (entry != NULL)
+            g_ptr_array_add(pods, pod_ref(entry->pod));
+    }
+    g_mutex_unlock(&index->lock);
+    return pods;
+}
+
+uint64_t
+pod_index_version(PodIndex *index)
+{
+    g_mutex_lock(&index->lock);
+    uint64_t version = index->version;
+    g_mutex_unlock(&index->lock);
+    return version;
 }

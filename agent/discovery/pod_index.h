@@ -35,4 +35,9 @@ size_t pod_index_size(PodIndex *index);
 /* Whether a list came to its end. */
 bool pod_index_is_listed(PodIndex *index);
 
+/* The pods that are there, new references; free with g_ptr_array_unref. */
+GPtrArray *pod_index_list(PodIndex *index);
+/* Grows whenever that may have changed. */
+uint64_t pod_index_version(PodIndex *index);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PodIndex, pod_index_free)

@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-#define OTEL_ANNOTATION "resource.opentelemetry.io/service."
+#define OTEL_ANNOTATION     "resource.opentelemetry.io/service."
+#define PROFILES_ANNOTATION "profiles.grafana.com/"
 
 bool
 target_is_wanted(const Target *target, TargetScheme scheme)
@@ -24,10 +25,12 @@ first_of(const char *const *texts, size_t n)
     return "";
 }
 
-static const char *
-pod_service_name(const Pod *pod)
+const char *
+target_pod_service_name(const Pod *pod)
 {
     const char *const texts[] = {
+        label_set_get(pod->annotations, PROFILES_ANNOTATION "service_name"),
+        label_set_get(pod->annotations, "pyroscope.io/service_name"),
         label_set_get(pod->annotations, OTEL_ANNOTATION "name"),
         label_set_get(pod->labels, "app.kubernetes.io/instance"),
         label_set_get(pod->labels, "app.kubernetes.io/name"),
@@ -56,7 +59,7 @@ local_service_name(const Target *target)
 char *
 target_service_name(const Target *target)
 {
-    return target->pod != NULL ? g_strdup(pod_service_name(target->pod))
+    return target->pod != NULL ? g_strdup(target_pod_service_name(target->pod))
                                : local_service_name(target);
 }
 
@@ -78,19 +81,24 @@ set_number(LabelSet *set, const char *name, uint32_t number)
     label_set_set(set, name, text);
 }
 
-static void
-add_pod_labels(const Target *target, LabelSet *set)
+void
+target_add_pod_labels(const Pod *pod, const PodContainer *container, LabelSet *set)
 {
-    const Pod *pod = target->pod;
-    const char *container = target->container != NULL ? target->container->name : NULL;
-    g_autofree char *own_id = g_strjoin(".", pod->namespace, pod->name, container, NULL);
+    static const char *const sources[] = {"service_repository", "service_git_ref",
+                                          "service_root_path"};
+    const char *name = container != NULL ? container->name : NULL;
+    g_autofree char *own_id = g_strjoin(".", pod->namespace, pod->name, name, NULL);
     const char *namespace = label_set_get(pod->annotations, OTEL_ANNOTATION "namespace");
     const char *id = label_set_get(pod->annotations, OTEL_ANNOTATION "instance.id");
     set_valid(set, "namespace", pod->namespace);
     set_valid(set, "pod", pod->name);
-    set_valid(set, "container", container);
+    set_valid(set, "container", name);
     set_valid(set, "service_namespace", *namespace != '\0' ? namespace : pod->namespace);
     set_valid(set, "service_instance_id", *id != '\0' ? id : own_id);
+    for (size_t i = 0; i < G_N_ELEMENTS(sources); i++) {
+        g_autofree char *annotation = g_strconcat(PROFILES_ANNOTATION, sources[i], NULL);
+        set_valid(set, sources[i], label_set_get(pod->annotations, annotation));
+    }
 }
 
 void
@@ -102,7 +110,7 @@ target_add_labels(const Target *target, LabelSet *set)
     set_valid(set, "comm", target->comm);
     set_valid(set, "container_id", target->cgroup->container_id);
     if (target->pod != NULL)
-        add_pod_labels(target, set);
+        target_add_pod_labels(target->pod, target->container, set);
 }
 
 /* --- what relabel rules may read -------------------------------------------------------------- */
@@ -137,16 +145,8 @@ add_container(const PodContainer *container, LabelSet *set)
 }
 
 void
-target_add_meta_labels(const Target *target, LabelSet *set)
+target_add_pod_meta_labels(const Pod *pod, const PodContainer *container, LabelSet *set)
 {
-    const Pod *pod = target->pod;
-    set_valid(set, "__meta_process_executable", target->executable_path);
-    set_number(set, "__meta_process_pid", target->pid);
-    set_valid(set, "__meta_systemd_unit", target->cgroup->systemd_unit);
-    if (target->container != NULL)
-        add_container(target->container, set);
-    if (pod == NULL)
-        return;
     const struct {
         const char *name, *value;
     } texts[] = {
@@ -160,10 +160,22 @@ target_add_meta_labels(const Target *target, LabelSet *set)
         {"__meta_kubernetes_pod_controller_kind", pod->controller_kind},
         {"__meta_kubernetes_pod_controller_name", pod->controller_name},
     };
+    if (container != NULL)
+        add_container(container, set);
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
         set_valid(set, texts[i].name, texts[i].value);
     add_set(set, "label", pod->labels);
     add_set(set, "annotation", pod->annotations);
+}
+
+void
+target_add_meta_labels(const Target *target, LabelSet *set)
+{
+    set_valid(set, "__meta_process_executable", target->executable_path);
+    set_number(set, "__meta_process_pid", target->pid);
+    set_valid(set, "__meta_systemd_unit", target->cgroup->systemd_unit);
+    if (target->pod != NULL)
+        target_add_pod_meta_labels(target->pod, target->container, set);
 }
 
 void

@@ -32,10 +32,11 @@ typedef struct {
 /* Whether the scheme has it profiled. */
 bool target_is_wanted(const Target *target, TargetScheme scheme);
 
-/* The service that it belongs to: of a pod the annotation resource.opentelemetry.io/service.name,
- * the labels app.kubernetes.io/instance and app.kubernetes.io/name, the workload, the pod; outside
- * of pods "kernel" for kernel threads, the systemd unit, the base name of the executable, comm. The
- * caller frees. */
+/* The service that it belongs to: of a pod the annotations profiles.grafana.com/service_name,
+ * pyroscope.io/service_name and resource.opentelemetry.io/service.name, the labels
+ * app.kubernetes.io/instance and app.kubernetes.io/name, the workload, the pod; outside of pods
+ * "kernel" for kernel threads, the systemd unit, the base name of the executable, comm. The caller
+ * frees. */
 char *target_service_name(const Target *target);
 
 /* Adds the labels that profiles have: service_name, pid, comm, container_id, and in a pod
@@ -44,5 +45,14 @@ void target_add_labels(const Target *target, LabelSet *set);
 /* Adds what relabel rules may read beside these: __meta_kubernetes_* as Prometheus names them for
  * pods, __meta_process_executable, __meta_process_pid, __meta_systemd_unit. */
 void target_add_meta_labels(const Target *target, LabelSet *set);
+
+/* Adds what a pod says of everything in it: namespace, pod, container, service_namespace,
+ * service_instance_id, and where annotations say them service_repository, service_git_ref and
+ * service_root_path. `container` may be NULL. */
+void target_add_pod_labels(const Pod *pod, const PodContainer *container, LabelSet *set);
+/* Adds the __meta_kubernetes_* of a pod and of one of its containers, which may be NULL. */
+void target_add_pod_meta_labels(const Pod *pod, const PodContainer *container, LabelSet *set);
+/* The service of everything in a pod; borrowed. */
+const char *target_pod_service_name(const Pod *pod);
 /* Removes labels that begin with "__", but __name__. */
 void target_drop_meta_labels(LabelSet *set);

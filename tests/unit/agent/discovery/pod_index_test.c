@@ -112,6 +112,28 @@ test_it_has_a_size(void **state)
     expect(index, "1b", NULL, 3, "b/main");
 }
 
+static void
+test_pods_are_listed(void **state)
+{
+    (void)state;
+    g_autoptr(PodIndex) index = pod_index_new();
+    uint64_t version = pod_index_version(index);
+    put(index, "a", "ua", "1a", 1);
+    put(index, "b", "ub", "1b", 1);
+    put(index, "b", "ub", "2b", 2);
+    assert_true(pod_index_version(index) > version);
+    version = pod_index_version(index);
+    assert_int_equal(pod_index_version(index), version);
+    pod_index_remove(index, "ua", 3);
+    assert_true(pod_index_version(index) > version);
+    g_autoptr(GPtrArray) pods = pod_index_list(index);
+    assert_int_equal(pods->len, 1);
+    const Pod *pod = pods->pdata[0];
+    const PodContainer *container = &g_array_index(pod->containers, PodContainer, 1);
+    assert_string_equal(pod->name, "b");
+    assert_string_equal(pod_container_id(container), "2b");
+}
+
 int
 main(void)
 {
@@ -121,6 +143,7 @@ main(void)
         cmocka_unit_test(test_a_container_that_is_restarted),
         cmocka_unit_test(test_lists),
         cmocka_unit_test(test_it_has_a_size),
+        cmocka_unit_test(test_pods_are_listed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,6 +45,12 @@ test_services_of_pods(void **state)
     static const struct {
         const char *json, *wanted;
     } cases[] = {
+        {"'annotations':{'profiles.grafana.com/service_name':'ours','pyroscope.io/service_name':'p'"
+         "},",
+         "ours"},
+        {"'annotations':{'pyroscope.io/service_name':'p',"
+         "'resource.opentelemetry.io/service.name':'otel'},",
+         "p"},
         {"'annotations':{'resource.opentelemetry.io/service.name':'otel'},'labels':{"
          "'app.kubernetes.io/instance':'inst','app.kubernetes.io/name':'app'},",
          "otel"},
