@@ -1,0 +1,497 @@
+#include "agent/scrape/scraper.h"
+
+#include <string.h>
+
+#include "agent/scrape/scrape_file.h"
+#include "agent/scrape/scrape_metrics.h"
+#include "agent/scrape/scrape_request.h"
+#include "agent/scrape/scraped_profile.h"
+#include "lib/base/reloaded_file.h"
+
+enum {
+    LOOK_US = G_USEC_PER_SEC,            /* between two looks at the pods and the file */
+    BODIES_BYTES_MAX = 64 * 1024 * 1024, /* of all answers under way together */
+};
+
+typedef struct {
+    GPtrArray *jobs; /* ScrapeJob */
+} JobsBox;
+
+struct Scraper {
+    ScrapeSinkFunc sink;
+    void *sink_data;
+    Discovery *discovery;
+    ReloadedFile *file;  /* NULL: none */
+    ScrapeJob *own_job;  /* of annotations; NULL: none */
+    HttpMulti *multi;    /* all of these are the thread's */
+    GByteArray *profile; /* the one that is being read */
+    JobsBox *box;        /* what targets were made of: of the file, a reference, and */
+    uint64_t pods_seen;  /* a version of the pods */
+    bool has_targets;
+    int64_t looked_us, due_us; /* the last look, and when the next scrape is due */
+    GThread *thread;
+    gint is_stopping;
+    GMutex lock;        /* for what follows; only the thread changes it */
+    GHashTable *loops;  /* key → ScrapeLoop */
+    GPtrArray *skipped; /* char * */
+    char *file_error;   /* of a file that is not taken; NULL: it is good */
+    Metrics *metrics;
+};
+
+/* --- jobs ------------------------------------------------------------------------------------- */
+
+static void
+clear_jobs(void *data)
+{
+    g_ptr_array_unref(((JobsBox *)data)->jobs);
+}
+
+static void *
+parse_jobs(const char *path, void *data, GError **error)
+{
+    (void)data;
+    GPtrArray *jobs = scrape_file_load(path, error);
+    if (jobs == NULL)
+        return NULL;
+    JobsBox *box = g_atomic_rc_box_new0(JobsBox);
+    box->jobs = jobs;
+    return box;
+}
+
+static void
+on_reloaded(const char *path, const GError *error, void *data)
+{
+    Scraper *scraper = data;
+    g_mutex_lock(&scraper->lock);
+    g_free(scraper->file_error);
+    scraper->file_error = error != NULL ? g_strdup(error->message) : NULL;
+    g_mutex_unlock(&scraper->lock);
+    if (error != NULL)
+        g_warning("%s is not taken, the scrape jobs before stay in force: %s", path,
+                  error->message);
+    else
+        g_message("%s was read again", path);
+}
+
+/* The jobs in force, with a new reference to each. */
+static GPtrArray *
+jobs_of(Scraper *scraper, const JobsBox *box)
+{
+    GPtrArray *jobs = g_ptr_array_new_with_free_func((GDestroyNotify)scrape_job_unref);
+    bool has_annotations = false;
+    for (guint i = 0; box != NULL && i < box->jobs->len; i++) {
+        ScrapeJob *job = box->jobs->pdata[i];
+        has_annotations |= job->role == SCRAPE_ROLE_ANNOTATIONS;
+        g_ptr_array_add(jobs, scrape_job_ref(job));
+    }
+    if (scraper->own_job != NULL && !has_annotations)
+        g_ptr_array_add(jobs, scrape_job_ref(scraper->own_job));
+    return jobs;
+}
+
+/* --- the end of a scrape ---------------------------------------------------------------------- */
+
+typedef struct {
+    Scraper *scraper;
+    ScrapeLoop *loop;
+    ScrapeRequest *request;
+} Scrape;
+
+static void
+on_part(const uint8_t *pprof, size_t size, void *data)
+{
+    const Scrape *scrape = data;
+    Scraper *scraper = scrape->scraper;
+    scraper->sink(scrape->loop->target->labels, pprof, size, scraper->sink_data);
+    metrics_add(scraper->metrics, SCRAPE_METRIC_PROFILES, 0, 1);
+    metrics_add(scraper->metrics, SCRAPE_METRIC_PROFILE_BYTES, 0, (double)size);
+    g_mutex_lock(&scraper->lock);
+    scrape->loop->n_sent++;
+    scrape->loop->sent_bytes += size;
+    g_mutex_unlock(&scraper->lock);
+}
+
+/* Reads an answer and sends what is in it. */
+static ScrapeResult
+take_reply(Scrape *scrape, const HttpClientReply *reply, GError **error)
+{
+    Scraper *scraper = scrape->scraper;
+    ScrapeLoop *loop = scrape->loop;
+    uint64_t n_dropped = 0;
+    ScrapeResult result = scrape_result_of_status(reply->status);
+    metrics_add(scraper->metrics, SCRAPE_METRIC_BYTES, 0, (double)g_bytes_get_size(reply->body));
+    if (result != SCRAPE_OK) {
+        g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "the target answers %d", reply->status);
+        return result;
+    }
+    result = scraped_profile_read(loop->target->job, loop->delta, reply, scraper->profile, error);
+    if (scraper->profile->len > 0)
+        scraped_profile_split(scraper->profile, on_part, scrape, &n_dropped);
+    metrics_add(scraper->metrics, SCRAPE_METRIC_SAMPLES_DROPPED, 0, (double)n_dropped);
+    return result;
+}
+
+/* Said once when a target goes down, and once when it is up again. */
+static void
+say_change(const ScrapeLoop *loop, ScrapeHealth before)
+{
+    const char *url = loop->target->url;
+    if (loop->health == SCRAPE_HEALTH_DOWN && before != SCRAPE_HEALTH_DOWN)
+        g_info("%s cannot be scraped: %s", url, loop->error);
+    else if (loop->health == SCRAPE_HEALTH_ABSENT && before != SCRAPE_HEALTH_ABSENT)
+        g_info("%s is not offered (404), it is asked for ever more seldom", url);
+    else if (loop->health == SCRAPE_HEALTH_UP && before >= SCRAPE_HEALTH_DOWN)
+        g_info("%s is scraped again", url);
+}
+
+static void
+end_scrape(Scraper *scraper, ScrapeLoop *loop, ScrapeResult result, const GError *error,
+           int64_t retry_after_ms, uint64_t body_bytes)
+{
+    ScrapeHealth before = loop->health;
+    char *message = error != NULL ? g_strdup(error->message) : NULL;
+    g_mutex_lock(&scraper->lock);
+    loop->transfer = NULL;
+    loop->body_bytes = body_bytes;
+    if (loop->delta != NULL)
+        loop->delta_bytes = pprof_delta_memory(loop->delta);
+    bool is_retried =
+        scrape_loop_end(loop, result, message, retry_after_ms, g_get_monotonic_time());
+    g_mutex_unlock(&scraper->lock);
+    scraper->due_us = MIN(scraper->due_us, loop->due_us);
+    int64_t own_us = loop->duration_us - loop->asked_seconds * G_USEC_PER_SEC;
+    metrics_add(scraper->metrics, SCRAPE_METRIC_SCRAPES, result, 1);
+    metrics_observe(scraper->metrics, SCRAPE_METRIC_SECONDS, 0, (double)MAX(own_us, 0) / 1e6);
+    if (is_retried)
+        metrics_add(scraper->metrics, SCRAPE_METRIC_RETRIES, 0, 1);
+    say_change(loop, before);
+}
+
+static void
+on_done(const HttpOutcome *outcome, void *user)
+{
+    Scrape *scrape = user;
+    ScrapeLoop *loop = scrape->loop;
+    g_autoptr(GError) error = NULL;
+    ScrapeResult result = scrape_result_of_failure(outcome->failure);
+    uint64_t body_bytes = 0;
+    int64_t retry_after_ms = 0;
+    if (outcome->reply != NULL) {
+        body_bytes = g_bytes_get_size(outcome->reply->body);
+        retry_after_ms = outcome->reply->retry_after_ms;
+        result = take_reply(scrape, outcome->reply, &error);
+    }
+    loop->request = NULL;
+    end_scrape(scrape->scraper, loop, result, outcome->error != NULL ? outcome->error : error,
+               retry_after_ms, body_bytes);
+    scrape_request_free(scrape->request);
+    g_free(scrape);
+}
+
+/* --- the start of a scrape -------------------------------------------------------------------- */
+
+static void
+begin_scrape(Scraper *scraper, ScrapeLoop *loop, int64_t now_us)
+{
+    g_autoptr(GError) error = NULL;
+    g_mutex_lock(&scraper->lock);
+    scrape_loop_begin(loop, now_us);
+    g_mutex_unlock(&scraper->lock);
+    ScrapeRequest *request = scrape_request_new(loop->target, loop->asked_seconds, &error);
+    if (request == NULL) {
+        end_scrape(scraper, loop, SCRAPE_SECRET, error, 0, 0);
+        return;
+    }
+    Scrape *scrape = g_new0(Scrape, 1);
+    *scrape = (Scrape){scraper, loop, request};
+    HttpTransfer *transfer = http_multi_start(scraper->multi, loop->target->job->client,
+                                              &request->http, on_done, scrape, &error);
+    if (transfer == NULL) {
+        scrape_request_free(request);
+        g_free(scrape);
+        end_scrape(scraper, loop, SCRAPE_CUT, error, 0, 0);
+        return;
+    }
+    g_mutex_lock(&scraper->lock);
+    loop->transfer = transfer;
+    loop->request = scrape;
+    g_mutex_unlock(&scraper->lock);
+}
+
+/* Begins what is due, and finds when the next is. */
+static void
+begin_due(Scraper *scraper, int64_t now_us)
+{
+    GHashTableIter iter;
+    void *value;
+    scraper->due_us = G_MAXINT64;
+    g_hash_table_iter_init(&iter, scraper->loops);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        ScrapeLoop *loop = value;
+        if (loop->due_us <= now_us && loop->transfer == NULL) {
+            begin_scrape(scraper, loop, now_us);
+        } else if (loop->due_us <= now_us) {
+            g_mutex_lock(&scraper->lock);
+            scrape_loop_miss(loop, now_us);
+            g_mutex_unlock(&scraper->lock);
+            metrics_add(scraper->metrics, SCRAPE_METRIC_MISSED, 0, 1);
+        }
+        scraper->due_us = MIN(scraper->due_us, loop->due_us);
+    }
+}
+
+/* --- targets ---------------------------------------------------------------------------------- */
+
+static void
+drop_loop(Scraper *scraper, ScrapeLoop *loop)
+{
+    Scrape *scrape = loop->request;
+    if (loop->transfer != NULL) {
+        http_multi_cancel(scraper->multi, g_steal_pointer(&loop->transfer));
+        scrape_request_free(scrape->request);
+        g_free(scrape);
+    }
+    scrape_loop_free(loop);
+}
+
+/* Ends the loops that have no target any more. */
+static void
+drop_gone(Scraper *scraper, GHashTable *targets)
+{
+    GHashTableIter iter;
+    void *key, *value;
+    g_hash_table_iter_init(&iter, scraper->loops);
+    while (g_hash_table_iter_next(&iter, &key, &value)) {
+        if (g_hash_table_contains(targets, key))
+            continue;
+        g_hash_table_iter_remove(&iter);
+        drop_loop(scraper, value);
+    }
+}
+
+/* Takes a target over: a new one gets a loop, a known one goes on with what it has. */
+static void
+set_target(Scraper *scraper, ScrapeTarget *target, int64_t now_us)
+{
+    ScrapeLoop *loop = g_hash_table_lookup(scraper->loops, target->key);
+    if (loop == NULL) {
+        loop = scrape_loop_new(target, now_us);
+    } else {
+        g_hash_table_steal(scraper->loops, target->key);
+        scrape_loop_set_target(loop, target, now_us);
+    }
+    g_hash_table_insert(scraper->loops, loop->target->key, loop);
+    scraper->due_us = MIN(scraper->due_us, loop->due_us);
+}
+
+static void
+set_targets(Scraper *scraper, ScrapeTargets *targets)
+{
+    GHashTableIter iter;
+    void *value;
+    int64_t now_us = g_get_monotonic_time();
+    g_mutex_lock(&scraper->lock);
+    drop_gone(scraper, targets->targets);
+    g_hash_table_iter_init(&iter, targets->targets);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        g_hash_table_iter_steal(&iter);
+        set_target(scraper, value, now_us);
+    }
+    g_ptr_array_unref(scraper->skipped);
+    scraper->skipped = g_ptr_array_ref(targets->skipped);
+    g_mutex_unlock(&scraper->lock);
+}
+
+static void
+release_box(Scraper *scraper, JobsBox *box)
+{
+    if (box != NULL)
+        reloaded_file_release(scraper->file, box);
+}
+
+/* Makes the targets again when the file or the pods have changed. */
+static void
+look(Scraper *scraper)
+{
+    JobsBox *box = scraper->file != NULL ? reloaded_file_acquire(scraper->file) : NULL;
+    uint64_t pods_seen =
+        scraper->discovery != NULL ? discovery_pods_version(scraper->discovery) : 0;
+    bool is_same = scraper->has_targets && box == scraper->box && pods_seen == scraper->pods_seen;
+    release_box(scraper, is_same ? box : scraper->box);
+    if (is_same)
+        return;
+    scraper->box = box;
+    scraper->pods_seen =
+        pods_seen; /* asked for before the pods: a change meanwhile is seen later */
+    scraper->has_targets = true;
+    g_autoptr(GPtrArray) pods =
+        scraper->discovery != NULL ? discovery_pods(scraper->discovery) : g_ptr_array_new();
+    g_autoptr(GPtrArray) jobs = jobs_of(scraper, box);
+    g_autoptr(ScrapeTargets) targets = scrape_targets_new(jobs, pods);
+    set_targets(scraper, targets);
+}
+
+/* --- thread ----------------------------------------------------------------------------------- */
+
+static gpointer
+scraper_run(gpointer data)
+{
+    Scraper *scraper = data;
+    while (!g_atomic_int_get(&scraper->is_stopping)) {
+        int64_t now_us = g_get_monotonic_time();
+        if (now_us >= scraper->looked_us + LOOK_US) {
+            look(scraper);
+            scraper->looked_us = now_us;
+        }
+        if (now_us >= scraper->due_us)
+            begin_due(scraper, now_us);
+        int64_t until_us = MIN(scraper->due_us, scraper->looked_us + LOOK_US);
+        http_multi_run(scraper->multi, (until_us - g_get_monotonic_time() + 999) / 1000);
+    }
+    return NULL;
+}
+
+static ScrapeJob *
+own_job(void)
+{
+    ScrapeJob *job = scrape_job_new();
+    job->name = g_strdup("annotations");
+    job->role = SCRAPE_ROLE_ANNOTATIONS;
+    (void)scrape_job_finish(job, NULL);
+    return job;
+}
+
+Scraper *
+scraper_new(const ScraperConfig *config, GError **error)
+{
+    g_autoptr(Scraper) scraper = g_new0(Scraper, 1);
+    const ReloadedFileConfig file = {
+        .parse = parse_jobs, .clear = clear_jobs, .notice = on_reloaded, .notice_data = scraper};
+    scraper->sink = config->sink;
+    scraper->sink_data = config->sink_data;
+    scraper->discovery = config->discovery;
+    scraper->looked_us = -LOOK_US;
+    scraper->due_us = G_MAXINT64;
+    scraper->loops = g_hash_table_new(g_str_hash, g_str_equal);
+    scraper->skipped = g_ptr_array_new_with_free_func(g_free);
+    scraper->profile = g_byte_array_new();
+    scraper->metrics = scrape_metrics_new();
+    scraper->multi = http_multi_new(BODIES_BYTES_MAX);
+    g_mutex_init(&scraper->lock);
+    if (config->has_annotations && config->discovery != NULL)
+        scraper->own_job = own_job();
+    if (config->file != NULL && *config->file != '\0') {
+        scraper->file = reloaded_file_new(config->file, &file, error);
+        if (scraper->file == NULL)
+            return NULL;
+    }
+    scraper->thread = g_thread_new("scrape", scraper_run, scraper);
+    return g_steal_pointer(&scraper);
+}
+
+static void
+stop(Scraper *scraper)
+{
+    if (scraper->thread == NULL)
+        return;
+    g_atomic_int_set(&scraper->is_stopping, TRUE);
+    http_multi_wake(scraper->multi);
+    g_thread_join(scraper->thread);
+}
+
+void
+scraper_free(Scraper *scraper)
+{
+    if (scraper == NULL)
+        return;
+    stop(scraper);
+    g_autoptr(GHashTable) none = g_hash_table_new(g_str_hash, g_str_equal);
+    drop_gone(scraper, none);
+    g_hash_table_unref(scraper->loops);
+    release_box(scraper, scraper->box);
+    reloaded_file_free(scraper->file);
+    scrape_job_unref(scraper->own_job);
+    http_multi_free(scraper->multi);
+    g_ptr_array_unref(scraper->skipped);
+    g_byte_array_unref(scraper->profile);
+    metrics_free(scraper->metrics);
+    g_free(scraper->file_error);
+    g_mutex_clear(&scraper->lock);
+    g_free(scraper);
+}
+
+/* --- what others ask -------------------------------------------------------------------------- */
+
+static int
+compare_loops(const void *left, const void *right)
+{
+    const ScrapeLoop *a = *(ScrapeLoop *const *)left, *b = *(ScrapeLoop *const *)right;
+    return strcmp(a->target->key, b->target->key);
+}
+
+void
+scraper_each_loop(Scraper *scraper, ScrapeLoopFunc func, void *data)
+{
+    GHashTableIter iter;
+    void *value;
+    g_mutex_lock(&scraper->lock);
+    g_autoptr(GPtrArray) loops = g_ptr_array_new();
+    g_hash_table_iter_init(&iter, scraper->loops);
+    while (g_hash_table_iter_next(&iter, NULL, &value))
+        g_ptr_array_add(loops, value);
+    g_ptr_array_sort(loops, compare_loops);
+    for (guint i = 0; i < loops->len; i++)
+        func(loops->pdata[i], data);
+    g_mutex_unlock(&scraper->lock);
+}
+
+GStrv
+scraper_skipped(Scraper *scraper)
+{
+    g_mutex_lock(&scraper->lock);
+    GStrv texts = g_new0(char *, scraper->skipped->len + 1);
+    for (guint i = 0; i < scraper->skipped->len; i++)
+        texts[i] = g_strdup(scraper->skipped->pdata[i]);
+    g_mutex_unlock(&scraper->lock);
+    return texts;
+}
+
+char *
+scraper_file_error(Scraper *scraper)
+{
+    g_mutex_lock(&scraper->lock);
+    char *error = g_strdup(scraper->file_error);
+    g_mutex_unlock(&scraper->lock);
+    return error;
+}
+
+static void
+count_loops(Scraper *scraper)
+{
+    GHashTableIter iter;
+    void *value;
+    double n[SCRAPE_N_HEALTHS] = {0}, delta_bytes = 0, in_flight = 0;
+    g_mutex_lock(&scraper->lock);
+    g_hash_table_iter_init(&iter, scraper->loops);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        const ScrapeLoop *loop = value;
+        n[loop->health]++;
+        in_flight += loop->transfer != NULL;
+        delta_bytes += (double)loop->delta_bytes;
+    }
+    metrics_set(scraper->metrics, SCRAPE_METRIC_SKIPPED, 0, scraper->skipped->len);
+    g_mutex_unlock(&scraper->lock);
+    for (size_t i = 0; i < SCRAPE_N_HEALTHS; i++)
+        metrics_set(scraper->metrics, SCRAPE_METRIC_TARGETS, i, n[i]);
+    metrics_set(scraper->metrics, SCRAPE_METRIC_DELTA_BYTES, 0, delta_bytes);
+    metrics_set(scraper->metrics, SCRAPE_METRIC_IN_FLIGHT, 0, in_flight);
+}
+
+void
+scraper_write_metrics(Scraper *scraper, GString *out)
+{
+    count_loops(scraper);
+    metrics_write(scraper->metrics, out);
+    if (scraper->file != NULL)
+        reloaded_file_write_metrics(scraper->file, "cresset_agent_scrape_file", out);
+}

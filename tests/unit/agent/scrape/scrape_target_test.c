@@ -1,0 +1,230 @@
+#include "agent/scrape/scrape_target.h"
+
+#include <string.h>
+
+#include "agent/scrape/scrape_file.h"
+#include "tests/harness/check.h"
+#include "tests/unit/agent/discovery/made_pod.h"
+
+/* The targets of a file and of pods. */
+static ScrapeTargets *
+targets_of(const char *text, Pod *pod)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) jobs = scrape_file_parse(text, strlen(text), "f.yaml", &error);
+    g_autoptr(GPtrArray) pods = g_ptr_array_new();
+    assert_no_error(error);
+    if (pod != NULL)
+        g_ptr_array_add(pods, pod);
+    return scrape_targets_new(jobs, pods);
+}
+
+/* That of this type, of which there is one. */
+static const ScrapeTarget *
+find(const ScrapeTargets *targets, const char *type)
+{
+    GHashTableIter iter;
+    void *value;
+    const ScrapeTarget *found = NULL;
+    g_hash_table_iter_init(&iter, targets->targets);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        if (strcmp(((const ScrapeTarget *)value)->profile->name, type) != 0)
+            continue;
+        assert_null(found);
+        found = value;
+    }
+    assert_non_null(found);
+    return found;
+}
+
+static void
+expect_label(const ScrapeTarget *target, const char *name, const char *wanted)
+{
+    const char *value = label_set_get(target->labels, name);
+    if (strcmp(value, wanted) != 0)
+        fail_msg("the label %s is '%s' instead of '%s'", name, value, wanted);
+}
+
+static void
+test_a_static_target(void **state)
+{
+    (void)state;
+    g_autoptr(ScrapeTargets) targets = targets_of(
+        "scrape_configs: [{job_name: app, targets: [{__address__: 'a:6060', team: x}]}]", NULL);
+    assert_int_equal(g_hash_table_size(targets->targets), 5);
+    const ScrapeTarget *cpu = find(targets, "process_cpu"), *memory = find(targets, "memory");
+    g_autofree char *url = scrape_target_url(cpu, 14);
+    assert_string_equal(url, "http://a:6060/debug/pprof/profile?seconds=14");
+    expect_label(cpu, "__name__", "process_cpu");
+    expect_label(cpu, "__delta__", "");
+    expect_label(cpu, "job", "app");
+    expect_label(cpu, "instance", "a:6060");
+    expect_label(cpu, "service_name", "app");
+    expect_label(cpu, "team", "x");
+    expect_label(cpu, "source", "pprof");
+    expect_label(cpu, "__address__", "");
+    assert_string_equal(memory->url, "http://a:6060/debug/pprof/allocs");
+    expect_label(memory, "__delta__", "false");
+    expect_label(find(targets, "mutex"), "__delta__", "false");
+    expect_label(find(targets, "block"), "__delta__", "false");
+    expect_label(find(targets, "goroutine"), "__delta__", "");
+}
+
+static void
+test_parts_of_the_url(void **state)
+{
+    (void)state;
+    g_autoptr(ScrapeTargets) targets =
+        targets_of("scrape_configs:\n"
+                   "- job_name: app\n"
+                   "  scheme: https\n"
+                   "  params: {b: ['1', '2'], a: 'x y&z'}\n"
+                   "  profiling_config:\n"
+                   "    path_prefix: /pre\n"
+                   "    profile.memory: {enabled: false}\n"
+                   "    profile.block: {enabled: false}\n"
+                   "    profile.mutex: {enabled: false}\n"
+                   "    profile.custom: {own: {path: '/own path?'}}\n"
+                   "  targets: [{__address__: a, __param_c: '3'}]\n",
+                   NULL);
+    const ScrapeTarget *cpu = find(targets, "process_cpu"), *own = find(targets, "own");
+    assert_int_equal(g_hash_table_size(targets->targets), 3);
+    g_autofree char *url = scrape_target_url(cpu, 5);
+    assert_string_equal(url, "https://a:443/pre/debug/pprof/profile?a=x%20y%26z&b=1&b=2&c=3"
+                             "&seconds=5");
+    assert_string_equal(own->url, "https://a:443/pre/own%20path%3F?a=x%20y%26z&b=1&b=2&c=3");
+    expect_label(own, "__name__", "own");
+    expect_label(own, "instance", "a:443");
+}
+
+static void
+test_labels_say_more_than_the_job(void **state)
+{
+    (void)state;
+    g_autoptr(ScrapeTargets) targets =
+        targets_of("scrape_configs:\n"
+                   "- job_name: app\n"
+                   "  targets:\n"
+                   "  - {__address__: '[::1]:1', __scheme__: https, __profile_path_prefix__: /x,\n"
+                   "     service_name: s, instance: i, job: j}\n"
+                   "  - {__address__: '[::1]:1', __scheme__: https, __profile_path_prefix__: /x,\n"
+                   "     service_name: s, instance: i, job: j}\n", /* the same: once */
+                   NULL);
+    const ScrapeTarget *memory = find(targets, "memory");
+    assert_string_equal(memory->url, "https://[::1]:1/x/debug/pprof/allocs");
+    expect_label(memory, "service_name", "s");
+    expect_label(memory, "instance", "i");
+    expect_label(memory, "job", "j");
+}
+
+static void
+test_what_is_no_address(void **state)
+{
+    (void)state;
+    g_autoptr(ScrapeTargets) targets = targets_of("scrape_configs:\n"
+                                                  "- job_name: app\n"
+                                                  "  targets:\n"
+                                                  "  - {__address__: 'user@host:1'}\n"
+                                                  "  - {__address__: 'host/path'}\n"
+                                                  "  - {__address__: 'a b'}\n"
+                                                  "  - {__address__: 'host:port'}\n"
+                                                  "  - {__address__: 'host', __scheme__: file}\n",
+                                                  NULL);
+    assert_int_equal(g_hash_table_size(targets->targets), 0);
+    assert_int_equal(targets->skipped->len, 5);
+    assert_string_equal(targets->skipped->pdata[0], "job app: 'http://user@host:1' is no address");
+}
+
+static Pod *
+web_pod(void)
+{
+    return made_pod("{'metadata':{'namespace':'shop','name':'web-1','uid':'u','annotations':{"
+                    "'profiles.grafana.com/memory.scrape':'true',"
+                    "'profiles.grafana.com/memory.port_name':'admin',"
+                    "'profiles.grafana.com/memory.path':'/heap',"
+                    "'profiles.grafana.com/fgprof.scrape':'true',"
+                    "'profiles.grafana.com/fgprof.port':'9'},"
+                    "'labels':{'app.kubernetes.io/name':'web','tier':'front'}},"
+                    "'spec':{'nodeName':'n1','containers':[{'name':'app','ports':["
+                    "{'name':'http','containerPort':80},{'name':'admin','containerPort':81}]}]},"
+                    "'status':{'podIP':'10.0.0.7','phase':'Running'}}");
+}
+
+static void
+test_pods_by_annotation(void **state)
+{
+    (void)state;
+    g_autoptr(Pod) pod = web_pod();
+    g_autoptr(ScrapeTargets) targets =
+        targets_of("scrape_configs: [{job_name: asked, kubernetes: {role: annotations}}]", pod);
+    assert_int_equal(g_hash_table_size(targets->targets), 2);
+    const ScrapeTarget *memory = find(targets, "memory");
+    assert_string_equal(memory->url, "http://10.0.0.7:81/heap");
+    expect_label(memory, "namespace", "shop");
+    expect_label(memory, "pod", "web-1");
+    expect_label(memory, "container", "app");
+    expect_label(memory, "service_name", "web");
+    expect_label(memory, "service_namespace", "shop");
+    expect_label(memory, "job", "asked");
+    expect_label(memory, "instance", "10.0.0.7:81");
+    expect_label(memory, "__meta_kubernetes_pod_name", "");
+    /* Asked for, though it is off unless somebody does. */
+    assert_string_equal(find(targets, "fgprof")->url, "http://10.0.0.7:9/debug/fgprof");
+}
+
+static void
+test_pods_by_relabel_rules(void **state)
+{
+    (void)state;
+    g_autoptr(Pod) pod = web_pod();
+    g_autoptr(ScrapeTargets) targets = targets_of(
+        "scrape_configs:\n"
+        "- job_name: rules\n"
+        "  kubernetes: {role: pod}\n"
+        "  relabel_configs:\n"
+        "  - {action: keep, source_labels: [__meta_kubernetes_pod_container_port_name],\n"
+        "     regex: http}\n"
+        "  - {action: labelmap, regex: __meta_kubernetes_pod_label_(tier)}\n"
+        "  - {target_label: service_name, replacement: other}\n"
+        "  - {target_label: __profile_path_prefix__, replacement: /p}\n",
+        pod);
+    assert_int_equal(g_hash_table_size(targets->targets), 5);
+    const ScrapeTarget *memory = find(targets, "memory");
+    assert_string_equal(memory->url, "http://10.0.0.7:80/p/debug/pprof/allocs");
+    expect_label(memory, "tier", "front");
+    expect_label(memory, "service_name", "other");
+    expect_label(memory, "pod", "web-1");
+}
+
+/* What a target is known by, when jobs are read again or pods told of again. */
+static void
+test_keys(void **state)
+{
+    (void)state;
+    static const char text[] = "scrape_configs: [{job_name: app, scrape_interval: %s, targets: "
+                               "[{__address__: 'a:1', team: %s}]}]";
+    const char *const values[][2] = {{"15s", "x"}, {"30s", "x"}, {"15s", "y"}};
+    g_autoptr(GPtrArray) keys = g_ptr_array_new_with_free_func(g_free);
+    for (size_t i = 0; i < G_N_ELEMENTS(values); i++) {
+        g_autofree char *file = g_strdup_printf(text, values[i][0], values[i][1]);
+        g_autoptr(ScrapeTargets) targets = targets_of(file, NULL);
+        g_ptr_array_add(keys, g_strdup(find(targets, "memory")->key));
+    }
+    assert_string_equal(keys->pdata[0], keys->pdata[1]);
+    assert_string_not_equal(keys->pdata[0], keys->pdata[2]);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_static_target),
+        cmocka_unit_test(test_parts_of_the_url),
+        cmocka_unit_test(test_labels_say_more_than_the_job),
+        cmocka_unit_test(test_what_is_no_address),
+        cmocka_unit_test(test_pods_by_annotation),
+        cmocka_unit_test(test_pods_by_relabel_rules),
+        cmocka_unit_test(test_keys),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
