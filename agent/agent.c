@@ -8,6 +8,7 @@
 #include "agent/cluster.h"
 #include "agent/discovery/discovery.h"
 #include "agent/export/exporter.h"
+#include "agent/scrape/scrape_page.h"
 #include "agent/status.h"
 #include "lib/base/metrics.h"
 
@@ -22,7 +23,8 @@ typedef struct {
     GMainLoop *loop;
     Discovery *discovery;
     Exporter *exporter;
-    Sampler *sampler;
+    Sampler *sampler; /* NULL: nothing is sampled */
+    Scraper *scraper;
     StatusServer *status;
 } Agent;
 
@@ -30,7 +32,8 @@ static gboolean
 on_window(gpointer data)
 {
     Agent *agent = data;
-    sampler_drain(agent->sampler);
+    if (agent->sampler != NULL)
+        sampler_drain(agent->sampler);
     exporter_end_window(agent->exporter);
     return G_SOURCE_CONTINUE;
 }
@@ -52,22 +55,57 @@ on_quit(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
+/* --- what is served --------------------------------------------------------------------------- */
+
 static void
-on_metrics(GString *out, void *data)
+on_metrics(GString *out, const char *query, void *data)
 {
+    (void)query;
     Agent *agent = data;
-    sampler_write_metrics(agent->sampler, out);
+    if (agent->sampler != NULL)
+        sampler_write_metrics(agent->sampler, out);
     exporter_write_metrics(agent->exporter, out);
     discovery_write_metrics(agent->discovery, out);
+    scraper_write_metrics(agent->scraper, out);
     metrics_write_process(out, "cresset-agent");
 }
 
 static void
-on_problems(GString *out, void *data)
+on_problems(GString *out, const char *query, void *data)
 {
+    (void)query;
     Agent *agent = data;
     discovery_check(agent->discovery, out);
 }
+
+static void
+on_targets(GString *out, const char *query, void *data)
+{
+    Agent *agent = data;
+    g_autofree char *summary =
+        agent->sampler != NULL
+            ? g_strdup_printf("By eBPF, without being asked: %u processes in the last window.",
+                              exporter_processes(agent->exporter))
+            : NULL;
+    const ScrapePageContext context = {.node = agent_options_node(agent->options), .summary = summary};
+    scrape_page_write_html(agent->scraper, &context, query, out);
+}
+
+static void
+on_targets_json(GString *out, const char *query, void *data)
+{
+    (void)query;
+    scrape_page_write_json(((Agent *)data)->scraper, out);
+}
+
+static const StatusRoute routes[] = {
+    {"/metrics", "text/plain; version=0.0.4; charset=utf-8", on_metrics, false},
+    {"/ready", "text/plain; charset=utf-8", on_problems, true},
+    {"/targets", "text/html; charset=utf-8", on_targets, false},
+    {"/api/targets", "application/json", on_targets_json, false},
+};
+
+/* --- start ------------------------------------------------------------------------------------ */
 
 static int
 fail(const char *message, int status)
@@ -149,13 +187,26 @@ start_sampler(Agent *agent, GError **error)
 }
 
 static bool
+start_scraper(Agent *agent, GError **error)
+{
+    const ScraperConfig config = {
+        .file = agent->options->scrape_file,
+        .has_annotations = agent->options->scrape_annotations,
+        .discovery = agent->discovery,
+        .sink = exporter_push,
+        .sink_data = agent->exporter,
+    };
+    agent->scraper = scraper_new(&config, error);
+    return agent->scraper != NULL;
+}
+
+static bool
 start_status(Agent *agent, GError **error)
 {
     const char *listen = agent->options->listen;
     if (listen == NULL || listen[0] == '\0')
         return true;
-    const StatusSource source = {on_metrics, on_problems, agent};
-    agent->status = status_server_new(listen, &source, error);
+    agent->status = status_server_new(listen, routes, G_N_ELEMENTS(routes), agent, error);
     if (agent->status != NULL)
         g_message("listening on http://%s", status_server_address(agent->status));
     return agent->status != NULL;
@@ -165,6 +216,7 @@ static void
 agent_clear(Agent *agent)
 {
     status_server_free(agent->status);
+    scraper_free(agent->scraper);
     sampler_free(agent->sampler);
     exporter_free(agent->exporter);
     discovery_free(agent->discovery);
@@ -180,19 +232,27 @@ agent_run(const AgentOptions *options)
     g_autoptr(GError) error = NULL;
     g_unix_signal_add(SIGTERM, on_quit, &agent);
     g_unix_signal_add(SIGINT, on_quit, &agent);
-    if (!start_discovery(&agent, &error) || !start_exporter(&agent, &error))
+    if (!start_discovery(&agent, &error) || !start_exporter(&agent, &error) ||
+        !start_scraper(&agent, &error))
         return fail(error->message, AGENT_EXIT_BAD_OPTION);
-    if (!start_sampler(&agent, &error))
+    if (options->ebpf && !start_sampler(&agent, &error))
         return fail(error->message, AGENT_EXIT_FAILED);
-    say_missing();
+    if (options->ebpf)
+        say_missing();
     if (!start_status(&agent, &error))
         return fail(error->message, AGENT_EXIT_FAILED);
-    g_message("profiling this machine at %g Hz for %s", options->rate_hz, options->server);
+    if (options->ebpf)
+        g_message("profiling this machine at %g Hz for %s", options->rate_hz, options->server);
+    else
+        g_message("scraping profiles for %s", options->server);
     g_timeout_add((guint)MIN(options->window_ns / NS_PER_MS, FIRST_WINDOW_MS), on_first_window,
                   &agent);
     g_main_loop_run(agent.loop);
     g_message("stopping");
-    sampler_stop(agent.sampler);
+    if (agent.sampler != NULL)
+        sampler_stop(agent.sampler);
+    g_clear_pointer(&agent.status, status_server_free); /* which asks the scraper */
+    g_clear_pointer(&agent.scraper, scraper_free);
     exporter_stop(agent.exporter, options->stop_timeout_ns / NS_PER_MS);
     return AGENT_EXIT_OK;
 }

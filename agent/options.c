@@ -15,6 +15,9 @@ static const OptionRow rows[] = {
            "Pyroscope-compatible server that profiles are pushed to."),
     OPTION("tenant", OPTION_STRING, NULL, 0, 0, "ID", tenant,
            "Tenant to push as, sent as X-Scope-OrgID."),
+    OPTION("ebpf", OPTION_BOOL, "true", 0, 0, NULL, ebpf,
+           "Sample the stacks of every process; without, only what offers profiles is scraped, for "
+           "which no privileges are needed."),
     OPTION("rate", OPTION_DOUBLE, "97", 1, 1000, "HZ", rate_hz,
            "Samples per second of every busy CPU."),
     OPTION("window", OPTION_DURATION, "15s", 1e9, 3e11, "DURATION", window_ns,
@@ -55,6 +58,13 @@ static const OptionRow rows[] = {
     OPTION("relabel-file", OPTION_STRING, NULL, 0, 0, "FILE", relabel_file,
            "YAML file with a list of relabel rules as Prometheus has them, which change the labels "
            "of processes or drop them; it is read again when it changes."),
+    OPTION(
+        "scrape-file", OPTION_STRING, NULL, 0, 0, "FILE", scrape_file,
+        "YAML file with jobs that scrape profiles from programs that offer them over HTTP; it is "
+        "read again when it changes."),
+    OPTION("scrape-annotations", OPTION_BOOL, "true", 0, 0, NULL, scrape_annotations,
+           "Scrape the pods of the node whose annotations profiles.grafana.com/TYPE.scrape ask for "
+           "it."),
     OPTION("queue-bytes", OPTION_BYTES, "64MiB", 65536, 1e12, "BYTES", queue_bytes,
            "Memory for profiles that wait while the server is away; beyond, the oldest are "
            "dropped."),
@@ -69,7 +79,7 @@ static const OptionRow rows[] = {
     OPTION("bpf-statistics", OPTION_BOOL, "false", 0, 0, NULL, bpf_statistics,
            "Measure the run time of the BPF programs (sets kernel.bpf_stats_enabled)."),
     OPTION("listen", OPTION_STRING, NULL, 0, 0, "ADDR:PORT", listen,
-           "Address to serve the agent's own /metrics on; none when empty."),
+           "Address to serve the agent's own /metrics, /ready and /targets on; none when empty."),
     OPTION("stop-timeout", OPTION_DURATION, "10s", 0, 3e11, "DURATION", stop_timeout_ns,
            "How long the last profiles may take to be delivered once the agent was asked to "
            "stop."),

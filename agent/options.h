@@ -10,13 +10,13 @@
 
 typedef struct {
     char *server, *tenant, *node, *unwinder, *listen, *log_level, *log_format;
-    char *kubernetes, *kubeconfig, *kubelet, *kubelet_ca, *targeting, *relabel_file;
+    char *kubernetes, *kubeconfig, *kubelet, *kubelet_ca, *targeting, *relabel_file, *scrape_file;
     GStrv labels;
     double rate_hz;
     int64_t window_ns, stop_timeout_ns;
     int64_t kubelet_interval_ns, kubernetes_retry_max_ns, kubernetes_silence_ns;
     int64_t queue_bytes, symbol_cache_bytes, unwind_table_bytes;
-    bool kernel_stacks, bpf_statistics, kubelet_insecure;
+    bool ebpf, kernel_stacks, bpf_statistics, kubelet_insecure, scrape_annotations;
 } AgentOptions;
 
 extern const OptionTable agent_option_table;

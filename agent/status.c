@@ -10,7 +10,9 @@ enum { REQUEST_MAX = 8192, CONNECTIONS_MAX = 16, TIMEOUT_S = 5 };
 struct StatusServer {
     GSocketService *service;
     char *address;
-    StatusSource source;
+    const StatusRoute *routes;
+    size_t n_routes;
+    void *data; /* of the routes */
     unsigned n_connections;
     GCancellable *cancel; /* ends what is under way when the server is freed */
 };
@@ -44,28 +46,61 @@ on_written(GObject *stream, GAsyncResult *result, gpointer data)
     connection_free(data);
 }
 
+/* The route that a request line names, and what follows its "?" in *ret_query; NULL: none. */
+static const StatusRoute *
+find_route(const StatusServer *server, const char *request, char **ret_query)
+{
+    static const char method[] = "GET ";
+    if (!g_str_has_prefix(request, method))
+        return NULL;
+    const char *path = request + strlen(method);
+    size_t length = strcspn(path, "? \r\n");
+    for (size_t i = 0; i < server->n_routes; i++) {
+        const StatusRoute *route = &server->routes[i];
+        if (strlen(route->path) != length || strncmp(path, route->path, length) != 0)
+            continue;
+        const char *query = path + length + (path[length] == '?');
+        *ret_query = g_strndup(query, strcspn(query, " \r\n"));
+        return route;
+    }
+    return NULL;
+}
+
+static void
+write_missing(const StatusServer *server, GString *body)
+{
+    g_string_append(body, "served here:");
+    for (size_t i = 0; i < server->n_routes; i++)
+        g_string_append_printf(body, " %s", server->routes[i].path);
+    g_string_append_c(body, '\n');
+}
+
 static void
 answer(Connection *connection)
 {
+    const StatusServer *server = connection->server;
     g_autoptr(GString) body = g_string_new(NULL);
-    const StatusSource *source = &connection->server->source;
-    const char *status = "200 OK", *type = "text/plain; version=0.0.4; charset=utf-8";
-    if (g_str_has_prefix(connection->request, "GET /metrics ")) {
-        source->metrics(body, source->data);
-    } else if (g_str_has_prefix(connection->request, "GET /ready ")) {
-        source->problems(body, source->data);
-        if (body->len > 0)
+    g_autofree char *query = NULL;
+    const StatusRoute *route = find_route(server, connection->request, &query);
+    const char *status = "200 OK", *type = "text/plain; charset=utf-8";
+    if (route != NULL) {
+        type = route->type;
+        route->write(body, query, server->data);
+        if (route->is_check && body->len > 0)
             status = "503 Service Unavailable";
-        else
+        else if (route->is_check)
             g_string_append(body, "ready\n");
     } else {
         status = "404 Not Found";
-        g_string_append(body, "only /metrics and /ready are served here\n");
+        write_missing(server, body);
     }
     connection->reply = g_string_new(NULL);
+    /* Pages show what pods and targets say: nothing in them may run or be fetched. */
     g_string_append_printf(connection->reply,
                            "HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
-                           "Connection: close\r\n\r\n",
+                           "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n"
+                           "Content-Security-Policy: default-src 'none'; style-src "
+                           "'unsafe-inline'; frame-ancestors 'none'\r\nConnection: close\r\n\r\n",
                            status, type, (size_t)body->len);
     g_string_append_len(connection->reply, body->str, (gssize)body->len);
     GOutputStream *out = g_io_stream_get_output_stream(G_IO_STREAM(connection->connection));
@@ -142,7 +177,8 @@ parse_address(const char *listen, GError **error)
 }
 
 StatusServer *
-status_server_new(const char *listen, const StatusSource *source, GError **error)
+status_server_new(const char *listen, const StatusRoute *routes, size_t n_routes, void *data,
+                  GError **error)
 {
     g_autoptr(GSocketAddress) wanted = parse_address(listen, error);
     g_autoptr(GSocketAddress) bound = NULL;
@@ -157,7 +193,9 @@ status_server_new(const char *listen, const StatusSource *source, GError **error
         return NULL;
     }
     StatusServer *server = g_new0(StatusServer, 1);
-    server->source = *source;
+    server->routes = routes;
+    server->n_routes = n_routes;
+    server->data = data;
     server->cancel = g_cancellable_new();
     server->address = g_socket_connectable_to_string(G_SOCKET_CONNECTABLE(bound));
     g_signal_connect(service, "incoming", G_CALLBACK(on_incoming), server);

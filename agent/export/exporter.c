@@ -22,6 +22,7 @@ enum {
     METRIC_LABELS_DROPPED,
     METRIC_WINDOWS_DROPPED,
     METRIC_WINDOW_BYTES,
+    METRIC_WINDOW_PROCESSES,
     METRIC_WINDOW_SECONDS,
     METRIC_PUSHED,
     METRIC_PUSHED_BYTES,
@@ -54,6 +55,8 @@ static const MetricRow metric_rows[] = {
                                 "symbolized."},
     [METRIC_WINDOW_BYTES] = {"cresset_agent_window_bytes", METRIC_GAUGE,
                              "Memory of the last window when it ended."},
+    [METRIC_WINDOW_PROCESSES] = {"cresset_agent_window_processes", METRIC_GAUGE,
+                                 "Processes that the last window made profiles of."},
     [METRIC_WINDOW_SECONDS] = {"cresset_agent_export_seconds", METRIC_HISTOGRAM,
                                "Time to symbolize and encode a window.", .buckets = seconds},
     [METRIC_PUSHED] = {"cresset_agent_profiles_pushed_total", METRIC_COUNTER,
@@ -95,6 +98,17 @@ struct Exporter {
     bool is_finished; /* under the mutex: the thread has taken the last window */
 };
 
+/* Packs a profile and hands it to the queue. */
+static void
+send(Exporter *exporter, const LabelSet *labels, const uint8_t *pprof, size_t size)
+{
+    g_autoptr(GByteArray) packed = gzip_compress(pprof, size, GZIP_LEVEL);
+    size_t n_dropped;
+    GBytes *series = series_encode(labels, packed->data, packed->len, &n_dropped);
+    metrics_add(exporter->metrics, METRIC_LABELS_DROPPED, 0, (double)n_dropped);
+    push_queue_add(exporter->queue, series, size);
+}
+
 /* One process on its way through the writer. */
 typedef struct {
     Exporter *exporter;
@@ -106,11 +120,7 @@ on_part(const uint8_t *pprof, size_t size, void *data)
 {
     const Part *part = data;
     Exporter *exporter = part->exporter;
-    g_autoptr(GByteArray) packed = gzip_compress(pprof, size, GZIP_LEVEL);
-    size_t n_dropped;
-    GBytes *series = series_encode(part->labels, packed->data, packed->len, &n_dropped);
-    metrics_add(exporter->metrics, METRIC_LABELS_DROPPED, 0, (double)n_dropped);
-    push_queue_add(exporter->queue, series, size);
+    send(exporter, part->labels, pprof, size);
     metrics_add(exporter->metrics, METRIC_PROFILES, 0, 1);
     metrics_add(exporter->metrics, METRIC_RAW_BYTES, 0, (double)size);
 }
@@ -138,6 +148,7 @@ static void
 export_window(Exporter *exporter, const Window *window)
 {
     gint64 start_us = g_get_monotonic_time();
+    unsigned n_processes = 0;
     profile_writer_begin(exporter->writer, window);
     for (guint i = 0; i < window->processes->len; i++) {
         const WindowProcess *process = window->processes->pdata[i];
@@ -147,8 +158,10 @@ export_window(Exporter *exporter, const Window *window)
         Part part = {exporter, labels};
         profile_writer_write(exporter->writer, window, process, on_part, &part);
         metrics_add(exporter->metrics, METRIC_STACKS, 0, process->stacks->len);
+        n_processes++;
     }
     push_queue_flush(exporter->queue);
+    metrics_set(exporter->metrics, METRIC_WINDOW_PROCESSES, 0, n_processes);
     metrics_observe(exporter->metrics, METRIC_WINDOW_SECONDS, 0,
                     (double)(g_get_monotonic_time() - start_us) / 1e6);
 }
@@ -211,6 +224,27 @@ exporter_add(const Sample *sample, void *data)
     window_add(exporter->window, sample);
     if (exporter->window->bytes > exporter->window_bytes_max)
         exporter_end_window(exporter);
+}
+
+void
+exporter_push(const LabelSet *labels, const uint8_t *pprof, size_t size, void *data)
+{
+    Exporter *exporter = data;
+    g_autoptr(LabelSet) set = label_set_new();
+    const LabelSet *const sources[] = {exporter->labels, labels};
+    for (size_t i = 0; i < G_N_ELEMENTS(sources); i++)
+        for (size_t j = 0; j < label_set_size(sources[i]); j++) {
+            const char *name, *value;
+            label_set_at(sources[i], j, &name, &value);
+            label_set_set(set, name, value);
+        }
+    send(exporter, set, pprof, size);
+}
+
+unsigned
+exporter_processes(Exporter *exporter)
+{
+    return (unsigned)metrics_get(exporter->metrics, METRIC_WINDOW_PROCESSES, 0);
 }
 
 void

@@ -27,6 +27,11 @@ Exporter *exporter_new(const ExporterConfig *config, GError **error);
 
 /* Adds a sample to the current window: a SampleFunc, `exporter` is its data. Loop thread. */
 void exporter_add(const Sample *sample, void *exporter);
+/* Sends a plain pprof that was made elsewhere, with its labels and those of --label that it does
+ * not have: a ScrapeSinkFunc, `exporter` is its data. Any thread. */
+void exporter_push(const LabelSet *labels, const uint8_t *pprof, size_t size, void *exporter);
+/* Processes that the last window made profiles of. Any thread. */
+unsigned exporter_processes(Exporter *exporter);
 /* Ends the window, hands it over and begins the next. Loop thread, once per window. */
 void exporter_end_window(Exporter *exporter);
 /* Ends the window and waits at most `timeout_ms` until everything is symbolized and sent. */

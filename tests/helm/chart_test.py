@@ -21,6 +21,9 @@ WRONG = [
     (["agent.config.kubernetes=maybe"], "agent/config/kubernetes"),
     (["agent.config.targeting=some"], "agent/config/targeting"),
     (["agent.config.relabel-file=/rules"], "agent/config.*'relabel-file'"),
+    (["agent.config.scrape-file=/jobs"], "agent/config.*'scrape-file'"),
+    (["agent.scrapeConfigs[0].scheme=http"], "agent/scrapeConfigs/0.*job_name"),
+    (["agent.scrapeConfigs[0].job_name=a,agent.scrapeConfigs[0].scrape_intervall=5s"], "agent/scrapeConfigs/0.*'scrape_intervall'"),
     (["agent.config.kubeconfig=/config"], "agent/config.*'kubeconfig'"),
     (["agent.relabelRules[0].action=dorp"], "agent/relabelRules/0/action"),
     (["agent.relabelRules[0].sourceLabels={pod}"], "agent/relabelRules/0.*'sourceLabels'"),
@@ -213,10 +216,13 @@ def check_agent_api(things, spec):
     reads_pods = config.get("kubernetes") != "off"
     expect(spec["automountServiceAccountToken"] is reads_pods, f"the agent has a token: {not reads_pods}")
     for policy in rendering.of_kind(things, "NetworkPolicy", "agent"):
-        ports = {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]}
+        ports = {port["port"] for rule in policy["spec"]["egress"] for port in rule.get("ports", [])}
         asks_kubelet = "kubelet" in config
         expect(({6443, 443} <= ports) is (reads_pods and not asks_kubelet), f"the agent reaches {ports}")
         expect((10250 in ports) is asks_kubelet, f"the agent reaches {ports}")
+        scrapes = "scrape-file" in config or (reads_pods and config.get("scrape-annotations", True))
+        reaches_pods = {"to": [{"namespaceSelector": {}}]} in policy["spec"]["egress"]
+        expect(reaches_pods is scrapes, f"the agent reaches all pods: {reaches_pods}")
 
 
 def check_references(things, others):

@@ -10,6 +10,7 @@
 {{- with .Values.cluster.tenant }}{{ $_ := set $config "tenant" . }}{{ end -}}
 {{- with $labels }}{{ $_ := set $config "label" . }}{{ end -}}
 {{- if .Values.agent.relabelRules }}{{ $_ := set $config "relabel-file" "/etc/cresset/config/relabel.yaml" }}{{ end -}}
+{{- if .Values.agent.scrapeConfigs }}{{ $_ := set $config "scrape-file" "/etc/cresset/config/scrape.yaml" }}{{ end -}}
 {{- toYaml $config -}}
 {{- end -}}
 

@@ -117,6 +117,12 @@ subjects:
 {{- if include "cresset.agentReadsPods" . }}{{ get .Values.agent.config "kubelet" }}{{ end -}}
 {{- end -}}
 
+{{/* Whether the agent scrapes pods: those that ask for it by annotations, and those of scrape jobs. */}}
+{{- define "cresset.agentScrapes" -}}
+{{- $agent := .Values.agent -}}
+{{- if or $agent.scrapeConfigs (and (include "cresset.agentReadsPods" .) (ne (toString (get $agent.config "scrape-annotations")) "false")) }}true{{ end -}}
+{{- end -}}
+
 {{- define "cresset.image" -}}
 {{- $image := .Values.image -}}
 {{- $registry := default $image.registry .Values.global.imageRegistry -}}

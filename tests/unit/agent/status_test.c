@@ -59,8 +59,9 @@ ask(StatusServer *server, const char *request)
 }
 
 static void
-on_metrics(GString *out, void *data)
+on_metrics(GString *out, const char *query, void *data)
 {
+    g_string_append(out, query);
     g_string_append_printf(out, "cresset_test %d\n", ++*(int *)data);
 }
 
@@ -68,10 +69,22 @@ on_metrics(GString *out, void *data)
 static const char *problems = "";
 
 static void
-on_problems(GString *out, void *data)
+on_problems(GString *out, const char *query, void *data)
 {
+    (void)query;
     (void)data;
     g_string_append(out, problems);
+}
+
+static const StatusRoute routes[] = {
+    {"/metrics", "text/plain; version=0.0.4; charset=utf-8", on_metrics, false},
+    {"/ready", "text/plain; charset=utf-8", on_problems, true},
+};
+
+static StatusServer *
+serve(const char *listen, int *count, GError **error)
+{
+    return status_server_new(listen, routes, G_N_ELEMENTS(routes), count, error);
 }
 
 static void
@@ -80,8 +93,7 @@ test_paths(void **state)
     (void)state;
     int count = 0;
     g_autoptr(GError) error = NULL;
-    const StatusSource source = {on_metrics, on_problems, &count};
-    g_autoptr(StatusServer) server = status_server_new("127.0.0.1:0", &source, &error);
+    g_autoptr(StatusServer) server = serve("127.0.0.1:0", &count, &error);
     assert_null(error);
     g_autofree char *metrics = ask(server, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
     assert_non_null(strstr(metrics, "HTTP/1.1 200 OK\r\n"));
@@ -95,6 +107,13 @@ test_paths(void **state)
     assert_non_null(strstr(unready, "\r\n\r\nkubernetes: the token is expired\n"));
     g_autofree char *missing = ask(server, "GET / HTTP/1.1\r\n\r\n");
     assert_non_null(strstr(missing, "HTTP/1.1 404 "));
+    assert_non_null(strstr(missing, "/metrics /ready"));
+    g_autofree char *longer = ask(server, "GET /metricsx HTTP/1.1\r\n\r\n");
+    assert_non_null(strstr(longer, "HTTP/1.1 404 "));
+    g_autofree char *query = ask(server, "GET /metrics?a=b&c HTTP/1.1\r\n\r\n");
+    assert_non_null(strstr(query, "\r\n\r\na=b&ccresset_test 2\n"));
+    g_autofree char *posted = ask(server, "POST /metrics HTTP/1.1\r\n\r\n");
+    assert_non_null(strstr(posted, "HTTP/1.1 404 "));
 }
 
 static void
@@ -102,8 +121,7 @@ test_a_request_that_never_ends_is_cut(void **state)
 {
     (void)state;
     int count = 0;
-    const StatusSource source = {on_metrics, on_problems, &count};
-    g_autoptr(StatusServer) server = status_server_new("127.0.0.1:0", &source, NULL);
+    g_autoptr(StatusServer) server = serve("127.0.0.1:0", &count, NULL);
     g_autoptr(GString) endless = g_string_new("GET /metrics HTTP/1.1\r\nX: ");
     for (int i = 0; i < 20000; i++)
         g_string_append_c(endless, 'x');
@@ -117,8 +135,8 @@ static void
 test_addresses_that_cannot_be_listened_on(void **state)
 {
     (void)state;
-    const StatusSource source = {on_metrics, on_problems, NULL};
-    g_autoptr(StatusServer) first = status_server_new("127.0.0.1:0", &source, NULL);
+    int count = 0;
+    g_autoptr(StatusServer) first = serve("127.0.0.1:0", &count, NULL);
     const struct {
         const char *listen, *expected;
     } cases[] = {
@@ -128,7 +146,7 @@ test_addresses_that_cannot_be_listened_on(void **state)
     };
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(GError) error = NULL;
-        assert_null(status_server_new(cases[i].listen, &source, &error));
+        assert_null(serve(cases[i].listen, &count, &error));
         assert_non_null(strstr(error->message, cases[i].expected));
     }
 }
