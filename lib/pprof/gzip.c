@@ -11,15 +11,65 @@ enum {
     GZIP_GUESS_MIN = 4096,
 };
 
+/* What libdeflate works with, some hundred KiB for packing: making it costs more than a small
+ * profile, so each thread keeps what it had last. */
+typedef struct {
+    struct libdeflate_compressor *compressor;
+    int level;
+    struct libdeflate_decompressor *decompressor;
+} Tools;
+
+static void
+free_tools(void *data)
+{
+    Tools *tools = data;
+    g_clear_pointer(&tools->compressor, libdeflate_free_compressor);
+    g_clear_pointer(&tools->decompressor, libdeflate_free_decompressor);
+    g_free(tools);
+}
+
+static Tools *
+thread_tools(void)
+{
+    static GPrivate private = G_PRIVATE_INIT(free_tools);
+    Tools *tools = g_private_get(&private);
+    if (tools == NULL) {
+        tools = g_new0(Tools, 1);
+        g_private_set(&private, tools);
+    }
+    return tools;
+}
+
+static struct libdeflate_compressor *
+thread_compressor(int level)
+{
+    Tools *tools = thread_tools();
+    if (tools->compressor == NULL || tools->level != level) {
+        g_clear_pointer(&tools->compressor, libdeflate_free_compressor);
+        tools->compressor = libdeflate_alloc_compressor(level);
+        tools->level = level;
+    }
+    g_assert(tools->compressor != NULL);
+    return tools->compressor;
+}
+
+static struct libdeflate_decompressor *
+thread_decompressor(void)
+{
+    Tools *tools = thread_tools();
+    if (tools->decompressor == NULL)
+        tools->decompressor = libdeflate_alloc_decompressor();
+    g_assert(tools->decompressor != NULL);
+    return tools->decompressor;
+}
+
 GByteArray *
 gzip_compress(const uint8_t *data, size_t size, int level)
 {
-    struct libdeflate_compressor *compressor = libdeflate_alloc_compressor(level);
-    g_assert(compressor != NULL);
+    struct libdeflate_compressor *compressor = thread_compressor(level);
     size_t bound = libdeflate_gzip_compress_bound(compressor, size);
     uint8_t *out = g_malloc(bound);
     size_t used = libdeflate_gzip_compress(compressor, data, size, out, bound);
-    libdeflate_free_compressor(compressor);
     g_assert(used > 0);
     return g_byte_array_new_take(out, used);
 }
@@ -116,10 +166,7 @@ decompress_gzip(const uint8_t *data, size_t size, size_t size_max, GError **erro
     size_t capacity = guess_size(data, size, MAX(size_max, (size_t)1));
     Inflate job = {.data = data, .size = size, .size_max = size_max, .capacity = capacity};
     job.out = g_malloc(capacity);
-    struct libdeflate_decompressor *decompressor = libdeflate_alloc_decompressor();
-    g_assert(decompressor != NULL);
-    bool ok = inflate_all(decompressor, &job, error);
-    libdeflate_free_decompressor(decompressor);
+    bool ok = inflate_all(thread_decompressor(), &job, error);
     if (ok && job.used > size_max)
         ok = too_large(error, size_max);
     if (!ok) {
