@@ -114,9 +114,9 @@ is_address(const char *address, const char *scheme)
 {
     g_autofree char *url = g_strconcat(scheme, "://", address, "/", NULL);
     g_autoptr(GUri) uri = http_url_parse(url);
-    bool is_plain = strpbrk(address, "/?#@\\ ") == NULL;
+    bool is_plain = true;
     for (const char *at = address; is_plain && *at != '\0'; at++)
-        is_plain = g_ascii_isgraph(*at);
+        is_plain = g_ascii_isalnum(*at) || strchr("-._:[]%", *at) != NULL;
     return uri != NULL && is_plain;
 }
 

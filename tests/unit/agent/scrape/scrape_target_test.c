@@ -127,11 +127,12 @@ test_what_is_no_address(void **state)
                                                   "  - {__address__: 'user@host:1'}\n"
                                                   "  - {__address__: 'host/path'}\n"
                                                   "  - {__address__: 'a b'}\n"
+                                                  "  - {__address__: 'a\"b'}\n"
                                                   "  - {__address__: 'host:port'}\n"
                                                   "  - {__address__: 'host', __scheme__: file}\n",
                                                   NULL);
     assert_int_equal(g_hash_table_size(targets->targets), 0);
-    assert_int_equal(targets->skipped->len, 5);
+    assert_int_equal(targets->skipped->len, 6);
     assert_string_equal(targets->skipped->pdata[0], "job app: 'http://user@host:1' is no address");
 }
 
