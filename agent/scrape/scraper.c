@@ -9,7 +9,8 @@
 #include "lib/base/reloaded_file.h"
 
 enum {
-    LOOK_US = G_USEC_PER_SEC,            /* between two looks at the pods and the file */
+    LOOK_US = G_USEC_PER_SEC, /* between two looks at the pods and the file */
+    SLOT_US = 100 * 1000,     /* what is due within so long begins together: fewer wake-ups */
     BODIES_BYTES_MAX = 64 * 1024 * 1024, /* of all answers under way together */
 };
 
@@ -238,6 +239,7 @@ begin_due(Scraper *scraper, int64_t now_us)
         }
         scraper->due_us = MIN(scraper->due_us, loop->due_us);
     }
+    scraper->due_us = MAX(scraper->due_us, now_us + SLOT_US);
 }
 
 /* --- targets ---------------------------------------------------------------------------------- */
