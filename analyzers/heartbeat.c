@@ -249,12 +249,13 @@ look(const HeartbeatOptions *options, GError **error)
     CheckOptions check;
     g_autoptr(K8sClient) client = NULL;
     g_autoptr(Silences) silences = NULL;
+    g_autoptr(LogRules) log_rules = NULL;
     g_autoptr(Snapshot) snapshot = snapshot_new();
     g_auto(Backends) backends = {0};
     g_autoptr(Telemetry) telemetry = NULL;
     g_autoptr(GPtrArray) queries = heartbeat_queries();
     if (!check_output(options, error) ||
-        !input_check_options(&options->input, &check, &silences, error) ||
+        !input_check_options(&options->input, &check, &silences, &log_rules, error) ||
         !backends_open(&options->backends, &backends, error) ||
         !input_read(&options->input, snapshot, &client, error) ||
         !backends_ask_queries(&backends, &options->input, &check, queries, &telemetry, error) ||

@@ -22,9 +22,10 @@ read_silences(const char *path, int64_t now_s, Silences **ret_silences, GError *
 
 bool
 input_check_options(const InputOptions *options, CheckOptions *ret_check, Silences **ret_silences,
-                    GError **error)
+                    LogRules **ret_log_rules, GError **error)
 {
     *ret_silences = NULL;
+    *ret_log_rules = NULL;
     *ret_check = (CheckOptions){.tier = (int)options->tier,
                                 .cluster = options->cluster,
                                 .now_s = g_get_real_time() / G_USEC_PER_SEC};
@@ -34,6 +35,10 @@ input_check_options(const InputOptions *options, CheckOptions *ret_check, Silenc
     if (!read_silences(options->silences, ret_check->now_s, ret_silences, error))
         return false;
     ret_check->silences = *ret_silences;
+    if (options->log_signatures[0] != '\0' &&
+        (*ret_log_rules = log_rules_load(options->log_signatures, error)) == NULL)
+        return false;
+    ret_check->log_rules = *ret_log_rules;
     return true;
 }
 

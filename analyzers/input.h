@@ -5,7 +5,8 @@
 #include "lib/k8s/client.h"
 
 typedef struct {
-    char *input, *kubeconfig, *context, *server, *now, *cluster, *silences, *managed_groups;
+    char *input, *kubeconfig, *context, *server, *now, *cluster, *silences, *managed_groups,
+        *log_signatures;
     bool exec_allowed, secrets, tls_secrets;
     int64_t tier;
 } InputOptions;
@@ -50,6 +51,9 @@ typedef struct {
         INPUT_ROW("silences", OPTION_STRING, "", "FILE",                                           \
                   "YAML file of findings that nobody wants to hear of (docs/notifications.md).",   \
                   offsetof(type, field.silences)),                                                 \
+        INPUT_ROW("log-signatures", OPTION_STRING, "", "FILE",                                     \
+                  "YAML file that says what lines of logs mean (docs/evidence.md).",               \
+                  offsetof(type, field.log_signatures)),                                           \
         INPUT_ROW("now", OPTION_STRING, "", "TIME",                                                \
                   "Time to take for the present one (RFC 3339), as for recordings.",               \
                   offsetof(type, field.now)),                                                      \
@@ -58,11 +62,11 @@ typedef struct {
             "Checks up to this tier; 3 has those that give advice.", offsetof(type, field.tier)    \
     }
 
-/* Fills what the checks want to know; INVALID_ARGUMENT, or the errors of silences_load. Says on
- * stderr which silences have expired. *ret_silences is what ret_check refers to, to be freed; NULL
- * for none. */
+/* Fills what the checks want to know; INVALID_ARGUMENT, or the errors of silences_load and
+ * log_rules_load. Says on stderr which silences have expired. *ret_silences and *ret_log_rules are
+ * what ret_check refers to, to be freed; NULL for none. */
 bool input_check_options(const InputOptions *options, CheckOptions *ret_check,
-                         Silences **ret_silences, GError **error);
+                         Silences **ret_silences, LogRules **ret_log_rules, GError **error);
 /* Reads the cluster. *ret_client has to be freed after the snapshot; NULL when it came from files.
  * The errors of folder_read, k8s_config_load and cluster_read. */
 bool

@@ -6,7 +6,8 @@ bool
 look_open(Look *look, const LookOptions *options, GError **error)
 {
     look->options = options;
-    if (!input_check_options(&options->input, &look->check, &look->silences, error) ||
+    if (!input_check_options(&options->input, &look->check, &look->silences, &look->log_rules,
+                             error) ||
         !backends_open(&options->backends, &look->backends, error) ||
         !backends_open_findings(&options->findings, options->backends.tenant, &look->server, error))
         return false;
@@ -46,4 +47,5 @@ look_clear(Look *look)
     g_clear_pointer(&look->server, telemetry_api_free);
     backends_clear(&look->backends);
     g_clear_pointer(&look->silences, silences_free);
+    g_clear_pointer(&look->log_rules, log_rules_free);
 }

@@ -20,6 +20,7 @@ typedef struct {
     const LookOptions *options;
     CheckOptions check;
     Silences *silences;
+    LogRules *log_rules;
     Backends backends;
     TelemetryApi *server; /* of findings; NULL: none */
     K8sClient *client;

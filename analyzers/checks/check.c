@@ -252,6 +252,7 @@ check_all(const Snapshot *snapshot, const CheckOptions *options)
                     .telemetry = options->telemetry,
                     .now_s = options->now_s,
                     .findings = findings_new(),
+                    .log_rules = options->log_rules,
                     .node_label = options->node_label};
     for (size_t i = 0; i < n; i++) {
         if (rows[i]->tier > tier)

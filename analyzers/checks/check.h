@@ -1,6 +1,7 @@
 /* Checks: rows of a table, each a pure function of a snapshot and a clock. */
 #pragma once
 #include "analyzers/checks/finding.h"
+#include "analyzers/checks/log_rule.h"
 #include "analyzers/checks/silence.h"
 #include "analyzers/collect/relations.h"
 #include "analyzers/telemetry/telemetry.h"
@@ -55,6 +56,7 @@ struct CheckRun {
     const Telemetry *telemetry; /* NULL: no back end is configured */
     int64_t now_s;
     Findings *findings;
+    const LogRules *log_rules; /* NULL: none */
     const char *node_label; /* of collectors' metrics, that names nodes; NULL or "": to be found */
 };
 
@@ -92,6 +94,7 @@ typedef struct {
     int64_t now_s;
     const Telemetry *telemetry; /* answers to check_queries; NULL: no back end is configured */
     const Silences *silences;   /* NULL: none */
+    const LogRules *log_rules;  /* NULL: none */
     const char *node_label;     /* as of CheckRun */
 } CheckOptions;
 

@@ -253,6 +253,8 @@ policy_suffers(Finding *finding, const Workload *workload)
         finding_about(finding, workload->pods->pdata[i]);
         is_said = is_said || say_onset(finding, workload->pods->pdata[i]);
     }
+    if (is_said && finding->severity == finding->check->severity) /* once for all workloads */
+        finding->severity = MIN(finding->severity + 1, SEVERITY_CRITICAL);
 }
 
 char *

@@ -51,7 +51,7 @@ Finding *policy_report(const PolicyRun *run, const CheckRow *row, const GPtrArra
 Finding *policy_report_about(const PolicyRun *run, const CheckRow *row, const Object *policy,
                              const GPtrArray *isolating, const char *what, bool *ret_is_new);
 /* Says that the pods of a workload suffer from it, and when one stopped being ready within a
- * quarter of an hour after the policy was changed. */
+ * quarter of an hour after the policy was changed, which makes it worse (netpol-new-blocks). */
 void policy_suffers(Finding *finding, const Workload *workload);
 /* "Deployment a", "Deployment a and 2 more": who suffers; free with g_free. */
 char *policy_sufferers_text(const Finding *finding);

@@ -97,8 +97,12 @@ static const CheckTopic *const topics[] = {
     &check_topic_monitor,
     &check_topic_named_service,
     &check_topic_event_storm,
+    &check_topic_log_rate,
+    &check_topic_onset,
     &check_topic_policy_report,
     &check_topic_naked_pod,
+    /* Adds to what was found. */
+    &check_topic_log_cause,
     /* Those that speak only when no other one does. */
     &check_topic_preparation,
     &check_topic_unready,

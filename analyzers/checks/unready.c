@@ -36,6 +36,18 @@ has_sick_node(const CheckRun *run, const Object *pod)
     return node != NULL && !status_is(node, "Ready", "True");
 }
 
+/* What its log says, when that is known. */
+static void
+add_log(const CheckRun *run, Finding *finding)
+{
+    const CheckRow *row = check_find("log-signature");
+    for (guint i = 0; i < run->findings->all->len; i++) {
+        const Finding *log = run->findings->all->pdata[i];
+        if (log->check == row && log->object == finding->object && log->evidence->len > 0)
+            finding_evidence(finding, "%s", (const char *)log->evidence->pdata[0]);
+    }
+}
+
 static void
 report(CheckRun *run, const Object *pod, int64_t since_s)
 {
@@ -51,6 +63,7 @@ report(CheckRun *run, const Object *pod, int64_t since_s)
                   value_text(ready, "reason"), trouble[0] != '\0' ? ": " : "", trouble);
     if (value_text(ready, "message")[0] != '\0')
         finding_evidence(finding, "%s", value_text(ready, "message"));
+    add_log(run, finding);
     check_advise(finding, pod);
 }
 

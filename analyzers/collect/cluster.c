@@ -249,14 +249,24 @@ take_readiness(Cluster *cluster)
 
 typedef struct {
     K8sClient *client;
-    gint left; /* atomic */
+    GMutex lock;
+    GHashTable *read; /* path of a log -> its text, or NULL when it was not to be had */
+    int left;         /* how many more are read */
 } LogSource;
 
+static void
+log_source_free(gpointer data)
+{
+    LogSource *source = data;
+    g_mutex_clear(&source->lock);
+    g_hash_table_unref(source->read);
+    g_free(source);
+}
+
 static char *
-read_log(void *data, const Object *pod, const char *container, bool previous)
+fetch_log(const LogSource *source, const Object *pod, const char *container, bool previous)
 {
     enum { LINES = 60, TIMEOUT_S = 10 };
-    LogSource *source = data;
     g_autoptr(GBytes) text = NULL;
     g_auto(K8sOutcome) outcome = {0};
     const K8sLog log = {.namespace = pod->ns,
@@ -265,12 +275,29 @@ read_log(void *data, const Object *pod, const char *container, bool previous)
                         .previous = previous,
                         .tail_lines = LINES};
     const K8sCall call = {.end_us = g_get_monotonic_time() + TIMEOUT_S * G_USEC_PER_SEC};
-    if (g_atomic_int_add(&source->left, -1) <= 0 ||
-        !k8s_client_log(source->client, &log, &call, &text, &outcome))
+    if (!k8s_client_log(source->client, &log, &call, &text, &outcome))
         return NULL;
     gsize size;
     const char *bytes = g_bytes_get_data(text, &size);
     return g_utf8_make_valid(bytes != NULL ? bytes : "", (gssize)size);
+}
+
+/* Each log once, as several checks look at the same. */
+static char *
+read_log(void *data, const Object *pod, const char *container, bool previous)
+{
+    LogSource *source = data;
+    g_autofree char *key = g_strdup_printf("%s/%s/%s/%d", pod->ns, pod->name, container, previous);
+    gpointer text = NULL;
+    g_mutex_lock(&source->lock);
+    if (!g_hash_table_lookup_extended(source->read, key, NULL, &text) && source->left > 0) {
+        source->left--;
+        text = fetch_log(source, pod, container, previous);
+        g_hash_table_insert(source->read, g_steal_pointer(&key), text);
+    }
+    char *copy = g_strdup(text);
+    g_mutex_unlock(&source->lock);
+    return copy;
 }
 
 static CressetError
@@ -323,8 +350,11 @@ cluster_read(Snapshot *snapshot, K8sClient *client, const ClusterOptions *option
     take_readiness(&cluster);
     g_mutex_clear(&cluster.lock);
     LogSource *source = g_new0(LogSource, 1);
-    *source = (LogSource){client, CLUSTER_LOGS_MAX};
-    snapshot_set_log_source(snapshot, read_log, source, g_free);
+    *source = (LogSource){.client = client,
+                          .read = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free),
+                          .left = CLUSTER_LOGS_MAX};
+    g_mutex_init(&source->lock);
+    snapshot_set_log_source(snapshot, read_log, source, log_source_free);
     snapshot_finish(snapshot);
     return true;
 }

@@ -7,6 +7,7 @@
 struct TestCluster {
     Snapshot *snapshot;
     Findings *findings;
+    const LogRules *log_rules;
     Telemetry *telemetry; /* NULL: no back end is configured */
     bool is_finished;
 };
@@ -113,6 +114,12 @@ test_cluster_logs(TestCluster *cluster, const char *dir)
     snapshot_set_log_dir(cluster->snapshot, dir);
 }
 
+void
+test_cluster_log_rules(TestCluster *cluster, const LogRules *rules)
+{
+    cluster->log_rules = rules;
+}
+
 /* ---- Back ends. ---- */
 
 static const TelemetryQuery *
@@ -191,8 +198,11 @@ test_cluster_snapshot(TestCluster *cluster)
 const Findings *
 test_cluster_findings(TestCluster *cluster)
 {
-    const CheckOptions options = {
-        .tier = 3, .now_s = TEST_NOW_S, .cluster = "test", .telemetry = cluster->telemetry};
+    const CheckOptions options = {.tier = 3,
+                                  .now_s = TEST_NOW_S,
+                                  .cluster = "test",
+                                  .telemetry = cluster->telemetry,
+                                  .log_rules = cluster->log_rules};
     if (cluster->findings == NULL) {
         const Snapshot *snapshot = test_cluster_snapshot(cluster);
         cluster->findings = check_all(snapshot, &options);

@@ -21,6 +21,9 @@ void test_cluster_fact_fails(TestCluster *cluster, Fact fact, const char *why);
 /* Where logs are (files NAMESPACE_POD_CONTAINER[.previous].log). */
 void test_cluster_logs(TestCluster *cluster, const char *dir);
 
+/* What lines of logs mean; borrowed. */
+void test_cluster_log_rules(TestCluster *cluster, const LogRules *rules);
+
 /* What a back end answers to the question of that name: the list in data.result, JSON; for profiles
  * the list of names. Fails the test when no check asks it. */
 void test_cluster_answer(TestCluster *cluster, const char *query, const char *result);

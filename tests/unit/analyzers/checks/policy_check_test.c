@@ -97,13 +97,16 @@ test_trouble_that_began_with_the_policy(void **state)
         "Pod web stopped being ready 10 min after NetworkPolicy out was changed";
 #define TROUBLED DNS NS("shop") POD_AS("shop", "web", "{app: web}", "False", CALLS)
     g_autoptr(TestCluster) cluster = test_cluster_new(TROUBLED EGRESS("[" TO_API "]"));
-    assert_true(has_evidence(
-        test_cluster_expect(cluster, "netpol-blocks-dns", "NetworkPolicy shop/out"), onset));
+    const Finding *sudden =
+        test_cluster_expect(cluster, "netpol-blocks-dns", "NetworkPolicy shop/out");
+    assert_true(has_evidence(sudden, onset));
+    assert_int_equal(sudden->severity, SEVERITY_CRITICAL);
     g_autoptr(TestCluster) older = test_cluster_new(
         TROUBLED POLICY_AT("shop", "out", "2026-01-01T11:00:00Z",
                            "{podSelector: {}, policyTypes: [Egress], egress: [" TO_API "]}"));
-    assert_false(has_evidence(
-        test_cluster_expect(older, "netpol-blocks-dns", "NetworkPolicy shop/out"), "stopped"));
+    const Finding *slow = test_cluster_expect(older, "netpol-blocks-dns", "NetworkPolicy shop/out");
+    assert_false(has_evidence(slow, "stopped"));
+    assert_int_equal(slow->severity, SEVERITY_HIGH);
 }
 
 static void
