@@ -5,23 +5,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define INTEGER_DIGITS_MAX 20 /* of 64 bits; a sign, quotes and a comma come on top */
+#include "lib/base/decimal.h"
+
+static void
+jsonw_grow(JsonWriter *json, size_t size)
+{
+    json->capacity = MAX(json->capacity * 2, json->size + size + 64);
+    json->data = g_realloc(json->data, json->capacity);
+}
 
 /* Makes room for `size` more bytes and returns where they go. */
-static char *
-jsonw_reserve(JsonWriter *json, size_t size)
+static inline char *
+jsonw_room(JsonWriter *json, size_t size)
 {
-    if (json->capacity - json->size < size) {
-        json->capacity = MAX(json->capacity * 2, json->size + size + 64);
-        json->data = g_realloc(json->data, json->capacity);
-    }
+    if (G_UNLIKELY(json->capacity - json->size < size))
+        jsonw_grow(json, size);
     return json->data + json->size;
 }
 
-static void
+static inline void
 jsonw_raw(JsonWriter *json, const char *text, size_t length)
 {
-    memcpy(jsonw_reserve(json, length), text, length);
+    memcpy(jsonw_room(json, length), text, length);
     json->size += length;
 }
 
@@ -44,6 +49,12 @@ jsonw_clear(JsonWriter *json)
 {
     g_clear_pointer(&json->data, g_free);
     *json = (JsonWriter){0};
+}
+
+void
+jsonw_reserve(JsonWriter *json, size_t size)
+{
+    (void)jsonw_room(json, size);
 }
 
 GBytes *
@@ -101,6 +112,37 @@ jsonw_key(JsonWriter *json, const char *key)
     json->comma = false;
 }
 
+#define BYTES(byte) (UINT64_C(0x0101010101010101) * (byte)) /* eight times the same */
+
+/* The highest bit of every byte that is zero; of bytes above one, of some others too. */
+static inline uint64_t
+zero_bytes(uint64_t word)
+{
+    return (word - BYTES(1)) & ~word;
+}
+
+/* How many bytes at the front of `text` stand in JSON as they are; `refuse` is a mask of what else
+ * shall end them. Eight are looked at together, by their highest bits. */
+static size_t
+clean_length(const char *text, size_t length, uint64_t refuse)
+{
+    size_t i = 0;
+    for (; i + sizeof(uint64_t) <= length; i += sizeof(uint64_t)) {
+        uint64_t word;
+        memcpy(&word, text + i, sizeof word);
+        uint64_t control = (word - BYTES(0x20)) & ~word;
+        uint64_t special = control | zero_bytes(word ^ BYTES('"')) | zero_bytes(word ^ BYTES('\\'));
+        if (((special | (word & refuse)) & BYTES(0x80)) != 0)
+            break;
+    }
+    for (; i < length; i++) {
+        unsigned char byte = (unsigned char)text[i];
+        if (byte < 0x20 || byte == '"' || byte == '\\' || (byte & refuse) != 0)
+            break;
+    }
+    return i;
+}
+
 /* Writes `byte` as an escape sequence. */
 static void
 jsonw_escape(JsonWriter *json, unsigned char byte)
@@ -123,36 +165,42 @@ jsonw_escape(JsonWriter *json, unsigned char byte)
 static void
 jsonw_escaped(JsonWriter *json, const char *text, size_t length)
 {
-    size_t start = 0;
-    for (size_t i = 0; i < length; i++) {
-        unsigned char byte = (unsigned char)text[i];
-        if (byte >= 0x20 && byte != '"' && byte != '\\')
-            continue;
-        jsonw_raw(json, text + start, i - start);
-        jsonw_escape(json, byte);
-        start = i + 1;
+    while (length > 0) {
+        size_t clean = clean_length(text, length, 0);
+        jsonw_raw(json, text, clean);
+        if (clean == length)
+            return;
+        jsonw_escape(json, (unsigned char)text[clean]);
+        text += clean + 1;
+        length -= clean + 1;
     }
-    jsonw_raw(json, text + start, length - start);
 }
 
-void
-jsonw_string_n(JsonWriter *json, const char *text, size_t length)
+/* Writes what may be no valid UTF-8. */
+static void
+jsonw_repaired(JsonWriter *json, const char *text, size_t length)
 {
-    jsonw_value_begin(json);
-    jsonw_reserve(json, length + 2);
-    jsonw_raw(json, "\"", 1);
-    while (length > 0) {
-        const char *end;
-        if (g_utf8_validate_len(text, length, &end)) {
-            jsonw_escaped(json, text, length);
-            break;
-        }
+    const char *end;
+    while (!g_utf8_validate_len(text, length, &end)) {
         size_t valid = (size_t)(end - text);
         jsonw_escaped(json, text, valid);
         jsonw_raw(json, "\xef\xbf\xbd", 3);
         text += valid + 1;
         length -= valid + 1;
     }
+    jsonw_escaped(json, text, length);
+}
+
+void
+jsonw_string_n(JsonWriter *json, const char *text, size_t length)
+{
+    jsonw_value_begin(json);
+    jsonw_room(json, length + 2);
+    jsonw_raw(json, "\"", 1);
+    size_t ascii = clean_length(text, length, BYTES(0x80));
+    jsonw_raw(json, text, ascii);
+    if (ascii < length)
+        jsonw_repaired(json, text + ascii, length - ascii);
     jsonw_raw(json, "\"", 1);
 }
 
@@ -162,47 +210,21 @@ jsonw_string(JsonWriter *json, const char *text)
     jsonw_string_n(json, text, strlen(text));
 }
 
-/* Writes the digits of `value` so that they end before `end`, two at a time; returns where they
- * start. */
-static char *
-format_digits(char *end, uint64_t value)
-{
-    static const char pairs[] =
-        "00010203040506070809101112131415161718192021222324252627282930313233"
-        "34353637383940414243444546474849505152535455565758596061626364656667"
-        "6869707172737475767778798081828384858687888990919293949596979899";
-    while (value >= 100) {
-        end -= 2;
-        memcpy(end, pairs + 2 * (value % 100), 2);
-        value /= 100;
-    }
-    if (value >= 10) {
-        end -= 2;
-        memcpy(end, pairs + 2 * value, 2);
-    } else {
-        *--end = (char)('0' + value);
-    }
-    return end;
-}
-
 static void
 jsonw_integer(JsonWriter *json, uint64_t magnitude, bool negative, bool quoted)
 {
-    /* What is copied is as long as the longest: a copy of known length takes no call. */
-    enum { LENGTH_MAX = INTEGER_DIGITS_MAX + 4 };
-    char text[2 * LENGTH_MAX] = {0};
-    char *end = text + LENGTH_MAX, *start = end;
-    if (quoted)
-        *--start = '"';
-    start = format_digits(start, magnitude);
-    if (negative)
-        *--start = '-';
-    if (quoted)
-        *--start = '"';
+    enum { AROUND_MAX = 4 }; /* a comma, a sign and quotes */
+    char *start = jsonw_room(json, DECIMAL_ROOM + AROUND_MAX), *end = start;
     if (json->comma)
-        *--start = ',';
+        *end++ = ',';
     json->comma = true;
-    memcpy(jsonw_reserve(json, LENGTH_MAX), start, LENGTH_MAX);
+    if (quoted)
+        *end++ = '"';
+    if (negative)
+        *end++ = '-';
+    end = decimal_store(end, magnitude);
+    if (quoted)
+        *end++ = '"';
     json->size += (size_t)(end - start);
 }
 
@@ -271,6 +293,15 @@ jsonw_json(JsonWriter *json, const char *text)
 {
     jsonw_value_begin(json);
     jsonw_raw(json, text, strlen(text));
+}
+
+char *
+jsonw_blank(JsonWriter *json, size_t size)
+{
+    jsonw_value_begin(json);
+    char *blank = jsonw_room(json, size);
+    json->size += size;
+    return blank;
 }
 
 void

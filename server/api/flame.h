@@ -37,8 +37,7 @@ typedef enum {
     FLAME_FLAMEBEARER, /* {"names":…,"levels":[[0,…]],"numTicks":6,"maxSelf":3} */
 } FlameJson;
 
-/* About the size of that, to begin a buffer with. */
-size_t flame_json_size(const FlameLayout *layout);
+/* Makes the room for all of it at once: there is no second copy, also not while it is written. */
 void flame_write_json(const FlameLayout *layout, FlameJson form, JsonWriter *json);
 
 /* The querier.v1.FlameGraph message (of two sides FlameGraphDiff) as field `field` of the message

@@ -2,7 +2,7 @@
 
 #include "lib/pprof/wire.h"
 #include "server/api/flame.h"
-#include "server/api/flame_place.h"
+#include "server/api/flame_walk.h"
 
 /* Fields of querier.v1.FlameGraph, FlameGraphDiff and Level. */
 enum {
@@ -15,107 +15,42 @@ enum {
     FIELD_VALUES = 1,
 };
 
-enum { NODE_VALUES_MAX = 2 * FLAME_SIDE_VALUES + 1 };
-
-/* A level: first its size is counted, then it is written to its place in the output. */
-typedef struct {
-    size_t size;  /* of its integers */
-    uint8_t *end; /* of what has been written of them */
-} Level;
-
-typedef struct {
-    const FlameLayout *layout;
-    uint32_t n;
-    Level *levels;
-    FlameCursor *left, *right; /* of each level */
-    int64_t self_max;          /* the largest of any side */
-} Walk;
-
-static void
-walk_clear(Walk *walk)
+static size_t
+varint_size(int64_t value)
 {
-    g_free(walk->levels);
-    g_free(walk->left);
-    g_free(walk->right);
-}
-
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Walk, walk_clear)
-
-static void
-walk_init(Walk *walk, const FlameLayout *layout)
-{
-    const Tree *tree = layout->tree;
-    *walk = (Walk){.layout = layout};
-    for (uint32_t i = 0; i < tree->n_nodes; i++)
-        walk->n = MAX(walk->n, tree->depth[i] + 1);
-    walk->levels = g_new0(Level, walk->n);
-    walk->left = g_new0(FlameCursor, walk->n);
-    walk->right = g_new0(FlameCursor, walk->n);
-}
-
-/* The integers of node i, which are one to the left of it in pre-order; returns their number. */
-static inline unsigned
-node_values(Walk *walk, uint32_t i, int64_t values[NODE_VALUES_MAX])
-{
-    const FlameLayout *layout = walk->layout;
-    const Tree *tree = layout->tree;
-    const TreeDiff *diff = layout->diff;
-    uint32_t depth = tree->depth[i];
-    unsigned n = FLAME_SIDE_VALUES;
-    flame_place(&walk->left[depth], depth, tree->self[i], tree->total[i], &walk->self_max, values);
-    if (diff != NULL) {
-        flame_place(&walk->right[depth], depth, diff->right_self[i], diff->right_total[i],
-                    &walk->self_max, values + n);
-        n += FLAME_SIDE_VALUES;
-    }
-    values[n] = layout->name_index[i];
-    return n + 1;
+    return wire_varint_size((uint64_t)value);
 }
 
 static void
-count_sizes(Walk *walk)
+write_values(FlameWalk *walk)
 {
-    int64_t values[NODE_VALUES_MAX];
+    int64_t values[FLAME_NODE_VALUES_MAX];
     const Tree *tree = walk->layout->tree;
     for (uint32_t i = 0; i < tree->n_nodes; i++) {
-        unsigned n = node_values(walk, i, values);
-        size_t size = 0;
+        unsigned n = flame_walk_values(walk, i, values);
+        FlameLevel *level = &walk->levels[tree->depth[i]];
+        uint8_t *end = (uint8_t *)level->end;
         for (unsigned k = 0; k < n; k++)
-            size += wire_varint_size((uint64_t)values[k]);
-        walk->levels[tree->depth[i]].size += size;
-    }
-}
-
-static void
-write_values(Walk *walk)
-{
-    int64_t values[NODE_VALUES_MAX];
-    const Tree *tree = walk->layout->tree;
-    memset(walk->left, 0, walk->n * sizeof(FlameCursor));
-    memset(walk->right, 0, walk->n * sizeof(FlameCursor));
-    for (uint32_t i = 0; i < tree->n_nodes; i++) {
-        unsigned n = node_values(walk, i, values);
-        Level *level = &walk->levels[tree->depth[i]];
-        for (unsigned k = 0; k < n; k++)
-            level->end = wire_store_varint(level->end, (uint64_t)values[k]);
+            end = wire_store_varint(end, (uint64_t)values[k]);
+        level->end = (char *)end;
     }
 }
 
 /* Writes the heads of all levels and leaves room for their integers. */
 static void
-put_levels(Walk *walk, WireBuffer *out)
+put_levels(FlameWalk *walk, WireBuffer *out)
 {
     size_t all = 8 * WIRE_VARINT_MAX; /* what follows them */
     for (uint32_t i = 0; i < walk->n; i++)
         all += walk->levels[i].size + 4 * WIRE_VARINT_MAX;
     wire_reserve(out, all); /* so that nothing moves any more */
     for (uint32_t i = 0; i < walk->n; i++) {
-        Level *level = &walk->levels[i];
+        FlameLevel *level = &walk->levels[i];
         wire_put_varint(out, WIRE_TAG(FIELD_LEVELS, WIRE_BYTES));
         wire_put_varint(out, 1 + wire_varint_size(level->size) + level->size);
         wire_put_varint(out, WIRE_TAG(FIELD_VALUES, WIRE_BYTES));
         wire_put_varint(out, level->size);
-        level->end = out->data + out->size;
+        level->end = (char *)out->data + out->size;
         out->size += level->size;
     }
 }
@@ -133,7 +68,7 @@ names_size(const FlameLayout *layout)
 }
 
 static void
-put_message(const FlameLayout *layout, Walk *walk, WireBuffer *out)
+put_message(const FlameLayout *layout, FlameWalk *walk, WireBuffer *out)
 {
     wire_reserve(out, names_size(layout));
     for (uint32_t i = 0; i < layout->n_names; i++) {
@@ -154,9 +89,9 @@ put_message(const FlameLayout *layout, Walk *walk, WireBuffer *out)
 GBytes *
 flame_encode_proto(const FlameLayout *layout, uint32_t field)
 {
-    g_auto(Walk) walk;
-    walk_init(&walk, layout);
-    count_sizes(&walk);
+    g_auto(FlameWalk) walk;
+    flame_walk_init(&walk, layout);
+    flame_walk_measure(&walk, varint_size);
     /* The outer tag and length are written last, into room left in front. */
     const size_t head_max = 2 * WIRE_VARINT_MAX;
     WireBuffer out = {0};

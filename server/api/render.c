@@ -222,7 +222,7 @@ write_metadata(const char *type, const char *unit, const char *format, JsonWrite
 static void
 begin_document(const FlameLayout *layout, const char *type, const char *unit, JsonWriter *json)
 {
-    jsonw_init(json, flame_json_size(layout));
+    jsonw_init(json, 4096);
     jsonw_object_begin(json);
     jsonw_key(json, "version");
     jsonw_int(json, 1);

@@ -77,7 +77,7 @@ stacktraces_encode(Codec codec, const FlameLayout *layout)
     if (codec == CODEC_PROTO)
         return flame_encode_proto(layout, FIELD_FLAMEGRAPH);
     JsonWriter json;
-    jsonw_init(&json, flame_json_size(layout));
+    jsonw_init(&json, 4096);
     jsonw_object_begin(&json);
     jsonw_key(&json, "flamegraph");
     flame_write_json(layout, FLAME_PROTOJSON, &json);

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -47,6 +48,93 @@ test_strings_are_escaped(void **state)
     expect_text(&json, "\"a\\\"b\\\\c\\n\\u0001\xef\xbf\xbd\xc3\xa9\"");
 }
 
+/* What stands for `byte` in a string. */
+static void
+expect_byte(GString *expected, unsigned byte)
+{
+    switch (byte) {
+    case '"':
+    case '\\':
+        g_string_append_printf(expected, "\\%c", (int)byte);
+        return;
+    case '\b':
+        g_string_append(expected, "\\b");
+        return;
+    case '\t':
+        g_string_append(expected, "\\t");
+        return;
+    case '\n':
+        g_string_append(expected, "\\n");
+        return;
+    case '\f':
+        g_string_append(expected, "\\f");
+        return;
+    case '\r':
+        g_string_append(expected, "\\r");
+        return;
+    default:
+        break;
+    }
+    if (byte == 0 || byte >= 0x80)
+        g_string_append(expected, "\xef\xbf\xbd");
+    else if (byte < 0x20)
+        g_string_append_printf(expected, "\\u%04x", byte);
+    else
+        g_string_append_c(expected, (char)byte);
+}
+
+/* Strings are looked at eight bytes at a time: every byte, at every place of two such words. */
+static void
+test_every_byte_at_every_place(void **state)
+{
+    (void)state;
+    enum { LENGTH = 17 };
+    for (unsigned byte = 0; byte < 256; byte++) {
+        for (unsigned place = 0; place < LENGTH; place++) {
+            char text[LENGTH];
+            g_autoptr(GString) expected = g_string_new("\"");
+            for (unsigned i = 0; i < LENGTH; i++) {
+                text[i] = (char)(i == place ? byte : '!' + 93 * (i % 2)); /* ! and ~ */
+                expect_byte(expected, (unsigned char)text[i]);
+            }
+            g_string_append_c(expected, '"');
+            JsonWriter json;
+            jsonw_init(&json, 0);
+            jsonw_string_n(&json, text, sizeof(text));
+            expect_text(&json, expected->str);
+        }
+    }
+}
+
+static void
+test_utf8_of_every_length(void **state)
+{
+    (void)state;
+    JsonWriter json;
+    jsonw_init(&json, 0);
+    jsonw_string(&json, "1234567\xc3\xa9\"\xe2\x82\xac\xf0\x9f\x94\xa5\x7f\n\xc3");
+    expect_text(&json, "\"1234567\xc3\xa9\\\"\xe2\x82\xac\xf0\x9f\x94\xa5\x7f\\n\xef\xbf\xbd\"");
+}
+
+static void
+test_blanks_are_filled_in_later(void **state)
+{
+    (void)state;
+    JsonWriter json;
+    jsonw_init(&json, 0);
+    jsonw_array_begin(&json);
+    jsonw_reserve(&json, 1000);
+    char *first = jsonw_blank(&json, 3), *second = jsonw_blank(&json, 2);
+    for (int i = 0; i < 100; i++)
+        jsonw_int(&json, 1);
+    memcpy(second, "[]", 2);
+    memcpy(first, "1.5", 3);
+    jsonw_array_end(&json);
+    g_autoptr(GBytes) bytes = jsonw_finish(&json);
+    assert_int_equal(g_bytes_get_size(bytes), 2 + 3 + 1 + 2 + 100 * 2);
+    assert_memory_equal(g_bytes_get_data(bytes, NULL), "[1.5,[],1,1,", 12);
+}
+
 static void
 test_numbers(void **state)
 {
@@ -72,6 +160,9 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nesting_places_commas),
         cmocka_unit_test(test_strings_are_escaped),
+        cmocka_unit_test(test_every_byte_at_every_place),
+        cmocka_unit_test(test_utf8_of_every_length),
+        cmocka_unit_test(test_blanks_are_filled_in_later),
         cmocka_unit_test(test_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 #include "server/api/flame.h"
 
+#include <inttypes.h>
 #include <querier.pb-c.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "server/query/sandwich.h"
 #include "tests/unit/server/api/tree_fixture.h"
 
 static char *
@@ -113,6 +115,89 @@ test_binary_is_the_message(void **state)
     querier__v1__select_merge_stacktraces_response__free_unpacked(message, NULL);
 }
 
+/* A tree of many levels with values of all lengths. */
+static Tree *
+wide_tree(void)
+{
+    enum { NODES = 20000, DEPTH_MAX = 40 };
+    g_autoptr(TreeBuilder) builder = tree_builder_new();
+    uint64_t random = 88172645463325252u;
+    uint32_t node = 0;
+    for (int i = 0, depth = 0; i < NODES; i++, depth++) {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        if (depth == DEPTH_MAX || random % 8 == 0)
+            node = (uint32_t)(depth = 0);
+        char name[16];
+        int length = g_snprintf(name, sizeof(name), "f%u", (unsigned)(random >> 32) % 300);
+        node = tree_builder_child(builder, node, name, (size_t)length);
+        tree_builder_add(builder, node, (int64_t)(random >> 20) >> (random % 44));
+    }
+    return tree_builder_finish(builder);
+}
+
+static char *
+print_levels(Querier__V1__Level *const *levels, size_t n, bool quoted)
+{
+    g_autoptr(GString) text = g_string_new("\"levels\":[");
+    for (size_t i = 0; i < n; i++) {
+        g_string_append_printf(text, "%s%s[", i > 0 ? "," : "", quoted ? "{\"values\":" : "");
+        for (size_t k = 0; k < levels[i]->n_values; k++)
+            g_string_append_printf(text, quoted ? "%s\"%" PRId64 "\"" : "%s%" PRId64,
+                                   k > 0 ? "," : "", levels[i]->values[k]);
+        g_string_append(text, quoted ? "]}" : "]");
+    }
+    g_string_append_c(text, ']');
+    return g_string_free(g_steal_pointer(&text), FALSE);
+}
+
+/* That the JSON of the layout has the levels of the message. */
+static void
+expect_levels(const FlameLayout *layout, Querier__V1__Level *const *levels, size_t n)
+{
+    static const FlameJson forms[] = {FLAME_PROTOJSON, FLAME_FLAMEBEARER};
+    for (size_t i = 0; i < G_N_ELEMENTS(forms); i++) {
+        JsonWriter json;
+        jsonw_init(&json, 0);
+        flame_write_json(layout, forms[i], &json);
+        g_autoptr(GBytes) bytes = jsonw_finish(&json);
+        g_autofree char *text = g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
+        g_autofree char *expected = print_levels(levels, n, forms[i] == FLAME_PROTOJSON);
+        assert_non_null(strstr(text, expected));
+        g_autofree char *before = g_strconcat("],", expected, ",\"", NULL);
+        assert_non_null(strstr(text, before));
+    }
+}
+
+static void
+test_json_has_the_integers_of_the_message(void **state)
+{
+    (void)state;
+    g_autoptr(Tree) tree = wide_tree();
+    g_auto(FlameLayout) layout = {0};
+    flame_layout_init(&layout, tree);
+    g_autoptr(GBytes) bytes = flame_encode_proto(&layout, 1);
+    Querier__V1__SelectMergeStacktracesResponse *message =
+        querier__v1__select_merge_stacktraces_response__unpack(NULL, g_bytes_get_size(bytes),
+                                                               g_bytes_get_data(bytes, NULL));
+    assert_non_null(message);
+    assert_true(message->flamegraph->n_levels > 30);
+    expect_levels(&layout, message->flamegraph->levels, message->flamegraph->n_levels);
+    querier__v1__select_merge_stacktraces_response__free_unpacked(message, NULL);
+
+    g_autoptr(Tree) part = tree_callees(tree, "f7");
+    g_autoptr(TreeDiff) diff = tree_diff_new(tree, part);
+    g_auto(FlameLayout) two = {0};
+    flame_layout_init_diff(&two, diff);
+    g_autoptr(GBytes) both = flame_encode_proto(&two, 1);
+    Querier__V1__DiffResponse *sides = querier__v1__diff_response__unpack(
+        NULL, g_bytes_get_size(both), g_bytes_get_data(both, NULL));
+    assert_non_null(sides);
+    expect_levels(&two, sides->flamegraph->levels, sides->flamegraph->n_levels);
+    querier__v1__diff_response__free_unpacked(sides, NULL);
+}
+
 static void
 expect_tree_bytes(const Tree *tree, const char *expected, size_t size)
 {
@@ -161,6 +246,7 @@ main(void)
         cmocka_unit_test(test_two_sides),
         cmocka_unit_test(test_no_data_is_the_root_alone),
         cmocka_unit_test(test_binary_is_the_message),
+        cmocka_unit_test(test_json_has_the_integers_of_the_message),
         cmocka_unit_test(test_tree_bytes_write_the_last_child_first),
         cmocka_unit_test(test_tree_bytes_sort_other_in),
     };
