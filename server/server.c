@@ -55,7 +55,7 @@ on_reloaded(const char *path, const GError *error, void *data)
 static void
 on_unused_limits(const char *path, const char *names)
 {
-    g_warning("%s has limits of Pyroscope that mean nothing here: %s", path, names);
+    g_warning("%s has limits that mean nothing here: %s", path, names);
 }
 
 static int64_t
@@ -260,6 +260,7 @@ server_open(Server *server, GError **error)
     server->api->http = server->http;
     start_self_profile(server);
     const RulesConfig rules = {.store = server->store,
+                               .overrides = server->overrides,
                                .resolver = &server->resolver,
                                .remote_write_url = options->remote_write_url,
                                .remote_write_headers =
@@ -300,6 +301,7 @@ server_stop(Server *server)
     rules_stop(server->rules);
     async_queries_free(server->async_queries);
     /* Appends under way still report to the ingest pipeline and to the requests behind it. */
+    ingest_stop(server->ingest);
     if (server->store != NULL)
         store_close(server->store);
     ingest_free(server->ingest);

@@ -190,6 +190,7 @@ selection_init(Selection *selection, const Api *api, const char *tenant,
         .by_trace = input->n_trace_ids > 0,
         .call_site = selection->call_site,
         .frame_filter = selection->frame_filter,
+        .include_stripped = limits.include_stripped,
         .ret_partial = &selection->partial,
     };
     return result;

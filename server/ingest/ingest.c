@@ -1,16 +1,16 @@
 #include "server/ingest/ingest.h"
 
 #include <string.h>
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 #include "lib/base/error.h"
 #include "lib/base/metrics.h"
 #include "server/ingest/batch.h"
 #include "server/ingest/prepare.h"
+#include "server/ingest/profile_key.h"
 #include "server/ingest/push_message.h"
 #include "server/ingest/recent.h"
 #include "server/ingest/usage.h"
+#include "server/tenant/quota.h"
 #include "server/tenant/rate.h"
 
 enum {
@@ -18,6 +18,7 @@ enum {
     METRIC_SAMPLES,
     METRIC_BYTES,
     METRIC_DUPLICATES,
+    METRIC_STRIPPED,
     METRIC_DISCARDED,
     METRIC_DISCARDED_BYTES
 };
@@ -36,6 +37,7 @@ static const char *const REASON_NAMES[] = {"missing_labels",
                                            "malformed_profile",
                                            "body_size_limit_exceeded",
                                            "rate_limited",
+                                           "ingest_limit_reached",
                                            "series_limit",
                                            "store_failed",
                                            "dropped_by_relabel_rules",
@@ -55,6 +57,10 @@ static const MetricRow METRICS[] = {
     [METRIC_DUPLICATES] = {.name = "cresset_ingest_duplicate_profiles_total",
                            .kind = METRIC_COUNTER,
                            .help = "Profiles sent again that were stored before."},
+    [METRIC_STRIPPED] = {.name = "cresset_ingest_stripped_profiles_total",
+                         .kind = METRIC_COUNTER,
+                         .help = "Profiles of which sampling dropped the stacks, and whose totals "
+                                 "are durable."},
     [METRIC_DISCARDED] = {.name = "pyroscope_discarded_samples_total",
                           .kind = METRIC_COUNTER,
                           .help = "Profiles that were refused or dropped, by reason.",
@@ -77,6 +83,7 @@ struct Ingest {
     Store *store;
     TenantOverrides *overrides;
     TenantRates *rates;
+    TenantQuotas *quotas;
     Recent *recent;
     Usage *usage;
     Metrics *metrics;
@@ -90,7 +97,8 @@ typedef struct {
     char *id;      /* the client's, or NULL */
     RecentKey key; /* with an id: what tells it again */
     size_t size_bytes;
-    bool is_sampled_out;
+    bool is_sampled_out; /* of a stripped one, the stacks */
+    bool is_stripped;
     bool *ret_refused; /* or NULL */
 } Item;
 
@@ -116,6 +124,7 @@ finish_item(Item *item, const GError *error)
     Ingest *ingest = item->ingest;
     if (error == NULL) {
         metrics_add(ingest->metrics, METRIC_PROFILES, 0, item->is_sampled_out ? 0 : 1);
+        metrics_add(ingest->metrics, METRIC_STRIPPED, 0, item->is_stripped ? 1 : 0);
     } else {
         metrics_add(ingest->metrics, METRIC_DISCARDED, REASON_STORE, 1);
         metrics_add(ingest->metrics, METRIC_DISCARDED_BYTES, REASON_STORE,
@@ -146,56 +155,7 @@ on_stored(void *data, const GError *error)
     finish_item(item, error);
 }
 
-/* ---- What identifies a profile. ---- */
-
-/* The stored profile's UUID (version 8 of RFC 9562: a hash) is made from the tenant, the client's
- * id, the labels and the bytes: so a restart finds the recent ones again in the store. */
-static RecentKey
-make_key(const char *tenant, const IngestProfile *profile)
-{
-    XXH3_state_t state;
-    XXH3_128bits_reset(&state);
-    XXH3_128bits_update(&state, tenant, strlen(tenant) + 1);
-    XXH3_128bits_update(&state, profile->id, strlen(profile->id) + 1);
-    for (size_t i = 0; i < profile->n_labels; i++) {
-        const Label *label = &profile->labels[i];
-        XXH3_128bits_update(&state, label->name, strlen(label->name) + 1);
-        XXH3_128bits_update(&state, label->value, strlen(label->value) + 1);
-    }
-    if (profile->profile_size > 0)
-        XXH3_128bits_update(&state, profile->profile, profile->profile_size);
-    XXH128_hash_t hash = XXH3_128bits_digest(&state);
-    return (RecentKey){(hash.high64 & ~UINT64_C(0xf000)) | UINT64_C(0x8000),
-                       (hash.low64 & (UINT64_MAX >> 2)) | (UINT64_C(1) << 63)};
-}
-
-static void
-key_to_uuid(RecentKey key, uint8_t uuid[16])
-{
-    uint64_t high = GUINT64_TO_BE(key.high), low = GUINT64_TO_BE(key.low);
-    memcpy(uuid, &high, 8);
-    memcpy(uuid + 8, &low, 8);
-}
-
-static RecentKey
-key_of_uuid(const uint8_t *uuid)
-{
-    RecentKey key;
-    memcpy(&key.high, uuid, 8);
-    memcpy(&key.low, uuid + 8, 8);
-    return (RecentKey){GUINT64_FROM_BE(key.high), GUINT64_FROM_BE(key.low)};
-}
-
-/* A random UUID (version 4) for a profile that its client gave no id. */
-static RecentKey
-make_random_key(void)
-{
-    uint64_t words[4];
-    for (size_t i = 0; i < G_N_ELEMENTS(words); i++)
-        words[i] = g_random_int();
-    return (RecentKey){((words[0] << 32 | words[1]) & ~UINT64_C(0xf000)) | UINT64_C(0x4000),
-                       ((words[2] << 32 | words[3]) & (UINT64_MAX >> 2)) | (UINT64_C(1) << 63)};
-}
+/* ---- The pipeline. ---- */
 
 static bool
 learn_rows(const StoreDataset *dataset, void *data, GError **error)
@@ -205,7 +165,7 @@ learn_rows(const StoreDataset *dataset, void *data, GError **error)
     int64_t since = now_ns() - RECENT_NS;
     for (uint32_t i = 0; i < dataset->n_rows; i++) {
         if (dataset->rows[i].time_ns >= since)
-            recent_add(ingest->recent, key_of_uuid(dataset->rows[i].id));
+            recent_add(ingest->recent, profile_key_of_uuid(dataset->rows[i].id));
     }
     return true;
 }
@@ -220,8 +180,6 @@ learn_recent(Ingest *ingest)
                     STORE_WITH_ROWS, learn_rows, ingest, NULL, NULL);
 }
 
-/* ---- The pipeline. ---- */
-
 Ingest *
 ingest_new(Store *store, TenantOverrides *overrides)
 {
@@ -229,11 +187,19 @@ ingest_new(Store *store, TenantOverrides *overrides)
     ingest->store = store;
     ingest->overrides = overrides;
     ingest->rates = tenant_rates_new();
+    ingest->quotas = tenant_quotas_new(store);
     ingest->recent = recent_new(finish_waiter);
     ingest->usage = usage_new();
     ingest->metrics = metrics_new(METRICS, G_N_ELEMENTS(METRICS));
     learn_recent(ingest);
     return ingest;
+}
+
+void
+ingest_stop(Ingest *ingest)
+{
+    if (ingest != NULL)
+        tenant_quotas_save(ingest->quotas);
 }
 
 void
@@ -243,6 +209,7 @@ ingest_free(Ingest *ingest)
         return;
     recent_free(ingest->recent);
     tenant_rates_free(ingest->rates);
+    tenant_quotas_free(ingest->quotas);
     usage_free(ingest->usage);
     metrics_free(ingest->metrics);
     g_free(ingest);
@@ -265,7 +232,7 @@ static void
 append(Ingest *ingest, const char *tenant, PreparedProfile *prepared, Item *item)
 {
     for (size_t i = 0; i < prepared->n_rows; i++)
-        key_to_uuid(item->key, prepared->rows[i].id);
+        profile_key_to_uuid(item->key, prepared->rows[i].id);
     metrics_add(ingest->metrics, METRIC_SAMPLES, 0, (double)prepared->n_samples);
     metrics_add(ingest->metrics, METRIC_BYTES, 0, (double)prepared->raw_size);
     count_dropped(ingest, prepared);
@@ -275,24 +242,15 @@ append(Ingest *ingest, const char *tenant, PreparedProfile *prepared, Item *item
         on_stored(item, error);
 }
 
-/* A lot in [0, 1) that is the same when the client sends the profile again; of the bits that a UUID
- * leaves to chance. */
-static double
-draw_lot(RecentKey key)
-{
-    enum { BITS = 48 };
-    return (double)(key.high >> (64 - BITS)) / (double)(UINT64_C(1) << BITS);
-}
-
 /* Sampling is a success for the client. */
 static void
-drop_sampled(Ingest *ingest, const PreparedProfile *prepared, Item *item)
+count_sampled(Ingest *ingest, const PreparedProfile *prepared, Item *item)
 {
     metrics_add(ingest->metrics, METRIC_DISCARDED, REASON_SAMPLED, 1);
     metrics_add(ingest->metrics, METRIC_DISCARDED_BYTES, REASON_SAMPLED,
                 (double)prepared->raw_size);
     item->is_sampled_out = true;
-    on_stored(item, NULL);
+    item->is_stripped = prepared->is_stripped;
 }
 
 static void
@@ -310,10 +268,36 @@ refuse(Ingest *ingest, IngestReason reason, const PreparedProfile *prepared, Ite
     g_free(item);
 }
 
-static void
-push_one(Ingest *ingest, const char *tenant, const IngestProfile *profile, PrepareContext *context,
-         Item *item)
+/* One batch. */
+typedef struct {
+    Ingest *ingest;
+    const char *tenant;
+    const IngestLimit *limit; /* NULL: there is none */
+    PrepareContext context;
+} Push;
+
+/* Holds what was prepared against the limits of its usage groups, and counts what is taken. What
+ * sampling drops counts for nothing. */
+static IngestReason
+take_limit(Push *push, const PreparedProfile *prepared, GError **error)
 {
+    TenantQuotas *quotas = push->ingest->quotas;
+    int64_t now_s = push->context.now_ns / 1000000000;
+    if (push->limit == NULL || prepared->is_stripped)
+        return REASON_NONE;
+    if (!tenant_quotas_check_groups(quotas, push->tenant, push->limit, &prepared->usage, now_s,
+                                    error))
+        return REASON_LIMIT;
+    tenant_quotas_add(quotas, push->tenant, push->limit, &prepared->usage, prepared->raw_size,
+                      now_s);
+    return REASON_NONE;
+}
+
+static void
+push_one(Push *push, const IngestProfile *profile, Item *item)
+{
+    Ingest *ingest = push->ingest;
+    PrepareContext *context = &push->context;
     switch (item->id != NULL ? recent_claim(ingest->recent, item->key, item) : RECENT_NEW) {
     case RECENT_NEW:
         break;
@@ -326,15 +310,20 @@ push_one(Ingest *ingest, const char *tenant, const IngestProfile *profile, Prepa
     g_autoptr(GError) error = NULL;
     PreparedProfile prepared;
     arena_reset(context->arena);
-    context->lot = draw_lot(item->key);
+    context->lot = profile_key_lot(item->key);
     IngestReason reason = prepare_profile(context, profile, &prepared, &error);
-    if (prepared.usage.names != NULL)
-        usage_count(ingest->usage, tenant, prepared.usage.names, prepared.raw_size,
-                    reason == REASON_SAMPLED);
     if (reason == REASON_NONE)
-        append(ingest, tenant, &prepared, item);
+        reason = take_limit(push, &prepared, &error);
+    bool is_sampled_out = reason == REASON_SAMPLED || prepared.is_stripped;
+    if (prepared.usage.names != NULL)
+        usage_count(ingest->usage, push->tenant, prepared.usage.names, prepared.raw_size,
+                    is_sampled_out);
+    if (is_sampled_out)
+        count_sampled(ingest, &prepared, item);
+    if (reason == REASON_NONE)
+        append(ingest, push->tenant, &prepared, item);
     else if (reason == REASON_SAMPLED)
-        drop_sampled(ingest, &prepared, item);
+        on_stored(item, NULL);
     else
         refuse(ingest, reason, &prepared, item, error);
     prepared_profile_clear(&prepared);
@@ -366,20 +355,25 @@ batch_weight(const IngestProfile *profiles, size_t n)
     return sum;
 }
 
-/* False when the tenant pushes too fast: then the batch is refused whole, and may come again. */
+/* False when the tenant has pushed what it may, or pushes too fast: then the batch is refused
+ * whole, and may come again. */
 static bool
-take_rate(Ingest *ingest, const char *tenant, const TenantLimits *limits,
-          const IngestProfile *profiles, size_t n, IngestDone done, void *data)
+admit(const Push *push, const IngestProfile *profiles, size_t n, GError **error)
 {
-    g_autoptr(GError) error = NULL;
-    if (limits->ingestion_rate_mb <= 0)
-        return true;
-    uint64_t weight = batch_weight(profiles, n);
-    if (tenant_rates_take(ingest->rates, tenant, limits, weight, g_get_monotonic_time(), &error))
-        return true;
-    metrics_add(ingest->metrics, METRIC_DISCARDED, REASON_RATE, (double)n);
-    metrics_add(ingest->metrics, METRIC_DISCARDED_BYTES, REASON_RATE, (double)weight);
-    done(data, error);
+    Ingest *ingest = push->ingest;
+    const TenantLimits *limits = push->context.limits;
+    IngestReason reason = REASON_LIMIT;
+    if (push->limit == NULL || tenant_quotas_check(ingest->quotas, push->tenant, push->limit,
+                                                   push->context.now_ns / 1000000000, error)) {
+        reason = REASON_RATE;
+        if (limits->ingestion_rate_mb <= 0 ||
+            tenant_rates_take(ingest->rates, push->tenant, limits, batch_weight(profiles, n),
+                              g_get_monotonic_time(), error))
+            return true;
+    }
+    metrics_add(ingest->metrics, METRIC_DISCARDED, (size_t)reason, (double)n);
+    metrics_add(ingest->metrics, METRIC_DISCARDED_BYTES, (size_t)reason,
+                (double)batch_weight(profiles, n));
     return false;
 }
 
@@ -395,31 +389,39 @@ ingest_push(Ingest *ingest, const char *tenant, const IngestProfile *profiles, s
     }
     TenantLimits limits;
     tenant_overrides_get(ingest->overrides, tenant, &limits);
-    if (!take_rate(ingest, tenant, &limits, profiles, n, done, data))
-        return;
     g_auto(TenantRelabel) relabel = {0};
     tenant_overrides_get_relabel(ingest->overrides, tenant, &relabel);
     g_autoptr(Arena) arena = arena_new(prepare_memory_max(&limits));
     g_autoptr(UsageGroups) groups = tenant_overrides_get_usage_groups(ingest->overrides, tenant);
-    PrepareContext context = {.limits = &limits,
-                              .relabel = &relabel,
-                              .usage_groups = groups,
-                              .now_ns = now_ns(),
-                              .arena = arena,
-                              .body_left = (uint64_t)limits.body_limit_mb << 20};
+    g_autoptr(IngestLimit) limit = tenant_overrides_get_ingest_limit(ingest->overrides, tenant);
+    Push push = {.ingest = ingest,
+                 .tenant = tenant,
+                 .limit = limit,
+                 .context = {.limits = &limits,
+                             .relabel = &relabel,
+                             .usage_groups = groups,
+                             .now_ns = now_ns(),
+                             .arena = arena,
+                             .body_left = (uint64_t)limits.body_limit_mb << 20}};
+    g_autoptr(GError) refusal = NULL;
+    if (!admit(&push, profiles, n, &refusal)) {
+        done(data, refusal);
+        return;
+    }
     IngestBatch *batch = batch_new(done, data);
     for (size_t i = 0; i < n; i++) {
         Item *item = g_new0(Item, 1);
         bool has_id = profiles[i].id != NULL && *profiles[i].id != '\0';
-        *item = (Item){.ingest = ingest,
-                       .batch = batch,
-                       .index = i,
-                       .id = has_id ? g_strdup(profiles[i].id) : NULL,
-                       .key = has_id ? make_key(tenant, &profiles[i]) : make_random_key(),
-                       .size_bytes = profiles[i].profile_size,
-                       .ret_refused = profiles[i].ret_refused};
+        *item =
+            (Item){.ingest = ingest,
+                   .batch = batch,
+                   .index = i,
+                   .id = has_id ? g_strdup(profiles[i].id) : NULL,
+                   .key = has_id ? profile_key_make(tenant, &profiles[i]) : profile_key_random(),
+                   .size_bytes = profiles[i].profile_size,
+                   .ret_refused = profiles[i].ret_refused};
         batch_ref(batch);
-        push_one(ingest, tenant, &profiles[i], &context, item);
+        push_one(&push, &profiles[i], item);
     }
     batch_unref(batch);
 }
@@ -445,4 +447,5 @@ ingest_write_metrics(Ingest *ingest, GString *out)
 {
     metrics_write(ingest->metrics, out);
     usage_write_metrics(ingest->usage, out);
+    tenant_quotas_write_metrics(ingest->quotas, out);
 }

@@ -15,6 +15,8 @@ typedef struct Ingest Ingest;
 /* Borrows both. Learns from the store which profiles of the last minutes it holds, so that what a
  * client sends again after a restart is not stored twice. */
 Ingest *ingest_new(Store *store, TenantOverrides *overrides);
+/* What is to be written down before the store is closed. NULL is allowed. */
+void ingest_stop(Ingest *ingest);
 /* Free it behind the store: appends under way report here. */
 void ingest_free(Ingest *ingest);
 

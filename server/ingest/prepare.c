@@ -180,7 +180,18 @@ sample(const PrepareContext *context, const GArray *labels, PreparedProfile *pre
         return REASON_NONE;
     prepared->usage =
         usage_groups_match(context->usage_groups, (const Label *)labels->data, labels->len);
-    return context->lot < prepared->usage.keep ? REASON_NONE : REASON_SAMPLED;
+    if (context->lot < prepared->usage.keep)
+        return REASON_NONE;
+    prepared->is_stripped = context->limits->keep_stripped;
+    return prepared->is_stripped ? REASON_NONE : REASON_SAMPLED;
+}
+
+/* Takes the stacks away: what is left of equal labels is added up like any equal stacks. */
+static void
+strip(Profile *profile)
+{
+    for (uint32_t i = 0; i < profile->n_samples; i++)
+        profile->samples[i].n_locations = 0;
 }
 
 static IngestReason
@@ -202,6 +213,8 @@ prepare(PrepareContext *context, const IngestProfile *from, GArray *labels,
         reason = sample(context, labels, prepared);
     if (reason != REASON_NONE)
         return reason;
+    if (prepared->is_stripped)
+        strip(&prepared->profile);
     cut_sizes(context->limits, &prepared->profile);
     if (!source_code_put(labels, &prepared->profile, context->arena, error))
         return REASON_PROFILE_SIZE;

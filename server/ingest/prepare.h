@@ -28,6 +28,7 @@ typedef struct {
     uint64_t n_samples; /* over all rows */
     size_t n_dropped;   /* rows that relabel rules dropped */
     UsageMatch usage;   /* without names where the tenant has no groups */
+    bool is_stripped;   /* sampling has left the totals, as rows with LABEL_SAMPLED */
 } PreparedProfile;
 
 size_t prepare_memory_max(const TenantLimits *limits);

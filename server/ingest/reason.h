@@ -17,6 +17,7 @@ typedef enum {
     REASON_MALFORMED,
     REASON_BODY_SIZE,
     REASON_RATE,    /* the tenant pushes too fast */
+    REASON_LIMIT,   /* the tenant has pushed what it may in the period */
     REASON_SERIES,  /* the profile splits into too many series */
     REASON_STORE,   /* the store could not write it */
     REASON_RELABEL, /* a rule of the tenant drops it: no error */

@@ -108,7 +108,8 @@ take_set(Row *row)
     row->type = (RowType){.type = label_set_get(row->set, "__type__"),
                           .unit = label_set_get(row->set, "__unit__"),
                           .period_type = label_set_get(row->set, "__period_type__"),
-                          .period_unit = label_set_get(row->set, "__period_unit__")};
+                          .period_unit = label_set_get(row->set, "__period_unit__"),
+                          .is_stripped = row->type.is_stripped};
 }
 
 static IngestReason
@@ -157,6 +158,7 @@ finish(const Row *row)
         {"__period_type__", type->period_type},
         {"__period_unit__", type->period_unit},
         {"__service_name__", get(row, "service_name")},
+        {LABEL_SAMPLED, type->is_stripped ? "true" : ""},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(added); i++) {
         if (*added[i].value != '\0')

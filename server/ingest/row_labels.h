@@ -8,9 +8,10 @@
 #include "server/store/labels.h"
 #include "server/tenant/limits.h"
 
-/* The four texts of a row's values: never NULL. */
+/* What a row's values are. */
 typedef struct {
-    const char *type, *unit, *period_type, *period_unit;
+    const char *type, *unit, *period_type, *period_unit; /* never NULL */
+    bool is_stripped; /* totals that sampling has left: the row says so by LABEL_SAMPLED */
 } RowType;
 
 /* Sets *ret_labels from `labels` (Label: of the series and its samples), in this order:

@@ -19,9 +19,9 @@ series_labels_get(const Label *labels, size_t n, const char *name)
 bool
 series_labels_is_own(const char *name)
 {
-    static const char *const OWN[] = {
-        "__profile_type__", "__type__",         "__unit__",          "__period_type__",
-        "__period_unit__",  "__service_name__", "__name_replaced__", NULL};
+    static const char *const OWN[] = {"__profile_type__",  "__type__",        "__unit__",
+                                      "__period_type__",   "__period_unit__", "__service_name__",
+                                      "__name_replaced__", LABEL_SAMPLED,     NULL};
     return name[0] == '_' && g_strv_contains(OWN, name);
 }
 

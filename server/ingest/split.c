@@ -139,7 +139,7 @@ collect_pairs(Split *split, uint32_t at_sample)
         if (label->str == 0 || split->profile->strings[label->str].length == 0)
             continue;
         KeyState state = key_state(split, label->key);
-        if (state == KEY_SPAN || state == KEY_TRACE)
+        if ((state == KEY_SPAN || state == KEY_TRACE) && !split->prepared->is_stripped)
             take_id(split, at_sample, state, label->str);
         if (state != KEY_KEPT)
             continue;
@@ -252,7 +252,8 @@ make_labels(Split *split, const Group *group, uint32_t at_type, Labels **ret_lab
     const ProfileValueType *type = &profile->sample_types[at_type];
     const RowType texts = {copy_string(split, type->type), copy_string(split, type->unit),
                            copy_string(split, profile->period_type.type),
-                           copy_string(split, profile->period_type.unit)};
+                           copy_string(split, profile->period_type.unit),
+                           split->prepared->is_stripped};
     if (!texts.type || !texts.unit || !texts.period_type || !texts.period_unit)
         return fail_memory(split);
     return row_labels_make(split->context->limits, split->context->relabel, group->labels, &texts,

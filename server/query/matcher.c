@@ -361,6 +361,16 @@ matcher_set_service(const MatcherSet *set)
     return NULL;
 }
 
+bool
+matcher_set_names(const MatcherSet *set, const char *name)
+{
+    for (guint i = 0; i < set->matchers->len; i++) {
+        if (strcmp(g_array_index(set->matchers, Matcher, i).name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
 unsigned
 matcher_set_equal_value(const MatcherSet *set, const char *name, char **ret_value)
 {

@@ -35,6 +35,8 @@ bool matcher_set_check(const MatcherSet *set, GError **error);
  * store_visit can prune by. */
 const char *matcher_set_service(const MatcherSet *set);
 
+/* Whether one of the matchers is about the label `name`. */
+bool matcher_set_names(const MatcherSet *set, const char *name);
 /* How many matchers say name="…"; *ret_value (freed by the caller) is the value of the last. */
 unsigned matcher_set_equal_value(const MatcherSet *set, const char *name, char **ret_value);
 

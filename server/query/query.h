@@ -51,9 +51,10 @@ typedef struct {
     uint32_t keep_locations;
     bool aggregate_callees;
     const QueryResolver *resolver; /* NULL: what is stored stands */
-    uint32_t items_max;            /* of the answer; 0 is QUERY_ITEMS_MAX */
-    GHashTable *missing;           /* private: build ids that had no file; see retry.h */
-    bool *ret_partial;             /* set when a block had to be left out; may be NULL */
+    bool include_stripped; /* also series with LABEL_SAMPLED, which a matcher on it includes, too */
+    uint32_t items_max;    /* of the answer; 0 is QUERY_ITEMS_MAX */
+    GHashTable *missing;   /* private: build ids that had no file; see retry.h */
+    bool *ret_partial;     /* set when a block had to be left out; may be NULL */
 } Query;
 
 /* Names, values, sets of labels, points or nodes that an answer is made of: more are

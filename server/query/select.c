@@ -16,6 +16,7 @@ typedef struct {
     int64_t start_ns, end_ns;
     const char *profile_type;
     bool is_federated; /* several tenants: a label says which one a series is of */
+    bool skips_stripped;
     SelectVisit visit;
     void *data;
 } Job;
@@ -57,6 +58,8 @@ match_series(const Job *job, const StoreDataset *dataset)
         const Labels *labels = dataset->series[i].labels;
         const char *type = labels_get(labels, "__profile_type__");
         if (job->profile_type != NULL && g_strcmp0(type, job->profile_type) != 0)
+            continue;
+        if (job->skips_stripped && g_strcmp0(labels_get(labels, LABEL_SAMPLED), "true") == 0)
             continue;
         matches[i] =
             job->query->matchers == NULL || matcher_set_match(job->query->matchers, labels);
@@ -150,6 +153,9 @@ select_visit(const Query *query, int64_t start_ns, int64_t end_ns, StoreDetail d
                .is_federated = strchr(query->tenant, '|') != NULL,
                .visit = visit,
                .data = data};
+    job.skips_stripped =
+        !query->include_stripped &&
+        (query->matchers == NULL || !matcher_set_names(query->matchers, LABEL_SAMPLED));
     const char *service = query->matchers != NULL ? matcher_set_service(query->matchers) : NULL;
     g_auto(GStrv) tenants = g_strsplit(query->tenant, "|", -1);
     for (size_t i = 0; tenants[i] != NULL; i++) {

@@ -173,6 +173,8 @@ evaluate_rule(Rules *rules, const char *tenant, const Rule *rule, int64_t end_ns
     g_autoptr(MatcherSet) matchers = matcher_set_parse_all(selectors, error);
     if (matchers == NULL)
         return false;
+    TenantLimits limits;
+    tenant_overrides_get(rules->config.overrides, tenant, &limits);
     Evaluation evaluation = {
         .rules = rules,
         .rule = rule,
@@ -182,7 +184,8 @@ evaluate_rule(Rules *rules, const char *tenant, const Rule *rule, int64_t end_ns
                   .tenant = tenant,
                   .start_ns = end_ns,
                   .end_ns = end_ns,
-                  .matchers = matchers},
+                  .matchers = matchers,
+                  .include_stripped = limits.include_stripped},
         .samples = samples,
     };
     return evaluate_groups(&evaluation, error);

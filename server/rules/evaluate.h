@@ -11,6 +11,7 @@
 #include "server/query/query.h"
 #include "server/store/labels.h"
 #include "server/store/store.h"
+#include "server/tenant/limits.h"
 
 /* The kind of the documents that hold rules: a packed settings.v1.RecordingRule each. */
 #define RECORDING_RULE_KIND "recording rule"
@@ -19,6 +20,7 @@ typedef struct Rules Rules;
 
 typedef struct {
     Store *store;
+    TenantOverrides *overrides;              /* whether a tenant's rules see stripped profiles */
     const QueryResolver *resolver;           /* of addresses without lines; or NULL */
     const char *remote_write_url;            /* NULL or "": the samples are only kept to be read */
     const char *const *remote_write_headers; /* "Name: value", NULL at the end; or NULL */

@@ -13,6 +13,9 @@ typedef struct {
     Label labels[]; /* the strings live behind the array, in the same allocation */
 } Labels;
 
+/* "true" on series of profiles whose stacks sampling has dropped: they have the totals alone. */
+#define LABEL_SAMPLED "__sampled__"
+
 /* Copies `n` pairs (any order; names must be distinct) into a new sorted set. */
 Labels *labels_new(const Label *pairs, size_t n);
 Labels *labels_ref(const Labels *labels);

@@ -24,6 +24,7 @@ typedef struct {
     GHashTable *limits;  /* tenant -> TenantLimits */
     GHashTable *relabel; /* tenant -> TenantRelabel; only of those that have rules */
     GHashTable *groups;  /* tenant -> UsageGroups; only of those that have some */
+    GHashTable *ingest;  /* tenant -> IngestLimit; only of those that have one */
 } Content;
 
 typedef struct {
@@ -62,6 +63,7 @@ fail_unknown(const char *name, GError **error)
         g_ptr_array_add(names, g_strdup(tenant_relabel_keys[i]));
     for (size_t i = 0; usage_group_keys[i] != NULL; i++)
         g_ptr_array_add(names, g_strdup(usage_group_keys[i]));
+    g_ptr_array_add(names, g_strdup(INGEST_LIMIT_KEY));
     int nearest = nearest_name(name, (const char *const *)names->pdata, names->len);
     const char *meant = nearest >= 0 ? names->pdata[nearest] : NULL;
     return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "there is no limit '%s'%s%s%s", name,
@@ -106,6 +108,57 @@ groups_of(const Reading *reading)
     return groups;
 }
 
+static void
+free_ingest_limit(void *limit)
+{
+    ingest_limit_unref(limit);
+}
+
+static bool
+read_ingest_limit(const Reading *reading, YamlTree *tree, const YamlNode *value, GError **error)
+{
+    IngestLimit *limit = ingest_limit_read(tree, value, error);
+    if (limit == NULL)
+        return false;
+    g_hash_table_insert(reading->content->ingest, g_strdup(reading->tenant), limit);
+    return true;
+}
+
+static void
+add_unused(const Reading *reading, const char *text)
+{
+    if (!g_ptr_array_find_with_equal_func(reading->unused, text, g_str_equal, NULL))
+        g_ptr_array_add(reading->unused, g_strdup(text));
+}
+
+static void
+add_unknown_group(const Reading *reading, const char *key, const char *name)
+{
+    g_autofree char *text =
+        g_strdup_printf("%s of the usage group '%s' (there is none)", key, name);
+    add_unused(reading, text);
+}
+
+/* What is said of usage groups that the tenant has not. */
+static void
+find_unknown_groups(const Reading *reading)
+{
+    const UsageGroups *groups = g_hash_table_lookup(reading->content->groups, reading->tenant);
+    const IngestLimit *limit = g_hash_table_lookup(reading->content->ingest, reading->tenant);
+    g_autoptr(GPtrArray) unknown = groups != NULL ? usage_groups_unknown(groups) : NULL;
+    for (guint i = 0; unknown != NULL && i < unknown->len; i++)
+        add_unknown_group(reading, "distributor_sampling", unknown->pdata[i]);
+    GHashTableIter iter;
+    gpointer name;
+    if (limit == NULL)
+        return;
+    g_hash_table_iter_init(&iter, limit->groups);
+    while (g_hash_table_iter_next(&iter, &name, NULL)) {
+        if (groups == NULL || !usage_groups_may_have(groups, name))
+            add_unknown_group(reading, INGEST_LIMIT_KEY, name);
+    }
+}
+
 static bool
 read_limit(YamlTree *tree, const char *key, const YamlNode *value, void *data, GError **error)
 {
@@ -114,10 +167,11 @@ read_limit(YamlTree *tree, const char *key, const YamlNode *value, void *data, G
         return tenant_relabel_read(tree, key, value, relabel_of(reading), error);
     if (g_strv_contains(usage_group_keys, key))
         return usage_groups_read(tree, key, value, groups_of(reading), error);
+    if (strcmp(key, INGEST_LIMIT_KEY) == 0)
+        return read_ingest_limit(reading, tree, value, error);
     const OptionRow *row = find_row(key);
     if (row == NULL && g_strv_contains(unused_limits, key)) {
-        if (!g_ptr_array_find_with_equal_func(reading->unused, key, g_str_equal, NULL))
-            g_ptr_array_add(reading->unused, g_strdup(key));
+        add_unused(reading, key);
         return true;
     }
     if (row == NULL)
@@ -141,7 +195,10 @@ read_tenant(YamlTree *tree, const char *key, const YamlNode *value, void *data, 
     reading->tenant = key;
     reading->limits = g_memdup2(reading->defaults, sizeof *reading->defaults);
     g_hash_table_insert(reading->content->limits, g_strdup(key), reading->limits);
-    return yaml_each_pair(tree, value, "the limits of a tenant", read_limit, reading, error);
+    if (!yaml_each_pair(tree, value, "the limits of a tenant", read_limit, reading, error))
+        return false;
+    find_unknown_groups(reading);
+    return true;
 }
 
 static bool
@@ -159,6 +216,7 @@ content_clear(gpointer content)
     g_hash_table_unref(((Content *)content)->limits);
     g_hash_table_unref(((Content *)content)->relabel);
     g_hash_table_unref(((Content *)content)->groups);
+    g_hash_table_unref(((Content *)content)->ingest);
 }
 
 static void
@@ -181,6 +239,7 @@ parse(const char *path, void *data, GError **error)
     content->limits = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     content->relabel = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_relabel);
     content->groups = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_groups);
+    content->ingest = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_ingest_limit);
     const TenantOverrides *overrides = data;
     g_autoptr(GPtrArray) unused = g_ptr_array_new_with_free_func(g_free);
     Reading reading = {.content = content, .defaults = &overrides->defaults, .unused = unused};
@@ -210,7 +269,9 @@ tenant_limits_write_json(const TenantLimits *limits, JsonWriter *json)
         const void *field = (const char *)limits + rows[i].offset;
         g_autofree char *name = limit_name(&rows[i]);
         jsonw_key(json, name);
-        if (rows[i].type == OPTION_DOUBLE) {
+        if (rows[i].type == OPTION_BOOL) {
+            jsonw_bool(json, *(const bool *)field);
+        } else if (rows[i].type == OPTION_DOUBLE) {
             jsonw_double(json, *(const double *)field);
         } else if (rows[i].type == OPTION_DURATION) {
             g_autofree char *text = option_duration_text(*(const int64_t *)field);
@@ -266,6 +327,7 @@ restrict_reads(TenantLimits *limits, const TenantLimits *other)
     limits->nodes_max = stricter(limits->nodes_max, other->nodes_max);
     limits->nodes_default = MIN(limits->nodes_default, other->nodes_default);
     limits->async_queries_max = MIN(limits->async_queries_max, other->async_queries_max);
+    limits->include_stripped &= other->include_stripped;
 }
 
 void
@@ -311,6 +373,19 @@ tenant_overrides_get_usage_groups(TenantOverrides *overrides, const char *tenant
         usage_groups_ref(groups);
     reloaded_file_release(overrides->file, content);
     return groups;
+}
+
+IngestLimit *
+tenant_overrides_get_ingest_limit(TenantOverrides *overrides, const char *tenant)
+{
+    if (overrides->file == NULL)
+        return NULL;
+    Content *content = reloaded_file_acquire(overrides->file);
+    IngestLimit *limit = g_hash_table_lookup(content->ingest, tenant);
+    if (limit != NULL)
+        ingest_limit_ref(limit);
+    reloaded_file_release(overrides->file, content);
+    return limit;
 }
 
 int64_t

@@ -8,8 +8,8 @@
  *       ingestion_rate_mb: 16
  *       max_query_length: 3d
  *
- * The rules of tenant_relabel.h and the groups of usage_groups.h stand there too, and the limits of
- * Pyroscope that mean nothing here (unused_limits.h) may.
+ * The rules of tenant_relabel.h, the groups of usage_groups.h and the limit of ingest_limit.h stand
+ * there too, and the limits of Pyroscope that mean nothing here (unused_limits.h) may.
  */
 #pragma once
 #include <glib.h>
@@ -19,6 +19,7 @@
 #include "lib/base/jsonw.h"
 #include "lib/base/option.h"
 #include "lib/base/reloaded_file.h"
+#include "server/tenant/ingest_limit.h"
 #include "server/tenant/tenant_relabel.h"
 #include "server/tenant/usage_groups.h"
 
@@ -31,6 +32,7 @@ typedef struct {
     int64_t label_names_max, label_name_length_max, label_value_length_max;
     int64_t sessions_max;                     /* of one series; 0: sessions are not told apart */
     int64_t reject_older_ns, reject_newer_ns; /* of now; 0 is no bound */
+    bool keep_stripped, include_stripped;     /* totals of what sampling drops */
     int64_t query_lookback_ns, query_length_ns;
     int64_t nodes_default, nodes_max; /* of a flame graph; a maximum of 0 is none */
     int64_t async_queries_max;        /* under way */
@@ -69,6 +71,10 @@ typedef struct {
       "Age from which a profile is refused; 0 accepts any.")                                       \
     X("reject-newer-than", OPTION_DURATION, "10m", 0, 0, "DURATION", reject_newer_ns,              \
       "How far in the future a profile, or a report of findings, may lie; 0 accepts any.")         \
+    X("keep-stripped-profiles", OPTION_BOOL, "false", 0, 0, NULL, keep_stripped,                   \
+      "Keep the totals of profiles that sampling drops, without their stacks.")                    \
+    X("include-stripped-profiles", OPTION_BOOL, "false", 0, 0, NULL, include_stripped,             \
+      "Let queries see these totals; otherwise only selectors with the label __sampled__ do.")     \
     X("max-query-lookback", OPTION_DURATION, "7d", 0, 0, "DURATION", query_lookback_ns,            \
       "How far back queries reach; 0 is no limit.")                                                \
     X("max-query-length", OPTION_DURATION, "8d", 0, 0, "DURATION", query_length_ns,                \
@@ -99,7 +105,8 @@ void tenant_limits_write_json(const TenantLimits *limits, JsonWriter *json);
 
 typedef struct TenantOverrides TenantOverrides;
 
-/* Told of every good reading of the file which of its limits are not used: "a, b". */
+/* Told of every good reading of the file which of its limits are not used: "a, b". They may be of
+ * usage groups that are not there. */
 typedef void (*TenantOverridesUnused)(const char *path, const char *names);
 
 /* `path` NULL: every tenant has `defaults`. NULL with *error when the file is not good. The file is
@@ -119,6 +126,10 @@ void tenant_overrides_get_relabel(TenantOverrides *overrides, const char *tenant
 /* The usage groups of one tenant, to be unreferenced; NULL when its overrides have none. From any
  * thread. */
 UsageGroups *tenant_overrides_get_usage_groups(TenantOverrides *overrides, const char *tenant);
+
+/* The limit of what one tenant may push in a period, to be unreferenced; NULL when its overrides
+ * have none. From any thread. */
+IngestLimit *tenant_overrides_get_ingest_limit(TenantOverrides *overrides, const char *tenant);
 
 /* The largest profile that any tenant may push. */
 int64_t tenant_overrides_profile_bytes_max(TenantOverrides *overrides);

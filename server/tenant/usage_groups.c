@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/base/error.h"
+#include "lib/base/text.h"
 #include "server/query/matcher.h"
 
 static const char GROUPS[] = "distributor_usage_groups";
@@ -153,6 +154,46 @@ usage_groups_read(YamlTree *tree, const char *key, const YamlNode *value, UsageG
                           groups, error);
 }
 
+/* A glob that fits every name that the group can have. */
+static char *
+glob_of(const char *name)
+{
+    g_autoptr(GString) glob = g_string_new(NULL);
+    for (const char *start; (start = strstr(name, LABEL_START)) != NULL;) {
+        g_string_append_len(glob, name, start - name);
+        g_string_append(glob, "?*");
+        name = strchr(start, '}') + 1;
+    }
+    g_string_append(glob, name);
+    return g_string_free(g_steal_pointer(&glob), FALSE);
+}
+
+bool
+usage_groups_may_have(const UsageGroups *groups, const char *name)
+{
+    bool is_known = strcmp(name, USAGE_GROUP_OTHER) == 0;
+    for (unsigned i = 0; i < groups->groups->len && !is_known; i++) {
+        const Group *group = groups->groups->pdata[i];
+        g_autofree char *glob = glob_of(group->name);
+        is_known = strcmp(name, group->name) == 0 || globs_match((char *[]){glob, NULL}, name);
+    }
+    return is_known;
+}
+
+GPtrArray *
+usage_groups_unknown(const UsageGroups *groups)
+{
+    GPtrArray *unknown = g_ptr_array_new();
+    GHashTableIter iter;
+    gpointer name;
+    g_hash_table_iter_init(&iter, groups->sampling);
+    while (g_hash_table_iter_next(&iter, &name, NULL)) {
+        if (!usage_groups_may_have(groups, name))
+            g_ptr_array_add(unknown, name);
+    }
+    return unknown;
+}
+
 /* ---- Matching. ---- */
 
 /* The name with the values of labels in it; NULL when one of them is not there, or the name becomes
@@ -188,12 +229,13 @@ add_name(const UsageGroups *groups, const char *pattern, char *name, UsageMatch 
     if (probability != NULL)
         match->keep = MIN(match->keep, *probability);
     g_ptr_array_add(match->names, name);
+    g_ptr_array_add(match->patterns, (gpointer)pattern);
 }
 
 UsageMatch
 usage_groups_match(const UsageGroups *groups, const Label *labels, size_t n_labels)
 {
-    UsageMatch match = {g_ptr_array_new_with_free_func(g_free), 1};
+    UsageMatch match = {g_ptr_array_new_with_free_func(g_free), g_ptr_array_new(), 1};
     g_autoptr(Labels) set = labels_new(labels, n_labels);
     for (unsigned i = 0; i < groups->groups->len; i++) {
         const Group *group = groups->groups->pdata[i];
@@ -212,4 +254,5 @@ void
 usage_match_clear(UsageMatch *match)
 {
     g_clear_pointer(&match->names, g_ptr_array_unref);
+    g_clear_pointer(&match->patterns, g_ptr_array_unref);
 }

@@ -33,9 +33,16 @@ extern const char *const usage_group_keys[];
 bool usage_groups_read(YamlTree *tree, const char *key, const YamlNode *value, UsageGroups *groups,
                        GError **error);
 
+/* Whether a profile can be in a group of this name. */
+bool usage_groups_may_have(const UsageGroups *groups, const char *name);
+/* The names that distributor_sampling has and no profile can be in: const char *, as long as the
+ * groups live. */
+GPtrArray *usage_groups_unknown(const UsageGroups *groups);
+
 typedef struct {
-    GPtrArray *names; /* of the groups, at least one; the array frees them */
-    double keep;      /* the part of such profiles to keep: the least of the groups', 0 to 1 */
+    GPtrArray *names;    /* of the groups, at least one; the array frees them */
+    GPtrArray *patterns; /* of each name the group as the overrides have it; of the groups */
+    double keep;         /* the part of such profiles to keep: the least of the groups', 0 to 1 */
 } UsageMatch;
 
 /* The groups of a series, by labels in any order; clear with usage_match_clear. A selector whose

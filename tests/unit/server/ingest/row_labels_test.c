@@ -51,7 +51,7 @@ make(const char *overrides, const char *text, const RowType *type, Labels **ret_
     return row_labels_make(&limits, &relabel, labels, type, ret_labels, error);
 }
 
-static const RowType CPU = {"cpu", "nanoseconds", "cpu", "nanoseconds"};
+static const RowType CPU = {"cpu", "nanoseconds", "cpu", "nanoseconds", false};
 
 /* `expected` lists the labels that differ from `text` by rules: "name=value …", without the types
  * and the service. NULL: dropped. */
@@ -210,10 +210,27 @@ teardown(void **state)
     return 0;
 }
 
+static void
+test_what_is_stripped_says_so_whatever_the_rules(void **state)
+{
+    (void)state;
+    const RowType type = {"cpu", "nanoseconds", "cpu", "nanoseconds", true};
+    static const char *const rules[] = {
+        "", "ingestion_relabeling_rules: [{action: labeldrop, regex: __sampled__}]"};
+    for (size_t i = 0; i < G_N_ELEMENTS(rules); i++) {
+        g_autoptr(Labels) labels = NULL;
+        assert_int_equal(
+            make(rules[i], "__name__=process_cpu service_name=shop", &type, &labels, NULL),
+            REASON_NONE);
+        assert_string_equal(labels_get(labels, LABEL_SAMPLED), "true");
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_is_stripped_says_so_whatever_the_rules),
         cmocka_unit_test(test_default_rules),
         cmocka_unit_test(test_default_rules_stand_where_the_tenant_says),
         cmocka_unit_test(test_series_are_relabelled),

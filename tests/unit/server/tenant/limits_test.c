@@ -76,6 +76,31 @@ test_several_tenants_have_the_strictest(void **state)
 }
 
 static void
+test_stripped_profiles_are_seen_when_all_tenants_say_so(void **state)
+{
+    (void)state;
+    TenantLimits limits;
+    g_autoptr(TenantOverrides) overrides =
+        load("overrides:\n"
+             "  a: {keep_stripped_profiles: true, include_stripped_profiles: true}\n"
+             "  b: {include_stripped_profiles: true}\n"
+             "  c: {keep_stripped_profiles: true}\n",
+             NULL);
+    assert_string_equal(unused->str, "");
+    tenant_overrides_get(overrides, "a", &limits);
+    assert_true(limits.keep_stripped && limits.include_stripped);
+    tenant_overrides_get(overrides, "c", &limits);
+    assert_true(limits.keep_stripped && !limits.include_stripped);
+    tenant_overrides_get(overrides, "a|b", &limits);
+    assert_true(limits.include_stripped);
+    tenant_overrides_get(overrides, "a|c", &limits);
+    assert_false(limits.include_stripped);
+    g_autoptr(GError) error = NULL;
+    assert_null(load("overrides: {a: {keep_stripped_profiles: maybe}}\n", &error));
+    assert_error_says(error, "keep_stripped_profiles: ");
+}
+
+static void
 test_without_a_file_all_have_the_defaults(void **state)
 {
     (void)state;
@@ -156,7 +181,31 @@ test_limits_as_json(void **state)
     g_autofree char *text = g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
     assert_contains(text, "{\"ingestion_rate_mb\":0,\"ingestion_burst_size_mb\":64,");
     assert_contains(text, "\"max_profile_size_bytes\":4194304,");
-    assert_contains(text, "\"reject_newer_than\":\"10m\",\"max_query_lookback\":\"1w\",");
+    assert_contains(text, "\"reject_newer_than\":\"10m\",\"keep_stripped_profiles\":false,"
+                          "\"include_stripped_profiles\":false,\"max_query_lookback\":\"1w\",");
+}
+
+static void
+test_usage_groups_that_are_not_there_are_told(void **state)
+{
+    (void)state;
+    g_autoptr(TenantOverrides) overrides =
+        load("overrides:\n"
+             "  a:\n"
+             "    distributor_sampling: {usage_groups: {webb: {probability: 0}}}\n"
+             "    distributor_usage_groups: {web: '{}'}\n"
+             "    ingestion_limit: {usage_groups: {web: {}, other: {}, shop: {}}}\n"
+             "  b:\n"
+             "    ingestion_limit: {usage_groups: {web: {}}}\n",
+             NULL);
+    assert_non_null(overrides);
+    assert_string_equal(unused->str,
+                        "distributor_sampling of the usage group 'webb' (there is none), "
+                        "ingestion_limit of the usage group 'shop' (there is none), "
+                        "ingestion_limit of the usage group 'web' (there is none)\n");
+    g_autoptr(IngestLimit) limit = tenant_overrides_get_ingest_limit(overrides, "a");
+    assert_non_null(limit);
+    assert_null(tenant_overrides_get_ingest_limit(overrides, "c"));
 }
 
 static void
@@ -196,10 +245,12 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_tenant_has_its_own),
         cmocka_unit_test(test_several_tenants_have_the_strictest),
+        cmocka_unit_test(test_stripped_profiles_are_seen_when_all_tenants_say_so),
         cmocka_unit_test(test_without_a_file_all_have_the_defaults),
         cmocka_unit_test(test_errors_name_the_limit),
         cmocka_unit_test(test_limits_of_pyroscope_that_mean_nothing_here_are_told),
         cmocka_unit_test(test_limits_as_json),
+        cmocka_unit_test(test_usage_groups_that_are_not_there_are_told),
         cmocka_unit_test(test_metrics_say_whether_the_file_is_in_force),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -118,6 +118,27 @@ test_errors_name_the_field(void **state)
     expect_error(many->str, "more than 50 groups");
 }
 
+static void
+test_names_that_no_profile_can_have(void **state)
+{
+    (void)state;
+    g_autoptr(UsageGroups) groups = load(FILE_TEXT, NULL);
+    g_autoptr(GPtrArray) none = usage_groups_unknown(groups);
+    assert_int_equal(none->len, 0);
+    assert_true(usage_groups_may_have(groups, "other"));
+    assert_true(usage_groups_may_have(groups, "team/x"));
+    assert_true(usage_groups_may_have(groups, "team/${labels.team}"));
+    assert_false(usage_groups_may_have(groups, "team/"));
+    assert_false(usage_groups_may_have(groups, "webb"));
+    g_autoptr(UsageGroups) typo = load("distributor_sampling: {usage_groups: {"
+                                       "webb: {probability: 0}, web: {probability: 1}}}\n"
+                                       "distributor_usage_groups: {web: '{}'}\n",
+                                       NULL);
+    g_autoptr(GPtrArray) unknown = usage_groups_unknown(typo);
+    assert_int_equal(unknown->len, 1);
+    assert_string_equal(unknown->pdata[0], "webb");
+}
+
 int
 main(void)
 {
@@ -125,6 +146,7 @@ main(void)
         cmocka_unit_test(test_groups_of_a_series),
         cmocka_unit_test(test_hostile_labels),
         cmocka_unit_test(test_errors_name_the_field),
+        cmocka_unit_test(test_names_that_no_profile_can_have),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
