@@ -2,8 +2,6 @@
 
 #include <querier.pb-c.h>
 
-#include "lib/base/error.h"
-#include "server/api/async_stacktraces.h"
 #include "server/api/flame.h"
 #include "server/api/function_list.h"
 #include "server/api/stacktraces.h"
@@ -16,7 +14,8 @@ encode(Codec codec, const TreeDiff *diff)
     return stacktraces_encode(codec, &layout);
 }
 
-/* Selects one side. *ret_query is NULL when its range holds nothing. */
+/* Selects one side. *ret_query is NULL when its range holds nothing. Its `async` does not count: a
+ * DiffResponse has no field that could say how a query stands, so both sides are answered here. */
 static bool
 select_side(const RpcCall *call, const char *name,
             const Querier__V1__SelectMergeStacktracesRequest *request, Selection *selection,
@@ -25,10 +24,6 @@ select_side(const RpcCall *call, const char *name,
     static const Querier__V1__SelectMergeStacktracesRequest empty =
         QUERIER__V1__SELECT_MERGE_STACKTRACES_REQUEST__INIT;
     int64_t wanted = 0;
-    if (request != NULL && async_stacktraces_wanted(request))
-        return error_set(error, CRESSET_ERROR_UNIMPLEMENTED,
-                         "%s.async: only SelectMergeStacktraces is offered as asynchronous query",
-                         name);
     TimeRangeResult result =
         stacktraces_select(call, request != NULL ? request : &empty, selection, &wanted, error);
     if (result == TIME_RANGE_BAD) {
