@@ -1,6 +1,7 @@
 #include "server/debuginfo/metadata.h"
 
 #include <jansson.h>
+#include <stdio.h>
 
 #include "lib/base/error.h"
 
@@ -33,12 +34,26 @@ number_of(const json_t *object, const char *key)
     return json_integer_value(json_object_get(object, key));
 }
 
+/* The text of the file; NULL when it cannot be read or is too large. */
+static char *
+read_text(const char *path, size_t *ret_size)
+{
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return NULL;
+    g_autofree char *text = g_malloc(METADATA_BYTES_MAX + 1);
+    *ret_size = fread(text, 1, METADATA_BYTES_MAX + 1, file);
+    bool is_whole = ferror(file) == 0 && *ret_size <= METADATA_BYTES_MAX;
+    (void)fclose(file);
+    return is_whole ? g_steal_pointer(&text) : NULL;
+}
+
 DebugFile *
 debug_metadata_read(const char *path)
 {
-    g_autofree char *text = NULL;
-    gsize size;
-    if (!g_file_get_contents(path, &text, &size, NULL) || size > METADATA_BYTES_MAX)
+    size_t size;
+    g_autofree char *text = read_text(path, &size);
+    if (text == NULL)
         return NULL;
     g_autoptr(json_t) object = json_loadb(text, size, 0, NULL);
     if (!json_is_object(object))

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -213,6 +214,29 @@ test_a_broken_metadata_file_is_no_file(void **state)
     announce_well(files, "a");
 }
 
+static long
+peak_kib(void)
+{
+    struct rusage usage;
+    assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+    return usage.ru_maxrss;
+}
+
+static void
+test_a_huge_metadata_file_is_not_read(void **state)
+{
+    (void)state;
+    g_autoptr(DebugFiles) files = open_files(0);
+    announce_well(files, "a");
+    g_autofree char *lower = g_ascii_strdown(build_id, -1);
+    g_autofree char *path =
+        g_build_filename(temp_dir_path(dir), "debug-info", "a", lower, "metadata", NULL);
+    assert_int_equal(truncate(path, 256 << 20), 0);
+    long before = peak_kib();
+    announce_well(files, "a");
+    assert_true(peak_kib() - before < 64 << 10);
+}
+
 static void
 expect_no_upload(DebugFiles *files, const char *id, int64_t size, CressetError code)
 {
@@ -394,6 +418,7 @@ main(void)
         TEST(test_limits_name_their_option),
         TEST(test_a_tenant_has_so_many_files),
         TEST(test_a_broken_metadata_file_is_no_file),
+        TEST(test_a_huge_metadata_file_is_not_read),
         TEST(test_admission_waits_for_no_disk),
         TEST(test_uploads_under_way_count),
         TEST(test_a_received_file_counts_as_what_it_is),
