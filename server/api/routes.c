@@ -8,6 +8,7 @@
 #include "server/api/findings_state.h"
 #include "server/api/flamegraph.h"
 #include "server/api/functions.h"
+#include "server/api/health.h"
 #include "server/api/label_list.h"
 #include "server/api/legacy_ingest.h"
 #include "server/api/metadata.h"
@@ -95,6 +96,7 @@ static const HttpRoute routes[] = {
     RPC_WRITE(DEBUG "DeleteDebuginfo", rpc_delete_debuginfo),
     RPC_PUBLIC("/version.v1.Version/Version", rpc_version),
     RPC_PUBLIC("/capabilities.v1.FeatureFlagsService/GetFeatureFlags", rpc_feature_flags),
+    RPC_PUBLIC("/grpc.health.v1.Health/Check", rpc_health_check),
     GET("/pyroscope/render", HTTP_READ, render_handle),
     GET("/pyroscope/render-diff", HTTP_READ, render_diff_handle),
     GET("/pyroscope/label-names", HTTP_READ, label_names_handle),
@@ -131,6 +133,7 @@ static const HttpRoute routes[] = {
     RPC_UNKNOWN("/version.v1.*"),
     RPC_UNKNOWN("/debuginfo.v1alpha1.*"),
     RPC_UNKNOWN("/opentelemetry.proto.*"),
+    RPC_UNKNOWN("/grpc.health.v1.*"),
 
     GET("/*", HTTP_PUBLIC, web_handle),
 };

@@ -2,6 +2,7 @@
  * chooses the message. */
 #include <adhoc.pb-c.h>
 #include <debuginfo.pb-c.h>
+#include <health.pb-c.h>
 #include <otlp.pb-c.h>
 #include <push.pb-c.h>
 #include <querier.pb-c.h>
@@ -51,6 +52,7 @@ static const ProtobufCMessageDescriptor *const messages[] = {
     &types__v1__get_profile_stats_request__descriptor,
     &types__v1__label_names_request__descriptor,
     &types__v1__label_values_request__descriptor,
+    &grpc__health__v1__health_check_request__descriptor,
 };
 
 static bool

@@ -24,6 +24,7 @@ QUERIER, SETTINGS, RULES = "/querier.v1.QuerierService/", "/settings.v1.Settings
 ADHOC, DEBUG, PUSH = "/adhocprofiles.v1.AdHocProfileService/", "/debuginfo.v1alpha1.DebuginfoService/", "/push.v1.PusherService/"
 OTLP = "/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export"
 OTLP_HTTP = "/v1development/profiles"
+HEALTH = "/grpc.health.v1.Health/"
 VCS, VERSION, FLAGS = "/vcs.v1.VCSService/", "/version.v1.Version/Version", "/capabilities.v1.FeatureFlagsService/GetFeatureFlags"
 
 INGEST = "/ingest?name=shop&from=%d" % START_S
@@ -282,10 +283,14 @@ SERVER = [
     rpc("unknown-method", DEBUG + "NoSuchMethod", {}),
     *[rpc("no-tenant", path, {}, {}) for path in (SETTINGS + "Get", RULES + "ListRecordingRules", ADHOC + "List", DEBUG + "ListDebuginfo", OTLP)],
     rpc("not-configured", VCS + "GithubApp", {}),
-    rpc("not-configured", VCS + "GetFile", {}),
+    *[rpc("not-configured", VCS + method, {}) for method in ("GithubLogin", "GithubRefresh", "GetFile", "GetCommit", "GetCommits")],
     post("wrong-content-type", VCS + "GithubApp", b"{}", "text/plain"),
     rpc("version", VERSION, {}, {}),
     rpc("flags", FLAGS, {}, {}),
+    rpc("server", HEALTH + "Check", {}, {}),
+    rpc("service", HEALTH + "Check", {"service": "querier.v1.QuerierService"}, {}),
+    rpc("unknown-service", HEALTH + "Check", {"service": "querier.v1"}, {}),
+    rpc("not-offered", HEALTH + "Watch", {}, {}),
 ]
 
 

@@ -37,6 +37,7 @@ EXCEPTIONS = {
     "SelectMergeSpanProfile": ("querier", "SelectMergeSpanProfileRequest", "SelectMergeStacktracesResponse"),
     "AdHocProfileService/Upload": ("adhoc", "AdHocProfilesUploadRequest", "AdHocProfilesGetResponse"),
     "SettingsService/Get": ("settings", "GetSettingsRequest", "GetSettingsResponse"),
+    "Health/Check": ("health", "HealthCheckRequest", "HealthCheckResponse"),
     "Version": ("services", "Empty", "VersionResponse"),
     "GetFeatureFlags": ("services", "Empty", "GetFeatureFlagsResponse"),
 }

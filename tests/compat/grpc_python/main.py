@@ -7,6 +7,8 @@ import sys
 import time
 
 import grpc
+import health_pb2
+import health_service_pb2_grpc
 import profile_pb2
 import push_pb2
 import push_service_pb2_grpc
@@ -71,6 +73,18 @@ def metadata_calls(client):
     stats = client.querier.GetProfileStats(types_pb2.GetProfileStatsRequest(), metadata=METADATA, timeout=30)
     assert stats.data_ingested, stats
     client.querier.AnalyzeQuery(querier_pb2.AnalyzeQueryRequest(), metadata=METADATA, timeout=30)
+
+
+def health(client):
+    """As probes ask: of the server and of a service, without a tenant."""
+    stub, ask = health_service_pb2_grpc.HealthStub(client.channel), health_pb2.HealthCheckRequest
+    for service in ("", "querier.v1.QuerierService", "push.v1.PusherService"):
+        reply = stub.Check(ask(service=service), timeout=30)
+        assert reply.status == health_pb2.HealthCheckResponse.SERVING, (service, reply)
+    code, text = code_of(stub.Check, ask(service="nobody"), timeout=30)
+    assert code == grpc.StatusCode.NOT_FOUND and text, (code, text)
+    code, text = code_of(lambda: list(stub.Watch(ask(), timeout=30)))
+    assert code == grpc.StatusCode.UNIMPLEMENTED, (code, text)
 
 
 def compressed(client):
@@ -148,7 +162,7 @@ def cancelled(client):
 def main():
     client = Client(*sys.argv[1:])
     bad = 0
-    for check in (small, metadata_calls, compressed, big, many, errors, cancelled):
+    for check in (small, metadata_calls, health, compressed, big, many, errors, cancelled):
         try:
             check(client)
             print(f"{check.__name__}: right")
