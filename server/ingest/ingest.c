@@ -277,13 +277,13 @@ typedef struct {
 } Push;
 
 /* Holds what was prepared against the limits of its usage groups, and counts what is taken. What
- * sampling drops counts for nothing. */
+ * sampling or relabel rules drop counts for nothing. */
 static IngestReason
 take_limit(Push *push, const PreparedProfile *prepared, GError **error)
 {
     TenantQuotas *quotas = push->ingest->quotas;
     int64_t now_s = push->context.now_ns / 1000000000;
-    if (push->limit == NULL || prepared->is_stripped)
+    if (push->limit == NULL || prepared->is_stripped || prepared->n_rows == 0)
         return REASON_NONE;
     if (!tenant_quotas_check_groups(quotas, push->tenant, push->limit, &prepared->usage, now_s,
                                     error))

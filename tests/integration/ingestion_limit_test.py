@@ -24,6 +24,9 @@ overrides:
     ingestion_limit: {period_limit_mb: 128, limit_reached: true, limit_reset_time: 4102444800}
   sampled:
     ingestion_limit: {limit_reached: true, sampling: {num_requests: 2, period: 52w}}
+  dropped:
+    ingestion_relabeling_rules: [{action: drop, source_labels: [namespace], regex: dev}]
+    ingestion_limit: {period_type: month, period_limit_mb: 1}
   grouped:
     distributor_usage_groups: {web: '{namespace="web"}'}
     ingestion_limit: {usage_groups: {web: {period_limit_mb: 7, limit_reached: true}}}
@@ -68,6 +71,15 @@ def check_groups(server):
     expect_refusal("a push of the group", reply, "limit of 7 MiB/hour of usage group 'web' reached")
     expect("a push of no group", push(server, "grouped", service_name="a")[0], 200)
     expect("received of the group", metric(server, 'cresset_ingest_usage_group_profiles_total{tenant="grouped",usage_group="web"}'), 1)
+
+
+def check_dropped(server):
+    """What relabel rules drop is not counted."""
+    expect("a push that is dropped", push(server, "dropped", service_name="a", namespace="dev")[0], 200)
+    expect("what is counted of it", metric(server, 'cresset_ingest_limit_used_bytes{tenant="dropped"}'), 0)
+    expect("a push that is not", push(server, "dropped", service_name="a")[0], 200)
+    if not metric(server, 'cresset_ingest_limit_used_bytes{tenant="dropped"}') > 50:
+        sys.exit("what is taken is not counted")
 
 
 def large_push(server):
@@ -116,6 +128,7 @@ def main():
         check_reached(server)
         check_sampled(server)
         check_groups(server)
+        check_dropped(server)
         if "ingestion_limit" in server.log():
             sys.exit("the log warns of a limit that is in force")
         expect("the exit status", server.stop(), 0)
