@@ -11,6 +11,7 @@
 #include "agent/scrape/scrape_page.h"
 #include "agent/status.h"
 #include "lib/base/metrics.h"
+#include "lib/base/text.h"
 
 enum {
     NS_PER_MS = 1000000,
@@ -241,10 +242,11 @@ agent_run(const AgentOptions *options)
         say_missing();
     if (!start_status(&agent, &error))
         return fail(error->message, AGENT_EXIT_FAILED);
+    g_autofree char *server = http_url_shown(options->server);
     if (options->ebpf)
-        g_message("profiling this machine at %g Hz for %s", options->rate_hz, options->server);
+        g_message("profiling this machine at %g Hz for %s", options->rate_hz, server);
     else
-        g_message("scraping profiles for %s", options->server);
+        g_message("scraping profiles for %s", server);
     g_timeout_add((guint)MIN(options->window_ns / NS_PER_MS, FIRST_WINDOW_MS), on_first_window,
                   &agent);
     g_main_loop_run(agent.loop);

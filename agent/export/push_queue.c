@@ -26,7 +26,7 @@ typedef struct {
 
 struct PushQueue {
     HttpClient *client;
-    char *url, *tenant_header;
+    char *url, *shown_url, *tenant_header; /* shown: without secrets */
     HttpRetry retry;
     size_t bytes_max;
     GThread *thread;
@@ -154,7 +154,7 @@ send_batch(PushQueue *queue, GBytes *body, int64_t *ret_retry_after_ms)
         return PUSH_DONE;
     }
     if (http_status_is_retryable(reply.status)) {
-        g_autofree char *why = g_strdup_printf("%s answers %d", queue->url, reply.status);
+        g_autofree char *why = g_strdup_printf("%s answers %d", queue->shown_url, reply.status);
         log_away(queue, why);
         *ret_retry_after_ms = reply.retry_after_ms;
         return PUSH_RETRY;
@@ -175,7 +175,7 @@ finish_batch(PushQueue *queue, const GPtrArray *batch, size_t body_size, PushRes
     queue->n_in_flight = 0;
     if (result == PUSH_DONE) {
         if (queue->counts.pushed == 0)
-            g_message("the first profiles have been shipped to %s", queue->url);
+            g_message("the first profiles have been shipped to %s", queue->shown_url);
         queue->counts.pushed += batch->len;
         queue->counts.dropped_full -= queue->dropped_in_flight;
         queue->counts.pushed_bytes += body_size;
@@ -239,7 +239,7 @@ push_url(const char *server, GError **error)
     g_autoptr(GUri) uri = http_url_parse(server);
     if (uri == NULL) {
         error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
-                  "server '%s' is not an address like http://host:4040", server);
+                  "the server's URL is not an address like http://host:4040");
         return NULL;
     }
     size_t length = strlen(server);
@@ -256,6 +256,7 @@ push_queue_new(const PushQueueConfig *config, GError **error)
         return NULL;
     PushQueue *queue = g_new0(PushQueue, 1);
     queue->url = g_steal_pointer(&url);
+    queue->shown_url = http_url_shown(config->server);
     if (config->tenant != NULL && config->tenant[0] != '\0')
         queue->tenant_header = g_strdup_printf("X-Scope-OrgID: %s", config->tenant);
     queue->retry =
@@ -336,6 +337,7 @@ push_queue_free(PushQueue *queue)
     g_mutex_clear(&queue->mutex);
     g_cond_clear(&queue->changed);
     g_free(queue->url);
+    g_free(queue->shown_url);
     g_free(queue->tenant_header);
     g_free(queue);
 }

@@ -60,3 +60,13 @@ http_url_parse(const char *url)
     bool is_http = strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0;
     return is_http && host != NULL && host[0] != '\0' ? g_steal_pointer(&uri) : NULL;
 }
+
+char *
+http_url_shown(const char *url)
+{
+    g_autoptr(GUri) uri = http_url_parse(url);
+    if (uri == NULL)
+        return g_strdup("(not a URL)");
+    return g_uri_to_string_partial(uri,
+                                   G_URI_HIDE_USERINFO | G_URI_HIDE_QUERY | G_URI_HIDE_FRAGMENT);
+}

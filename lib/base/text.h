@@ -18,3 +18,6 @@ bool globs_match(char *const *globs, const char *text);
 /* A URL of http or https that names a host, its parts still encoded; NULL when it is none. Free
  * with g_uri_unref. */
 GUri *http_url_parse(const char *url);
+/* What may be said of such a URL: scheme, host, port and path, neither user nor password nor query;
+ * "(not a URL)" for a text that is none. The caller frees. */
+char *http_url_shown(const char *url);

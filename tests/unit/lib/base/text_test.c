@@ -64,6 +64,22 @@ test_urls(void **state)
     }
 }
 
+static void
+test_urls_are_shown_without_secrets(void **state)
+{
+    (void)state;
+    static const char *const urls[][2] = {
+        {"http://host:4040/base", "http://host:4040/base"},
+        {"https://user:s3cret@host/base?token=s3cret#s3cret", "https://host/base"},
+        {"https://s3cret@[::1]:1/", "https://[::1]:1/"},
+        {"htp://user:s3cret@host", "(not a URL)"},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(urls); i++) {
+        g_autofree char *shown = http_url_shown(urls[i][0]);
+        assert_string_equal(shown, urls[i][1]);
+    }
+}
+
 int
 main(void)
 {
@@ -72,6 +88,7 @@ main(void)
         cmocka_unit_test(test_lines_of_strangers),
         cmocka_unit_test(test_times),
         cmocka_unit_test(test_urls),
+        cmocka_unit_test(test_urls_are_shown_without_secrets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
