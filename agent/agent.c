@@ -11,18 +11,19 @@
 #include "agent/scrape/scrape_page.h"
 #include "agent/status.h"
 #include "lib/base/metrics.h"
-#include "lib/base/text.h"
 
 enum {
     NS_PER_MS = 1000000,
     START_SPREAD_MS = 10 * 1000, /* 5,000 agents: 500 lists a second, from caches */
     FIRST_WINDOW_MS = 5000,      /* at most: there is something to see soon after the start */
+    FAILING_WINDOWS_MAX = 3,     /* pushes may fail for so many windows before /ready says so */
 };
 
 typedef struct {
     const AgentOptions *options;
     GMainLoop *loop;
     Discovery *discovery;
+    Shipper *shipper;
     Exporter *exporter;
     Sampler *sampler; /* NULL: nothing is sampled */
     Scraper *scraper;
@@ -66,6 +67,7 @@ on_metrics(GString *out, const char *query, void *data)
     if (agent->sampler != NULL)
         sampler_write_metrics(agent->sampler, out);
     exporter_write_metrics(agent->exporter, out);
+    shipper_write_metrics(agent->shipper, out);
     discovery_write_metrics(agent->discovery, out);
     scraper_write_metrics(agent->scraper, out);
     metrics_write_process(out, "cresset-agent");
@@ -76,6 +78,9 @@ on_problems(GString *out, const char *query, void *data)
 {
     (void)query;
     Agent *agent = data;
+    if (agent->sampler != NULL)
+        exporter_check(agent->exporter, out);
+    shipper_check(agent->shipper, out);
     discovery_check(agent->discovery, out);
 }
 
@@ -99,9 +104,19 @@ on_targets_json(GString *out, const char *query, void *data)
     scrape_page_write_json(((Agent *)data)->scraper, out);
 }
 
+/* The loop turns. */
+static void
+on_health(GString *out, const char *query, void *data)
+{
+    (void)query;
+    (void)data;
+    g_string_append(out, "ok\n");
+}
+
 static const StatusRoute routes[] = {
     {"/metrics", "text/plain; version=0.0.4; charset=utf-8", on_metrics, false},
     {"/ready", "text/plain; charset=utf-8", on_problems, true},
+    {"/healthz", "text/plain; charset=utf-8", on_health, false},
     {"/targets", "text/html; charset=utf-8", on_targets, false},
     {"/api/targets", "application/json", on_targets_json, false},
 };
@@ -148,10 +163,46 @@ start_discovery(Agent *agent, GError **error)
         .poll_ms = asks_kubelet ? options->kubelet_interval_ns / NS_PER_MS : 0,
         .retry_max_ms = options->kubernetes_retry_max_ns / NS_PER_MS,
         .silence_ms = options->kubernetes_silence_ns / NS_PER_MS,
+        .tenant_label = options->tenant_label,
         .cluster = cluster,
     };
     agent->discovery = discovery_new(&config, error);
     return agent->discovery != NULL;
+}
+
+/* Says where profiles go, without what is secret in it. */
+static void
+say_endpoints(const AgentOptions *options, const GPtrArray *endpoints)
+{
+    g_autoptr(GString) urls = g_string_new(NULL);
+    for (guint i = 0; i < endpoints->len; i++)
+        g_string_append_printf(urls, "%s%s", i > 0 ? ", " : "",
+                               ((const Endpoint *)endpoints->pdata[i])->shown_url);
+    if (options->ebpf)
+        g_message("profiling this machine at %g Hz for %s", options->rate_hz, urls->str);
+    else
+        g_message("scraping profiles for %s", urls->str);
+}
+
+static bool
+start_shipper(Agent *agent, GError **error)
+{
+    const AgentOptions *options = agent->options;
+    g_autoptr(GPtrArray) endpoints = agent_options_endpoints(options, error);
+    if (endpoints == NULL)
+        return false;
+    bool has_spool = options->spool_dir != NULL && options->spool_dir[0] != '\0';
+    const ShipperConfig config = {
+        .endpoints = endpoints,
+        .queue_bytes = (size_t)options->queue_bytes,
+        .spool_dir = has_spool ? options->spool_dir : NULL,
+        .spool_bytes = options->spool_bytes,
+        .age_max_ms = options->spool_age_ns / NS_PER_MS,
+        .patience_ms = FAILING_WINDOWS_MAX * options->window_ns / NS_PER_MS,
+    };
+    agent->shipper = shipper_new(&config);
+    say_endpoints(options, endpoints);
+    return true;
 }
 
 static bool
@@ -159,9 +210,7 @@ start_exporter(Agent *agent, GError **error)
 {
     const AgentOptions *options = agent->options;
     ExporterConfig config = {
-        .push = {.server = options->server,
-                 .tenant = options->tenant,
-                 .bytes_max = (size_t)options->queue_bytes},
+        .shipper = agent->shipper,
         .discovery = agent->discovery,
         .symbolizer = {.cache_bytes = (size_t)options->symbol_cache_bytes},
         .node = agent_options_node(options),
@@ -194,6 +243,7 @@ start_scraper(Agent *agent, GError **error)
         .file = agent->options->scrape_file,
         .has_annotations = agent->options->scrape_annotations,
         .discovery = agent->discovery,
+        .tenant_label = agent->options->tenant_label,
         .sink = exporter_push,
         .sink_data = agent->exporter,
     };
@@ -220,11 +270,23 @@ agent_clear(Agent *agent)
     scraper_free(agent->scraper);
     sampler_free(agent->sampler);
     exporter_free(agent->exporter);
+    shipper_free(agent->shipper);
     discovery_free(agent->discovery);
     g_main_loop_unref(agent->loop);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Agent, agent_clear)
+
+/* The last window is symbolized and sent, within the time that is allowed for both. */
+static void
+stop_shipping(Agent *agent)
+{
+    int64_t timeout_ms = agent->options->stop_timeout_ns / NS_PER_MS;
+    int64_t start_us = g_get_monotonic_time();
+    exporter_stop(agent->exporter, timeout_ms);
+    int64_t spent_ms = (g_get_monotonic_time() - start_us) / 1000;
+    shipper_stop(agent->shipper, MAX(timeout_ms - spent_ms, 0));
+}
 
 int
 agent_run(const AgentOptions *options)
@@ -233,8 +295,8 @@ agent_run(const AgentOptions *options)
     g_autoptr(GError) error = NULL;
     g_unix_signal_add(SIGTERM, on_quit, &agent);
     g_unix_signal_add(SIGINT, on_quit, &agent);
-    if (!start_discovery(&agent, &error) || !start_exporter(&agent, &error) ||
-        !start_scraper(&agent, &error))
+    if (!start_discovery(&agent, &error) || !start_shipper(&agent, &error) ||
+        !start_exporter(&agent, &error) || !start_scraper(&agent, &error))
         return fail(error->message, AGENT_EXIT_BAD_OPTION);
     if (options->ebpf && !start_sampler(&agent, &error))
         return fail(error->message, AGENT_EXIT_FAILED);
@@ -242,11 +304,6 @@ agent_run(const AgentOptions *options)
         say_missing();
     if (!start_status(&agent, &error))
         return fail(error->message, AGENT_EXIT_FAILED);
-    g_autofree char *server = http_url_shown(options->server);
-    if (options->ebpf)
-        g_message("profiling this machine at %g Hz for %s", options->rate_hz, server);
-    else
-        g_message("scraping profiles for %s", server);
     g_timeout_add((guint)MIN(options->window_ns / NS_PER_MS, FIRST_WINDOW_MS), on_first_window,
                   &agent);
     g_main_loop_run(agent.loop);
@@ -255,6 +312,6 @@ agent_run(const AgentOptions *options)
         sampler_stop(agent.sampler);
     g_clear_pointer(&agent.status, status_server_free); /* which asks the scraper */
     g_clear_pointer(&agent.scraper, scraper_free);
-    exporter_stop(agent.exporter, options->stop_timeout_ns / NS_PER_MS);
+    stop_shipping(&agent);
     return AGENT_EXIT_OK;
 }

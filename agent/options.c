@@ -2,8 +2,11 @@
 
 #include <string.h>
 
+#include "agent/export/endpoint_file.h"
 #include "lib/base/error.h"
 #include "lib/base/log.h"
+
+enum { NS_PER_MS = 1000000 };
 
 #define OPTION(name, type, default_text, min, max, argument, field, help)                          \
     {                                                                                              \
@@ -13,11 +16,41 @@
 static const OptionRow rows[] = {
     OPTION("server", OPTION_STRING, "http://127.0.0.1:4040", 0, 0, "URL", server,
            "Pyroscope-compatible server that profiles are pushed to."),
+    OPTION("endpoints-file", OPTION_STRING, NULL, 0, 0, "FILE", endpoints_file,
+           "YAML file with servers that profiles are pushed to, each of them to all, in place of "
+           "--server and of the options for its requests; read at the start (docs/shipping.md)."),
     OPTION("tenant", OPTION_STRING, NULL, 0, 0, "ID", tenant,
            "Tenant to push as, sent as X-Scope-OrgID."),
     OPTION("ebpf", OPTION_BOOL, "true", 0, 0, NULL, ebpf,
            "Sample the stacks of every process; without, only what offers profiles is scraped, for "
            "which no privileges are needed."),
+    OPTION(
+        "tenant-label", OPTION_STRING, NULL, 0, 0, "LABEL", tenant_label,
+        "Label of pods whose value is the tenant that their profiles are pushed as; --tenant for "
+        "those that do not have it."),
+    OPTION("header", OPTION_LIST, NULL, 0, 0, "NAME=VALUE", headers,
+           "Header of every push to --server."),
+    OPTION("header-file", OPTION_LIST, NULL, 0, 0, "NAME=FILE", header_files,
+           "Likewise, with the value from a file that is read for each push."),
+    OPTION("bearer-token-file", OPTION_STRING, NULL, 0, 0, "FILE", token_file,
+           "Token for --server, read for each push."),
+    OPTION("user", OPTION_STRING, NULL, 0, 0, "NAME", user, "User for --server (basic auth)."),
+    OPTION("password-file", OPTION_STRING, NULL, 0, 0, "FILE", password_file,
+           "Password of --user, read for each push."),
+    OPTION(
+        "ca-file", OPTION_STRING, NULL, 0, 0, "FILE", ca_file,
+        "Authorities that may sign the certificate of --server; those of the system when empty."),
+    OPTION("cert-file", OPTION_STRING, NULL, 0, 0, "FILE", cert_file,
+           "Certificate to show to --server, read for each push."),
+    OPTION("key-file", OPTION_STRING, NULL, 0, 0, "FILE", key_file, "Key of --cert-file."),
+    OPTION("tls-insecure", OPTION_BOOL, "false", 0, 0, NULL, is_tls_unchecked,
+           "Take any certificate of --server: whoever is in between reads along."),
+    OPTION("push-timeout", OPTION_DURATION, "10s", 1e6, 3e11, "DURATION", push_timeout_ns,
+           "Time for one push to --server."),
+    OPTION(
+        "compression", OPTION_STRING, "gzip", 0, 0, "CODING", compression,
+        "How profiles travel to --server: gzip, which every server takes, zstd, which is smaller "
+        "and for servers of Cresset, or none."),
     OPTION("rate", OPTION_DOUBLE, "97", 1, 1000, "HZ", rate_hz,
            "Samples per second of every busy CPU."),
     OPTION("window", OPTION_DURATION, "15s", 1e9, 3e11, "DURATION", window_ns,
@@ -66,8 +99,17 @@ static const OptionRow rows[] = {
            "Scrape the pods of the node whose annotations profiles.grafana.com/TYPE.scrape ask for "
            "it."),
     OPTION("queue-bytes", OPTION_BYTES, "64MiB", 65536, 1e12, "BYTES", queue_bytes,
-           "Memory for profiles that wait while the server is away; beyond, the oldest are "
-           "dropped."),
+           "Memory for profiles that wait while the server is away, of each endpoint; beyond, the "
+           "oldest are dropped."),
+    OPTION(
+        "spool-dir", OPTION_STRING, NULL, 0, 0, "DIR", spool_dir,
+        "Folder for profiles that wait, which a restart finds again; none: they wait in memory."),
+    OPTION("spool-bytes", OPTION_BYTES, "512MiB", 1048576, 1e13, "BYTES", spool_bytes,
+           "Size of the files in it, of each endpoint; beyond, the oldest are dropped."),
+    OPTION(
+        "spool-age", OPTION_DURATION, "1h", 1e9, 3e16, "DURATION", spool_age_ns,
+        "How long profiles wait, in memory or on the disk, before they are dropped; servers refuse "
+        "those older than an hour unless they are told otherwise (reject-older-than)."),
     OPTION("symbol-cache-bytes", OPTION_BYTES, "6MiB", 65536, 1e12, "BYTES", symbol_cache_bytes,
            "Memory for symbols that were looked up before."),
     OPTION("unwind-table-bytes", OPTION_BYTES, "64MiB", 1048576, 1e12, "BYTES", unwind_table_bytes,
@@ -154,6 +196,129 @@ agent_options_in_cluster(const AgentOptions *options)
     return has_kubeconfig || agent_options_asks_kubelet(options) ||
            g_getenv("KUBERNETES_SERVICE_HOST") != NULL;
 }
+
+/* ---- Endpoints. ---- */
+
+/* NULL for a text that is empty. */
+static const char *
+given(const char *text)
+{
+    return text != NULL && *text != '\0' ? text : NULL;
+}
+
+/* Reads "NAME=VALUE" pairs into a table, which stays NULL when there are none. */
+static bool
+read_pairs(const char *option, char *const *pairs, GHashTable **table, GError **error)
+{
+    for (; pairs != NULL && *pairs != NULL; pairs++) {
+        const char *equals = strchr(*pairs, '=');
+        if (equals == NULL) /* it may be a secret: the value is not said */
+            return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                             "option --%s: there is no '=' behind the name", option);
+        if (*table == NULL)
+            *table = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+        g_hash_table_insert(*table, g_strndup(*pairs, (gsize)(equals - *pairs)),
+                            g_strdup(equals + 1));
+    }
+    return true;
+}
+
+/* The option of a key of the file of endpoints, in front of an error about it. */
+static const char *
+option_of(const char *message)
+{
+    static const struct {
+        const char *key, *option;
+    } names[] = {{"url", "server"},
+                 {"tenant", "tenant"},
+                 {"headers", "header"},
+                 {"bearer_token_file", "bearer-token-file"},
+                 {"basic_auth", "password-file"},
+                 {"tls_config", "cert-file"},
+                 {"compression", "compression"}};
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+        if (g_str_has_prefix(message, names[i].key))
+            return names[i].option;
+    return "server";
+}
+
+/* The endpoint of --server. */
+static Endpoint *
+make_endpoint(const AgentOptions *options, GError **error)
+{
+    g_autoptr(Endpoint) endpoint = endpoint_new();
+    g_autoptr(GError) cause = NULL;
+    endpoint->name = g_strdup("default");
+    endpoint->url = g_strdup(options->server);
+    endpoint->tenant = g_strdup(given(options->tenant));
+    endpoint->token_file = g_strdup(given(options->token_file));
+    endpoint->user = g_strdup(given(options->user));
+    endpoint->password_file = g_strdup(given(options->password_file));
+    endpoint->ca_file = g_strdup(given(options->ca_file));
+    endpoint->cert_file = g_strdup(given(options->cert_file));
+    endpoint->key_file = g_strdup(given(options->key_file));
+    endpoint->is_tls_unchecked = options->is_tls_unchecked;
+    endpoint->timeout_ms = options->push_timeout_ns / NS_PER_MS;
+    if (!read_pairs("header", options->headers, &endpoint->headers, error) ||
+        !read_pairs("header-file", options->header_files, &endpoint->header_files, error))
+        return NULL;
+    if (!endpoint_parse_coding(options->compression, &endpoint->coding, &cause) ||
+        !endpoint_check(endpoint, &cause)) {
+        (void)error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "option --%s: %s",
+                        option_of(cause->message), cause->message);
+        return NULL;
+    }
+    return g_steal_pointer(&endpoint);
+}
+
+static bool
+check_no_request_options(const AgentOptions *options, GError **error)
+{
+    const struct {
+        const char *name;
+        bool is_given;
+    } others[] = {
+        {"header", options->headers != NULL && options->headers[0] != NULL},
+        {"header-file", options->header_files != NULL && options->header_files[0] != NULL},
+        {"bearer-token-file", given(options->token_file) != NULL},
+        {"user", given(options->user) != NULL},
+        {"password-file", given(options->password_file) != NULL},
+        {"ca-file", given(options->ca_file) != NULL},
+        {"cert-file", given(options->cert_file) != NULL},
+        {"key-file", given(options->key_file) != NULL},
+        {"tls-insecure", options->is_tls_unchecked}};
+    for (size_t i = 0; i < G_N_ELEMENTS(others); i++)
+        if (others[i].is_given)
+            return error_set(
+                error, CRESSET_ERROR_INVALID_ARGUMENT,
+                "option --%s goes with --server: with --endpoints-file it belongs into "
+                "the file",
+                others[i].name);
+    return true;
+}
+
+static void
+free_endpoint(void *endpoint)
+{
+    endpoint_free(endpoint);
+}
+
+GPtrArray *
+agent_options_endpoints(const AgentOptions *options, GError **error)
+{
+    if (given(options->endpoints_file) != NULL)
+        return check_no_request_options(options, error)
+                   ? endpoint_file_load(options->endpoints_file, given(options->tenant), error)
+                   : NULL;
+    Endpoint *endpoint = make_endpoint(options, error);
+    if (endpoint == NULL)
+        return NULL;
+    GPtrArray *endpoints = g_ptr_array_new_with_free_func(free_endpoint);
+    g_ptr_array_add(endpoints, endpoint);
+    return endpoints;
+}
+
+/* ---- Checks. ---- */
 
 static bool
 check_word(const char *option, const char *const *words, const char *text, GError **error)

@@ -5,18 +5,22 @@
 #include <stdint.h>
 
 #include "agent/discovery/target.h"
+#include "agent/export/endpoint.h"
 #include "agent/sample/sampler.h"
 #include "lib/base/option.h"
 
 typedef struct {
     char *server, *tenant, *node, *unwinder, *listen, *log_level, *log_format;
+    char *endpoints_file, *token_file, *user, *password_file, *ca_file, *cert_file, *key_file;
+    char *compression, *tenant_label, *spool_dir;
     char *kubernetes, *kubeconfig, *kubelet, *kubelet_ca, *targeting, *relabel_file, *scrape_file;
-    GStrv labels;
+    GStrv labels, headers, header_files;
     double rate_hz;
     int64_t window_ns, stop_timeout_ns;
+    int64_t push_timeout_ns, spool_age_ns;
     int64_t kubelet_interval_ns, kubernetes_retry_max_ns, kubernetes_silence_ns;
-    int64_t queue_bytes, symbol_cache_bytes, unwind_table_bytes;
-    bool ebpf, kernel_stacks, bpf_statistics, kubelet_insecure, scrape_annotations;
+    int64_t queue_bytes, spool_bytes, symbol_cache_bytes, unwind_table_bytes;
+    bool ebpf, kernel_stacks, bpf_statistics, is_tls_unchecked, kubelet_insecure, scrape_annotations;
 } AgentOptions;
 
 extern const OptionTable agent_option_table;
@@ -28,6 +32,9 @@ bool agent_options_check(const AgentOptions *options, GError **error);
 const char *agent_options_node(const AgentOptions *options);
 /* Whether --kubelet names one. */
 bool agent_options_asks_kubelet(const AgentOptions *options);
+/* The endpoints (Endpoint) that profiles go to: those of --endpoints-file, or the one of --server
+ * and the options beside it. INVALID_ARGUMENT names the option, or the line of the file. */
+GPtrArray *agent_options_endpoints(const AgentOptions *options, GError **error);
 /* Whether the pods of the node are followed: --kubernetes, where auto means in a pod of a cluster,
  * or with --kubeconfig or --kubelet. */
 bool agent_options_in_cluster(const AgentOptions *options);

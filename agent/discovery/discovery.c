@@ -64,7 +64,7 @@ static const MetricRow metric_rows[] = {
 
 struct Discovery {
     TargetScheme scheme;
-    char *node;
+    char *node, *tenant_label;
     PodIndex *pods;
     K8sClient *client;    /* NULL: no cluster */
     K8sWatcher *watcher;  /* likewise */
@@ -217,6 +217,7 @@ discovery_new(const DiscoveryConfig *config, GError **error)
     g_autoptr(Discovery) discovery = g_new0(Discovery, 1);
     discovery->scheme = config->scheme;
     discovery->node = g_strdup(config->node);
+    discovery->tenant_label = g_strdup(config->tenant_label);
     discovery->start_us = g_get_monotonic_time();
     discovery->pods = pod_index_new();
     discovery->metrics = metrics_new(metric_rows, G_N_ELEMENTS(metric_rows));
@@ -241,6 +242,7 @@ discovery_free(Discovery *discovery)
     reloaded_file_free(discovery->rules);
     metrics_free(discovery->metrics);
     g_free(discovery->node);
+    g_free(discovery->tenant_label);
     g_free(discovery);
 }
 
@@ -290,6 +292,7 @@ discovery_label(Discovery *discovery, const Target *target, const LabelSet *fixe
         label_set_at(fixed, i, &name, &value);
         label_set_set(set, name, value);
     }
+    target_add_tenant(found.pod, discovery->tenant_label, set);
     return relabel(discovery, &found, set);
 }
 

@@ -14,6 +14,7 @@ typedef struct {
     const char *node;   /* the name of the node in the cluster */
     TargetScheme scheme;
     const char *relabel_file; /* a list of relabel rules, read again when it changes; NULL: none */
+    const char *tenant_label; /* of pods, whose value becomes __tenant_id__; NULL or "": none */
     int64_t start_spread_ms;  /* the pods are listed first within so long, by chance */
     int64_t poll_ms;          /* the cluster is a kubelet, which is asked so often; 0: it is not */
     int64_t retry_max_ms;     /* between two tries that failed; 0: a minute */

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#define TENANT_LABEL        "__tenant_id__"
 #define OTEL_ANNOTATION     "resource.opentelemetry.io/service."
 #define PROFILES_ANNOTATION "profiles.grafana.com/"
 
@@ -179,12 +180,20 @@ target_add_meta_labels(const Target *target, LabelSet *set)
 }
 
 void
+target_add_tenant(const Pod *pod, const char *pod_label, LabelSet *set)
+{
+    if (pod != NULL && pod_label != NULL && *pod_label != '\0')
+        set_valid(set, TENANT_LABEL, label_set_get(pod->labels, pod_label));
+}
+
+void
 target_drop_meta_labels(LabelSet *set)
 {
     for (size_t i = label_set_size(set); i-- > 0;) {
         const char *name, *value;
         label_set_at(set, i, &name, &value);
-        if (g_str_has_prefix(name, "__") && strcmp(name, "__name__") != 0) {
+        if (g_str_has_prefix(name, "__") && strcmp(name, "__name__") != 0 &&
+            strcmp(name, TENANT_LABEL) != 0) {
             g_autofree char *gone = g_strdup(name);
             label_set_set(set, gone, "");
         }

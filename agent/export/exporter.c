@@ -6,12 +6,13 @@
 #include "agent/export/series.h"
 #include "agent/export/window.h"
 #include "lib/base/metrics.h"
-#include "lib/pprof/gzip.h"
+#include "lib/base/text.h"
 
 enum {
     WINDOW_BYTES_DEFAULT = 16 * 1024 * 1024,
     WINDOWS_WAITING_MAX = 4, /* more means that symbolizing is too slow: the newest is dropped */
-    GZIP_LEVEL = 1,
+    /* Even a machine that rests runs something in so many windows, this agent for one. */
+    EMPTY_WINDOWS_MAX = 4,
 };
 
 enum {
@@ -19,17 +20,11 @@ enum {
     METRIC_STACKS,
     METRIC_PROFILES,
     METRIC_RAW_BYTES,
-    METRIC_LABELS_DROPPED,
+    METRIC_WINDOWS,
     METRIC_WINDOWS_DROPPED,
     METRIC_WINDOW_BYTES,
     METRIC_WINDOW_PROCESSES,
     METRIC_WINDOW_SECONDS,
-    METRIC_PUSHED,
-    METRIC_PUSHED_BYTES,
-    METRIC_PUSH_RETRIES,
-    METRIC_DROPPED,
-    METRIC_QUEUE,
-    METRIC_QUEUE_BYTES,
     METRIC_SYMBOLS,
     METRIC_SYMBOLIZER_STARTS,
     METRIC_SYMBOLIZER_FAILURES,
@@ -37,7 +32,6 @@ enum {
     METRIC_SYMBOLIZER_CACHE_BYTES,
 };
 
-static const char *const drop_reasons[] = {"queue_full", "refused", "stopped", NULL};
 static const char *const cache_results[] = {"hit", "miss", NULL};
 static const double seconds[] = {0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 0};
 
@@ -48,8 +42,7 @@ static const MetricRow metric_rows[] = {
     [METRIC_PROFILES] = {"cresset_agent_profiles_total", METRIC_COUNTER, "Profiles made."},
     [METRIC_RAW_BYTES] = {"cresset_agent_profile_bytes_total", METRIC_COUNTER,
                           "Bytes of the profiles made, before compression."},
-    [METRIC_LABELS_DROPPED] = {"cresset_agent_labels_dropped_total", METRIC_COUNTER,
-                               "Labels of profiles left out, as a series may have 30."},
+    [METRIC_WINDOWS] = {"cresset_agent_windows_total", METRIC_COUNTER, "Windows that ended."},
     [METRIC_WINDOWS_DROPPED] = {"cresset_agent_windows_dropped_total", METRIC_COUNTER,
                                 "Windows given up because earlier ones were still being "
                                 "symbolized."},
@@ -59,17 +52,6 @@ static const MetricRow metric_rows[] = {
                                  "Processes that the last window made profiles of."},
     [METRIC_WINDOW_SECONDS] = {"cresset_agent_export_seconds", METRIC_HISTOGRAM,
                                "Time to symbolize and encode a window.", .buckets = seconds},
-    [METRIC_PUSHED] = {"cresset_agent_profiles_pushed_total", METRIC_COUNTER,
-                       "Profiles that the server accepted."},
-    [METRIC_PUSHED_BYTES] = {"cresset_agent_pushed_bytes_total", METRIC_COUNTER,
-                             "Bytes of accepted pushes."},
-    [METRIC_PUSH_RETRIES] = {"cresset_agent_push_retries_total", METRIC_COUNTER,
-                             "Pushes that failed and were tried again."},
-    [METRIC_DROPPED] = {"cresset_agent_profiles_dropped_total", METRIC_COUNTER,
-                        "Profiles that never reached the server.", "reason", drop_reasons},
-    [METRIC_QUEUE] = {"cresset_agent_queue_profiles", METRIC_GAUGE, "Profiles waiting."},
-    [METRIC_QUEUE_BYTES] = {"cresset_agent_queue_bytes", METRIC_GAUGE,
-                            "Memory of the profiles waiting."},
     [METRIC_SYMBOLS] = {"cresset_agent_symbols_total", METRIC_COUNTER, "Addresses symbolized.",
                         "cache", cache_results},
     [METRIC_SYMBOLIZER_STARTS] = {"cresset_agent_symbolizer_starts_total", METRIC_COUNTER,
@@ -85,29 +67,20 @@ static const MetricRow metric_rows[] = {
 struct Exporter {
     Discovery *discovery;
     LabelSet *labels; /* of every profile */
-    PushQueue *queue;
+    Shipper *shipper;
     Symbolizer *symbolizer;
     ProfileWriter *writer;
     Metrics *metrics;
     size_t window_bytes_max;
-    Window *window;       /* loop thread */
+    Window *window;         /* loop thread, as the next two */
+    unsigned empty_windows; /* without samples, since the last that had some */
+    int64_t empty_since_ns;
     GAsyncQueue *windows; /* Window, sealed; an empty one at last */
     GThread *thread;
     GMutex mutex;
     GCond finished;
     bool is_finished; /* under the mutex: the thread has taken the last window */
 };
-
-/* Packs a profile and hands it to the queue. */
-static void
-send(Exporter *exporter, const LabelSet *labels, const uint8_t *pprof, size_t size)
-{
-    g_autoptr(GByteArray) packed = gzip_compress(pprof, size, GZIP_LEVEL);
-    size_t n_dropped;
-    GBytes *series = series_encode(labels, packed->data, packed->len, &n_dropped);
-    metrics_add(exporter->metrics, METRIC_LABELS_DROPPED, 0, (double)n_dropped);
-    push_queue_add(exporter->queue, series, size);
-}
 
 /* One process on its way through the writer. */
 typedef struct {
@@ -120,7 +93,7 @@ on_part(const uint8_t *pprof, size_t size, void *data)
 {
     const Part *part = data;
     Exporter *exporter = part->exporter;
-    send(exporter, part->labels, pprof, size);
+    shipper_add(exporter->shipper, part->labels, pprof, size);
     metrics_add(exporter->metrics, METRIC_PROFILES, 0, 1);
     metrics_add(exporter->metrics, METRIC_RAW_BYTES, 0, (double)size);
 }
@@ -160,7 +133,7 @@ export_window(Exporter *exporter, const Window *window)
         metrics_add(exporter->metrics, METRIC_STACKS, 0, process->stacks->len);
         n_processes++;
     }
-    push_queue_flush(exporter->queue);
+    shipper_flush(exporter->shipper);
     metrics_set(exporter->metrics, METRIC_WINDOW_PROCESSES, 0, n_processes);
     metrics_observe(exporter->metrics, METRIC_WINDOW_SECONDS, 0,
                     (double)(g_get_monotonic_time() - start_us) / 1e6);
@@ -197,13 +170,10 @@ exporter_new(const ExporterConfig *config, GError **error)
     g_autoptr(LabelSet) labels = series_fixed_labels(config->node, config->labels, error);
     if (labels == NULL)
         return NULL;
-    PushQueue *queue = push_queue_new(&config->push, error);
-    if (queue == NULL)
-        return NULL;
     Exporter *exporter = g_new0(Exporter, 1);
     exporter->discovery = config->discovery;
     exporter->labels = g_steal_pointer(&labels);
-    exporter->queue = queue;
+    exporter->shipper = config->shipper;
     exporter->symbolizer = symbolizer_new(&config->symbolizer);
     exporter->writer = profile_writer_new(exporter->symbolizer, config->period_ns);
     exporter->metrics = metrics_new(metric_rows, G_N_ELEMENTS(metric_rows));
@@ -226,6 +196,15 @@ exporter_add(const Sample *sample, void *data)
         exporter_end_window(exporter);
 }
 
+static void
+note_samples(Exporter *exporter, const Window *window)
+{
+    if (window->n_samples > 0)
+        exporter->empty_windows = 0;
+    else if (exporter->empty_windows++ == 0)
+        exporter->empty_since_ns = window->start_ns;
+}
+
 void
 exporter_push(const LabelSet *labels, const uint8_t *pprof, size_t size, void *data)
 {
@@ -238,7 +217,7 @@ exporter_push(const LabelSet *labels, const uint8_t *pprof, size_t size, void *d
             label_set_at(sources[i], j, &name, &value);
             label_set_set(set, name, value);
         }
-    send(exporter, set, pprof, size);
+    shipper_add(exporter->shipper, set, pprof, size);
 }
 
 unsigned
@@ -254,6 +233,8 @@ exporter_end_window(Exporter *exporter)
     Window *window = exporter->window;
     exporter->window = window_new(end_ns);
     window_seal(window, end_ns);
+    note_samples(exporter, window);
+    metrics_add(exporter->metrics, METRIC_WINDOWS, 0, 1);
     metrics_add(exporter->metrics, METRIC_SAMPLES, 0, (double)window->n_samples);
     metrics_set(exporter->metrics, METRIC_WINDOW_BYTES, 0, (double)window->bytes);
     if (g_async_queue_length(exporter->windows) < WINDOWS_WAITING_MAX) {
@@ -279,8 +260,6 @@ exporter_stop(Exporter *exporter, int64_t timeout_ms)
            g_cond_wait_until(&exporter->finished, &exporter->mutex, deadline_us))
         continue;
     g_mutex_unlock(&exporter->mutex);
-    gint64 left_ms = (deadline_us - g_get_monotonic_time()) / 1000;
-    push_queue_stop(exporter->queue, MAX(left_ms, 0));
     /* A symbolizer that hangs is killed by its own deadline, so that this ends. */
     g_thread_join(g_steal_pointer(&exporter->thread));
 }
@@ -295,7 +274,6 @@ exporter_free(Exporter *exporter)
     g_async_queue_unref(exporter->windows);
     profile_writer_free(exporter->writer);
     symbolizer_free(exporter->symbolizer);
-    push_queue_free(exporter->queue);
     metrics_free(exporter->metrics);
     label_set_free(exporter->labels);
     g_mutex_clear(&exporter->mutex);
@@ -304,24 +282,23 @@ exporter_free(Exporter *exporter)
 }
 
 void
+exporter_check(const Exporter *exporter, GString *out)
+{
+    if (exporter->empty_windows < EMPTY_WINDOWS_MAX)
+        return;
+    g_autofree char *since = rfc3339_text(exporter->empty_since_ns / G_GINT64_CONSTANT(1000000000));
+    g_string_append_printf(out, "sampling: there was no sample since %s\n", since);
+}
+
+void
 exporter_write_metrics(Exporter *exporter, GString *out)
 {
-    PushQueueCounts push;
     SymbolizerCounts symbols;
-    push_queue_get_counts(exporter->queue, &push);
     symbolizer_get_counts(exporter->symbolizer, &symbols);
     const struct {
         size_t row, label;
         uint64_t value;
     } values[] = {
-        {METRIC_PUSHED, 0, push.pushed},
-        {METRIC_PUSHED_BYTES, 0, push.pushed_bytes},
-        {METRIC_PUSH_RETRIES, 0, push.retries},
-        {METRIC_DROPPED, 0, push.dropped_full},
-        {METRIC_DROPPED, 1, push.dropped_refused},
-        {METRIC_DROPPED, 2, push.dropped_stop},
-        {METRIC_QUEUE, 0, push.waiting},
-        {METRIC_QUEUE_BYTES, 0, push.waiting_bytes},
         {METRIC_SYMBOLS, 0, symbols.hits},
         {METRIC_SYMBOLS, 1, symbols.misses},
         {METRIC_SYMBOLIZER_STARTS, 0, symbols.starts},

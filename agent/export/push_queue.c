@@ -2,326 +2,280 @@
 
 #include <string.h>
 
-#include "lib/base/error.h"
-#include "lib/base/text.h"
-#include "lib/net/http_client.h"
+#include "agent/export/push_call.h"
 #include "lib/net/retry.h"
-#include "lib/pprof/wire.h"
 
 enum {
-    BYTES_DEFAULT = 64 * 1024 * 1024,
-    /* Pyroscope refuses a push larger than its burst size, 2 MB by default, whatever is inside. */
-    BATCH_RAW_MAX = 1500 * 1024,
     BATCH_ITEMS_MAX = 256,
-    TIMEOUT_MS = 30000,
-    REPLY_MAX = 64 * 1024,
-    ITEM_OVERHEAD = 128, /* bytes counted for an item besides its series */
-    REASON_MAX = 240,
+    STOP_PAUSE_MS = 200, /* between two tries when there is not much time left */
+    REASONS_MAX = 64,    /* refusals that are said */
 };
-
-typedef struct {
-    GBytes *series;
-    size_t raw_size;
-} Item;
 
 struct PushQueue {
-    HttpClient *client;
-    char *url, *shown_url, *tenant_header; /* shown: without secrets */
+    const Endpoint *endpoint;
+    Outbox *outbox;
+    PushCall *call;
     HttpRetry retry;
-    size_t bytes_max;
     GThread *thread;
     GCancellable *cancel, *hurry; /* hurry ends a pause */
-    GHashTable *reasons;          /* refusals already said; sender thread */
-    bool is_away;                 /* said that the server is away; sender thread */
+    /* Of the thread: */
+    GHashTable *reasons; /* refusals already said */
+    bool is_away;        /* said that the server is away */
+    bool has_failed;     /* the last push was not taken */
+    bool has_shipped;
+    unsigned tries;           /* since the server took something */
+    GHashTable *tenant_tries; /* tenant → tries since the server had enough of it */
+    guint items_max;
     GMutex mutex;
     GCond changed;
-    GQueue items; /* Item, the oldest first; all below under the mutex */
-    size_t bytes, raw_bytes;
-    bool is_flushed;   /* what waits is to be sent although it is less than a batch */
-    guint n_in_flight; /* items at the head that are being sent */
-    uint64_t dropped_in_flight;
-    bool is_stopping;
-    PushQueueCounts counts;
+    bool is_stopping, is_finished; /* all below under the mutex */
+    PushQueueState state;
 };
 
-typedef enum { PUSH_DONE, PUSH_RETRY, PUSH_REFUSED, PUSH_TOO_LARGE } PushResult;
-
-static void
-item_free(Item *item)
+static bool
+is_stopping(PushQueue *queue)
 {
-    g_bytes_unref(item->series);
-    g_free(item);
-}
-
-static size_t
-item_bytes(const Item *item)
-{
-    return g_bytes_get_size(item->series) + ITEM_OVERHEAD;
-}
-
-/* Takes the first item out. */
-static Item *
-pop_locked(PushQueue *queue)
-{
-    Item *item = g_queue_pop_head(&queue->items);
-    queue->bytes -= item_bytes(item);
-    queue->raw_bytes -= item->raw_size;
-    queue->is_flushed &= queue->items.length > 0;
-    return item;
-}
-
-/* Collects a batch without taking it out of the queue: series are shared. */
-static GPtrArray *
-take_batch(PushQueue *queue, guint items_max)
-{
-    GPtrArray *batch = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
-    size_t raw = 0;
     g_mutex_lock(&queue->mutex);
-    while (!queue->is_stopping && !queue->is_flushed && queue->raw_bytes < BATCH_RAW_MAX)
-        g_cond_wait(&queue->changed, &queue->mutex);
-    for (GList *link = queue->items.head; link != NULL && batch->len < items_max;
-         link = link->next) {
-        const Item *item = link->data;
-        raw += item->raw_size;
-        if (raw > BATCH_RAW_MAX && batch->len > 0)
-            break;
-        g_ptr_array_add(batch, g_bytes_ref(item->series));
-    }
-    queue->n_in_flight = batch->len;
-    queue->dropped_in_flight = 0;
+    bool stopping = queue->is_stopping;
     g_mutex_unlock(&queue->mutex);
-    return batch;
+    return stopping;
 }
 
-static GBytes *
-encode_request(const GPtrArray *batch)
-{
-    WireBuffer body = {0};
-    for (guint i = 0; i < batch->len; i++) {
-        gsize size;
-        const void *series = g_bytes_get_data(batch->pdata[i], &size);
-        wire_put_bytes(&body, 1, series, size);
-    }
-    return g_bytes_new_with_free_func(body.data, body.size, g_free, body.data);
-}
+/* ---- What is said. ---- */
 
-/* Says a refusal once per reason: the first line of the text, which names the field or limit. */
+/* Once per reason: the text names the field or the limit. */
 static void
-log_refusal(PushQueue *queue, int status, const HttpClientReply *reply)
+log_refusal(PushQueue *queue, const char *consequence, const PushOutcome *outcome)
 {
-    gsize size;
-    const char *text = g_bytes_get_data(reply->body, &size);
-    g_autofree char *reason = printable_line(text, size, REASON_MAX);
     /* Numbers differ from one refusal to the next; the reason does not. */
-    g_autofree char *key = g_strdelimit(g_strdup(reason), "0123456789", '#');
-    if (g_hash_table_size(queue->reasons) < 64 &&
+    g_autofree char *key = g_strdelimit(g_strdup(outcome->why), "0123456789", '#');
+    if (g_hash_table_size(queue->reasons) < REASONS_MAX &&
         g_hash_table_add(queue->reasons, g_steal_pointer(&key)))
-        g_warning("the server refuses profiles, they are dropped: %d %s", status, reason);
+        g_warning("%s refuses profiles, they are %s: %s", queue->endpoint->shown_url, consequence,
+                  outcome->why);
 }
 
-/* Says once that the server is away, and once that it is back. */
+/* Once that the server is away, and once that it is back. */
 static void
 log_away(PushQueue *queue, const char *why)
 {
+    const char *url = queue->endpoint->shown_url;
     if (why != NULL && !queue->is_away)
-        g_warning("profiles are kept until the server is back: %s", why);
+        g_warning("profiles are kept until %s takes them: %s", url, why);
     else if (why == NULL && queue->is_away)
-        g_message("the server is back, profiles are delivered again");
+        g_message("%s takes profiles again", url);
+    if (why == NULL && !queue->has_shipped) {
+        g_message("the first profiles have been shipped to %s", url);
+        queue->has_shipped = true;
+    }
     queue->is_away = why != NULL;
 }
 
-static PushResult
-send_batch(PushQueue *queue, GBytes *body, int64_t *ret_retry_after_ms)
-{
-    const char *headers[] = {"Content-Type: application/proto", "Connect-Protocol-Version: 1",
-                             queue->tenant_header, NULL};
-    HttpClientRequest request = {.url = queue->url,
-                                 .headers = headers,
-                                 .body = body,
-                                 .timeout_ms = TIMEOUT_MS,
-                                 .reply_bytes_max = REPLY_MAX,
-                                 .cancel = queue->cancel};
-    g_auto(HttpClientReply) reply = {0};
-    g_autoptr(GError) error = NULL;
-    *ret_retry_after_ms = 0;
-    if (!http_client_send(queue->client, &request, &reply, &error)) {
-        if (!g_cancellable_is_cancelled(queue->cancel))
-            log_away(queue, error->message);
-        return PUSH_RETRY;
-    }
-    if (reply.status / 100 == 2) {
-        log_away(queue, NULL);
-        return PUSH_DONE;
-    }
-    if (http_status_is_retryable(reply.status)) {
-        g_autofree char *why = g_strdup_printf("%s answers %d", queue->shown_url, reply.status);
-        log_away(queue, why);
-        *ret_retry_after_ms = reply.retry_after_ms;
-        return PUSH_RETRY;
-    }
-    if (reply.status == 413)
-        return PUSH_TOO_LARGE;
-    log_refusal(queue, reply.status, &reply);
-    return PUSH_REFUSED;
-}
-
-/* Takes a sent or refused batch out of the queue; some of it may have been dropped meanwhile. */
 static void
-finish_batch(PushQueue *queue, const GPtrArray *batch, size_t body_size, PushResult result)
+note_outcome(PushQueue *queue, const PushOutcome *outcome, uint64_t body_bytes)
 {
+    bool is_retry = outcome->result == PUSH_RETRY || outcome->result == PUSH_RETRY_LATER;
+    PushQueueState *state = &queue->state;
     g_mutex_lock(&queue->mutex);
-    for (guint i = (guint)queue->dropped_in_flight; i < batch->len; i++)
-        item_free(pop_locked(queue));
-    queue->n_in_flight = 0;
-    if (result == PUSH_DONE) {
-        if (queue->counts.pushed == 0)
-            g_message("the first profiles have been shipped to %s", queue->shown_url);
-        queue->counts.pushed += batch->len;
-        queue->counts.dropped_full -= queue->dropped_in_flight;
-        queue->counts.pushed_bytes += body_size;
-    } else {
-        queue->counts.dropped_refused += batch->len - queue->dropped_in_flight;
+    state->requests++;
+    state->retries += is_retry;
+    if (outcome->result == PUSH_DONE) {
+        state->sent_bytes += body_bytes;
+        state->failing_since_ms = 0;
+        g_clear_pointer(&state->last_error, g_free);
+    } else if (outcome->result != PUSH_SPLIT) {
+        if (state->failing_since_ms == 0)
+            state->failing_since_ms = g_get_real_time() / 1000;
+        g_free(state->last_error);
+        state->last_error = g_strdup(outcome->why);
     }
-    g_cond_broadcast(&queue->changed);
     g_mutex_unlock(&queue->mutex);
 }
 
-static void
-pause_before_retry(PushQueue *queue, unsigned tries, int64_t retry_after_ms)
+/* ---- Sending. ---- */
+
+static uint64_t
+body_bytes(const GPtrArray *batch)
 {
-    g_mutex_lock(&queue->mutex);
-    queue->n_in_flight = 0;
-    queue->counts.retries++;
-    bool is_stopping = queue->is_stopping;
-    g_mutex_unlock(&queue->mutex);
-    int64_t pause_ms = http_retry_pause_ms(&queue->retry, tries, retry_after_ms);
-    if (is_stopping) /* there is not much time left, but no reason to hammer either */
-        (void)http_retry_wait(MIN(pause_ms, 200), queue->cancel);
+    uint64_t bytes = 0;
+    for (guint i = 0; i < batch->len; i++)
+        bytes += g_bytes_get_size(((const OutboxItem *)batch->pdata[i])->payload);
+    return bytes;
+}
+
+static void
+pause_all(PushQueue *queue, int64_t pause_ms)
+{
+    if (is_stopping(queue))
+        (void)http_retry_wait(MIN(pause_ms, STOP_PAUSE_MS), queue->cancel);
     else
         (void)http_retry_wait(pause_ms, queue->hurry);
+}
+
+/* Counts a try, of the tenant or of the whole endpoint; 0 when it was the last one. */
+static unsigned
+count_try(PushQueue *queue, const char *tenant, bool is_of_tenant)
+{
+    unsigned tries = queue->tries;
+    if (is_of_tenant)
+        tries = GPOINTER_TO_UINT(g_hash_table_lookup(queue->tenant_tries, tenant));
+    tries++;
+    if (queue->endpoint->tries_max > 0 && tries > queue->endpoint->tries_max)
+        tries = 0;
+    if (is_of_tenant)
+        g_hash_table_insert(queue->tenant_tries, g_strdup(tenant), GUINT_TO_POINTER(tries));
+    else
+        queue->tries = tries;
+    return tries;
+}
+
+/* Returns the batch and waits; it is dropped when it was tried too often. */
+static void
+try_again(PushQueue *queue, GPtrArray *batch, const PushOutcome *outcome)
+{
+    bool is_of_tenant = outcome->result == PUSH_RETRY_LATER;
+    g_autofree char *tenant = g_strdup(((const OutboxItem *)batch->pdata[0])->tenant);
+    unsigned tries = count_try(queue, tenant, is_of_tenant);
+    if (tries == 0) {
+        outbox_finish(queue->outbox, batch, batch->len, DROP_RETRIES);
+        return;
+    }
+    int64_t pause_ms = http_retry_pause_ms(&queue->retry, tries, outcome->retry_after_ms);
+    outbox_give_back(queue->outbox, batch);
+    if (is_of_tenant && !is_stopping(queue))
+        outbox_hold(queue->outbox, tenant, pause_ms, outbox_time_now());
+    else
+        pause_all(queue, pause_ms);
+}
+
+static void
+finish(PushQueue *queue, GPtrArray *batch, const PushOutcome *outcome)
+{
+    queue->tries = 0;
+    g_hash_table_remove(queue->tenant_tries, ((const OutboxItem *)batch->pdata[0])->tenant);
+    queue->items_max = MIN(queue->items_max * 2, BATCH_ITEMS_MAX);
+    if (outcome->n_refused > 0)
+        log_refusal(queue, "dropped", outcome);
+    outbox_finish(queue->outbox, batch, outcome->n_refused, outcome->reason);
+}
+
+static void
+handle_outcome(PushQueue *queue, GPtrArray *batch, const PushOutcome *outcome)
+{
+    queue->has_failed = outcome->result != PUSH_DONE;
+    switch (outcome->result) {
+    case PUSH_DONE:
+        log_away(queue, NULL);
+        finish(queue, batch, outcome);
+        return;
+    case PUSH_REFUSED:
+        finish(queue, batch, outcome);
+        return;
+    case PUSH_RETRY:
+        log_away(queue, outcome->why);
+        try_again(queue, batch, outcome);
+        return;
+    case PUSH_RETRY_LATER:
+        log_refusal(queue, "kept for later", outcome);
+        try_again(queue, batch, outcome);
+        return;
+    case PUSH_SPLIT:
+        queue->items_max = MAX(batch->len / 2, 1);
+        outbox_give_back(queue->outbox, batch);
+        return;
+    case PUSH_CANCELLED:
+        outbox_give_back(queue->outbox, batch);
+        return;
+    }
+}
+
+/* Whether the thread may end: what waits is on the disk, and the server does not take it. */
+static bool
+may_end(PushQueue *queue)
+{
+    if (!is_stopping(queue))
+        return false;
+    return outbox_is_empty(queue->outbox, false) ||
+           (queue->has_failed && outbox_is_empty(queue->outbox, true));
+}
+
+static void
+send_next(PushQueue *queue)
+{
+    int64_t wait_ms;
+    GPtrArray *batch = outbox_take(queue->outbox, queue->items_max, is_stopping(queue),
+                                   outbox_time_now(), &wait_ms);
+    if (batch == NULL) {
+        outbox_wait(queue->outbox, wait_ms);
+        return;
+    }
+    uint64_t bytes = body_bytes(batch);
+    g_auto(PushOutcome) outcome = {0};
+    push_call_send(queue->call, batch, queue->cancel, &outcome);
+    if (outcome.result != PUSH_CANCELLED)
+        note_outcome(queue, &outcome, bytes);
+    handle_outcome(queue, batch, &outcome);
 }
 
 static gpointer
 sender_run(gpointer data)
 {
     PushQueue *queue = data;
-    unsigned tries = 0;
-    guint items_max = BATCH_ITEMS_MAX;
-    while (!g_cancellable_is_cancelled(queue->cancel)) {
-        g_autoptr(GPtrArray) batch = take_batch(queue, items_max);
-        if (batch->len == 0)
-            break;
-        g_autoptr(GBytes) body = encode_request(batch);
-        int64_t retry_after_ms;
-        PushResult result = send_batch(queue, body, &retry_after_ms);
-        if (result == PUSH_RETRY) {
-            pause_before_retry(queue, ++tries, retry_after_ms);
-            continue;
-        }
-        tries = 0;
-        if (result == PUSH_TOO_LARGE && batch->len > 1) {
-            items_max = batch->len / 2;
-            continue;
-        }
-        items_max = MIN(items_max * 2, BATCH_ITEMS_MAX);
-        finish_batch(queue, batch, g_bytes_get_size(body), result);
-    }
+    while (!g_cancellable_is_cancelled(queue->cancel) && !may_end(queue))
+        send_next(queue);
     g_mutex_lock(&queue->mutex);
-    queue->n_in_flight = 0;
+    queue->is_finished = true;
     g_cond_broadcast(&queue->changed);
     g_mutex_unlock(&queue->mutex);
     return NULL;
 }
 
-static char *
-push_url(const char *server, GError **error)
-{
-    g_autoptr(GUri) uri = http_url_parse(server);
-    if (uri == NULL) {
-        error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
-                  "the server's URL is not an address like http://host:4040");
-        return NULL;
-    }
-    size_t length = strlen(server);
-    while (length > 0 && server[length - 1] == '/')
-        length--;
-    return g_strdup_printf("%.*s/push.v1.PusherService/Push", (int)length, server);
-}
+/* ---- Start and end. ---- */
 
 PushQueue *
-push_queue_new(const PushQueueConfig *config, GError **error)
+push_queue_new(const Endpoint *endpoint, const OutboxConfig *config)
 {
-    g_autofree char *url = push_url(config->server, error);
-    if (url == NULL)
-        return NULL;
     PushQueue *queue = g_new0(PushQueue, 1);
-    queue->url = g_steal_pointer(&url);
-    queue->shown_url = http_url_shown(config->server);
-    if (config->tenant != NULL && config->tenant[0] != '\0')
-        queue->tenant_header = g_strdup_printf("X-Scope-OrgID: %s", config->tenant);
-    queue->retry =
-        (HttpRetry){.pause_min_ms = config->pause_min_ms, .pause_max_ms = config->pause_max_ms};
-    queue->bytes_max = config->bytes_max > 0 ? config->bytes_max : BYTES_DEFAULT;
-    queue->client = http_client_new(NULL);
+    queue->endpoint = endpoint;
+    queue->outbox = outbox_new(config, outbox_time_now());
+    queue->call = push_call_new(endpoint);
+    queue->retry = (HttpRetry){.pause_min_ms = endpoint->backoff_min_ms,
+                               .pause_max_ms = endpoint->backoff_max_ms};
     queue->cancel = g_cancellable_new();
     queue->hurry = g_cancellable_new();
     queue->reasons = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    queue->tenant_tries = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    queue->items_max = BATCH_ITEMS_MAX;
     g_mutex_init(&queue->mutex);
     g_cond_init(&queue->changed);
-    g_queue_init(&queue->items);
     queue->thread = g_thread_new("push", sender_run, queue);
     return queue;
 }
 
 void
-push_queue_add(PushQueue *queue, GBytes *series, size_t raw_size)
+push_queue_begin_stop(PushQueue *queue)
 {
-    Item *item = g_new(Item, 1);
-    *item = (Item){series, raw_size};
     g_mutex_lock(&queue->mutex);
-    g_queue_push_tail(&queue->items, item);
-    queue->bytes += item_bytes(item);
-    queue->raw_bytes += raw_size;
-    while (queue->bytes > queue->bytes_max && queue->items.length > 1) {
-        item_free(pop_locked(queue));
-        queue->counts.dropped_full++;
-        if (queue->n_in_flight > queue->dropped_in_flight)
-            queue->dropped_in_flight++;
-    }
-    g_cond_broadcast(&queue->changed);
+    queue->is_stopping = true;
     g_mutex_unlock(&queue->mutex);
+    g_cancellable_cancel(queue->hurry);
+    outbox_wake(queue->outbox);
 }
 
 void
-push_queue_flush(PushQueue *queue)
-{
-    g_mutex_lock(&queue->mutex);
-    queue->is_flushed = queue->items.length > 0;
-    g_cond_broadcast(&queue->changed);
-    g_mutex_unlock(&queue->mutex);
-}
-
-void
-push_queue_stop(PushQueue *queue, int64_t timeout_ms)
+push_queue_stop(PushQueue *queue, int64_t deadline_us)
 {
     if (queue->thread == NULL)
         return;
-    int64_t deadline_us = g_get_monotonic_time() + timeout_ms * 1000;
-    g_cancellable_cancel(queue->hurry);
+    push_queue_begin_stop(queue);
     g_mutex_lock(&queue->mutex);
-    queue->is_stopping = true;
-    g_cond_broadcast(&queue->changed);
-    while (queue->items.length > 0 &&
-           g_cond_wait_until(&queue->changed, &queue->mutex, deadline_us))
+    while (!queue->is_finished && g_cond_wait_until(&queue->changed, &queue->mutex, deadline_us))
         continue;
     g_mutex_unlock(&queue->mutex);
     g_cancellable_cancel(queue->cancel);
+    outbox_wake(queue->outbox);
     g_thread_join(g_steal_pointer(&queue->thread));
-    g_mutex_lock(&queue->mutex);
-    queue->counts.dropped_stop += queue->items.length;
-    while (queue->items.length > 0)
-        item_free(pop_locked(queue));
-    g_mutex_unlock(&queue->mutex);
+    outbox_close(queue->outbox);
 }
 
 void
@@ -330,24 +284,41 @@ push_queue_free(PushQueue *queue)
     if (queue == NULL)
         return;
     push_queue_stop(queue, 0);
-    http_client_free(queue->client);
+    push_call_free(queue->call);
+    outbox_free(queue->outbox);
     g_object_unref(queue->cancel);
     g_object_unref(queue->hurry);
     g_hash_table_unref(queue->reasons);
+    g_hash_table_unref(queue->tenant_tries);
     g_mutex_clear(&queue->mutex);
     g_cond_clear(&queue->changed);
-    g_free(queue->url);
-    g_free(queue->shown_url);
-    g_free(queue->tenant_header);
+    push_queue_state_clear(&queue->state);
     g_free(queue);
 }
 
+Outbox *
+push_queue_outbox(PushQueue *queue)
+{
+    return queue->outbox;
+}
+
+const Endpoint *
+push_queue_endpoint(const PushQueue *queue)
+{
+    return queue->endpoint;
+}
+
 void
-push_queue_get_counts(PushQueue *queue, PushQueueCounts *ret_counts)
+push_queue_get_state(PushQueue *queue, PushQueueState *ret_state)
 {
     g_mutex_lock(&queue->mutex);
-    *ret_counts = queue->counts;
-    ret_counts->waiting = queue->items.length;
-    ret_counts->waiting_bytes = queue->bytes;
+    *ret_state = queue->state;
+    ret_state->last_error = g_strdup(queue->state.last_error);
     g_mutex_unlock(&queue->mutex);
+}
+
+void
+push_queue_state_clear(PushQueueState *state)
+{
+    g_clear_pointer(&state->last_error, g_free);
 }

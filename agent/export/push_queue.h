@@ -1,45 +1,39 @@
-/* Profiles on their way to the server, in bounded memory.
- *
- * A thread of its own sends them in batches by Connect (push.v1.PusherService/Push, protobuf).
- * While the server is away they wait and are tried again, with growing, jittered pauses; over the
- * size limit the oldest are dropped. What the server refuses for good is dropped and said once per
- * reason. Any thread may add. */
+/* The way to one endpoint: an outbox, and a thread that sends what is in it in batches and knows
+ * when to try again. What the server refuses for good is dropped, and said once per reason. Any
+ * thread may call. */
 #pragma once
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/export/endpoint.h"
+#include "agent/export/outbox.h"
+
 typedef struct PushQueue PushQueue;
 
-typedef struct {
-    const char *server;                 /* "http://host:4040"; a path is kept as a prefix */
-    const char *tenant;                 /* X-Scope-OrgID, or NULL */
-    size_t bytes_max;                   /* of waiting profiles; 0: 64 MiB */
-    int64_t pause_min_ms, pause_max_ms; /* between tries; 0: 500 and 30000 */
-} PushQueueConfig;
-
-/* INVALID_ARGUMENT when the server's address is not an http or https URL. */
-PushQueue *push_queue_new(const PushQueueConfig *config, GError **error);
-/* Waits up to `timeout_ms` until everything is sent, then gives up what is left. */
-void push_queue_stop(PushQueue *queue, int64_t timeout_ms);
-/* Frees a stopped queue (and stops one that runs, without waiting). */
+/* Borrows the endpoint, which was checked, and begins to send what an earlier run has left. */
+PushQueue *push_queue_new(const Endpoint *endpoint, const OutboxConfig *config);
+/* Tells the thread that the end has come; it goes on until everything is sent, or until a push
+ * fails and nothing but the disk has what waits. */
+void push_queue_begin_stop(PushQueue *queue);
+/* Waits for that until the time of g_get_monotonic_time, then gives up what is left in memory. */
+void push_queue_stop(PushQueue *queue, int64_t deadline_us);
+/* Stops it without waiting when it still runs. NULL is allowed. */
 void push_queue_free(PushQueue *queue);
 
-/* Adds one encoded RawProfileSeries (see series.h). `raw_size` is the size of its profile before
- * compression: servers limit a push by that. Takes over `series`. */
-void push_queue_add(PushQueue *queue, GBytes *series, size_t raw_size);
-/* Ends a group of adds: until then the sender waits for more, up to a full batch. */
-void push_queue_flush(PushQueue *queue);
+/* Where profiles are added. */
+Outbox *push_queue_outbox(PushQueue *queue);
+const Endpoint *push_queue_endpoint(const PushQueue *queue);
 
 typedef struct {
-    uint64_t pushed, pushed_bytes; /* profiles, and bytes of request bodies that were accepted */
-    uint64_t retries;
-    uint64_t dropped_full;    /* profiles that gave way to newer ones */
-    uint64_t dropped_refused; /* profiles that the server refused for good */
-    uint64_t dropped_stop;    /* profiles given up at the end */
-    uint64_t waiting, waiting_bytes;
-} PushQueueCounts;
+    uint64_t requests, retries; /* pushes sent, and those that are to be tried again */
+    uint64_t sent_bytes;        /* of bodies of requests that were taken */
+    int64_t failing_since_ms;   /* real time; 0: the last push was taken */
+    char *last_error;           /* while it fails; NULL: none */
+} PushQueueState;
 
-void push_queue_get_counts(PushQueue *queue, PushQueueCounts *ret_counts);
+void push_queue_get_state(PushQueue *queue, PushQueueState *ret_state);
+void push_queue_state_clear(PushQueueState *state);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PushQueue, push_queue_free)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(PushQueueState, push_queue_state_clear)

@@ -4,7 +4,10 @@
 
 #include "cresset/limits.h"
 #include "lib/base/error.h"
+#include "lib/pprof/gzip.h"
 #include "lib/pprof/wire.h"
+
+enum { GZIP_LEVEL = 1, ZSTD_LEVEL = 1 };
 
 /* Set by the agent, and first in the order of a series. */
 static const char *const own[] = {"__name__",
@@ -33,17 +36,24 @@ is_label_name(const char *name)
     return true;
 }
 
-static bool
-check_label(const LabelSet *labels, const char *pair, const char *name, const char *value,
-            GError **error)
+bool
+series_check_label(const char *name, const char *value, GError **error)
 {
     if (!is_label_name(name) || strlen(name) > CRESSET_LABEL_NAME_LENGTH_MAX)
         return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
-                         "label '%s': a name is letters, digits, '_' and '.'", pair);
+                         "label '%s': a name is letters, digits, '_' and '.'", name);
     if (!g_utf8_validate(value, -1, NULL) || strlen(value) > CRESSET_LABEL_VALUE_LENGTH_MAX)
         return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
                          "label '%s': a value is UTF-8 of at most %d bytes", name,
                          CRESSET_LABEL_VALUE_LENGTH_MAX);
+    return true;
+}
+
+static bool
+check_label(const LabelSet *labels, const char *name, const char *value, GError **error)
+{
+    if (!series_check_label(name, value, error))
+        return false;
     if (g_strv_contains(reserved, name))
         return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
                          "label '%s' is set by the agent itself", name);
@@ -64,7 +74,7 @@ add_label(LabelSet *labels, const char *pair, GError **error)
         return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "label '%s' is not KEY=VALUE",
                          pair);
     g_autofree char *name = g_strndup(pair, (gsize)(equals - pair));
-    if (!check_label(labels, pair, name, equals + 1, error))
+    if (!check_label(labels, name, equals + 1, error))
         return false;
     label_set_set(labels, name, equals + 1);
     return true;
@@ -109,6 +119,14 @@ is_own(const char *name)
     return false;
 }
 
+/* Labels of this kind stay within the agent. */
+static bool
+is_private(const char *name)
+{
+    return g_str_has_prefix(name, "__") && strcmp(name, "__name__") != 0 &&
+           strcmp(name, "__delta__") != 0;
+}
+
 static int
 compare_names(const void *left, const void *right)
 {
@@ -127,7 +145,7 @@ ordered_names(const LabelSet *labels)
     for (size_t i = 0; i < label_set_size(labels); i++) {
         const char *name, *value;
         label_set_at(labels, i, &name, &value);
-        if (!is_own(name))
+        if (!is_own(name) && !is_private(name))
             g_ptr_array_add(others, (char *)name);
     }
     g_ptr_array_sort(others, compare_names);
@@ -136,19 +154,45 @@ ordered_names(const LabelSet *labels)
     return names;
 }
 
-GBytes *
-series_encode(const LabelSet *labels, const uint8_t *profile, size_t size, size_t *ret_dropped)
+/* Appends the push.v1.RawSample with the profile. */
+static void
+put_sample(WireBuffer *series, const uint8_t *profile, size_t size)
 {
-    WireBuffer series = {0}, sample = {0};
+    WireBuffer sample = {0};
+    g_autofree char *id = g_uuid_string_random();
+    wire_put_bytes(&sample, 1, profile, size);
+    wire_put_bytes(&sample, 2, id, strlen(id));
+    wire_put_bytes(series, 2, sample.data, sample.size);
+    g_free(sample.data);
+}
+
+const char *
+series_content_encoding(SeriesCoding coding)
+{
+    return coding == SERIES_ZSTD ? "zstd" : NULL;
+}
+
+GBytes *
+series_encode(const LabelSet *labels, const uint8_t *pprof, size_t size, SeriesCoding coding,
+              size_t *ret_dropped)
+{
+    WireBuffer series = {0}, request = {0};
     g_autoptr(GPtrArray) names = ordered_names(labels);
     guint n_kept = MIN(names->len, CRESSET_LABEL_NAMES_MAX);
     for (guint i = 0; i < n_kept; i++)
         put_label(&series, names->pdata[i], label_set_get(labels, names->pdata[i]));
     *ret_dropped = names->len - n_kept;
-    g_autofree char *id = g_uuid_string_random();
-    wire_put_bytes(&sample, 1, profile, size);
-    wire_put_bytes(&sample, 2, id, strlen(id));
-    wire_put_bytes(&series, 2, sample.data, sample.size);
-    g_free(sample.data);
-    return g_bytes_new_with_free_func(series.data, series.size, g_free, series.data);
+    if (coding == SERIES_GZIP) {
+        g_autoptr(GByteArray) packed = gzip_compress(pprof, size, GZIP_LEVEL);
+        put_sample(&series, packed->data, packed->len);
+    } else {
+        put_sample(&series, pprof, size);
+    }
+    wire_put_bytes(&request, 1, series.data, series.size); /* push.v1.PushRequest.series */
+    g_free(series.data);
+    if (coding != SERIES_ZSTD)
+        return g_bytes_new_take(request.data, request.size);
+    GByteArray *frame = zstd_compress(request.data, request.size, ZSTD_LEVEL);
+    g_free(request.data);
+    return g_byte_array_free_to_bytes(frame);
 }

@@ -146,13 +146,24 @@ head_of(const SpoolRecord *record)
     };
 }
 
+static uint64_t
+size_of(const SpoolRecord *record)
+{
+    const SpoolHead head = head_of(record);
+    return spool_record_size(&head);
+}
+
+bool
+spool_fits(const Spool *spool, const SpoolRecord *record)
+{
+    return size_of(record) <= spool->bytes_max;
+}
+
 bool
 spool_is_full(const Spool *spool, const SpoolRecord *record)
 {
-    SpoolHead head = head_of(record);
-    uint64_t size = spool_record_size(&head);
-    return size <= spool->bytes_max && spool_counts(spool).bytes + size > spool->bytes_max &&
-           spool->segments.length > 0;
+    return spool->segments.length > 0 &&
+           spool_counts(spool).bytes + size_of(record) > spool->bytes_max;
 }
 
 /* Nothing is appended to the active segment any more. */

@@ -42,8 +42,9 @@ void spool_free(Spool *spool);
  * was done before. FAILED_PRECONDITION when another process has the folder; else by errno. */
 bool spool_open(Spool *spool, GError **error);
 
-/* Whether the oldest segment has to go before so large a payload is appended. False also when it
- * would be too large even then. */
+/* Whether the record is not larger than all files may be. */
+bool spool_fits(const Spool *spool, const SpoolRecord *record);
+/* Whether the oldest segment has to go before this record, which fits, is appended. */
 bool spool_is_full(const Spool *spool, const SpoolRecord *record);
 /* Appends a record to the open spool; `is_read` when it stays in memory, so that spool_next shall
  * not return it, which is possible only when nothing is unread. RESOURCE_EXHAUSTED when the record

@@ -2,15 +2,19 @@
 
 #include <string.h>
 
+#include "agent/discovery/target.h"
 #include "agent/scrape/pod_target.h"
 #include "lib/base/text.h"
 
 #define PARAM_PREFIX "__param_"
+#define TENANT_LABEL "__tenant_id__"
 
 /* Where targets go while they are made. */
 typedef struct {
     ScrapeTargets *targets;
     ScrapeJob *job;
+    const char *tenant_label;
+    const Pod *pod; /* that targets are made of; NULL: none */
 } Making;
 
 void
@@ -153,7 +157,7 @@ sent_labels(const ScrapeJob *job, const LabelSet *from, const char *address,
     for (size_t i = 0; i < label_set_size(from); i++) {
         const char *name, *value;
         label_set_at(from, i, &name, &value);
-        if (!g_str_has_prefix(name, "__"))
+        if (!g_str_has_prefix(name, "__") || strcmp(name, TENANT_LABEL) == 0)
             label_set_set(set, name, value);
     }
     set_default(set, "instance", address);
@@ -228,6 +232,7 @@ on_found(LabelSet *set, const ProfileType *type, void *data)
     set_default(labels, "__scheme__", job->scheme);
     set_default(labels, "__profile_path_prefix__", job->path_prefix);
     add_params(job, labels);
+    target_add_tenant(making->pod, making->tenant_label, labels);
     if (!apply_rules(making, labels))
         return;
     const char *address = label_set_get(labels, "__address__");
@@ -257,12 +262,13 @@ copy_set(const LabelSet *from)
 }
 
 static void
-add_job(ScrapeTargets *targets, ScrapeJob *job, const GPtrArray *pods)
+add_job(ScrapeTargets *targets, ScrapeJob *job, const GPtrArray *pods, const char *tenant_label)
 {
-    Making making = {targets, job};
+    Making making = {targets, job, tenant_label, NULL};
     for (guint i = 0; i < job->targets->len; i++)
         on_found(copy_set(job->targets->pdata[i]), NULL, &making);
     for (guint i = 0; i < pods->len; i++) {
+        making.pod = pods->pdata[i];
         if (job->role == SCRAPE_ROLE_POD)
             pod_targets_by_port(pods->pdata[i], on_found, &making);
         else if (job->role == SCRAPE_ROLE_ANNOTATIONS)
@@ -271,14 +277,14 @@ add_job(ScrapeTargets *targets, ScrapeJob *job, const GPtrArray *pods)
 }
 
 ScrapeTargets *
-scrape_targets_new(const GPtrArray *jobs, const GPtrArray *pods)
+scrape_targets_new(const GPtrArray *jobs, const GPtrArray *pods, const char *tenant_label)
 {
     ScrapeTargets *targets = g_new0(ScrapeTargets, 1);
     targets->targets =
         g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)scrape_target_free);
     targets->skipped = g_ptr_array_new_with_free_func(g_free);
     for (guint i = 0; i < jobs->len; i++)
-        add_job(targets, jobs->pdata[i], pods);
+        add_job(targets, jobs->pdata[i], pods, tenant_label);
     return targets;
 }
 

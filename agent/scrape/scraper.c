@@ -22,6 +22,7 @@ struct Scraper {
     ScrapeSinkFunc sink;
     void *sink_data;
     Discovery *discovery;
+    char *tenant_label;
     ReloadedFile *file;  /* NULL: none */
     ScrapeJob *own_job;  /* of annotations; NULL: none */
     HttpMulti *multi;    /* all of these are the thread's */
@@ -329,7 +330,8 @@ look(Scraper *scraper)
     g_autoptr(GPtrArray) pods =
         scraper->discovery != NULL ? discovery_pods(scraper->discovery) : g_ptr_array_new();
     g_autoptr(GPtrArray) jobs = jobs_of(scraper, box);
-    g_autoptr(ScrapeTargets) targets = scrape_targets_new(jobs, pods);
+    g_autoptr(ScrapeTargets) targets = 
+        scrape_targets_new(jobs, pods, scraper->tenant_label);
     set_targets(scraper, targets);
 }
 
@@ -372,6 +374,7 @@ scraper_new(const ScraperConfig *config, GError **error)
     scraper->sink = config->sink;
     scraper->sink_data = config->sink_data;
     scraper->discovery = config->discovery;
+    scraper->tenant_label = g_strdup(config->tenant_label);
     scraper->looked_us = -LOOK_US;
     scraper->due_us = G_MAXINT64;
     scraper->loops = g_hash_table_new(g_str_hash, g_str_equal);
@@ -417,6 +420,7 @@ scraper_free(Scraper *scraper)
     g_ptr_array_unref(scraper->skipped);
     g_byte_array_unref(scraper->profile);
     metrics_free(scraper->metrics);
+    g_free(scraper->tenant_label);
     g_free(scraper->file_error);
     g_mutex_clear(&scraper->lock);
     g_free(scraper);

@@ -20,6 +20,7 @@ typedef struct {
     const char *file;     /* of jobs; NULL or "": none */
     bool has_annotations; /* pods are asked by their annotations, unless a job of the file does */
     Discovery *discovery; /* tells of the pods; outlives the scraper; NULL: no pods */
+    const char *tenant_label; /* of pods, whose value is the tenant; NULL or "": none */
     ScrapeSinkFunc sink;
     void *sink_data;
 } ScraperConfig;

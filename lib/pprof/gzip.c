@@ -74,6 +74,16 @@ gzip_compress(const uint8_t *data, size_t size, int level)
     return g_byte_array_new_take(out, used);
 }
 
+GByteArray *
+zstd_compress(const uint8_t *data, size_t size, int level)
+{
+    size_t bound = ZSTD_compressBound(size);
+    uint8_t *out = g_malloc(bound);
+    size_t used = ZSTD_compress(out, bound, data, size, level);
+    g_assert(!ZSTD_isError(used));
+    return g_byte_array_new_take(g_realloc(out, used), used);
+}
+
 GzipFormat
 gzip_detect(const uint8_t *data, size_t size)
 {

@@ -7,6 +7,9 @@
 /* Returns `data` as one gzip member; `level` is 1 (fastest) to 12. */
 GByteArray *gzip_compress(const uint8_t *data, size_t size, int level);
 
+/* Returns `data` as one zstd frame; frames behind each other are one stream. */
+GByteArray *zstd_compress(const uint8_t *data, size_t size, int level);
+
 typedef enum { GZIP_PLAIN, GZIP_GZIP, GZIP_ZSTD } GzipFormat;
 
 /* By magic number: 1f 8b is gzip, 28 b5 2f fd zstd; anything else is plain. */

@@ -64,7 +64,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (jobs == NULL)
         return 0;
     g_autoptr(GPtrArray) pods = make_pods();
-    g_autoptr(ScrapeTargets) targets = scrape_targets_new(jobs, pods);
+    g_autoptr(ScrapeTargets) targets = scrape_targets_new(jobs, pods, "team");
     GHashTableIter iter;
     void *value;
     g_hash_table_iter_init(&iter, targets->targets);

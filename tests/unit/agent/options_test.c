@@ -112,6 +112,68 @@ test_whether_there_is_a_cluster(void **state)
     g_unsetenv("KUBERNETES_SERVICE_HOST");
 }
 
+static void
+test_endpoints(void **state)
+{
+    (void)state;
+    const char *const arguments[] = {"--server",
+                                     "https://hub:443/p",
+                                     "--tenant",
+                                     "a",
+                                     "--header",
+                                     "X-A=b=c",
+                                     "--user",
+                                     "u",
+                                     "--password-file",
+                                     "/p",
+                                     "--compression",
+                                     "zstd",
+                                     NULL};
+    AgentOptions options = {0};
+    g_autoptr(GError) error = NULL;
+    assert_int_equal(parse(&options, arguments, &error), OPTION_RUN);
+    g_autoptr(GPtrArray) endpoints = agent_options_endpoints(&options, &error);
+    assert_null(error);
+    assert_int_equal(endpoints->len, 1);
+    const Endpoint *endpoint = endpoints->pdata[0];
+    assert_string_equal(endpoint->name, "default");
+    assert_string_equal(endpoint->url, "https://hub:443/p");
+    assert_string_equal(endpoint->tenant, "a");
+    assert_string_equal(g_hash_table_lookup(endpoint->headers, "X-A"), "b=c");
+    assert_string_equal(endpoint->user, "u");
+    assert_int_equal(endpoint->coding, SERIES_ZSTD);
+    assert_int_equal(endpoint->timeout_ms, 10000);
+    option_clear(&agent_option_table, &options);
+}
+
+static void
+test_endpoints_that_are_wrong(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *arguments[5], *expected;
+    } cases[] = {
+        {{"--server=localhost:4040"}, "option --server: url: it is not an address like"},
+        {{"--tenant=a/b"}, "option --tenant: tenant: 'a/b'"},
+        {{"--header=s3cret"}, "option --header: there is no '='"},
+        {{"--header=Host=s3cret"}, "option --header: headers: Host is set by the agent"},
+        {{"--compression=br"}, "option --compression: compression: 'br' is none of"},
+        {{"--password-file=/p"}, "option --password-file: basic_auth: password_file is given"},
+        {{"--endpoints-file=/nowhere/x.yaml"}, "/nowhere/x.yaml"},
+        {{"--endpoints-file=/x.yaml", "--user=u"}, "option --user goes with --server"},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        AgentOptions options = {0};
+        g_autoptr(GError) error = NULL;
+        assert_int_equal(parse(&options, cases[i].arguments, &error), OPTION_RUN);
+        assert_null(agent_options_endpoints(&options, &error));
+        assert_non_null(error);
+        assert_non_null(strstr(error->message, cases[i].expected));
+        assert_null(strstr(error->message, "s3cret"));
+        option_clear(&agent_option_table, &options);
+    }
+}
+
 int
 main(void)
 {
@@ -120,6 +182,8 @@ main(void)
         cmocka_unit_test(test_what_is_wrong_is_named),
         cmocka_unit_test(test_an_empty_node_is_this_host),
         cmocka_unit_test(test_whether_there_is_a_cluster),
+        cmocka_unit_test(test_endpoints),
+        cmocka_unit_test(test_endpoints_that_are_wrong),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -143,9 +143,11 @@ test_labels(void **state)
     expect_label(set, "__meta_kubernetes_pod_node_name", "n1");
     expect_label(set, "__meta_process_executable", "/web");
     label_set_set(set, "__name__", "process_cpu");
+    label_set_set(set, "__tenant_id__", "team-a");
     target_drop_meta_labels(set);
-    assert_int_equal(label_set_size(set), size + 1);
+    assert_int_equal(label_set_size(set), size + 2);
     expect_label(set, "__name__", "process_cpu");
+    expect_label(set, "__tenant_id__", "team-a");
 }
 
 int

@@ -159,13 +159,40 @@ sample_text(const Profile *profile, uint32_t i)
 /* Of this machine alone: no cluster, no rules. */
 static Discovery *discovery;
 
-static ExporterConfig
-make_config(char *url)
+static void
+free_endpoint(void *endpoint)
 {
-    return (ExporterConfig){.push = {.server = url, .pause_min_ms = 5, .pause_max_ms = 20},
-                            .discovery = discovery,
-                            .node = "node-1",
-                            .period_ns = PERIOD_NS};
+    endpoint_free(endpoint);
+}
+
+/* To one server, as tenant team-a. */
+static Shipper *
+shipper_to(const char *url)
+{
+    g_autoptr(GPtrArray) endpoints = g_ptr_array_new_with_free_func(free_endpoint);
+    Endpoint *endpoint = endpoint_new();
+    endpoint->url = g_strdup(url);
+    endpoint->tenant = g_strdup("team-a");
+    endpoint->backoff_min_ms = 5;
+    endpoint->backoff_max_ms = 20;
+    assert_true(endpoint_check(endpoint, NULL));
+    g_ptr_array_add(endpoints, endpoint);
+    const ShipperConfig config = {.endpoints = endpoints};
+    return shipper_new(&config);
+}
+
+static ExporterConfig
+make_config(Shipper *shipper)
+{
+    return (ExporterConfig){
+        .shipper = shipper, .discovery = discovery, .node = "node-1", .period_ns = PERIOD_NS};
+}
+
+static void
+stop(Exporter *exporter, Shipper *shipper)
+{
+    exporter_stop(exporter, WAIT_MS);
+    shipper_stop(shipper, WAIT_MS);
 }
 
 static char *
@@ -208,8 +235,8 @@ test_a_window_becomes_one_profile_per_process(void **state)
     g_autoptr(PushServer) server = push_server_new(0);
     g_autofree char *url = server_url(push_server_port(server));
     const char *labels[] = {"cluster=green", NULL};
-    ExporterConfig config = make_config(url);
-    config.push.tenant = "team-a";
+    g_autoptr(Shipper) shipper = shipper_to(url);
+    ExporterConfig config = make_config(shipper);
     config.labels = labels;
     Exporter *exporter = exporter_new(&config, NULL);
     assert_non_null(exporter);
@@ -225,7 +252,7 @@ test_a_window_becomes_one_profile_per_process(void **state)
     process_unref(shop);
     process_unref(kernel);
     executable_unref(file);
-    exporter_stop(exporter, WAIT_MS);
+    stop(exporter, shipper);
     assert_int_equal(push_server_wait(server, 1, WAIT_MS), 1);
     check_head(server);
     g_autoptr(GBytes) body = push_server_body(server, 0);
@@ -268,7 +295,8 @@ test_profiles_wait_for_a_server_that_is_away(void **state)
     (void)state;
     uint16_t port = push_server_free_port();
     g_autofree char *url = server_url(port);
-    ExporterConfig config = make_config(url);
+    g_autoptr(Shipper) shipper = shipper_to(url);
+    ExporterConfig config = make_config(shipper);
     Exporter *exporter = exporter_new(&config, NULL);
     Process *process = fake_process_new(10, "shop", "/opt/shop", NULL);
     Executable *file = fake_executable_new(5, "/opt/shop");
@@ -280,7 +308,7 @@ test_profiles_wait_for_a_server_that_is_away(void **state)
     push_server_answer(server, 503, "{\"code\":\"unavailable\"}");
     assert_true(push_server_wait(server, 2, WAIT_MS) >= 2);
     push_server_answer(server, 200, "");
-    exporter_stop(exporter, WAIT_MS);
+    stop(exporter, shipper);
     size_t n_profiles = 0;
     g_autoptr(GHashTable) ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     for (size_t i = 0;; i++) {
@@ -304,14 +332,15 @@ test_a_large_process_is_cut_into_parts(void **state)
     (void)state;
     g_autoptr(PushServer) server = push_server_new(0);
     g_autofree char *url = server_url(push_server_port(server));
-    ExporterConfig config = make_config(url);
+    g_autoptr(Shipper) shipper = shipper_to(url);
+    ExporterConfig config = make_config(shipper);
     Exporter *exporter = exporter_new(&config, NULL);
     Process *process = fake_process_new(10, "shop", "/opt/shop", NULL);
     Executable *file = fake_executable_new(5, "/opt/shop");
     enum { STACKS = 40000 };
     for (uint64_t i = 0; i < STACKS; i++)
         add_sample(exporter, process, file, 0x10000 + i, 0);
-    exporter_stop(exporter, WAIT_MS);
+    stop(exporter, shipper);
     size_t n_samples = 0, n_parts = 0;
     for (size_t i = 0;; i++) {
         g_autoptr(GBytes) body = push_server_body(server, i);
@@ -332,24 +361,49 @@ test_a_large_process_is_cut_into_parts(void **state)
 }
 
 static void
-test_bad_settings_are_named(void **state)
+test_bad_labels_are_named(void **state)
 {
     (void)state;
-    static const struct {
-        const char *server, *label, *expected;
-    } cases[] = {
-        {"localhost:4040", "a=b", "not an address like"}, {"ftp://x", "a=b", "not an address like"},
-        {"http://x", "novalue", "not KEY=VALUE"},         {"http://x", "1a=b", "a name is letters"},
-        {"http://x", "pid=7", "set by the agent itself"},
-    };
+    static const char *const cases[][2] = {{"novalue", "not KEY=VALUE"},
+                                           {"1a=b", "a name is letters"},
+                                           {"pid=7", "set by the agent itself"}};
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
-        const char *labels[] = {cases[i].label, NULL};
-        ExporterConfig config = {
-            .push = {.server = cases[i].server}, .discovery = discovery, .labels = labels};
+        const char *labels[] = {cases[i][0], NULL};
+        ExporterConfig config = {.discovery = discovery, .labels = labels};
         g_autoptr(GError) error = NULL;
         assert_null(exporter_new(&config, &error));
-        assert_non_null(strstr(error->message, cases[i].expected));
+        assert_non_null(strstr(error->message, cases[i][1]));
     }
+}
+
+static void
+test_windows_without_samples_are_told(void **state)
+{
+    (void)state;
+    g_autoptr(PushServer) server = push_server_new(0);
+    g_autofree char *url = server_url(push_server_port(server));
+    g_autoptr(Shipper) shipper = shipper_to(url);
+    ExporterConfig config = make_config(shipper);
+    g_autoptr(Exporter) exporter = exporter_new(&config, NULL);
+    Process *process = fake_process_new(10, "shop", "/opt/shop", NULL);
+    Executable *file = fake_executable_new(5, "/opt/shop");
+    for (int window = 0; window < 8; window++) {
+        g_autoptr(GString) problems = g_string_new(NULL);
+        exporter_check(exporter, problems);
+        if (window < 4)
+            assert_string_equal(problems->str, "");
+        else
+            assert_non_null(strstr(problems->str, "sampling: there was no sample since 2"));
+        exporter_end_window(exporter);
+    }
+    add_sample(exporter, process, file, 0x1000, 0);
+    exporter_end_window(exporter);
+    g_autoptr(GString) problems = g_string_new(NULL);
+    exporter_check(exporter, problems);
+    assert_string_equal(problems->str, "");
+    process_unref(process);
+    executable_unref(file);
+    stop(exporter, shipper);
 }
 
 int
@@ -361,7 +415,8 @@ main(int argc, char **argv)
         cmocka_unit_test(test_a_window_becomes_one_profile_per_process),
         cmocka_unit_test(test_profiles_wait_for_a_server_that_is_away),
         cmocka_unit_test(test_a_large_process_is_cut_into_parts),
-        cmocka_unit_test(test_bad_settings_are_named),
+        cmocka_unit_test(test_bad_labels_are_named),
+        cmocka_unit_test(test_windows_without_samples_are_told),
     };
     const DiscoveryConfig config = {0};
     discovery = discovery_new(&config, NULL);

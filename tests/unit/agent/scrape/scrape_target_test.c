@@ -16,7 +16,7 @@ targets_of(const char *text, Pod *pod)
     assert_no_error(error);
     if (pod != NULL)
         g_ptr_array_add(pods, pod);
-    return scrape_targets_new(jobs, pods);
+    return scrape_targets_new(jobs, pods, "team");
 }
 
 /* That of this type, of which there is one. */

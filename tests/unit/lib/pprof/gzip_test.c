@@ -47,6 +47,21 @@ test_round_trip(void **state)
 }
 
 static void
+test_frames_of_zstd_are_one_stream(void **state)
+{
+    (void)state;
+    g_autoptr(GByteArray) text = make_text();
+    g_autoptr(GByteArray) packed = zstd_compress(text->data, text->len, 1);
+    g_autoptr(GByteArray) empty = zstd_compress(NULL, 0, 1);
+    assert_true(packed->len < text->len);
+    assert_int_equal(gzip_detect(packed->data, packed->len), GZIP_ZSTD);
+    g_byte_array_append(empty, packed->data, packed->len);
+    g_autoptr(GByteArray) back = gzip_decompress(empty->data, empty->len, text->len, NULL);
+    assert_non_null(back);
+    assert_same(back, text);
+}
+
+static void
 test_plain_is_left_alone(void **state)
 {
     (void)state;
@@ -145,9 +160,13 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),           cmocka_unit_test(test_plain_is_left_alone),
-        cmocka_unit_test(test_members_are_joined),   cmocka_unit_test(test_bombs_stop_at_the_cap),
-        cmocka_unit_test(test_every_cut_is_refused), cmocka_unit_test(test_zstd),
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_frames_of_zstd_are_one_stream),
+        cmocka_unit_test(test_plain_is_left_alone),
+        cmocka_unit_test(test_members_are_joined),
+        cmocka_unit_test(test_bombs_stop_at_the_cap),
+        cmocka_unit_test(test_every_cut_is_refused),
+        cmocka_unit_test(test_zstd),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

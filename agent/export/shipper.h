@@ -1,0 +1,46 @@
+/* Takes every profile of the agent to every endpoint: each has a queue of its own, so that one that
+ * is away holds up no other. Any thread may call. */
+#pragma once
+#include <glib.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/export/endpoint.h"
+#include "lib/relabel/label_set.h"
+
+/* The label of a profile whose value is the tenant that it is pushed as; it is not pushed itself.
+ * Without it the tenant of the endpoint counts. A value that is no tenant has the profile dropped
+ * and counted: whom else it might go to nobody can know. */
+#define SHIPPER_TENANT_LABEL "__tenant_id__"
+
+typedef struct {
+    GPtrArray *endpoints;  /* Endpoint, checked, each name once; a new reference is taken */
+    size_t queue_bytes;    /* of memory, of each endpoint; 0: 64 MiB */
+    const char *spool_dir; /* each endpoint has a folder of its name in it; NULL: no spool */
+    int64_t spool_bytes;   /* of each endpoint */
+    int64_t age_max_ms;    /* of what waits; 0: none */
+    int64_t patience_ms;   /* how long pushes may fail before shipper_check says so; 0: 45 s */
+} ShipperConfig;
+
+typedef struct Shipper Shipper;
+
+Shipper *shipper_new(const ShipperConfig *config);
+/* Sends what waits, for at most `timeout_ms`. What is left stays in the spool, or is dropped. */
+void shipper_stop(Shipper *shipper, int64_t timeout_ms);
+/* Stops it without waiting when it still runs. NULL is allowed. */
+void shipper_free(Shipper *shipper);
+
+/* Adds a profile: its labels and the plain pprof, both borrowed. */
+void shipper_add(Shipper *shipper, const LabelSet *labels, const uint8_t *pprof, size_t size);
+/* Ends a group of adds: they are sent at once, and with a spool they are on the disk by the time
+ * this returns. Others are sent within seconds. */
+void shipper_flush(Shipper *shipper);
+
+/* Appends the metrics of every endpoint. Does not wait for the disk or a server. */
+void shipper_write_metrics(Shipper *shipper, GString *out);
+/* Appends a line for each endpoint that takes nothing for longer than the patience, and for each
+ * spool that takes nothing. Likewise. */
+void shipper_check(Shipper *shipper, GString *out);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Shipper, shipper_free)
