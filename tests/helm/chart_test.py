@@ -58,6 +58,10 @@ WRONG = [
     (["server.enabled=false"], "remote.url"),
     (["server.enabled=false", "agent.enabled=false"], "analyzer.profiles.url"),
     (["server.tokens.existingSecret=tokens"], "server.tokens.existingSecret"),
+    (["agent.endpoints[0].url=http://hub", "agent.endpoints[0].tls.ca_file=x"], "endpoints"),
+    (["agent.endpoints[0].name=hub"], "url"),
+    (["agent.spool.hostPath=spool"], "hostPath"),
+    (["agent.config.spool-dir=/tmp"], "spool-dir"),
     (["server.ingress.enabled=true"], "server.ingress.host"),
     (["analyzer.webhook.existingSecret=a", "analyzer.notify.existingSecret=b"], "analyzer.webhook.existingSecret"),
     (["analyzer.webhook.existingSecret=a", "analyzer.state=none"], "analyzer.state"),
@@ -196,18 +200,20 @@ def needed_capabilities():
 
 
 def check_agent(things, extra=()):
-    """The agent has the capabilities that SECURITY.md lists, and mounts nothing of the node."""
+    """The agent has the capabilities that SECURITY.md lists, and mounts nothing of the node but its spool."""
     spec, container = rendering.workload(things, "agent")
     own = container["securityContext"]
     expect(own["privileged"] is False and own["allowPrivilegeEscalation"] is False, f"agent: {own}")
     expect(own["readOnlyRootFilesystem"] is True and own["capabilities"]["drop"] == ["ALL"], f"agent: {own}")
     expect(set(own["capabilities"]["add"]) == needed_capabilities() | set(extra), f"agent: {own['capabilities']}")
     expect(spec["hostPID"] is True and "hostNetwork" not in spec, "agent")
-    expect(not any("hostPath" in volume for volume in spec["volumes"]), "the agent mounts the node's files")
+    [config] = [yaml.safe_load(thing["data"]["config.yaml"]) for thing in rendering.of_kind(things, "ConfigMap", "agent")]
+    of_node = [volume["name"] for volume in spec["volumes"] if "hostPath" in volume]
+    expect(of_node == ["spool"] * ("spool-dir" in config), f"the agent mounts the node's files: {of_node}")
     check_agent_api(things, spec)
     probes = {key: container[key]["httpGet"]["path"] for key in container if key.endswith("Probe")}
-    expect(probes == {"startupProbe": "/metrics", "livenessProbe": "/metrics", "readinessProbe": "/ready"},
-           f"an API server that is away restarts agents: {probes}")
+    expect(probes == {"startupProbe": "/healthz", "livenessProbe": "/healthz", "readinessProbe": "/ready"},
+           f"a server that is away restarts agents: {probes}")
 
 
 def check_agent_api(things, spec):

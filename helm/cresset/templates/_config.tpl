@@ -9,9 +9,15 @@
 {{- $_ := set $config "listen" (printf "%s:%d" .Values.listenAddress (int .Values.agent.port)) -}}
 {{- with .Values.cluster.tenant }}{{ $_ := set $config "tenant" . }}{{ end -}}
 {{- with $labels }}{{ $_ := set $config "label" . }}{{ end -}}
+{{- if .Values.agent.endpoints }}{{ $_ := set $config "endpoints-file" "/etc/cresset/config/endpoints.yaml" }}{{ end -}}
+{{- if .Values.agent.spool.enabled }}{{ $_ := set $config "spool-dir" "/var/lib/cresset/spool" }}{{ end -}}
 {{- if .Values.agent.relabelRules }}{{ $_ := set $config "relabel-file" "/etc/cresset/config/relabel.yaml" }}{{ end -}}
 {{- if .Values.agent.scrapeConfigs }}{{ $_ := set $config "scrape-file" "/etc/cresset/config/scrape.yaml" }}{{ end -}}
 {{- toYaml $config -}}
+{{- end -}}
+
+{{- define "cresset.agentEndpoints" -}}
+{{- with .Values.agent.endpoints }}{{ toYaml (dict "endpoints" .) }}{{ end -}}
 {{- end -}}
 
 {{- define "cresset.serverConfig" -}}

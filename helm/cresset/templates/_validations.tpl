@@ -4,11 +4,11 @@
 {{- if not (or $values.agent.enabled $values.server.enabled $values.analyzer.enabled) -}}
 {{- fail "agent.enabled, server.enabled, analyzer.enabled: one of them has to be true" -}}
 {{- end -}}
-{{- if and $values.agent.enabled (not (include "cresset.serverUrl" .)) -}}
-{{- fail "remote.url: has to be set where server.enabled is false, as the agent pushes to it" -}}
+{{- if and $values.agent.enabled (not $values.agent.endpoints) (not (include "cresset.serverUrl" .)) -}}
+{{- fail "remote.url: has to be set where server.enabled is false, as the agent pushes to it; or agent.endpoints" -}}
 {{- end -}}
-{{- if and $values.agent.enabled $values.server.enabled (not $values.remote.url) $values.server.tokens.existingSecret -}}
-{{- fail "server.tokens.existingSecret: the agent of this release sends no token; set remote.url to a proxy that does, or agent.enabled to false" -}}
+{{- if and $values.agent.enabled $values.server.enabled (not $values.remote.url) (not $values.agent.endpoints) (not (get $values.agent.config "bearer-token-file")) $values.server.tokens.existingSecret -}}
+{{- fail "server.tokens.existingSecret: the agent of this release sends no token; set agent.credentials.existingSecret and agent.config.bearer-token-file, or agent.enabled to false" -}}
 {{- end -}}
 {{- if and $values.agent.enabled $values.agent.config.kubelet (not (include "cresset.agentReadsPods" .)) -}}
 {{- fail "agent.config.kubelet: asks for pods, but agent.config.kubernetes is off" -}}
