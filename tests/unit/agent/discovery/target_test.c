@@ -150,6 +150,27 @@ test_labels(void **state)
     expect_label(set, "__tenant_id__", "team-a");
 }
 
+/* The tenant is what a label of the pod says, where there is one. */
+static void
+test_tenants(void **state)
+{
+    (void)state;
+    g_autoptr(Pod) pod = made_pod("{'metadata':{'namespace':'shop','name':'web-1','uid':'u',"
+                                  "'labels':{'example.com/team':'team-a'}}}");
+    static const struct {
+        const char *label, *wanted;
+    } cases[] = {{"example.com/team", "team-a"}, {"team", ""}, {"", ""}, {NULL, ""}};
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(LabelSet) inside = label_set_new(), outside = label_set_new();
+        Target target = local("web", "/web", &NOWHERE);
+        target_add_tenant(&target, cases[i].label, outside);
+        expect_label(outside, "__tenant_id__", "");
+        target.pod = pod;
+        target_add_tenant(&target, cases[i].label, inside);
+        expect_label(inside, "__tenant_id__", cases[i].wanted);
+    }
+}
+
 int
 main(void)
 {
@@ -158,6 +179,7 @@ main(void)
         cmocka_unit_test(test_services_of_pods),
         cmocka_unit_test(test_who_is_profiled),
         cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_tenants),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
