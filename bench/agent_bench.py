@@ -185,6 +185,8 @@ def measure(agent, url, seconds):
     emit("agent CPU with BPF", user + of_bpf, "% of a core", "<= 2.5 (peer 5.0 beside other work)")
     emit("agent resident (PSS with symbolizer)", tree_rss_mib(agent.pid), "MiB", "<= 20 (peer 57-75)")
     maps = max(map_mib(agent.pid), after["cresset_agent_sampler_map_bytes"] / 2**20)
+    name = 'cresset_agent_pushed_bytes_total{endpoint="default"}'
+    emit("pushed", (after[name] - before[name]) / elapsed / 1024, "KiB/s")
     emit("BPF maps", maps, "MiB", "<= 12 (peer 45-50)")
 
 
@@ -193,6 +195,7 @@ def main():
     parser.add_argument("--bin", default="build/bin", help="folder of the programs")
     parser.add_argument("--load", default="build/bench", help="folder of the load programs")
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--spool", action="store_true", help="profiles go through a spool on the disk")
     options = parser.parse_args()
     if os.geteuid() != 0:
         sys.exit("agent bench: sampling needs root")
@@ -216,8 +219,9 @@ def run(options, folder):
         for command in commands:
             processes.append(start(command, subprocess.DEVNULL))
         began = time.monotonic()
+        spool = ["--spool-dir", os.path.join(folder, "spool")] if options.spool else []
         agent = start([os.path.join(options.bin, "cresset-agent"), "--server", server, "--listen",
-                       "127.0.0.1:0"], logs["agent"])
+                       "127.0.0.1:0", *spool], logs["agent"])
         processes.append(agent)
         url = wait_for("agent", 20, lambda: listening(paths["agent"]))
         wait_for("sample", 20, lambda: sampled(url))
