@@ -58,7 +58,9 @@ http_url_parse(const char *url)
     const char *scheme = uri != NULL ? g_uri_get_scheme(uri) : "";
     const char *host = uri != NULL ? g_uri_get_host(uri) : NULL;
     bool is_http = strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0;
-    return is_http && host != NULL && host[0] != '\0' ? g_steal_pointer(&uri) : NULL;
+    /* A password with an '@' that is not encoded would be taken for a part of the host. */
+    bool is_host = host != NULL && host[0] != '\0' && strchr(host, '@') == NULL;
+    return is_http && is_host ? g_steal_pointer(&uri) : NULL;
 }
 
 char *

@@ -15,8 +15,8 @@ char *rfc3339_text(int64_t seconds);
 /* Whether a text matches one of these patterns with * and ? (NULL at the end); with NULL for them,
  * any does. */
 bool globs_match(char *const *globs, const char *text);
-/* A URL of http or https that names a host, its parts still encoded; NULL when it is none. Free
- * with g_uri_unref. */
+/* A URL of http or https that names a host, its parts still encoded; NULL when it is none, or when
+ * it cannot be told where a password ends and the host begins. Free with g_uri_unref. */
 GUri *http_url_parse(const char *url);
 /* What may be said of such a URL: scheme, host, port and path, neither user nor password nor query;
  * "(not a URL)" for a text that is none. The caller frees. */

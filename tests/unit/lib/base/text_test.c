@@ -73,6 +73,7 @@ test_urls_are_shown_without_secrets(void **state)
         {"https://user:s3cret@host/base?token=s3cret#s3cret", "https://host/base"},
         {"https://s3cret@[::1]:1/", "https://[::1]:1/"},
         {"htp://user:s3cret@host", "(not a URL)"},
+        {"http://user:pass@s3cret@host/", "(not a URL)"},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(urls); i++) {
         g_autofree char *shown = http_url_shown(urls[i][0]);
