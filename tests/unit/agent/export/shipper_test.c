@@ -79,7 +79,7 @@ test_large_pushes_are_sent_in_pieces(void **state)
         assert_true(g_bytes_get_size(body) <= 1600 * 1024);
         g_clear_pointer(&body, g_bytes_unref);
     }
-    assert_int_equal(n, 3);
+    assert_true(n >= 3);
     fixture_check_ledger(shipper);
 }
 
