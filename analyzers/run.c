@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "analyzers/ending.h"
 #include "analyzers/run_metrics.h"
 #include "analyzers/tell.h"
 #include "lib/base/error.h"
@@ -168,12 +169,14 @@ tell(const RunOptions *options, State *state, const TellContext *context, const 
 
 static bool
 remember_and_tell(const RunOptions *options, TelemetryApi *server, const TellContext *context,
-                  const Findings *findings, GError **error)
+                  const Look *look, GError **error)
 {
+    const Findings *findings = look->findings;
     g_autoptr(State) state = open_state(options, server, error);
     g_autofree const char **names = notify_config_names(context->config);
     const Routing routing = notify_config_routing(context->config);
     if (state == NULL || !state_settle(state, names, context->config->fallback, error) ||
+        !endings_note(state, look, error) ||
         !state_update(state, findings, context->snapshot, &routing, context->now_s, error))
         return false;
     return options->dry_run ? tell_preview(state, context, error)
@@ -194,7 +197,7 @@ run(const RunOptions *options, GError **error)
     if (!options->dry_run)
         look_report(&look);
     const TellContext context = {config, look.snapshot, look.check.now_s, started_us};
-    return remember_and_tell(options, state_server, &context, look.findings, error);
+    return remember_and_tell(options, state_server, &context, &look, error);
 }
 
 int

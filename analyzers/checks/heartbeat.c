@@ -33,14 +33,21 @@ const TelemetryQuery agent_pods_query = {"cresset-agent-pods", SOURCE_METRICS, N
 const Collector collector_alloy = {"Alloy",
                                    "alloy",
                                    "alloy_build_info",
+                                   ALLOY,
                                    collector_is_alloy,
                                    &alloy_newest_query,
                                    &alloy_seen_query,
                                    &alloy_rate_query,
                                    &alloy_pods_query};
-const Collector collector_cresset_agent = {
-    "cresset-agent",     "cresset-agent",   "cresset_build_info", collector_is_cresset_agent,
-    &agent_newest_query, &agent_seen_query, &agent_rate_query,    &agent_pods_query};
+const Collector collector_cresset_agent = {"cresset-agent",
+                                           "cresset-agent",
+                                           "cresset_build_info",
+                                           AGENT,
+                                           collector_is_cresset_agent,
+                                           &agent_newest_query,
+                                           &agent_seen_query,
+                                           &agent_rate_query,
+                                           &agent_pods_query};
 
 const TelemetryQuery heartbeat_others_query = {
     "node-series", SOURCE_METRICS, NULL,
@@ -136,10 +143,8 @@ index_beats(const Heartbeat *heartbeat)
     return by_node;
 }
 
-typedef void (*BeatFunc)(Beat *beat, const MetricSeries *series);
-
 static void
-visit_arrivals(const Arrivals *arrivals, const Answer *answer, BeatFunc func)
+visit_arrivals(const Arrivals *arrivals, const Answer *answer, BeatFunc func, void *data)
 {
     for (uint32_t i = 0; i < answer->n; i++) {
         const MetricSeries *series = &answer->series[i];
@@ -151,22 +156,24 @@ visit_arrivals(const Arrivals *arrivals, const Answer *answer, BeatFunc func)
             place != NULL ? g_hash_table_lookup(arrivals->by_node, place->node) : NULL;
         for (guint k = 0; beats != NULL && k < beats->len; k++) {
             if (is_of(place, beats->pdata[k]))
-                func(beats->pdata[k], series);
+                func(beats->pdata[k], series, data);
         }
     }
 }
 
 static void
-take_newest(Beat *beat, const MetricSeries *series)
+take_newest(Beat *beat, const MetricSeries *series, void *data)
 {
+    (void)data;
     beat->newest_s = MAX(beat->newest_s, series_last_seconds(series));
     beat->was_seen = true;
 }
 
 static void
-take_seen(Beat *beat, const MetricSeries *series)
+take_seen(Beat *beat, const MetricSeries *series, void *data)
 {
     (void)series;
+    (void)data;
     beat->was_seen = true;
 }
 
@@ -303,8 +310,8 @@ judge_all(const CheckRun *run, Heartbeat *heartbeat)
         return;
     g_autoptr(GHashTable) by_node = index_beats(heartbeat);
     const Arrivals arrivals = {index, by_node, heartbeat->label.label, is_label_given(run)};
-    visit_arrivals(&arrivals, telemetry_answer(telemetry, collector->newest), take_newest);
-    visit_arrivals(&arrivals, telemetry_answer(telemetry, collector->seen), take_seen);
+    visit_arrivals(&arrivals, telemetry_answer(telemetry, collector->newest), take_newest, NULL);
+    visit_arrivals(&arrivals, telemetry_answer(telemetry, collector->seen), take_seen, NULL);
     take_others(&arrivals, telemetry_answer(telemetry, &heartbeat_others_query));
     judge_sets(run, heartbeat);
 }
@@ -345,6 +352,17 @@ heartbeat_new(const CheckRun *run, const Collector *collector)
     else
         judge_all(run, heartbeat);
     return g_steal_pointer(&heartbeat);
+}
+
+void
+heartbeat_visit(const Heartbeat *heartbeat, const CheckRun *run, const Answer *answer,
+                BeatFunc func, void *data)
+{
+    g_autoptr(NodeIndex) index = node_index_new(run);
+    g_autoptr(GHashTable) by_node = index_beats(heartbeat);
+    node_index_add_pods(index, telemetry_answer(run->telemetry, heartbeat->collector->pods));
+    const Arrivals arrivals = {index, by_node, heartbeat->label.label, is_label_given(run)};
+    visit_arrivals(&arrivals, answer, func, data);
 }
 
 void

@@ -18,6 +18,7 @@ typedef struct {
     const char *name;   /* "Alloy" */
     const char *image;  /* a word in the name of its image */
     const char *family; /* its build info: the metric that is its heartbeat */
+    const char *series; /* the series of it in a question: "alloy_build_info{$S}" */
     bool (*is_set)(const Object *set);
     const TelemetryQuery *newest; /* value: the time of the newest sample */
     const TelemetryQuery *seen;   /* any sample within a day, or three or seven days ago */
@@ -76,5 +77,10 @@ GPtrArray *heartbeat_queries(void);
  * DaemonSets are not known. */
 Heartbeat *heartbeat_new(const CheckRun *run, const Collector *collector);
 void heartbeat_free(Heartbeat *heartbeat);
+
+/* Visits each series of an answer with each beat that it is of. */
+typedef void (*BeatFunc)(Beat *beat, const MetricSeries *series, void *data);
+void heartbeat_visit(const Heartbeat *heartbeat, const CheckRun *run, const Answer *answer,
+                     BeatFunc func, void *data);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Heartbeat, heartbeat_free)

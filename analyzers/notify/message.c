@@ -277,6 +277,10 @@ write_change(JsonWriter *json, const Change *change, const MessageContext *conte
         jsonw_key(json, "note");
         jsonw_string(json, change->note);
     }
+    if (change->type >= CHANGE_RESOLVED && change->ending[0] != '\0') {
+        jsonw_key(json, "ending");
+        jsonw_string(json, change->ending);
+    }
     write_pairs(json, "object", object);
     write_time(json, "at", change->at_s);
     write_time(json, "since", change->since_s > 0 ? change->since_s : change->first_seen_s);

@@ -137,7 +137,9 @@ message_span(const Change *change, const MessageContext *context)
     if (change->type == CHANGE_RESOLVED) {
         g_autofree char *end = clock_text(change->at_s, context->now_s);
         g_autofree char *span = span_text(change->at_s - since_s);
-        return g_strdup_printf("%s to %s UTC, %s", since, end, span);
+        bool is_said = change->ending != NULL && change->ending[0] != '\0';
+        return g_strdup_printf("%s to %s UTC, %s%s%s", since, end, span, is_said ? "; " : "",
+                               is_said ? change->ending : "");
     }
     g_autofree char *span = span_text(context->now_s - since_s);
     return g_strdup_printf("%ssince %s UTC (%s)", change->since_s > 0 ? "" : "at least ", since,

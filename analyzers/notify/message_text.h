@@ -23,7 +23,7 @@ char *message_headline(const GPtrArray *changes, const MessageContext *context);
 /* "Deployment shop/web". */
 char *message_place(const Change *change);
 /* "since 12:02 UTC (3 h 4 min)", or "at least since …", or for what has ended "12:02 to 12:41 UTC,
- * 39 min". */
+ * 39 min", and what became of what was missing: "; data was back-filled". */
 char *message_span(const Change *change, const MessageContext *context);
 /* "#a7f3": ties the messages about an incident together. */
 char *message_incident(const Change *change);

@@ -294,6 +294,25 @@ update_change(State *state, void *data, GError **error)
     return take_run(data, error);
 }
 
+/* What is said about the end of an incident. */
+typedef struct {
+    const char *fingerprint, *text;
+} Ending;
+
+static bool
+set_ending(State *state, void *data, GError **error)
+{
+    const Ending *ending = data;
+    return STATE_RUN(state, error, STATE_SQL_SET_ENDING, "ss", ending->fingerprint, ending->text);
+}
+
+bool
+state_set_ending(State *state, const char *fingerprint, const char *text, GError **error)
+{
+    Ending ending = {fingerprint, text};
+    return state_change(state, set_ending, &ending, error);
+}
+
 bool
 state_update(State *state, const Findings *findings, const Snapshot *snapshot,
              const Routing *routing, int64_t now_s, GError **error)

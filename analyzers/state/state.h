@@ -66,6 +66,7 @@ typedef struct {
     int64_t first_seen_s;  /* of the incident */
     char *fingerprint, *check, *kind, *ns, *name, *title, *cause, *evidence, *fix;
     char *note;           /* of a model; "": none */
+    char *ending;         /* of an end, what became of what was missing; "": nothing is known */
     uint32_t n_explained; /* findings that are its consequences */
 } Change;
 
@@ -97,6 +98,9 @@ Incident state_incident(const Change *change, const Snapshot *snapshot);
  * who knows of the incident. A NULL routing: nobody is told. Everything happens, or nothing. */
 bool state_update(State *state, const Findings *findings, const Snapshot *snapshot,
                   const Routing *routing, int64_t now_s, GError **error);
+
+/* Says something about the end of an open incident, should the next update end it: a few words. */
+bool state_set_ending(State *state, const char *fingerprint, const char *text, GError **error);
 
 /* ---- The outbox of a receiver. ---- */
 

@@ -20,7 +20,7 @@ change_free(Change *change)
         return;
     char *texts[] = {change->fingerprint, change->check, change->kind,  change->ns,
                      change->name,        change->title, change->cause, change->evidence,
-                     change->fix,         change->note};
+                     change->fix,         change->note,  change->ending};
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
         g_free(texts[i]);
     g_free(change);
@@ -40,7 +40,7 @@ read_change(sqlite3_stmt *statement)
     change->n_explained = (uint32_t)sqlite3_column_int64(statement, 6);
     char **texts[] = {&change->fingerprint, &change->check, &change->kind,  &change->ns,
                       &change->name,        &change->title, &change->cause, &change->evidence,
-                      &change->fix,         &change->note};
+                      &change->fix,         &change->note,  &change->ending};
     for (int i = 0; i < (int)G_N_ELEMENTS(texts); i++)
         *texts[i] = g_strdup(state_column(statement, 7 + i));
     return change;

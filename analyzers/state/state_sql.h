@@ -72,6 +72,10 @@
     "CREATE TABLE writer(id INTEGER PRIMARY KEY CHECK(id = 1), run TEXT NOT NULL)"
 #define STATE_SQL_SET_WRITER "INSERT OR REPLACE INTO writer(id, run) VALUES(1, ?1)"
 
+/* What is said with its end. */
+#define STATE_SQL_TO_7       "ALTER TABLE incident ADD COLUMN ending TEXT NOT NULL DEFAULT ''"
+#define STATE_SQL_SET_ENDING "UPDATE incident SET ending = ?2 WHERE fingerprint = ?1"
+
 #define STATE_SQL_IS_FIRST    "SELECT COUNT(*) FROM run"
 #define STATE_SQL_ADD_RUN     "INSERT INTO run(at) VALUES(?1) ON CONFLICT DO NOTHING"
 #define STATE_SQL_FORGET_RUNS "DELETE FROM run WHERE at < ?1 - 604800"
@@ -90,7 +94,7 @@
     " told = excluded.told, quiet_runs = 0, ended = 0, flaps = excluded.flaps,"                    \
     " flaps_since = excluded.flaps_since, title = excluded.title, cause = excluded.cause,"         \
     " evidence = excluded.evidence, fix = excluded.fix, explained = excluded.explained,"           \
-    " note = excluded.note"
+    " note = excluded.note, ending = ''"
 #define STATE_SQL_QUIET                                                                            \
     "SELECT fingerprint, check_id, kind, ns, name, last_seen, quiet_runs, flaps, flaps_since,"     \
     " severity FROM incident WHERE ended = 0 AND last_seen < ?1"
@@ -119,7 +123,8 @@
 #define STATE_SQL_OUTBOX                                                                           \
     "SELECT o.id, o.type, CASE WHEN o.type >= ?2 THEN MAX(i.severity, COALESCE(t.severity, 0))"    \
     " ELSE i.severity END, o.at, i.since, i.first_seen, i.explained, i.fingerprint,"               \
-    " i.check_id, i.kind, i.ns, i.name, i.title, i.cause, i.evidence, i.fix, i.note FROM outbox o" \
+    " i.check_id, i.kind, i.ns, i.name, i.title, i.cause, i.evidence, i.fix, i.note, i.ending "    \
+    "FROM outbox o"                                                                                \
     " JOIN incident i ON i.fingerprint = o.fingerprint"                                            \
     " LEFT JOIN told t ON t.fingerprint = o.fingerprint AND t.receiver = o.receiver"               \
     " WHERE o.receiver = ?3 AND o.due <= ?1 AND o.claimed <= ?1 ORDER BY o.id LIMIT 500"
@@ -132,7 +137,7 @@
 #define STATE_SQL_LIST_OPEN                                                                        \
     "SELECT 0, ?1, severity, last_seen, since, first_seen, explained, fingerprint, check_id, "     \
     "kind,"                                                                                        \
-    " ns, name, title, cause, evidence, fix, note FROM incident WHERE ended = 0 ORDER BY "         \
+    " ns, name, title, cause, evidence, fix, note, ending FROM incident WHERE ended = 0 ORDER BY " \
     "fingerprint"
 #define STATE_SQL_OPEN "SELECT COUNT(*) FROM incident WHERE ended = 0"
 

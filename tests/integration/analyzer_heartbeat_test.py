@@ -116,6 +116,8 @@ def make_samples(now):
         samples.add_node("fleet", node, 0 if i == 0 else 40 * MINUTE)
         samples.add_node("stalled", node, 20 * MINUTE, others=20 * MINUTE)
         samples.add_node("gap", node, 0, gap=(3 * HOUR, 90 * MINUTE) if i == 3 else None)
+        samples.add_node("half", node, 0, gap=(3 * HOUR, 140 * MINUTE) if i == 3 else None)
+        samples.add_node("back", node, -30 * MINUTE, gap=(40 * MINUTE, -5 * MINUTE) if i == 3 else None, others=-30 * MINUTE)
     for node in NODES:  # all are unheard of, though there are nodes
         samples.add("up", {"cluster": "unheard", "instance": f"{node}:10250"}, 0)
         for exporter in EXPORTERS:
@@ -243,25 +245,48 @@ def check_profiles(given, bin_dir, folder):
     expect("the findings without a server", list(findings), ["profile-backend-unreachable"])
 
 
-def check_end(given):
-    """A node is silent, the back end goes away meanwhile, and the node is back."""
-    receiver = slack.Receiver()
+class Told:
+    """What runs tell of a cluster, which remember in a state of their own."""
 
-    def told(ago, url=None):
-        given.call("run", "gap", "--state", given.state, "--webhook-url", receiver.url, "--webhook-form", "slack", ago=ago, url=url, status=0)
-        messages, receiver.messages[:] = [slack.words(message) for message in receiver.messages], []
+    def __init__(self, given, state):
+        self.given, self.state, self.receiver = given, os.path.join(os.path.dirname(given.state), state), slack.Receiver()
+
+    def __call__(self, ago, url=None, cluster="gap"):
+        self.given.call("run", cluster, "--state", self.state, "--webhook-url", self.receiver.url, "--webhook-form", "slack",
+                        ago=ago, url=url, status=0)
+        messages, self.receiver.messages[:] = [slack.words(message) for message in self.receiver.messages], []
         return messages
 
-    def expect_told(what, messages, *parts):
-        expect(what, len(messages), 1)
-        for part in parts:
-            if part not in messages[0]:
-                sys.exit(f"{what}: no {part!r} in {messages[0]!r}")
+
+def expect_told(what, messages, *parts):
+    expect(what, len(messages), 1)
+    for part in parts:
+        if part not in messages[0]:
+            sys.exit(f"{what}: no {part!r} in {messages[0]!r}")
+
+
+def check_end(given):
+    """A node is silent, the back end goes away meanwhile, and the node is back, without what it measured meanwhile."""
+    told = Told(given, "end.sqlite")
     expect("messages before", told(195 * MINUTE), [])
     expect_told("a silent node", told(150 * MINUTE), "1 new; 1 open", "Alloy on node n4 has sent nothing since")
     expect_told("a blind back end", told(145 * MINUTE, f"http://127.0.0.1:{prometheus.free_port()}"), "1 new; 2 open", "cannot be asked")
     expect_told("the back end again", told(100 * MINUTE) + told(95 * MINUTE), "1 resolved; 1 open", "cannot be asked")
-    expect_told("the node again", told(85 * MINUTE) + told(80 * MINUTE), "1 resolved; 0 open", "Alloy on node n4")
+    expect_told("the node again", told(85 * MINUTE) + told(80 * MINUTE), "1 resolved; 0 open", "Alloy on node n4",
+                "; data of that time is lost ·")
+
+
+def check_backfill(given):
+    """What a collector could not send has come later, all of it or a part: as if it had, since the next runs look at a cluster that has it."""
+    for cluster, ending in (("healthy", "; data was back-filled ·"), ("half", "; 50 % of the data of that time is lost ·")):
+        told = Told(given, f"{cluster}.sqlite")
+        expect("messages before", told(195 * MINUTE), [])
+        expect_told("a silent node", told(150 * MINUTE) + told(100 * MINUTE), "1 new; 1 open", "Alloy on node n4 has sent nothing since")
+        expect_told("the node again", told(85 * MINUTE, cluster=cluster) + told(80 * MINUTE, cluster=cluster), "1 resolved; 0 open", ending)
+    told = Told(given, "fleet.sqlite")
+    expect("messages before", told(60 * MINUTE, cluster="fleet"), [])
+    expect_told("a silent fleet", told(0, cluster="fleet"), "1 new; 1 open", "Alloy is silent on 3 of 4 nodes")
+    expect_told("the fleet again", told(-10 * MINUTE, cluster="back") + told(-20 * MINUTE, cluster="back"), "1 resolved; 0 open", "; data of that time is lost on 1 of 4 nodes ·")
 
 
 def main():
@@ -282,6 +307,7 @@ def main():
             check_table(given)
             check_profiles(given, options.bin, folder)
             check_end(given)
+            check_backfill(given)
         finally:
             process.terminate()
             process.wait(30)

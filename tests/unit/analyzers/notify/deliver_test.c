@@ -233,6 +233,38 @@ test_alertmanager_gets_all_that_is_open_each_time(void **unused)
     g_autofree char *none = deliver_to(url, DELIVER_NOTHING);
 }
 
+/* The fingerprint of the one open incident; the caller frees. */
+static char *
+open_fingerprint(void)
+{
+    g_autoptr(GPtrArray) open = state_list_open(state, NULL);
+    assert_int_equal(open->len, 1);
+    return g_strdup(((const Change *)open->pdata[0])->fingerprint);
+}
+
+/* It is of no later end, also of the same fault. */
+static void
+test_what_is_known_of_an_end_is_said_with_it(void **unused)
+{
+    (void)unused;
+    const ScriptStep step = ANSWER("200 OK", "ok");
+    g_autoptr(ScriptedServer) server = scripted_server_new(&step, 1);
+    g_autofree char *url = scripted_server_url(server, PATH);
+    form = MESSAGE_GENERIC;
+    for (size_t i = 0; i < 2; i++) {
+        scan(POD_THAT_NEEDS("settings"));
+        g_autofree char *fingerprint = open_fingerprint();
+        g_autofree char *begun = deliver_to(url, DELIVER_DONE);
+        if (i == 0)
+            assert_true(state_set_ending(state, fingerprint, "data was back-filled", NULL));
+        scan("kind: Namespace\napiVersion: v1\nmetadata: {name: shop}\n");
+        g_autofree char *ended = deliver_to(url, DELIVER_DONE);
+        g_autofree char *request = scripted_server_request(server, 2 * i + 1);
+        assert_contains(request, "\"change\":\"resolved\"");
+        assert_int_equal(strstr(request, "\"ending\":\"data was back-filled\"") != NULL, i == 0);
+    }
+}
+
 static int
 setup(void **unused)
 {
@@ -270,6 +302,7 @@ main(void)
         TEST(test_what_can_never_be_sent_is_refused),
         TEST(test_a_receiver_that_is_away_gets_it_later),
         TEST(test_alertmanager_gets_all_that_is_open_each_time),
+        TEST(test_what_is_known_of_an_end_is_said_with_it),
         TEST(test_plain_text_for_slack_has_no_marks_of_strangers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
