@@ -34,6 +34,9 @@ static const OptionRow rows[] = {
            "Where to leave metrics of the run, as for node_exporter's textfile collector."),
     OPTION("metrics-url", OPTION_STRING, "", "URL", metrics_url,
            "Group of a Pushgateway to put them to: http://HOST:9091/metrics/job/cresset-analyzer."),
+    OPTION("failure-event", OPTION_STRING, "", "NAMESPACE/NAME", failure_event,
+           "CronJob that gets a Kubernetes Event when a receiver does not get its messages; needs "
+           "the right to create events.k8s.io there. None with --input."),
     OPTION("dry-run", OPTION_BOOL, "false", NULL, dry_run,
            "Print the message instead of sending it, and remember nothing."),
 };
@@ -190,13 +193,20 @@ run(const RunOptions *options, GError **error)
     g_auto(Look) look = {0};
     g_autoptr(NotifyConfig) config = NULL;
     g_autoptr(TelemetryApi) state_server = NULL;
-    if (!look_open(&look, &options->look, error) ||
+    g_autoptr(FailureEvent) failure_event = NULL;
+    if (!failure_event_parse(options->failure_event, &failure_event, error) ||
+        !look_open(&look, &options->look, error) ||
         (config = read_notify_config(options, error)) == NULL ||
         !open_state_server(options, &state_server, error) || !look_find(&look, false, error))
         return false;
     if (!options->dry_run)
         look_report(&look);
-    const TellContext context = {config, look.snapshot, look.check.now_s, started_us};
+    const TellContext context = {.config = config,
+                                 .snapshot = look.snapshot,
+                                 .now_s = look.check.now_s,
+                                 .started_us = started_us,
+                                 .failure_event = failure_event,
+                                 .client = look.client};
     return remember_and_tell(options, state_server, &context, &look, error);
 }
 

@@ -4,7 +4,8 @@
 
 typedef struct {
     LookOptions look;
-    char *state, *notify_file, *url, *url_file, *form, *severity, *metrics_file, *metrics_url;
+    char *state, *notify_file, *url, *url_file, *form, *severity, *metrics_file, *metrics_url,
+        *failure_event;
     bool dry_run;
 } RunOptions;
 

@@ -41,6 +41,35 @@ is_daily_due(State *state, const TellContext *context, const Receiver *receiver,
     return true;
 }
 
+/* What is wrong with a receiver, to be freed; NULL: nothing. */
+static char *
+trouble_text(const TellContext *context, const Receiver *receiver, const StateReceiver *health,
+             const char *why)
+{
+    if (health->failures < FAILURES_MAX ||
+        (health->n_waiting == 0 && health->retry_s <= context->now_s))
+        return NULL;
+    g_autofree char *span = span_text(context->now_s - health->since_s);
+    return g_strdup_printf("slack-delivery-failing: receiver %s has failed %" G_GINT64_FORMAT
+                           " times in %s, %" G_GINT64_FORMAT " %s%s%s",
+                           receiver->name, health->failures, span, health->n_waiting,
+                           health->n_waiting == 1 ? "change waits" : "changes wait",
+                           why != NULL ? ": " : "", why != NULL ? why : "");
+}
+
+/* Whoever looks at the CronJob sees it too. That it could not be said there is only said. */
+static void
+send_event(const TellContext *context, const Receiver *receiver, const StateReceiver *health,
+           const char *text)
+{
+    g_autoptr(GError) error = NULL;
+    const Failure failure = {receiver->name, text, health->since_s, context->now_s};
+    if (context->failure_event != NULL && context->client != NULL &&
+        !failure_event_send(context->failure_event, context->client, context->snapshot, &failure,
+                            &error))
+        (void)fprintf(stderr, "cresset-analyzer: --failure-event: %s\n", error->message);
+}
+
 /* Says what went wrong; whether a person should look: also before the next try, and without a
  * change that waits, as of who gets all that is open each time. */
 static bool
@@ -50,26 +79,20 @@ report(State *state, const TellContext *context, const Receiver *receiver, Deliv
     StateReceiver health;
     if (!state_receiver(state, receiver->name, &health, error))
         return false;
-    if (result == DELIVER_LATER)
-        (void)fprintf(stderr,
-                      "cresset-analyzer: receiver %s could not be reached, the message waits: %s\n",
-                      receiver->name, why);
-    else if (result == DELIVER_REFUSED)
-        (void)fprintf(stderr,
-                      "cresset-analyzer: receiver %s does not take the message, which is kept: "
-                      "%s\n",
-                      receiver->name, why);
-    bool is_failing = health.failures >= FAILURES_MAX &&
-                      (health.n_waiting > 0 || health.retry_s > context->now_s);
-    if (is_failing) {
-        g_autofree char *span = span_text(context->now_s - health.since_s);
-        (void)fprintf(
-            stderr,
-            "cresset-analyzer: slack-delivery-failing: receiver %s has failed %" G_GINT64_FORMAT
-            " times in %s, %" G_GINT64_FORMAT " changes wait\n",
-            receiver->name, health.failures, span, health.n_waiting);
-    }
-    *ret_is_bad = result == DELIVER_REFUSED || is_failing;
+    const char *becomes = result == DELIVER_LATER     ? "could not be reached, the message waits"
+                          : result == DELIVER_REFUSED ? "does not take the message, which is kept"
+                                                      : NULL;
+    g_autofree char *said =
+        becomes != NULL ? g_strdup_printf("receiver %s %s: %s", receiver->name, becomes, why)
+                        : NULL;
+    g_autofree char *trouble = trouble_text(context, receiver, &health, why);
+    if (said != NULL)
+        (void)fprintf(stderr, "cresset-analyzer: %s\n", said);
+    if (trouble != NULL)
+        (void)fprintf(stderr, "cresset-analyzer: %s\n", trouble);
+    *ret_is_bad = result == DELIVER_REFUSED || trouble != NULL;
+    if (*ret_is_bad && said != NULL)
+        send_event(context, receiver, &health, trouble != NULL ? trouble : said);
     return true;
 }
 

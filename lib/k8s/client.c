@@ -141,6 +141,7 @@ typedef struct {
     K8sClient *client;
     const K8sCall *call;
     const char *url, *accept;
+    GBytes *object;      /* to be created; NULL: it is a GET */
     bool is_item;        /* a 404 with a Status means the object, not the API */
     K8sDataFunc on_data; /* of a watch, which is tried once */
     void *user;
@@ -217,10 +218,15 @@ send_with(const Request *request, const Credentials *credentials, HttpClientRepl
         .pause_min_ms = PAUSE_MIN_MS,
         .spread_percent = PAUSE_SPREAD_PERCENT,
     };
-    const char *const headers[] = {request->accept, credentials->authorization, NULL};
+    const char *headers[4] = {request->accept};
+    size_t n_headers = 1;
+    if (request->object != NULL)
+        headers[n_headers++] = "Content-Type: application/json";
+    headers[n_headers] = credentials->authorization;
     const HttpClientRequest http = {
         .url = request->url,
         .headers = headers,
+        .body = request->object,
         .certificate_pem = credentials->certificate_pem,
         .key_pem = credentials->key_pem,
         .timeout_ms = call->timeout_ms > 0 ? call->timeout_ms : K8S_REQUEST_TIMEOUT_MS,
@@ -234,7 +240,14 @@ send_with(const Request *request, const Credentials *credentials, HttpClientRepl
     return http_retry_send(request->client->http, &http, &retry, ret_reply, NULL, error);
 }
 
-/* The body of a 200, or NULL with the outcome set. */
+static bool
+is_good(const Request *request, int status)
+{
+    return status == 200 || (request->object != NULL && (status == 201 || status == 202)) ||
+           (request->readiness != NULL && status == 500);
+}
+
+/* The body of a good answer, or NULL with the outcome set. */
 static GBytes *
 fetch(const Request *request, K8sOutcome *outcome)
 {
@@ -262,7 +275,7 @@ fetch(const Request *request, K8sOutcome *outcome)
             request->readiness->status = reply.status;
             request->readiness->certificate_pem = g_steal_pointer(&reply.certificate_pem);
         }
-        if (reply.status == 200 || (reply.status == 500 && request->readiness != NULL)) {
+        if (is_good(request, reply.status)) {
             set_outcome(outcome, K8S_OK, "");
             g_clear_pointer(&outcome->reason, g_free);
             return g_bytes_ref(reply.body);
@@ -322,6 +335,24 @@ k8s_readiness_clear(K8sReadiness *readiness)
     g_clear_pointer(&readiness->text, g_bytes_unref);
     g_clear_pointer(&readiness->certificate_pem, g_bytes_unref);
     *readiness = (K8sReadiness){0};
+}
+
+bool
+k8s_client_create(K8sClient *client, const char *path, GBytes *object, const K8sCall *call,
+                  K8sOutcome *ret_outcome)
+{
+    g_autofree char *url = g_strconcat(client->config->server, path, NULL);
+    const Request request = {
+        .client = client,
+        .call = call != NULL ? call : &DEFAULT_CALL,
+        .url = url,
+        .accept = accept_header(K8S_OBJECTS, false),
+        .object = object,
+    };
+    K8sOutcome outcome = {0};
+    g_autoptr(GBytes) body = fetch(&request, &outcome);
+    *ret_outcome = outcome;
+    return body != NULL;
 }
 
 /* --- lists ------------------------------------------------------------------------------------ */

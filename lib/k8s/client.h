@@ -1,5 +1,5 @@
-/* The client of the Kubernetes API: single objects, lists in pages, watches, logs of containers. It
- * carries bytes; what the objects are is the caller's to read.
+/* The client of the Kubernetes API: single objects, also new ones, lists in pages, watches, logs of
+ * containers. It carries bytes; what the objects are is the caller's to read.
  *
  * For any number of threads. What the server refuses for now (429, 5xx) and what is cut is sent
  * again, after Retry-After or 0.5 s · 2^n ± 50 %, within the end of the call; a 401 is tried once
@@ -92,6 +92,11 @@ typedef struct {
 bool k8s_client_readiness(K8sClient *client, const K8sCall *call, K8sReadiness *ret_readiness,
                           K8sOutcome *ret_outcome);
 void k8s_readiness_clear(K8sReadiness *readiness);
+
+/* Creates an object of this JSON in a collection. What there is already is K8S_FAILED with the
+ * status 409, also when the answer to a first try was lost. */
+bool k8s_client_create(K8sClient *client, const char *path, GBytes *object, const K8sCall *call,
+                       K8sOutcome *ret_outcome);
 
 typedef struct {
     const char *path;  /* of the collection */

@@ -251,6 +251,8 @@ def check_rights(helm):
         ("analyzer.secrets=true", AGENT_RIGHTS, without_secrets | secrets),
         ("analyzer.tlsSecrets=true", AGENT_RIGHTS, without_secrets | secrets),
         ("analyzer.managedGroups={s3.example.org}", AGENT_RIGHTS, without_secrets | {("s3.example.org", "*", "list")}),
+        ("analyzer.failureEvent=true", AGENT_RIGHTS, without_secrets | {("events.k8s.io", "events", "create")}),
+        ("analyzer.failureEvent=true,analyzer.rbac.create=false", AGENT_RIGHTS, None),
         ("analyzer.rbac.create=false", AGENT_RIGHTS, None),
         ("agent.rbac.create=false", None, without_secrets),
         ("agent.config.kubernetes=off", None, without_secrets),

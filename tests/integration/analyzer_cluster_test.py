@@ -4,13 +4,18 @@ import argparse
 import http.server
 import json
 import os
+import re
 import subprocess
 import sys
+import tempfile
 import threading
 import urllib.parse
 
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "harness"))
+import slack
+
 NOW = "2026-01-02T12:00:00Z"
-RESOURCES = {"pods": "Pod", "configmaps": "ConfigMap", "secrets": "Secret", "services": "Service", "events": "Event"}
+RESOURCES = {"pods": "Pod", "configmaps": "ConfigMap", "secrets": "Secret", "services": "Service", "events": "Event", "cronjobs": "CronJob"}
 
 
 def pod(i, **status):
@@ -29,11 +34,29 @@ COREFILE = {"metadata": {"namespace": "kube-system", "name": "coredns", "uid": "
 METADATA_ONLY = "as=PartialObjectMetadataList"
 
 
+EVENT_FIELDS = {"apiVersion", "kind", "metadata", "eventTime", "reportingController", "reportingInstance", "action", "reason", "regarding", "note", "type"}
+
+
+def event_error(namespace, event):
+    """Why the API server would refuse an Event of events.k8s.io/v1 (its validation of new ones), or None."""
+    if set(event) != EVENT_FIELDS or event["apiVersion"] != "events.k8s.io/v1" or event["kind"] != "Event":
+        return f"fields {sorted(event)}"
+    if event["metadata"]["namespace"] != namespace or event["regarding"]["namespace"] != namespace:
+        return "namespaces differ"
+    if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", event["eventTime"]):
+        return f"eventTime {event['eventTime']}"
+    if any(not 1 <= len(event[name]) <= 128 for name in ("reportingInstance", "action", "reason")) or len(event["note"].encode()) > 1024:
+        return "a text has no good length"
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?", event["metadata"]["name"]) or event["type"] not in ("Normal", "Warning"):
+        return "name or type"
+    return None
+
+
 class Api:
-    """Serves pods in pages of at most two, whatever is asked; paths in `refused` answer 403."""
+    """Serves pods in pages of at most two, whatever is asked; paths in `refused` answer 403. Takes Events as strictly as a real one."""
 
     def __init__(self):
-        self.refused, self.requests = set(), []
+        self.refused, self.requests, self.events = set(), [], {}
         self.objects = {"pods": [CRASHED] + [pod(i) for i in range(1, 5)],
                         "configmaps": [{"metadata": {"namespace": "shop", "name": "settings"}}]}
         api = self
@@ -41,6 +64,14 @@ class Api:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 status, body, kind = api.answer(self.path, self.headers)
+                self.send_response(status)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def do_POST(self):
+                status, body, kind = api.create(self.path, json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
                 self.send_response(status)
                 self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(body)))
@@ -62,10 +93,14 @@ class Api:
         if url.path == "/api":
             return self.json({"kind": "APIVersions", "versions": ["v1"]})
         if url.path == "/apis":
-            return self.json({"kind": "APIGroupList", "apiVersion": "v1", "groups": []})
+            version = {"groupVersion": "batch/v1", "version": "v1"}
+            return self.json({"kind": "APIGroupList", "apiVersion": "v1", "groups": [{"name": "batch", "versions": [version], "preferredVersion": version}]})
+        if url.path == "/apis/batch/v1":
+            return self.json({"kind": "APIResourceList", "groupVersion": "batch/v1", "resources": [
+                {"name": "cronjobs", "kind": "CronJob", "namespaced": True, "verbs": ["get", "list"]}]})
         if url.path == "/api/v1":
             return self.json({"kind": "APIResourceList", "groupVersion": "v1", "resources": [
-                {"name": resource, "kind": kind, "namespaced": True, "verbs": ["get", "list"]} for resource, kind in RESOURCES.items()]})
+                {"name": resource, "kind": kind, "namespaced": True, "verbs": ["get", "list"]} for resource, kind in RESOURCES.items() if kind != "CronJob"]})
         if name in self.refused:
             return self.json({"kind": "Status", "status": "Failure", "reason": "Forbidden", "code": 403,
                               "message": f'{name} is forbidden: User "x" cannot list it'}, 403)
@@ -79,6 +114,17 @@ class Api:
         if name in RESOURCES:
             return self.page(RESOURCES[name], [], 0)
         return 404, b"404 page not found\n", "text/plain"
+
+    def create(self, path, event):
+        namespace = re.fullmatch(r"/apis/events.k8s.io/v1/namespaces/([^/]+)/events", path)
+        if namespace is None:
+            return 404, b"404 page not found\n", "text/plain"
+        error, name = event_error(namespace.group(1), event), event["metadata"]["name"]
+        reason, status = ("Forbidden", 403) if "create" in self.refused else ("Invalid", 422) if error else ("AlreadyExists", 409) if name in self.events else (None, 201)
+        if reason is not None:
+            return self.json({"kind": "Status", "status": "Failure", "reason": reason, "code": status, "message": error or f"events: {reason}"}, status)
+        self.events[name] = event
+        return self.json(event, 201)
 
     def page(self, kind, objects, start):
         end = start + 2
@@ -151,11 +197,50 @@ def check(program):
         fail(f"the error has a status though nobody answered: {done.stderr}")
 
 
+CRONJOB = {"metadata": {"namespace": "obs", "name": "cresset-analyzer", "uid": "b7d6f3c0", "creationTimestamp": "2026-01-01T00:00:00Z"},
+           "spec": {"schedule": "*/10 * * * *"}, "status": {"lastScheduleTime": "2026-01-02T12:00:00Z", "lastSuccessfulTime": "2026-01-02T12:00:00Z"}}
+
+
+def check_failure_event(program):
+    """Whoever looks at the CronJob sees that a receiver does not get its messages: one Event an hour, once a person has to look."""
+    api, receiver = Api(), slack.Receiver()
+    api.objects["cronjobs"] = [CRONJOB]
+    with tempfile.TemporaryDirectory() as folder:
+        def run(clock, status, *options):
+            done = subprocess.run([program, "run", "--server", api.url, "--now", f"2026-01-02T{clock}:00Z", "--cluster", "prod", "--state",
+                                   os.path.join(folder, "state.sqlite"), "--webhook-url", receiver.url, "--webhook-form", "slack",
+                                   "--failure-event", "obs/cresset-analyzer", *options], capture_output=True, text=True, timeout=120)
+            expect(f"the exit status at {clock}, with {done.stderr!r}", done.returncode, status)
+            return done.stderr
+        receiver.answers = [(503, "", {}), (503, "", {}), (404, "no_service", {}), (404, "no_service", {}), (404, "no_service", {})]
+        run("12:00", 0)
+        expect("Events of a first failure", api.events, {})
+        run("12:10", 2)
+        (event,) = api.events.values()
+        expect("what it is about", event["regarding"], {"apiVersion": "batch/v1", "kind": "CronJob", "namespace": "obs", "name": "cresset-analyzer", "uid": "b7d6f3c0"})
+        expect("what it says", (event["type"], event["reason"], event["note"]), ("Warning", "DeliveryFailing", "slack-delivery-failing: "
+               "receiver webhook has failed 2 times in 10 min, 1 change waits: 503"))
+        run("12:20", 2)
+        run("12:25", 2)  # nothing is sent before the next try
+        expect("Events of an hour", len(api.events), 1)
+        run("13:00", 2)
+        expect("Events of two hours", len(api.events), 2)
+        api.refused = {"create"}
+        said = run("14:00", 2)
+        if "--failure-event: no Event could be created at obs/cresset-analyzer: " not in said or "Forbidden" not in said:
+            fail(f"that there is no Event is not said: {said!r}")
+        run("15:00", 0)
+        expect("Events when it works again", len(api.events), 2)
+        for value, words in (("cresset", "NAMESPACE/NAME"), ("a/b/c", "NAMESPACE/NAME"), ("/x", "NAMESPACE/NAME")):
+            if words not in run("15:10", 2, "--failure-event", value):
+                fail(f"{value!r} is taken for a CronJob")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin", default="build/bin")
     program = os.path.abspath(os.path.join(parser.parse_args().bin, "cresset-analyzer"))
-    for one in (check, check_contents):
+    for one in (check, check_contents, check_failure_event):
         one(program)
         print(f"{one.__name__}: ok")
 

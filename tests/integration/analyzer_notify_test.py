@@ -223,7 +223,7 @@ def check_failing_until_nothing_waits(cluster):
     requests = cluster.receiver.requests
     said, _ = cluster.run(BROKEN, 5 * MINUTE, 2)
     expect("requests before the next try", cluster.receiver.requests, requests)
-    if "slack-delivery-failing: receiver webhook has failed 2 times in 45 min, 1 changes wait" not in said:
+    if "slack-delivery-failing: receiver webhook has failed 2 times in 45 min, 1 change waits" not in said:
         fail(f"who fails is not said: {said!r}")
     cluster.run(BROKEN, 40 * MINUTE, 0, "--webhook-severity", "critical")  # so that what waits is not for them
     expect("messages", cluster.told(), [])

@@ -46,6 +46,35 @@ test_the_metadata_of_one_object(void **state)
 }
 
 static void
+test_an_object_is_created(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *reply;
+        K8sResult result;
+        int status;
+    } cases[] = {
+        {"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\n\r\n{}", K8S_OK, 201},
+        {STATUS("409", "AlreadyExists", "it is there"), K8S_FAILED, 409},
+        {STATUS("403", "Forbidden", "cannot create resource"), K8S_FORBIDDEN, 403},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        const ScriptStep steps[] = {{.reply = cases[i].reply}};
+        g_auto(Peer) peer = PEER(steps);
+        g_autoptr(GBytes) object = g_bytes_new_static("{\"kind\":\"Event\"}", 16);
+        g_auto(K8sOutcome) outcome = {0};
+        bool is_done = k8s_client_create(peer.client, "/apis/a/v1/bs", object, NULL, &outcome);
+        assert_int_equal(is_done, cases[i].result == K8S_OK);
+        assert_int_equal(outcome.result, cases[i].result);
+        assert_int_equal(outcome.status, cases[i].status);
+        g_autofree char *seen = scripted_server_request(peer.server, 0);
+        assert_true(g_str_has_prefix(seen, "POST /base/apis/a/v1/bs HTTP/1.1\r\n"));
+        assert_contains(seen, "\r\nContent-Type: application/json\r\n");
+        assert_true(g_str_has_suffix(seen, "\r\n\r\n{\"kind\":\"Event\"}"));
+    }
+}
+
+static void
 test_paths(void **state)
 {
     (void)state;
@@ -425,6 +454,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_object),
         cmocka_unit_test(test_the_metadata_of_one_object),
+        cmocka_unit_test(test_an_object_is_created),
         cmocka_unit_test(test_paths),
         cmocka_unit_test(test_what_errors_mean),
         cmocka_unit_test(test_the_reason_is_kept),
