@@ -6,6 +6,14 @@
 #include "analyzers/collect/folder.h"
 #include "lib/base/error.h"
 
+void
+input_say_expired(const Silences *silences, int64_t now_s, const char *path)
+{
+    g_autoptr(GPtrArray) expired = silences_expired(silences, now_s);
+    for (guint i = 0; i < expired->len; i++)
+        (void)fprintf(stderr, "cresset-analyzer: %s: %s\n", path, (char *)expired->pdata[i]);
+}
+
 /* NULL without an error: there are none. */
 static bool
 read_silences(const char *path, int64_t now_s, Silences **ret_silences, GError **error)
@@ -14,9 +22,7 @@ read_silences(const char *path, int64_t now_s, Silences **ret_silences, GError *
     if (path[0] == '\0')
         return true;
     *ret_silences = silences_load(path, error);
-    g_autoptr(GPtrArray) expired = silences_expired(*ret_silences, now_s);
-    for (guint i = 0; i < expired->len; i++)
-        (void)fprintf(stderr, "cresset-analyzer: %s: %s\n", path, (char *)expired->pdata[i]);
+    input_say_expired(*ret_silences, now_s, path);
     return *ret_silences != NULL;
 }
 

@@ -67,6 +67,8 @@ typedef struct {
  * what ret_check refers to, to be freed; NULL for none. */
 bool input_check_options(const InputOptions *options, CheckOptions *ret_check,
                          Silences **ret_silences, LogRules **ret_log_rules, GError **error);
+/* Says on stderr which rules of a file have expired (NULL: there are none). */
+void input_say_expired(const Silences *silences, int64_t now_s, const char *path);
 /* Reads the cluster. *ret_client has to be freed after the snapshot; NULL when it came from files.
  * The errors of folder_read, k8s_config_load and cluster_read. */
 bool

@@ -15,6 +15,14 @@ look_open(Look *look, const LookOptions *options, GError **error)
     return true;
 }
 
+void
+look_silence(Look *look, Silences *silences, const char *path)
+{
+    input_say_expired(silences, look->check.now_s, path);
+    look->silences = silences_join(look->silences, silences);
+    look->check.silences = look->silences;
+}
+
 bool
 look_find(Look *look, bool is_dry, GError **error)
 {

@@ -31,6 +31,9 @@ typedef struct {
 
 /* Takes the options, which outlive the look; nothing is read yet but their files. */
 bool look_open(Look *look, const LookOptions *options, GError **error);
+/* Silences more findings, by rules of a file, and says on stderr which of them have expired; takes
+ * the rules (NULL: none). */
+void look_silence(Look *look, Silences *silences, const char *path);
 /* Reads the cluster, asks its back ends, and fills look->findings with evidence and notes; `is_dry`
  * prints what a model would be sent instead of asking it. */
 bool look_find(Look *look, bool is_dry, GError **error);

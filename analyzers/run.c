@@ -197,7 +197,10 @@ run(const RunOptions *options, GError **error)
     if (!failure_event_parse(options->failure_event, &failure_event, error) ||
         !look_open(&look, &options->look, error) ||
         (config = read_notify_config(options, error)) == NULL ||
-        !open_state_server(options, &state_server, error) || !look_find(&look, false, error))
+        !open_state_server(options, &state_server, error))
+        return false;
+    look_silence(&look, g_steal_pointer(&config->silences), options->notify_file);
+    if (!look_find(&look, false, error))
         return false;
     if (!options->dry_run)
         look_report(&look);

@@ -68,14 +68,29 @@ read_silence(YamlTree *tree, const YamlNode *item, void *data, GError **error)
                      silence->until);
 }
 
-static bool
-read_silences(YamlTree *tree, const YamlNode *node, const char *key, void *place, GError **error)
+static Silences *
+silences_new(void)
 {
-    return yaml_each_item(tree, node, key, read_silence, *(GPtrArray **)place, error);
+    Silences *silences = g_new0(Silences, 1);
+    silences->rules = g_ptr_array_new_with_free_func(silence_free);
+    return silences;
 }
 
+bool
+silences_read(YamlTree *tree, const YamlNode *node, const char *key, void *place, GError **error)
+{
+    Silences **silences = place;
+    *silences = silences_new();
+    return yaml_each_item(tree, node, key, read_silence, (*silences)->rules, error);
+}
+
+/* What a file of silences has. */
+typedef struct {
+    Silences *silences;
+} SilenceFile;
+
 static const YamlField file_fields[] = {
-    {"silences", read_silences, offsetof(Silences, rules)},
+    {"silences", silences_read, offsetof(SilenceFile, silences)},
 };
 
 Silences *
@@ -84,12 +99,23 @@ silences_load(const char *path, GError **error)
     g_autoptr(YamlTree) tree = yaml_tree_load(path, error);
     if (tree == NULL)
         return NULL;
-    g_autoptr(Silences) silences = g_new0(Silences, 1);
-    silences->rules = g_ptr_array_new_with_free_func(silence_free);
-    return yaml_read_fields(tree, yaml_tree_root(tree), "the file", file_fields,
-                            G_N_ELEMENTS(file_fields), silences, error)
-               ? g_steal_pointer(&silences)
-               : NULL;
+    SilenceFile file = {0};
+    bool ok = yaml_read_fields(tree, yaml_tree_root(tree), "the file", file_fields,
+                               G_N_ELEMENTS(file_fields), &file, error);
+    g_autoptr(Silences) silences = file.silences;
+    if (!ok)
+        return NULL;
+    return silences != NULL ? g_steal_pointer(&silences) : silences_new();
+}
+
+Silences *
+silences_join(Silences *silences, Silences *others)
+{
+    if (silences == NULL || others == NULL)
+        return silences != NULL ? silences : others;
+    g_ptr_array_extend_and_steal(silences->rules, g_ptr_array_ref(others->rules));
+    silences_free(others);
+    return silences;
 }
 
 static bool

@@ -41,6 +41,7 @@ notify_config_free(NotifyConfig *config)
     g_strfreev(config->ns_included);
     g_strfreev(config->ns_excluded);
     quiet_hours_free(config->quiet_hours);
+    silences_free(config->silences);
     g_free(config->heartbeat_url);
     g_clear_pointer(&config->daily_zone, g_time_zone_unref);
     g_strfreev(config->daily_receivers);
@@ -188,6 +189,7 @@ static const YamlField fields[] = {
     {"routes", read_routes, 0},
     {"namespaces", read_namespaces, 0},
     {"quiet_hours", quiet_hours_read, offsetof(NotifyConfig, quiet_hours)},
+    {"silences", silences_read, offsetof(NotifyConfig, silences)},
     {"daily", read_daily, 0},
     {"heartbeat_url", yaml_read_text, offsetof(NotifyConfig, heartbeat_url)},
     {"heartbeat_url_file", read_heartbeat_file, offsetof(NotifyConfig, heartbeat_url)},

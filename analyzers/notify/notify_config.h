@@ -1,5 +1,6 @@
 /* Who is told what, and when: the file of --notify-file. docs/notifications.md has its form. */
 #pragma once
+#include "analyzers/checks/silence.h"
 #include "analyzers/notify/receiver.h"
 #include "analyzers/notify/route.h"
 
@@ -9,6 +10,7 @@ typedef struct {
     char *fallback;                 /* the receiver of what no route names; NULL: no receivers */
     GStrv ns_included, ns_excluded; /* globs; NULL: all, none */
     QuietHours *quiet_hours;        /* NULL: none */
+    Silences *silences;             /* NULL: none */
     char *heartbeat_url;            /* asked for after each run that went well; NULL: none */
     int daily_min; /* time of the daily message, minutes since midnight; -1: none */
     GTimeZone *daily_zone;

@@ -256,6 +256,30 @@ def check_notify_file_errors(cluster):
         fail(f"two ways to name receivers are taken: {said!r}")
 
 
+def check_silences(cluster):
+    """Rules of the notify file and of a file of silences hold together, and each says which of its own have expired."""
+    rules = os.path.join(cluster.folder, "silences.yaml")
+    with open(rules, "w") as out:
+        out.write("silences:\n  - {names: [web], reason: the move}\n")
+    options = write_notify_file(cluster, slack.Receiver(), "silences:\n  - {names: [pay], until: 2026-01-02T13:00:00Z, reason: the key is on its way}\n")
+    both = BROKEN + POD.format(name="pay", needs="keys")
+    cluster.run(both, 10 * MINUTE, 0, *options, "--silences", rules)
+    expect("messages when both are silenced", cluster.told(), [])
+    cluster.run(both, 10 * MINUTE, 0, *options)
+    text = slack.words(cluster.told()[0])
+    if "ConfigMap settings" not in text or "ConfigMap keys" in text:
+        fail(f"the rules of the notify file alone do not hold: {text!r}")
+    said, _ = cluster.run(both, 60 * MINUTE, 0, *options, "--silences", rules)
+    if "notify.yaml: silence 1 (the key is on its way) has expired on 2026-01-02T13:00:00Z" not in said:
+        fail(f"what has expired is not said: {said!r}")
+    text = slack.words(cluster.told()[0])
+    if "ConfigMap keys" not in text:
+        fail(f"a rule that has expired still holds: {text!r}")
+    said, _ = cluster.run(both, 10 * MINUTE, 2, *write_notify_file(cluster, slack.Receiver(), "silences: [{names: pay}]\n"))
+    if "notify.yaml:8: " not in said or "a silence needs a reason" not in said:
+        fail(f"a silence without a reason is taken: {said!r}")
+
+
 def check_quiet_hours(cluster):
     """What is not urgent waits for the morning and comes as one message; what is urgent does not wait."""
     mild = ('apiVersion: apps/v1\nkind: Deployment\nmetadata: {{namespace: shop, name: {name}, uid: {name}, creationTimestamp: "2026-01-01T00:00:00Z"}}\n'
@@ -401,7 +425,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin", default="build/bin")
     program = os.path.abspath(os.path.join(parser.parse_args().bin, "cresset-analyzer"))
-    for check in (check_once, check_outage, check_retry_after, check_refusals, check_urls, check_overlap, check_no_receiver, check_receivers, check_failing_until_nothing_waits, check_failing_without_a_backlog, check_notify_file_errors, check_quiet_hours, check_daily, check_heartbeat, check_metrics, check_storm, check_storm_as_text, check_foreign_text, check_dry_run,
+    for check in (check_once, check_outage, check_retry_after, check_refusals, check_urls, check_overlap, check_no_receiver, check_receivers, check_failing_until_nothing_waits, check_failing_without_a_backlog, check_notify_file_errors, check_silences, check_quiet_hours, check_daily, check_heartbeat, check_metrics, check_storm, check_storm_as_text, check_foreign_text, check_dry_run,
                   check_dry_run_during_a_write):
         with tempfile.TemporaryDirectory() as folder:
             cluster = Cluster(program, folder, slack.Receiver())
