@@ -54,7 +54,7 @@ write_texts(JsonWriter *json, const char *key, const GPtrArray *texts)
 }
 
 /* A request with the window; `names` and `matchers` only when they are not NULL. */
-static char *
+static GBytes *
 request_json(const Enquiry *enquiry, const GPtrArray *names, const char *matchers)
 {
     JsonWriter json;
@@ -74,12 +74,11 @@ request_json(const Enquiry *enquiry, const GPtrArray *names, const char *matcher
         write_texts(&json, "matchers", selectors);
     }
     jsonw_object_end(&json);
-    g_autoptr(GBytes) body = jsonw_finish(&json);
-    return g_strndup(g_bytes_get_data(body, NULL), g_bytes_get_size(body));
+    return jsonw_finish(&json);
 }
 
 static bool
-ask(Enquiry *enquiry, const char *path, const char *json, GBytes **ret_body, char **ret_why)
+ask(Enquiry *enquiry, const char *path, GBytes *json, GBytes **ret_body, char **ret_why)
 {
     const TelemetryCall call = {.path = path, .json = json};
     return enquiry_ask(enquiry, SOURCE_PROFILES, &call, ret_body, ret_why);
@@ -119,7 +118,7 @@ ask_names(Enquiry *enquiry, Arena *arena, GPtrArray *names, char **ret_why)
     g_autoptr(GBytes) body = NULL;
     g_autoptr(GError) error = NULL;
     Answer answer;
-    g_autofree char *json = request_json(enquiry, NULL, NULL);
+    g_autoptr(GBytes) json = request_json(enquiry, NULL, NULL);
     if (!ask(enquiry, "/querier.v1.QuerierService/LabelNames", json, &body, ret_why))
         return false;
     if (!answer_read_names(body, "name", arena, &answer, &error)) {
@@ -143,7 +142,7 @@ profile_index_ask(Enquiry *enquiry, ProfileIndex *ret_index, char **ret_why)
         return false;
     ret_index->matchers = g_strdup(matchers_are_among(matchers, names) ? matchers : "");
     g_autoptr(GPtrArray) wanted = wanted_labels(names);
-    g_autofree char *json = request_json(enquiry, wanted, ret_index->matchers);
+    g_autoptr(GBytes) json = request_json(enquiry, wanted, ret_index->matchers);
     if (!ask(enquiry, "/querier.v1.QuerierService/Series", json, &body, ret_why))
         return false;
     if (profile_series_read(body, ret_index->arena, &ret_index->list, &error))

@@ -27,7 +27,7 @@ profile_query_unit(const char *type)
     return strstr(type, ":inuse_") != NULL ? "memory in use" : "allocated memory";
 }
 
-static char *
+static GBytes *
 request_json(const ProfileTarget *target, const char *matchers, ProfileWindow window)
 {
     JsonWriter json;
@@ -49,8 +49,7 @@ request_json(const ProfileTarget *target, const char *matchers, ProfileWindow wi
     jsonw_key(&json, "maxNodes");
     jsonw_int(&json, NODES_MAX);
     jsonw_object_end(&json);
-    g_autoptr(GBytes) body = jsonw_finish(&json);
-    return g_strndup(g_bytes_get_data(body, NULL), g_bytes_get_size(body));
+    return jsonw_finish(&json);
 }
 
 FunctionShares *
@@ -59,7 +58,7 @@ profile_query(Enquiry *enquiry, const ProfileTarget *target, const char *matcher
 {
     g_autoptr(GBytes) body = NULL;
     g_autoptr(GError) error = NULL;
-    g_autofree char *json = request_json(target, matchers, window);
+    g_autoptr(GBytes) json = request_json(target, matchers, window);
     const TelemetryCall call = {.path = "/querier.v1.QuerierService/SelectMergeStacktraces",
                                 .json = json};
     if (!enquiry_ask(enquiry, SOURCE_PROFILES, &call, &body, ret_why))

@@ -9,11 +9,8 @@ report_push(TelemetryApi *server, const Findings *findings, const CheckOptions *
 {
     if (server == NULL)
         return;
-    gsize size;
     g_autoptr(GBytes) report = report_json(findings, options), answer = NULL;
-    const char *data = g_bytes_get_data(report, &size);
-    g_autofree char *text = g_strndup(data, size);
-    const TelemetryCall call = {.path = "/api/v1/findings", .json = text};
+    const TelemetryCall call = {.path = "/api/v1/findings", .json = report};
     g_auto(TelemetryOutcome) outcome = {0};
     if (!telemetry_api_call(server, &call, NULL, &answer, &outcome))
         (void)fprintf(stderr, "cresset-analyzer: the findings were not reported: %s\n",

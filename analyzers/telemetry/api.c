@@ -293,10 +293,10 @@ make_headers(const TelemetryApi *api, const TelemetryCall *call, GStrv *ret_head
 static GBytes *
 make_body(const TelemetryCall *call)
 {
-    if (call->octets != NULL)
-        return g_bytes_ref(call->octets);
-    const char *text = call->form != NULL ? call->form : call->json;
-    return text != NULL ? g_bytes_new(text, strlen(text)) : NULL;
+    GBytes *body = call->json != NULL ? call->json : call->octets;
+    if (body != NULL)
+        return g_bytes_ref(body);
+    return call->form != NULL ? g_bytes_new(call->form, strlen(call->form)) : NULL;
 }
 
 static bool

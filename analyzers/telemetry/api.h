@@ -70,7 +70,7 @@ typedef struct {
     const char *path;   /* below the base: "/api/v1/query" */
     const char *query;  /* behind the '?', encoded; or NULL */
     const char *form;   /* sent as a form, encoded; or NULL */
-    const char *json;   /* sent as JSON; or NULL */
+    GBytes *json;       /* sent as JSON; or NULL */
     int64_t timeout_ms; /* for all its tries; 0: TELEMETRY_TIMEOUT_MS */
 
     /* Of a call that is no query: telemetry_api_send. */

@@ -179,8 +179,7 @@ send(const Round *round, const TelemetryQuery *query, GBytes **ret_body, Telemet
     TelemetryApi *api = round->ask->apis[query->source];
     if (query->source == SOURCE_PROFILES) {
         g_autoptr(GBytes) json = label_values_json(round, query);
-        g_autofree char *text = g_strndup(g_bytes_get_data(json, NULL), g_bytes_get_size(json));
-        const TelemetryCall call = {.path = "/querier.v1.QuerierService/LabelValues", .json = text};
+        const TelemetryCall call = {.path = "/querier.v1.QuerierService/LabelValues", .json = json};
         return telemetry_api_call(api, &call, round->ask->cancel, ret_body, outcome);
     }
     g_autofree char *form = instant_form(round, query);
