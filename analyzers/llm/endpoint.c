@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/base/error.h"
+#include "lib/base/secret_file.h"
 #include "lib/net/http_client.h"
 
 struct Endpoint {
@@ -36,10 +37,11 @@ complete_url(const char *url)
 static bool
 read_key(const char *file, char **ret_authorization, GError **error)
 {
-    g_autofree char *key = NULL;
+    size_t size;
     if (file[0] == '\0')
         return true;
-    if (!g_file_get_contents(file, &key, NULL, error))
+    g_autofree char *key = secret_file_read_bytes(file, &size, error);
+    if (key == NULL)
         return false;
     g_strstrip(key);
     for (const char *at = key; *at != '\0'; at++) {

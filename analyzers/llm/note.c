@@ -9,6 +9,7 @@
 #include "analyzers/llm/prompt.h"
 #include "analyzers/llm/store.h"
 #include "lib/base/error.h"
+#include "lib/base/secret_file.h"
 
 enum {
     FAILURES_MAX = 2,   /* in a row: then the run asks no more */
@@ -62,9 +63,10 @@ check_options(const LlmOptions *options, GError **error)
 static bool
 read_key(const char *file, uint8_t *ret_key, GError **error)
 {
-    g_autofree char *content = NULL;
-    gsize size, digest_size = MASK_KEY_BYTES;
-    if (!g_file_get_contents(file, &content, &size, error))
+    size_t size;
+    gsize digest_size = MASK_KEY_BYTES;
+    g_autofree char *content = secret_file_read_bytes(file, &size, error);
+    if (content == NULL)
         return false;
     if (size < KEY_FILE_BYTES_MIN)
         return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,

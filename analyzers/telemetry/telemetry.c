@@ -4,6 +4,7 @@
 
 #include "analyzers/telemetry/ask.h"
 #include "lib/base/error.h"
+#include "lib/k8s/config.h"
 
 /* Of all answers of a run. */
 #define ANSWERS_BYTES_MAX ((size_t)256 * 1024 * 1024)
@@ -175,7 +176,7 @@ read_file(Telemetry *telemetry, const char *dir, const TelemetryQuery *query, GE
     gsize size;
     if (!g_file_test(path, G_FILE_TEST_EXISTS))
         return true;
-    if (!g_file_get_contents(path, &data, &size, error))
+    if ((data = k8s_read_file(path, TELEMETRY_REPLY_BYTES_MAX, &size, error)) == NULL)
         return false;
     g_autoptr(GBytes) body = g_bytes_new_take(data, size);
     if (telemetry_take(telemetry, query, body, error))

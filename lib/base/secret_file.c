@@ -28,14 +28,23 @@ read_start(const char *path, char *text, size_t room, size_t *ret_size, GError *
 }
 
 char *
+secret_file_read_bytes(const char *path, size_t *ret_size, GError **error)
+{
+    g_autofree char *text = g_malloc0(SECRET_FILE_BYTES_MAX + 2);
+    if (!read_start(path, text, SECRET_FILE_BYTES_MAX + 1, ret_size, error))
+        return NULL;
+    if (*ret_size > SECRET_FILE_BYTES_MAX)
+        return fail(path, "is too large for a secret: 64 KiB are read at most", error);
+    return g_steal_pointer(&text);
+}
+
+char *
 secret_file_read(const char *path, GError **error)
 {
     size_t size;
-    g_autofree char *text = g_malloc0(SECRET_FILE_BYTES_MAX + 2);
-    if (!read_start(path, text, SECRET_FILE_BYTES_MAX + 1, &size, error))
+    g_autofree char *text = secret_file_read_bytes(path, &size, error);
+    if (text == NULL)
         return NULL;
-    if (size > SECRET_FILE_BYTES_MAX)
-        return fail(path, "is too large for a secret: 64 KiB are read at most", error);
     if (strlen(text) != size)
         return fail(path, "holds a NUL byte: text is expected", error);
     if (*g_strstrip(text) == '\0')

@@ -11,3 +11,6 @@ enum { SECRET_FILE_BYTES_MAX = 64 * 1024 };
  * (the code follows errno), or INVALID_ARGUMENT when it has more than SECRET_FILE_BYTES_MAX bytes,
  * a NUL among them, or nothing else than white space. */
 char *secret_file_read(const char *path, GError **error);
+/* The bytes of the file as they are, maybe none, with a NUL behind them; free with g_free. NULL
+ * with *error as above when the file cannot be read or has more than SECRET_FILE_BYTES_MAX. */
+char *secret_file_read_bytes(const char *path, size_t *ret_size, GError **error);

@@ -262,7 +262,8 @@ def check_options(cluster):
     for url, options, says in (("http://model.example/v1", (), "https"), ("ftp://x", (), "--llm-url"), ("model", (), "--llm-url"),
                                ("https://user:hunter2@model.example", (), "--llm-key-file"), (None, ("--llm-model", ""), "--llm-model"),
                                (None, ("--llm-log-lines", "some"), "auto, always, never"), (None, ("--llm-key-file", "/none"), "/none"),
-                               (None, ("--llm-store", cluster.folder), "--llm-store"), (None, ("--llm-mask-key-file", key), "16 bytes")):
+                               (None, ("--llm-store", cluster.folder), "--llm-store"), (None, ("--llm-mask-key-file", key), "16 bytes"),
+                               (None, ("--llm-key-file", "/dev/zero"), "64 KiB"), (None, ("--llm-mask-key-file", "/dev/zero"), "64 KiB")):
         _, said = cluster.call("scan", *options, url=url, status=2)
         expect_in("the error", says, said)
         if "hunter2" in said:

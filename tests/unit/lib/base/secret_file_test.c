@@ -65,6 +65,22 @@ test_size_is_bounded(void **state)
 }
 
 static void
+test_bytes_are_as_they_are(void **state)
+{
+    (void)state;
+    size_t size;
+    g_autoptr(TempDir) dir = temp_dir_new();
+    g_autoptr(GError) error = NULL;
+    g_autofree char *path = write_file(dir, " \0x\n", 4);
+    g_autofree char *bytes = secret_file_read_bytes(path, &size, &error);
+    assert_no_error(error);
+    assert_int_equal(size, 4);
+    assert_memory_equal(bytes, " \0x\n", 5);
+    assert_null(secret_file_read_bytes("/dev/zero", &size, &error)); /* has no end */
+    assert_error_says(error, "/dev/zero is too large");
+}
+
+static void
 test_what_cannot_be_read(void **state)
 {
     (void)state;
@@ -84,6 +100,7 @@ main(void)
         cmocka_unit_test(test_white_space_around_is_no_part),
         cmocka_unit_test(test_what_is_no_secret_is_refused_without_its_text),
         cmocka_unit_test(test_size_is_bounded),
+        cmocka_unit_test(test_bytes_are_as_they_are),
         cmocka_unit_test(test_what_cannot_be_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
