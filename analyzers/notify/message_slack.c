@@ -16,7 +16,7 @@ enum {
     EVIDENCE_MAX = 600,
     FIX_MAX = 300,
     NOTE_MAX = 1000,
-    LINK_MAX = 500,
+    LINK_MAX = 1500,
 };
 
 char *
@@ -95,7 +95,7 @@ slack_span(const Change *change, const MessageContext *context)
                            change->since_s > 0 ? "" : "at least ", since_s, fallback, span);
 }
 
-/* "\tLABEL\tURL" as a link. */
+/* "\tLABEL\tURL" as a link, when it fits into the section: half of one leads nowhere. */
 static void
 append_link(GString *text, const char *line)
 {
@@ -104,26 +104,33 @@ append_link(GString *text, const char *line)
         return;
     g_autofree char *label = slack_escape(parts[1], NAME_MAX_BYTES),
                     *url = slack_escape(parts[2], LINK_MAX);
-    if (!g_str_has_suffix(url, "…"))
-        g_string_append_printf(text, "<%s|%s>\n", url, label);
+    g_autofree char *link = g_strdup_printf("<%s|%s>\n", url, label);
+    if (!g_str_has_suffix(url, "…") && text->len + strlen(link) <= DETAIL_MAX)
+        g_string_append(text, link);
+}
+
+static void
+append_links(GString *text, const Change *change)
+{
+    g_auto(GStrv) lines = g_strsplit(change->evidence, "\n", -1);
+    for (guint i = 0; lines[i] != NULL; i++) {
+        if (lines[i][0] == '\t')
+            append_link(text, lines[i]);
+    }
 }
 
 static void
 append_evidence(GString *text, const Change *change)
 {
     g_auto(GStrv) lines = g_strsplit(change->evidence, "\n", -1);
-    g_autoptr(GString) facts = g_string_new(NULL), links = g_string_new(NULL);
+    g_autoptr(GString) facts = g_string_new(NULL);
     for (guint i = 0; lines[i] != NULL; i++) {
-        if (lines[i][0] == '\t')
-            append_link(links, lines[i]);
-        else
+        if (lines[i][0] != '\t')
             g_string_append_printf(facts, "%s%s", facts->len > 0 ? "\n" : "", lines[i]);
     }
     g_autofree char *evidence = slack_escape(facts->str, EVIDENCE_MAX);
     if (*evidence != '\0')
         g_string_append_printf(text, "```%s```\n", evidence);
-    if (links->len <= LINK_MAX)
-        g_string_append(text, links->str);
 }
 
 /* The first step, and below it the command. */
@@ -149,6 +156,7 @@ write_detail(JsonWriter *json, const Change *change, const MessageContext *conte
                            severity_name(change->severity), span, cause);
     append_evidence(text, change);
     append_fix(text, change);
+    append_links(text, change);
     write_block(json, "section", "mrkdwn", text->str);
     g_string_printf(text, "%s · %s · %s", change_name(change->type), change->check, incident);
     if (change->n_explained > 0)

@@ -71,6 +71,34 @@ test_links_can_be_followed(void **state)
     assert_int_equal(finding->links->len, 2);
 }
 
+/* What leads somewhere is kept as far as there is room, and nothing is cut in two. */
+static void
+test_links_are_kept_as_far_as_they_fit(void **state)
+{
+    (void)state;
+    g_autoptr(TestCluster) cluster = test_cluster_new(yaml);
+    Finding *finding = test_cluster_findings(cluster)->all->pdata[0];
+    static const struct {
+        const char *label;
+        gsize size;
+        bool is_kept;
+    } links[] = {{"First", 400, true},
+                 {"Huge", 3000, false},
+                 {"Second", 400, true},
+                 {"Third", 1200, true},
+                 {"Fourth", 1200, false}};
+    for (size_t i = 0; i < G_N_ELEMENTS(links); i++) {
+        g_autofree char *path = g_strnfill(links[i].size, 'x');
+        g_autofree char *url = g_strconcat("https://g.example/", links[i].label, path, NULL);
+        finding_link(finding, links[i].label, url);
+    }
+    g_autofree char *message = message_about(cluster);
+    for (size_t i = 0; i < G_N_ELEMENTS(links); i++) {
+        g_autofree char *end = g_strdup_printf("x|%s>", links[i].label);
+        assert_int_equal(strstr(message, end) != NULL, links[i].is_kept);
+    }
+}
+
 static void
 test_without_links_there_is_no_line(void **state)
 {
@@ -85,6 +113,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_links_can_be_followed),
+        cmocka_unit_test(test_links_are_kept_as_far_as_they_fit),
         cmocka_unit_test(test_without_links_there_is_no_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
