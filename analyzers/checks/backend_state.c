@@ -104,10 +104,13 @@ report(CheckRun *run, const CheckRow *row, TelemetrySource source)
         finding_evidence(finding, "URL %s%s%s", backend.url,
                          backend.tenant[0] != '\0' ? ", tenant " : "", backend.tenant);
     finding_fix(finding, "%s", row->fix);
-    finding_fix(finding, "curl -sS%s%s%s '%s%s'",
-                backend.tenant[0] != '\0' ? " -H 'X-Scope-OrgID: " : "", backend.tenant,
-                backend.tenant[0] != '\0' ? "'" : "", backend.url[0] != '\0' ? backend.url : "$URL",
-                backends[source].path);
+    g_autofree char *url = g_strconcat(backend.url, backends[source].path, NULL),
+                    *quoted = g_shell_quote(url);
+    g_autofree char *header = g_strconcat("X-Scope-OrgID: ", backend.tenant, NULL),
+                    *quoted_header = g_shell_quote(header);
+    bool has_tenant = backend.tenant[0] != '\0', has_url = backend.url[0] != '\0';
+    finding_fix(finding, "curl -sS%s%s %s%s", has_tenant ? " -H " : "",
+                has_tenant ? quoted_header : "", has_url ? "" : "\"$URL\"", quoted);
     return finding;
 }
 

@@ -4,6 +4,7 @@ import argparse
 import datetime
 import json
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -189,6 +190,10 @@ def check_gates(given):
     expect("the findings", list(found), ["metrics-backend-unreachable"])
     expect("the end of the cause", found["metrics-backend-unreachable"]["cause"].split(": ")[-1],
            "whether telemetry arrives is unknown. 4 of 4 pods of Alloy and cresset-agent are Ready in Kubernetes.")
+    url = f"http://127.0.0.1:{prometheus.free_port()}/it's here;ls"
+    found = given.findings("silent", "--tenant", "o'team", url=url.replace(" ", "%20"), status=1)
+    expect("the command as a shell reads it", shlex.split(found["metrics-backend-unreachable"]["fix"][-1]),
+           ["curl", "-sS", "-H", "X-Scope-OrgID: o'team", url.replace(" ", "%20") + "/api/v1/query?query=up"])
 
 
 def check_ailing(given):
