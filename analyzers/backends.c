@@ -8,6 +8,7 @@ backends_clear(Backends *backends)
     for (int i = 0; i < SOURCE_COUNT; i++)
         telemetry_api_free(backends->apis[i]);
     g_free(backends->matchers);
+    g_free(backends->matchers_problem);
     *backends = (Backends){0};
 }
 
@@ -89,9 +90,15 @@ ask(Backends *backends, const CheckOptions *check, Telemetry *telemetry,
     TelemetryApi *metrics = backends->apis[SOURCE_METRICS];
     if (*backends->matchers == '\0' && metrics != NULL && check->cluster != NULL) {
         g_free(backends->matchers);
-        backends->matchers = telemetry_find_matchers(metrics, check->cluster, check->now_s, NULL);
+        g_clear_pointer(&backends->matchers_problem, g_free);
+        backends->matchers = telemetry_find_matchers(metrics, check->cluster, check->now_s, NULL,
+                                                     &backends->matchers_problem);
+        if (backends->matchers == NULL)
+            backends->matchers = g_strdup("");
     }
-    TelemetryAsk asked = {.matchers = backends->matchers, .now_s = check->now_s};
+    TelemetryAsk asked = {.matchers = backends->matchers,
+                          .matchers_problem = backends->matchers_problem,
+                          .now_s = check->now_s};
     for (int i = 0; i < SOURCE_COUNT; i++)
         asked.apis[i] = backends->apis[i];
     telemetry_ask(telemetry, &asked, queries, n);
@@ -132,6 +139,7 @@ backends_enrich(const Backends *backends, const BackendsOptions *options, const 
 {
     enum { MS_NS = 1000000 };
     EnrichOptions enrich = {.matchers = backends->matchers,
+                            .matchers_problem = backends->matchers_problem,
                             .profiles_link = options->profiles_link,
                             .queries_max = options->evidence_queries,
                             .log_reads_max = options->evidence_log_reads,

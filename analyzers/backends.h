@@ -90,6 +90,7 @@ typedef struct {
 typedef struct {
     TelemetryApi *apis[SOURCE_COUNT]; /* NULL: not configured */
     char *matchers;
+    char *matchers_problem; /* as of TelemetryAsk; NULL: none */
 } Backends;
 
 /* INVALID_ARGUMENT that names the option. */

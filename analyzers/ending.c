@@ -36,7 +36,8 @@ note_all(State *state, const Look *look, const GPtrArray *endings, GError **erro
                           .now_s = look->check.now_s,
                           .node_label = look->check.node_label};
     const TelemetryAsk ask = {.apis[SOURCE_METRICS] = look->backends.apis[SOURCE_METRICS],
-                              .matchers = look->backends.matchers};
+                              .matchers = look->backends.matchers,
+                              .matchers_problem = look->backends.matchers_problem};
     bool ok = true;
     for (guint i = 0; ok && i < MIN(endings->len, ENDINGS_MAX); i++) {
         const Change *change = endings->pdata[i];

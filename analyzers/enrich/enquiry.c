@@ -34,6 +34,10 @@ enquiry_ask(Enquiry *enquiry, TelemetrySource source, const TelemetryCall *call,
     TelemetryCall bounded = *call;
     g_auto(TelemetryOutcome) outcome = {0};
     *ret_body = NULL;
+    if (enquiry->options->matchers_problem != NULL) {
+        *ret_why = g_strdup(enquiry->options->matchers_problem);
+        return false;
+    }
     if (!enquiry_take(enquiry, source, ret_why))
         return false;
     int64_t left_ms = (enquiry->until_us - g_get_monotonic_time()) / MS_US;

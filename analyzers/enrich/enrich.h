@@ -10,6 +10,7 @@
 typedef struct {
     TelemetryApi *apis[SOURCE_COUNT]; /* NULL: not configured */
     const char *matchers;             /* of the cluster, as of TelemetryAsk */
+    const char *matchers_problem;     /* why they are not known; NULL: they are */
     const char *profiles_link;        /* where flame graphs are looked at, see flame_link.h; "": the
                                          back end of profiles */
     int64_t queries_max;              /* of metrics and profiles */

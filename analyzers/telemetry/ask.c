@@ -59,7 +59,8 @@ quote_families(const Round *round)
 static GHashTable *
 find_families(const Round *round)
 {
-    TelemetryApi *api = round->ask->apis[SOURCE_METRICS];
+    TelemetryApi *api =
+        round->ask->matchers_problem == NULL ? round->ask->apis[SOURCE_METRICS] : NULL;
     g_autofree char *names = api != NULL ? quote_families(round) : NULL;
     if (names == NULL)
         return NULL;
@@ -173,6 +174,17 @@ label_values_json(const Round *round, const TelemetryQuery *query)
     return jsonw_finish(&json);
 }
 
+/* Why a question cannot be put, to be freed; NULL: it can. */
+static char *
+find_obstacle(const Round *round, const TelemetryQuery *query)
+{
+    const char *problem = round->ask->matchers_problem;
+    if (problem == NULL || query->source == SOURCE_PROFILES)
+        return NULL;
+    return g_strdup_printf("which %s are of this cluster is not known: %s",
+                           telemetry_source_name(query->source), problem);
+}
+
 static bool
 send(const Round *round, const TelemetryQuery *query, GBytes **ret_body, TelemetryOutcome *outcome)
 {
@@ -194,8 +206,11 @@ ask_one(Round *round, const TelemetryQuery *query)
 {
     g_autoptr(GBytes) body = NULL;
     g_auto(TelemetryOutcome) outcome = {0};
-    g_autofree char *missing = missing_family(round, query);
-    if (missing != NULL) {
+    g_autofree char *missing = missing_family(round, query),
+                    *obstacle = find_obstacle(round, query);
+    if (obstacle != NULL) {
+        telemetry_fail(round->telemetry, query, ANSWER_FAILED, obstacle);
+    } else if (missing != NULL) {
         g_autofree char *why = g_strconcat(TELEMETRY_ABSENT, missing, NULL);
         telemetry_fail(round->telemetry, query, ANSWER_ABSENT, why);
     } else if (send(round, query, &body, &outcome)) {

@@ -49,6 +49,8 @@ void telemetry_free(Telemetry *telemetry);
 typedef struct {
     TelemetryApi *apis[SOURCE_COUNT]; /* NULL: not configured */
     const char *matchers;             /* of the cluster, for metrics and logs: cluster="prod" */
+    const char *matchers_problem;     /* why they are not known, so that neither can be asked; or
+                                         NULL */
     int64_t now_s;
     GCancellable *cancel; /* or NULL */
 } TelemetryAsk;

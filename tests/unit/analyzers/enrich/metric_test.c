@@ -32,6 +32,24 @@ test_memory_against_the_limit(void **state)
     assert_lacks(evidence, "side");
 }
 
+/* Evidence of who knows which cluster would be no evidence. */
+static void
+test_an_unknown_cluster_is_not_asked_about(void **state)
+{
+    (void)state;
+    static const ScriptStep steps[] = {VECTOR("")};
+    g_autoptr(TestCluster) cluster = test_cluster_new(OOM_CLUSTER);
+    g_autoptr(ScriptedServer) server = scripted_server_new(steps, G_N_ELEMENTS(steps));
+    EnrichOptions options = {.matchers_problem = "it answers 422",
+                             .queries_max = 60,
+                             .log_reads_max = 30,
+                             .time_ms = 60000};
+    enriched_run(cluster, server, SOURCE_METRICS, &options);
+    g_autofree char *evidence = enriched_evidence(enriched_oom(cluster));
+    assert_contains(evidence, "(metrics not available: it answers 422)");
+    assert_int_equal(scripted_server_requests(server), 0);
+}
+
 #define NODE                                                                                       \
     "apiVersion: v1\n"                                                                             \
     "kind: Node\n"                                                                                 \
@@ -141,6 +159,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_an_unknown_cluster_is_not_asked_about),
         cmocka_unit_test(test_memory_against_the_limit),
         cmocka_unit_test(test_nodes_and_their_largest_pods),
         cmocka_unit_test(test_failures_are_told_once),

@@ -1,6 +1,7 @@
 #include "analyzers/telemetry/telemetry.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "analyzers/telemetry/matchers.h"
 #include "tests/harness/check.h"
@@ -188,6 +189,10 @@ test_recorded_answers(void **state)
     assert_true(g_file_set_contents(path, "{", -1, NULL));
     assert_false(telemetry_read_folder(telemetry, temp_dir_path(dir), queries, 2, &error));
     assert_error_says(error, "node-load.json");
+    g_clear_error(&error);
+    assert_int_equal(truncate(path, TELEMETRY_REPLY_BYTES_MAX + 1), 0); /* takes no room */
+    assert_false(telemetry_read_folder(telemetry, temp_dir_path(dir), queries, 2, &error));
+    assert_error_says(error, "node-load.json is not a file of at most");
 }
 
 static void
@@ -211,10 +216,61 @@ test_matchers(void **state)
     g_autofree char *url = scripted_server_url(server, "");
     const TelemetryConfig config = {.name = "metrics", .url = url};
     g_autoptr(TelemetryApi) api = telemetry_api_new(&config, NULL);
-    g_autofree char *found = telemetry_find_matchers(api, "prod", NOW_S, NULL);
-    g_autofree char *none = telemetry_find_matchers(api, "prod", NOW_S, NULL);
+    char *why;
+    g_autofree char *found = telemetry_find_matchers(api, "prod", NOW_S, NULL, &why);
+    assert_null(why);
+    g_autofree char *none = telemetry_find_matchers(api, "prod", NOW_S, NULL, &why);
+    assert_null(why);
     assert_string_equal(found, "k8s_cluster_name=\"prod\"");
     assert_string_equal(none, "");
+}
+
+/* A back end that does not say which series are the cluster's may have those of many. */
+static void
+test_matchers_that_are_not_known(void **state)
+{
+    (void)state;
+    static const ScriptStep scripts[][2] = {
+        {{.reply = "HTTP/1.1 422 X\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
+                   "{\"status\":\"error\",\"error\":\"it is too much\"}"}},
+        {OK_JSON("{\"status\":\"success\",\"data\":[\"other\"]}"), OK_JSON("{\"status\":")},
+    };
+    static const char *const words[] = {"it is too much", "JSON"};
+    for (size_t i = 0; i < G_N_ELEMENTS(scripts); i++) {
+        g_autoptr(ScriptedServer) server = scripted_server_new(scripts[i], 1 + i);
+        g_autofree char *url = scripted_server_url(server, "");
+        const TelemetryConfig config = {.name = "metrics", .url = url};
+        g_autoptr(TelemetryApi) api = telemetry_api_new(&config, NULL);
+        g_autofree char *why = NULL;
+        assert_null(telemetry_find_matchers(api, "prod", NOW_S, NULL, &why));
+        assert_contains(why, words[i]);
+    }
+}
+
+static void
+test_nothing_is_asked_about_an_unknown_cluster(void **state)
+{
+    (void)state;
+    static const ScriptStep steps[] = {OK_JSON("{\"status\":\"success\",\"data\":[]}")};
+    static const TelemetryQuery *const queries[] = {&load, &lines};
+    g_autoptr(ScriptedServer) server = scripted_server_new(steps, G_N_ELEMENTS(steps));
+    g_autofree char *url = scripted_server_url(server, "");
+    for (size_t i = 0; i < G_N_ELEMENTS(queries); i++) {
+        const TelemetryQuery *query = queries[i];
+        const TelemetryConfig config = {.name = telemetry_source_name(query->source), .url = url};
+        g_autoptr(TelemetryApi) api = telemetry_api_new(&config, NULL);
+        g_autoptr(Telemetry) telemetry = telemetry_new();
+        TelemetryAsk ask = {.matchers = "", .matchers_problem = "it is busy", .now_s = NOW_S};
+        ask.apis[query->source] = api;
+        telemetry_ask(telemetry, &ask, &query, 1);
+        assert_int_equal(telemetry_state(telemetry, query), ANSWER_FAILED);
+        assert_contains(telemetry_problem(telemetry, query),
+                        "of this cluster is not known: it is busy");
+    }
+    for (size_t i = 0; i < scripted_server_requests(server); i++) {
+        g_autofree char *request = scripted_server_request(server, i);
+        assert_true(g_str_has_prefix(request, "GET /loki/api/v1/labels?"));
+    }
 }
 
 int
@@ -231,6 +287,8 @@ main(void)
         cmocka_unit_test(test_recorded_answers),
         cmocka_unit_test(test_no_telemetry),
         cmocka_unit_test(test_matchers),
+        cmocka_unit_test(test_matchers_that_are_not_known),
+        cmocka_unit_test(test_nothing_is_asked_about_an_unknown_cluster),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
