@@ -12,11 +12,9 @@ backends_clear(Backends *backends)
     *backends = (Backends){0};
 }
 
-/* NULL in *ret_api when it is not configured. `name` is what it has, `option` that of
- * its URL. */
-static bool
-open_backend(const BackendOptions *options, const char *tenant, const char *name,
-             const char *option, TelemetryApi **ret_api, GError **error)
+bool
+backends_open_one(const BackendOptions *options, const char *tenant, const char *name,
+                  const char *option, TelemetryApi **ret_api, GError **error)
 {
     const TelemetryConfig config = {.name = name,
                                     .url = options->url,
@@ -42,21 +40,14 @@ backends_open(const BackendsOptions *options, Backends *ret_backends, GError **e
     static const char *const url_options[] = {"prometheus-url", "loki-url", "profiles-url"};
     *ret_backends = (Backends){.matchers = g_strdup(options->matchers)};
     for (int i = 0; i < SOURCE_COUNT; i++) {
-        if (!open_backend(&options->of[i], options->tenant,
-                          telemetry_source_name((TelemetrySource)i), url_options[i],
-                          &ret_backends->apis[i], error)) {
+        if (!backends_open_one(&options->of[i], options->tenant,
+                               telemetry_source_name((TelemetrySource)i), url_options[i],
+                               &ret_backends->apis[i], error)) {
             backends_clear(ret_backends);
             return false;
         }
     }
     return true;
-}
-
-bool
-backends_open_findings(const BackendOptions *options, const char *tenant, TelemetryApi **ret_api,
-                       GError **error)
-{
-    return open_backend(options, tenant, "findings", "findings-url", ret_api, error);
 }
 
 TelemetryApi *
@@ -65,7 +56,7 @@ backends_open_state(const BackendOptions *findings, const char *tenant, char *ur
     BackendOptions options = *findings;
     TelemetryApi *api;
     options.url = url;
-    return open_backend(&options, tenant, "the state", "state", &api, error) ? api : NULL;
+    return backends_open_one(&options, tenant, "the state", "state", &api, error) ? api : NULL;
 }
 
 /* The folder of recorded answers, to be freed; NULL when there is none. */

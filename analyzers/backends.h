@@ -96,10 +96,10 @@ typedef struct {
 /* INVALID_ARGUMENT that names the option. */
 bool backends_open(const BackendsOptions *options, Backends *ret_backends, GError **error);
 void backends_clear(Backends *backends);
-/* The server that findings are reported to, to be freed; NULL in *ret_api when none is configured.
- * `tenant` is that of other back ends. INVALID_ARGUMENT that names the option. */
-bool backends_open_findings(const BackendOptions *options, const char *tenant,
-                            TelemetryApi **ret_api, GError **error);
+/* One of them, to be freed; NULL in *ret_api when it is not configured. `tenant` is that of others,
+ * `name` what it has, `option` that of its URL. INVALID_ARGUMENT that names the option. */
+bool backends_open_one(const BackendOptions *options, const char *tenant, const char *name,
+                       const char *option, TelemetryApi **ret_api, GError **error);
 /* The server of that URL, with the credentials of the one that findings are reported to, which
  * keeps the state; to be freed. NULL when the URL is none, else as above. */
 TelemetryApi *

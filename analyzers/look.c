@@ -9,7 +9,8 @@ look_open(Look *look, const LookOptions *options, GError **error)
     if (!input_check_options(&options->input, &look->check, &look->silences, &look->log_rules,
                              error) ||
         !backends_open(&options->backends, &look->backends, error) ||
-        !backends_open_findings(&options->findings, options->backends.tenant, &look->server, error))
+        !backends_open_one(&options->findings, options->backends.tenant, "findings", "findings-url",
+                           &look->server, error))
         return false;
     look->check.node_label = options->backends.node_label;
     return true;

@@ -30,10 +30,7 @@ static const OptionRow rows[] = {
            "alertmanager (wants a run every hour at least) or generic."),
     OPTION("webhook-severity", OPTION_STRING, "medium", "SEVERITY", severity,
            "Milder changes are not told."),
-    OPTION("metrics-file", OPTION_STRING, "", "FILE", metrics_file,
-           "Where to leave metrics of the run, as for node_exporter's textfile collector."),
-    OPTION("metrics-url", OPTION_STRING, "", "URL", metrics_url,
-           "Group of a Pushgateway to put them to: http://HOST:9091/metrics/job/cresset-analyzer."),
+    METRICS_TARGET_ROWS(RunOptions, metrics),
     OPTION("failure-event", OPTION_STRING, "", "NAMESPACE/NAME", failure_event,
            "CronJob that gets a Kubernetes Event when a receiver does not get its messages; needs "
            "the right to create events.k8s.io there. None with --input."),
@@ -131,30 +128,13 @@ open_state(const RunOptions *options, TelemetryApi *server, GError **error)
     return state;
 }
 
-/* A Pushgateway that is away is only said. */
-static bool
-leave_metrics(const RunOptions *options, const RunMetrics *metrics, GError **error)
-{
-    g_autoptr(GError) push_error = NULL;
-    if (options->metrics_file[0] == '\0' && options->metrics_url[0] == '\0')
-        return true;
-    g_autoptr(GString) text = run_metrics_text(metrics, error);
-    if (text == NULL)
-        return false;
-    if (options->metrics_url[0] != '\0' &&
-        !run_metrics_push(text, options->metrics_url, &push_error))
-        (void)fprintf(stderr, "cresset-analyzer: --metrics-url: %s\n", push_error->message);
-    return options->metrics_file[0] == '\0' ||
-           run_metrics_write(text, options->metrics_file, error);
-}
-
 /* The metrics tell also of what did not go through. */
 static bool
-tell(const RunOptions *options, State *state, const TellContext *context, const Findings *findings,
-     GError **error)
+leave_metrics(const MetricsTarget *target, State *state, const TellContext *context,
+              const Findings *findings, GError **error)
 {
-    g_autoptr(GError) tell_error = NULL;
-    bool is_told = tell_all(state, context, &tell_error);
+    if (!metrics_target_is_any(target))
+        return true;
     const RunMetrics metrics = {
         .state = state,
         .findings = findings,
@@ -164,53 +144,90 @@ tell(const RunOptions *options, State *state, const TellContext *context, const 
         .now_s = context->now_s,
         .duration_s = (double)(g_get_monotonic_time() - context->started_us) / G_USEC_PER_SEC,
     };
-    bool are_left = leave_metrics(options, &metrics, is_told ? error : NULL);
+    g_autoptr(RunSamples) samples = run_metrics_collect(&metrics, error);
+    return samples != NULL && metrics_target_leave(target, samples, context->now_s, error);
+}
+
+static bool
+tell(const MetricsTarget *target, State *state, const TellContext *context,
+     const Findings *findings, GError **error)
+{
+    g_autoptr(GError) tell_error = NULL;
+    bool is_told = tell_all(state, context, &tell_error);
+    bool are_left = leave_metrics(target, state, context, findings, is_told ? error : NULL);
     if (!is_told)
         g_propagate_error(error, g_steal_pointer(&tell_error));
     return is_told && are_left;
 }
 
-static bool
-remember_and_tell(const RunOptions *options, TelemetryApi *server, const TellContext *context,
-                  const Look *look, GError **error)
+/* A run, from its options on. */
+typedef struct {
+    const RunOptions *options;
+    Look look;
+    NotifyConfig *config;
+    TelemetryApi *state_server; /* NULL: the state is a file */
+    FailureEvent *failure_event;
+    MetricsTarget metrics;
+} Run;
+
+static void
+run_clear(Run *run)
 {
-    const Findings *findings = look->findings;
-    g_autoptr(State) state = open_state(options, server, error);
-    g_autofree const char **names = notify_config_names(context->config);
-    const Routing routing = notify_config_routing(context->config);
-    if (state == NULL || !state_settle(state, names, context->config->fallback, error) ||
-        !endings_note(state, look, error) ||
+    look_clear(&run->look);
+    g_clear_pointer(&run->config, notify_config_free);
+    g_clear_pointer(&run->state_server, telemetry_api_free);
+    g_clear_pointer(&run->failure_event, failure_event_free);
+    metrics_target_clear(&run->metrics);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Run, run_clear)
+
+static bool
+remember_and_tell(const Run *run, const TellContext *context, GError **error)
+{
+    const RunOptions *options = run->options;
+    const Findings *findings = run->look.findings;
+    g_autoptr(State) state = open_state(options, run->state_server, error);
+    g_autofree const char **names = notify_config_names(run->config);
+    const Routing routing = notify_config_routing(run->config);
+    if (state == NULL || !state_settle(state, names, run->config->fallback, error) ||
+        !endings_note(state, &run->look, error) ||
         !state_update(state, findings, context->snapshot, &routing, context->now_s, error))
         return false;
     return options->dry_run ? tell_preview(state, context, error)
-                            : tell(options, state, context, findings, error);
+                            : tell(&run->metrics, state, context, findings, error);
+}
+
+/* Takes the options; the cluster is not read yet. */
+static bool
+open_run(Run *run, GError **error)
+{
+    const RunOptions *options = run->options;
+    if (!failure_event_parse(options->failure_event, &run->failure_event, error) ||
+        !look_open(&run->look, &options->look, error) ||
+        (run->config = read_notify_config(options, error)) == NULL ||
+        !open_state_server(options, &run->state_server, error))
+        return false;
+    look_silence(&run->look, g_steal_pointer(&run->config->silences), options->notify_file);
+    return metrics_target_open(&options->metrics, options->look.backends.tenant, &run->metrics,
+                               error);
 }
 
 static bool
-run(const RunOptions *options, GError **error)
+run_once(const RunOptions *options, GError **error)
 {
     int64_t started_us = g_get_monotonic_time();
-    g_auto(Look) look = {0};
-    g_autoptr(NotifyConfig) config = NULL;
-    g_autoptr(TelemetryApi) state_server = NULL;
-    g_autoptr(FailureEvent) failure_event = NULL;
-    if (!failure_event_parse(options->failure_event, &failure_event, error) ||
-        !look_open(&look, &options->look, error) ||
-        (config = read_notify_config(options, error)) == NULL ||
-        !open_state_server(options, &state_server, error))
-        return false;
-    look_silence(&look, g_steal_pointer(&config->silences), options->notify_file);
-    if (!look_find(&look, false, error))
+    g_auto(Run) run = {.options = options};
+    if (!open_run(&run, error) || !look_find(&run.look, false, error))
         return false;
     if (!options->dry_run)
-        look_report(&look);
-    const TellContext context = {.config = config,
-                                 .snapshot = look.snapshot,
-                                 .now_s = look.check.now_s,
+        look_report(&run.look);
+    const TellContext context = {.config = run.config,
+                                 .snapshot = run.look.snapshot,
+                                 .now_s = run.look.check.now_s,
                                  .started_us = started_us,
-                                 .failure_event = failure_event,
-                                 .client = look.client};
-    return remember_and_tell(options, state_server, &context, &look, error);
+                                 .failure_event = run.failure_event,
+                                 .client = run.look.client};
+    return remember_and_tell(&run, &context, error);
 }
 
 int
@@ -218,7 +235,7 @@ run_run(const void *data, const char *argument)
 {
     g_autoptr(GError) error = NULL;
     (void)argument;
-    if (run(data, &error))
+    if (run_once(data, &error))
         return EXIT_NOTHING;
     (void)fprintf(stderr, "cresset-analyzer: %s\n", error->message);
     return EXIT_NOT_RUN;

@@ -1,11 +1,12 @@
 /* cresset-analyzer run: what a CronJob does. */
 #pragma once
 #include "analyzers/look.h"
+#include "analyzers/metrics_target.h"
 
 typedef struct {
     LookOptions look;
-    char *state, *notify_file, *url, *url_file, *form, *severity, *metrics_file, *metrics_url,
-        *failure_event;
+    char *state, *notify_file, *url, *url_file, *form, *severity, *failure_event;
+    MetricsTargetOptions metrics;
     bool dry_run;
 } RunOptions;
 

@@ -279,7 +279,9 @@ make_headers(const TelemetryApi *api, const TelemetryCall *call, GStrv *ret_head
     else if (call->json != NULL)
         g_strv_builder_add(builder, "Content-Type: application/json");
     else if (call->octets != NULL)
-        g_strv_builder_add(builder, "Content-Type: application/octet-stream");
+        g_strv_builder_add(builder, call->octets_type != NULL
+                                        ? call->octets_type
+                                        : "Content-Type: application/octet-stream");
     if (call->headers == NULL)
         g_strv_builder_add(builder, "Accept: application/json");
     else

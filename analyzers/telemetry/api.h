@@ -74,8 +74,9 @@ typedef struct {
     int64_t timeout_ms; /* for all its tries; 0: TELEMETRY_TIMEOUT_MS */
 
     /* Of a call that is no query: telemetry_api_send. */
-    const char *method;         /* NULL: GET, or POST when something is sent */
-    GBytes *octets;             /* sent as they are; or NULL */
+    const char *method;      /* NULL: GET, or POST when something is sent */
+    GBytes *octets;          /* sent as they are; or NULL */
+    const char *octets_type; /* their header "Content-Type: …"; NULL: application/octet-stream */
     const char *const *headers; /* "Name: value", NULL at the end; NULL: JSON is accepted */
 } TelemetryCall;
 

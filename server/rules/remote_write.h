@@ -1,6 +1,4 @@
-/* Sends samples to a Prometheus-compatible receiver by remote write 1.0
- * (https://prometheus.io/docs/concepts/remote_write_spec/): a snappy-compressed protobuf message in
- * a POST. */
+/* Sends samples to a Prometheus-compatible receiver by remote write (lib/remote_write). */
 #pragma once
 #include <gio/gio.h>
 #include <stdbool.h>
@@ -24,10 +22,8 @@ typedef struct {
     GCancellable *cancel;       /* or NULL */
 } RemoteTarget;
 
-/* The compressed message of the samples, one series each. */
-GBytes *remote_write_encode(const RemoteSample *samples, size_t n);
-
-/* Encodes and sends, with retries where the receiver may take it later. False with *error when it
- * was refused (FAILED_PRECONDITION with the receiver's own words) or could not be reached. */
+/* Sends the samples, one series each, with retries where the receiver may take it later. False with
+ * *error when it was refused (FAILED_PRECONDITION with the receiver's own words) or could not be
+ * reached. */
 bool remote_write_send(const RemoteTarget *target, const RemoteSample *samples, size_t n,
                        GError **error);

@@ -70,6 +70,7 @@ WRONG = [
     (["analyzer.state=disk"], "analyzer/state"),
     (["analyzer.loki.tokenKey=token"], "analyzer.loki.existingSecret"),
     (["analyzer.loki.existingSecret=token"], "analyzer.loki.tokenKey"),
+    (["analyzer.remoteWrite.tokenKey=token"], "analyzer.remoteWrite.existingSecret"),
 ]
 
 

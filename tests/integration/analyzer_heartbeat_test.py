@@ -9,6 +9,8 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
+import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "harness"))
 import cresset
@@ -294,6 +296,31 @@ def check_backfill(given):
     expect_told("the fleet again", told(-10 * MINUTE, cluster="back") + told(-20 * MINUTE, cluster="back"), "1 resolved; 0 open", "; data of that time is lost on 1 of 4 nodes ·")
 
 
+def check_remote_write(given, folder):
+    """The metrics of a run arrive by remote write; what does not arrive is said and fails no run."""
+    def run(url, *options, cluster="healthy", ago=-2 * HOUR):
+        return given.call("run", cluster, "--state", os.path.join(folder, "remote.sqlite"), "--remote-write-url", url, *options, ago=ago, status=0)
+    if said := run(given.url + "/api/v1/write", "--remote-write-header", "X-Team: obs"):
+        sys.exit(f"a run whose metrics arrive says {said!r}")
+    at = given.now + 2 * HOUR
+    query = urllib.parse.urlencode({"query": '{__name__=~"cresset_analyzer_.*"}', "time": at})
+    found = {}
+    for series in json.load(urllib.request.urlopen(f"{given.url}/api/v1/query?{query}", timeout=30))["data"]["result"]:
+        labels = series["metric"]
+        expect("the labels of all", (labels["job"], labels["cluster"], series["value"][0]), ("cresset-analyzer", "healthy", at))
+        found[labels["__name__"].removeprefix("cresset_analyzer_")] = float(series["value"][1])
+    expect("when it last went well", found["last_success_timestamp_seconds"], at)
+    for name in ("findings", "open_incidents", "run_duration_seconds", "unverified_checks"):
+        if name not in found:
+            sys.exit(f"no {name} in {found}")
+    for url, words in ((given.url + "/api/v1/nothing", "--remote-write-url: " + given.url + "/api/v1/nothing answers 404"),
+                       (f"http://127.0.0.1:{prometheus.free_port()}/push", "--remote-write-url: ")):
+        if words not in (said := run(url, ago=-3 * HOUR)):
+            sys.exit(f"no {words!r} in {said!r}")
+    if "--remote-write-url" not in given.call("run", "healthy", "--remote-write-url", "prometheus:9090", status=2):
+        sys.exit("a URL without http is taken")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin", default="build/bin")
@@ -313,6 +340,7 @@ def main():
             check_profiles(given, options.bin, folder)
             check_end(given)
             check_backfill(given)
+            check_remote_write(given, folder)
         finally:
             process.terminate()
             process.wait(30)

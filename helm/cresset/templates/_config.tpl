@@ -41,13 +41,13 @@
 {{/* What the analyzer asks or tells: name, values, and the URL, which is empty for none; as JSON. */}}
 {{- define "cresset.backends" -}}
 {{- $backends := list -}}
-{{- range $name := list "prometheus" "loki" "profiles" "findings" -}}
+{{- range $name := list "prometheus" "loki" "profiles" "findings" "remoteWrite" -}}
 {{- $values := get $.Values.analyzer $name -}}
 {{- $url := $values.url -}}
 {{- if hasKey $values "enabled" -}}
 {{- $url = ternary (default (include "cresset.serverUrl" $) $url) "" $values.enabled -}}
 {{- end -}}
-{{- if $url }}{{ $backends = append $backends (dict "name" $name "url" $url "values" $values) }}{{ end -}}
+{{- if $url }}{{ $backends = append $backends (dict "name" (kebabcase $name) "url" $url "values" $values) }}{{ end -}}
 {{- end -}}
 {{- toJson $backends -}}
 {{- end -}}

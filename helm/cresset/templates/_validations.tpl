@@ -43,7 +43,7 @@
 {{- fail (printf "analyzer.%s.url: has to be set, or remote.url, where server.enabled is false; or analyzer.%s.enabled to false" $name $name) -}}
 {{- end -}}
 {{- end -}}
-{{- range $name := list "prometheus" "loki" "profiles" "findings" -}}
+{{- range $name := list "prometheus" "loki" "profiles" "findings" "remoteWrite" -}}
 {{- $backend := get $analyzer $name -}}
 {{- $keys := or $backend.tokenKey $backend.passwordKey $backend.caKey -}}
 {{- if and $keys (not $backend.existingSecret) -}}

@@ -1,6 +1,5 @@
 #include "server/rules/remote_write.h"
 
-#include <snappy-c.h>
 #include <string.h>
 
 #include "lib/base/error.h"
@@ -9,30 +8,6 @@
 
 static const Label labels[] = {{"__name__", "profile_cpu"}, {"service_name", "api"}};
 static const RemoteSample samples[] = {{labels, 2, 1.5, 1700000000123}, {labels, 1, 0, 1}};
-
-static void
-test_the_message_is_what_prometheus_expects(void **state)
-{
-    (void)state;
-    static const uint8_t expected[] =
-        {
-            0x0a, 0x40, /* first series */
-            0x0a, 0x17, 0x0a, 8,    '_',  '_',  'n', 'a', 'm', 'e',  '_',  '_',
-            0x12, 11,   'p',  'r',  'o',  'f',  'i', 'l', 'e', '_',  'c',  'p',
-            'u',  0x0a, 0x13, 0x0a, 12,   's',  'e', 'r', 'v', 'i',  'c',  'e',
-            '_',  'n',  'a',  'm',  'e',  0x12, 3,   'a', 'p', 'i',              /* its labels */
-            0x12, 0x10, 0x09, 0,    0,    0,    0,   0,   0,   0xf8, 0x3f, 0x10, /* 1.5 */
-            0xfb, 0xd0, 0x95, 0xff, 0xbc, 0x31,                                  /* its time */
-        };
-    g_autoptr(GBytes) body = remote_write_encode(samples, 1);
-    gsize size;
-    const char *data = g_bytes_get_data(body, &size);
-    char plain[256];
-    size_t n = sizeof plain;
-    assert_int_equal(snappy_uncompress(data, size, plain, &n), SNAPPY_OK);
-    assert_int_equal(n, sizeof expected);
-    assert_memory_equal(plain, expected, n);
-}
 
 static bool
 send_to(ScriptedServer *server, GError **error)
@@ -90,7 +65,6 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_message_is_what_prometheus_expects),
         cmocka_unit_test(test_headers_name_format_and_tenant),
         cmocka_unit_test(test_what_may_pass_is_tried_again),
         cmocka_unit_test(test_a_refusal_is_final_and_says_why),
