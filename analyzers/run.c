@@ -190,8 +190,10 @@ remember_and_tell(const Run *run, const TellContext *context, GError **error)
     g_autofree const char **names = notify_config_names(run->config);
     const Routing routing = notify_config_routing(run->config);
     if (state == NULL || !state_settle(state, names, run->config->fallback, error) ||
-        !endings_note(state, &run->look, error) ||
-        !state_update(state, findings, context->snapshot, &routing, context->now_s, error))
+        !endings_note(state, &run->look, error))
+        return false;
+    state_set_look(state, (g_get_monotonic_time() - context->started_us) / G_USEC_PER_SEC);
+    if (!state_update(state, findings, context->snapshot, &routing, context->now_s, error))
         return false;
     return options->dry_run ? tell_preview(state, context, error)
                             : tell(&run->metrics, state, context, findings, error);

@@ -108,8 +108,8 @@ put_incident(const Update *update, const Finding *finding, const Former *former,
                      finding->note != NULL ? finding->note : "");
 }
 
-static bool
-take_finding(const Update *update, const Finding *finding, GError **error)
+bool
+update_take_finding(const Update *update, const Finding *finding, GError **error)
 {
     Former former;
     ChangeType type;
@@ -277,10 +277,11 @@ take_run(Update *update, GError **error)
         return false;
     update->is_first = n_runs == 0;
     for (guint i = 0; i < update->findings->n_roots; i++) {
-        if (!take_finding(update, update->findings->all->pdata[i], error))
+        if (!update_take_finding(update, update->findings->all->pdata[i], error))
             return false;
     }
-    return take_quiet(update, error) && update_take_gap(update, error) &&
+    return update_take_look(update, error) && take_quiet(update, error) &&
+           update_take_gap(update, error) &&
            STATE_RUN(update->state, error, STATE_SQL_ADD_RUN, "i", update->now_s) &&
            STATE_RUN(update->state, error, STATE_SQL_FORGET_RUNS, "i", update->now_s) &&
            STATE_RUN(update->state, error, STATE_SQL_FORGET, "i", update->now_s) &&
@@ -292,6 +293,12 @@ update_change(State *state, void *data, GError **error)
 {
     (void)state;
     return take_run(data, error);
+}
+
+void
+state_set_look(State *state, int64_t seconds)
+{
+    state->look_s = seconds;
 }
 
 /* What is said about the end of an incident. */

@@ -14,9 +14,10 @@ enum {
     STATE_AGAIN_S = 30 * 60, /* what comes back within that is the same incident */
     STATE_FLAPS = 3, /* so many ends within STATE_FLAP_S: it is flapping, and heard of no more */
     STATE_FLAP_S = 6 * 60 * 60,
-    STATE_BUSY_MS = 5000,   /* how long to wait for another run that writes */
-    STATE_RACES_MAX = 20,   /* how often other runs may write a state on a server first */
-    STATE_LATE_S = 15 * 60, /* a gap between runs of more than that and two usual ones is told */
+    STATE_BUSY_MS = 5000,      /* how long to wait for another run that writes */
+    STATE_RACES_MAX = 20,      /* how often other runs may write a state on a server first */
+    STATE_LATE_S = 15 * 60,    /* a gap between runs of more than that and two usual ones is told */
+    STATE_LOOK_MAX_S = 8 * 60, /* a run that looks at its cluster for longer is told */
 };
 
 typedef struct State State;
@@ -99,6 +100,8 @@ Incident state_incident(const Change *change, const Snapshot *snapshot);
 bool state_update(State *state, const Findings *findings, const Snapshot *snapshot,
                   const Routing *routing, int64_t now_s, GError **error);
 
+/* Says how long the run has looked at its cluster. */
+void state_set_look(State *state, int64_t seconds);
 /* Says something about the end of an open incident, should the next update end it: a few words. */
 bool state_set_ending(State *state, const char *fingerprint, const char *text, GError **error);
 

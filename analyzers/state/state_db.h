@@ -9,6 +9,7 @@ struct State {
     sqlite3 *db;
     char *path;          /* what errors name */
     StateServer *server; /* that keeps its image; NULL: SQLite keeps the file */
+    int64_t look_s;      /* how long the run has looked at its cluster */
     char *run;           /* an id of this one that no other has, where there is a server */
 };
 

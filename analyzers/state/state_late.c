@@ -1,4 +1,5 @@
-/* Runs that should have been and were not: what came and went meanwhile nobody has seen. */
+/* Runs that should have been and were not: what came and went meanwhile nobody has seen. And those
+ * that take so long that they will be ended, or that the next one is due. */
 #include "analyzers/state/state_db.h"
 #include "analyzers/state/state_sql.h"
 #include "analyzers/state/state_update.h"
@@ -42,6 +43,15 @@ find_usual(const Update *update, int64_t *ret_last_s, int64_t *ret_gap_s, GError
         *ret_gap_s = gaps[n / 2];
     }
     return true;
+}
+
+/* As long as those of findings; free with g_free. */
+static char *
+fingerprint_of(const char *facts)
+{
+    char *fingerprint = g_compute_checksum_for_string(G_CHECKSUM_SHA256, facts, -1);
+    fingerprint[sizeof((Finding *)NULL)->fingerprint - 1] = '\0';
+    return fingerprint;
 }
 
 static char *
@@ -90,8 +100,29 @@ update_take_gap(const Update *update, GError **error)
                                .severity = SEVERITY_MEDIUM,
                                .snapshot = update->snapshot};
     g_autofree char *facts = g_strdup_printf(LATE_CHECK " %" G_GINT64_FORMAT, last_s);
-    g_autofree char *fingerprint = g_compute_checksum_for_string(G_CHECKSUM_SHA256, facts, -1);
-    fingerprint[32] = '\0'; /* as long as those of findings */
+    g_autofree char *fingerprint = fingerprint_of(facts);
     return put_gap(update, fingerprint, last_s, gap_s, &incident, error) &&
            update_tell(update, CHANGE_NEW, fingerprint, &incident, error);
+}
+
+bool
+update_take_look(const Update *update, GError **error)
+{
+    int64_t look_s = update->state->look_s;
+    if (look_s <= STATE_LOOK_MAX_S)
+        return true;
+    const CheckRow *row = check_find(LATE_CHECK);
+    const Object self = {.kind = KIND_CRON_JOB, .ns = "", .name = "cresset-analyzer", .uid = ""};
+    g_autoptr(Findings) findings = findings_new();
+    Finding *finding = findings_add(findings, row, &self, "look");
+    g_autofree char *span = span_text(look_s), *fingerprint = fingerprint_of(LATE_CHECK " look");
+    (void)g_strlcpy(finding->fingerprint, fingerprint, sizeof finding->fingerprint);
+    finding_since(finding, update->now_s);
+    finding_title(finding, "The analyzer takes %s to look at the cluster", span);
+    finding_cause(finding, "Its runs should take a few minutes at most: one that takes longer than "
+                           "its deadline is ended, and tells nothing.");
+    finding_fix(finding, "Look at the limits of its pod, at how fast the API server and the back "
+                         "ends answer, and at --evidence-time.");
+    finding_fix(finding, "kubectl get cronjobs,jobs -A");
+    return update_take_finding(update, finding, error);
 }

@@ -15,5 +15,9 @@ typedef struct {
  * incident, or are about to; anything else of those that the routing names. */
 bool update_tell(const Update *update, ChangeType type, const char *fingerprint,
                  const Incident *incident, GError **error);
+/* Takes a finding of the run. */
+bool update_take_finding(const Update *update, const Finding *finding, GError **error);
+/* Takes as one that the run has looked at its cluster for too long. */
+bool update_take_look(const Update *update, GError **error);
 /* Tells of runs that should have been between the last one and this. */
 bool update_take_gap(const Update *update, GError **error);

@@ -265,6 +265,39 @@ test_what_is_known_of_an_end_is_said_with_it(void **unused)
     }
 }
 
+/* One message when looking takes too long, and one when it does no more. */
+static void
+test_a_run_that_takes_long_is_told(void **unused)
+{
+    (void)unused;
+    static const struct {
+        int64_t look_s;
+        const char *words; /* NULL: nothing is told */
+    } cases[] = {
+        {STATE_LOOK_MAX_S, NULL},
+        {STATE_LOOK_MAX_S + 20, "The analyzer takes 8 min to look at the cluster"},
+        {STATE_LOOK_MAX_S + 90, NULL},
+        {3, "\"change\":\"resolved\""},
+        {3, NULL},
+    };
+    const ScriptStep step = ANSWER("200 OK", "ok");
+    g_autoptr(ScriptedServer) server = scripted_server_new(&step, 1);
+    g_autofree char *url = scripted_server_url(server, PATH);
+    form = MESSAGE_GENERIC;
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        size_t n = scripted_server_requests(server);
+        state_set_look(state, cases[i].look_s);
+        scan("kind: Namespace\napiVersion: v1\nmetadata: {name: shop}\n");
+        g_autofree char *why =
+            deliver_to(url, cases[i].words != NULL ? DELIVER_DONE : DELIVER_NOTHING);
+        if (cases[i].words == NULL)
+            continue;
+        g_autofree char *request = scripted_server_request(server, n);
+        assert_contains(request, cases[i].words);
+        assert_contains(request, "\"check\":\"analyzer-late\"");
+    }
+}
+
 static int
 setup(void **unused)
 {
@@ -302,6 +335,7 @@ main(void)
         TEST(test_what_can_never_be_sent_is_refused),
         TEST(test_a_receiver_that_is_away_gets_it_later),
         TEST(test_alertmanager_gets_all_that_is_open_each_time),
+        TEST(test_a_run_that_takes_long_is_told),
         TEST(test_what_is_known_of_an_end_is_said_with_it),
         TEST(test_plain_text_for_slack_has_no_marks_of_strangers),
     };
