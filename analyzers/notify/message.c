@@ -70,8 +70,18 @@ escape_slack(const char *text)
     return slack_escape(text, MESSAGE_TEXT_MAX);
 }
 
+/* As it is typed: nothing is escaped between back-ticks. */
+static char *
+code_markdown(const char *text)
+{
+    g_autoptr(GString) out = g_string_new(text);
+    g_string_replace(out, "`", "'", 0);
+    return *text != '\0' ? g_strdup_printf("`%s`", out->str) : g_strdup("");
+}
+
 typedef struct {
     char *(*escape)(const char *text);
+    char *(*code)(const char *text); /* of a command; "" of "" */
     const char *bold;
     size_t max;
 } TextStyle;
@@ -83,12 +93,23 @@ detail_text(const Change *change, const MessageContext *context, const TextStyle
     g_autofree char *place = message_place(change), *safe = style->escape(place);
     g_autofree char *span = message_span(change, context), *incident = message_incident(change);
     g_auto(GStrv) fix = g_strsplit(change->fix, "\n", 2);
-    g_autofree char *step = style->escape(fix[0] != NULL ? fix[0] : "");
+    bool has_step = fix[0] != NULL && fix[0][0] != '\0';
+    g_autofree char *step = style->escape(has_step ? fix[0] : ""),
+                    *command = style->code(has_step && fix[1] != NULL ? fix[1] : "");
     g_autofree char *marked = message_note(change), *note = style->escape(marked);
-    return g_strdup_printf("%s %s%s: %s%s\n%s, %s, %s %s\n%s\nFirst: %s\n%s%s\n",
-                           message_mark(change), style->bold, change_name(change->type), title,
-                           style->bold, safe, severity_name(change->severity), span, incident,
-                           cause, step, note, note[0] != '\0' ? "\n" : "");
+    GString *text = g_string_new(NULL);
+    g_string_append_printf(text, "%s %s%s: %s%s\n%s, %s, %s %s\n%s\n", message_mark(change),
+                           style->bold, message_happened(change->type), title, style->bold, safe,
+                           severity_name(change->severity), span, incident, cause);
+    if (has_step)
+        g_string_append_printf(text, "First: %s\n", step);
+    const char *const lines[] = {command, note};
+    for (size_t i = 0; i < G_N_ELEMENTS(lines); i++) {
+        if (*lines[i] != '\0')
+            g_string_append_printf(text, "%s\n", lines[i]);
+    }
+    g_string_append_c(text, '\n');
+    return g_string_free(text, FALSE);
 }
 
 static char *
@@ -100,10 +121,10 @@ line_text(const MessageLine *line, const MessageContext *context, const TextStyl
     g_autofree char *safe = style->escape(place);
     if (line->n == 1)
         return g_strdup_printf("%s %s: %s (%s, %s) %s\n", message_mark(change),
-                               change_name(change->type), title, safe, span, incident);
+                               message_happened(change->type), title, safe, span, incident);
     g_autofree char *others = style->escape(line->others);
     return g_strdup_printf("%s %u %s: %s (%s) and %u like it: %s\n", message_mark(change), line->n,
-                           change_name(change->type), title, safe, line->n - 1, others);
+                           message_happened(change->type), title, safe, line->n - 1, others);
 }
 
 enum { TAIL_MAX = 40 };
@@ -170,7 +191,7 @@ text_message(const char *key, const GPtrArray *changes, const MessageContext *co
 static GBytes *
 teams_message(const GPtrArray *changes, const MessageContext *context)
 {
-    const TextStyle style = {escape_markdown, "**", MESSAGE_TEXT_MAX};
+    const TextStyle style = {escape_markdown, escape_markdown, "**", MESSAGE_TEXT_MAX};
     g_autofree char *text = all_text(changes, context, &style);
     JsonWriter json;
     jsonw_init(&json, strlen(text) + 512);
@@ -304,9 +325,9 @@ list_message(const GPtrArray *changes, const MessageContext *context, WriteChang
 GBytes *
 message_new(MessageForm form, const GPtrArray *changes, const MessageContext *context)
 {
-    const TextStyle markdown = {escape_markdown, "**", MESSAGE_TEXT_MAX};
-    const TextStyle discord = {escape_markdown, "**", MESSAGE_DISCORD_MAX};
-    const TextStyle plain = {escape_slack, "", MESSAGE_TEXT_MAX};
+    const TextStyle markdown = {escape_markdown, code_markdown, "**", MESSAGE_TEXT_MAX};
+    const TextStyle discord = {escape_markdown, code_markdown, "**", MESSAGE_DISCORD_MAX};
+    const TextStyle plain = {escape_slack, escape_slack, "", MESSAGE_TEXT_MAX};
     switch (form) {
     case MESSAGE_SLACK:
         return message_slack(changes, context);

@@ -88,10 +88,12 @@ static char *
 slack_span(const Change *change, const MessageContext *context)
 {
     int64_t since_s = change->since_s > 0 ? change->since_s : change->first_seen_s;
-    g_autofree char *fallback = message_span(change, context);
+    if (change->since_s == 0 && since_s == context->now_s)
+        return message_span(change, context);
+    g_autofree char *fallback = message_clock(since_s, context->now_s);
     g_autofree char *span = span_text(context->now_s - since_s);
     return g_strdup_printf("%ssince <!date^%" G_GINT64_FORMAT
-                           "^{date_short_pretty} {time}|%s> (%s)",
+                           "^{date_short_pretty} {time}|%s UTC> (%s)",
                            change->since_s > 0 ? "" : "at least ", since_s, fallback, span);
 }
 
@@ -144,6 +146,14 @@ append_fix(GString *text, const Change *change)
     }
 }
 
+/* A back end, or the analyzer itself, is no object that could be annotated. */
+static bool
+has_annotations(const Change *change)
+{
+    bool is_self = change->ns[0] == '\0' && strcmp(change->kind, "CronJob") == 0;
+    return !is_self && strcmp(change->kind, kind_row(KIND_NONE)->kind) != 0;
+}
+
 static void
 write_detail(JsonWriter *json, const Change *change, const MessageContext *context)
 {
@@ -158,9 +168,12 @@ write_detail(JsonWriter *json, const Change *change, const MessageContext *conte
     append_fix(text, change);
     append_links(text, change);
     write_block(json, "section", "mrkdwn", text->str);
-    g_string_printf(text, "%s · %s · %s", change_name(change->type), change->check, incident);
+    g_string_printf(text, "%s · %s · %s", message_happened(change->type), change->check, incident);
     if (change->n_explained > 0)
         g_string_append_printf(text, " · explains %u more", change->n_explained);
+    if (has_annotations(change))
+        g_string_append_printf(text, " · to silence: annotation `cresset.dev/ignore: %s`",
+                               change->check);
     if (change->note[0] != '\0') {
         g_autofree char *marked = message_note(change), *note = slack_escape(marked, NOTE_MAX);
         write_context(json, note);
@@ -178,10 +191,11 @@ line_text(const MessageLine *line, const MessageContext *context)
     g_autofree char *span = message_span(change, context);
     if (line->n == 1)
         return g_strdup_printf("%s %s: %s · `%s` · %s · %s\n", message_mark(change),
-                               change_name(change->type), title, safe, span, incident);
+                               message_happened(change->type), title, safe, span, incident);
     g_autofree char *others = slack_escape(line->others, 200);
     return g_strdup_printf("%s %u %s: %s · `%s` · and %u like it: %s\n", message_mark(change),
-                           line->n, change_name(change->type), title, safe, line->n - 1, others);
+                           line->n, message_happened(change->type), title, safe, line->n - 1,
+                           others);
 }
 
 /* The rest, in lines, as many as fit. */
@@ -223,6 +237,18 @@ count_details(const GPtrArray *sorted)
     return n;
 }
 
+/* What a telephone shows: the headline, and below it the worst that has not ended. */
+static char *
+brief_text(const GPtrArray *sorted, const char *headline)
+{
+    g_autofree char *safe = slack_escape(headline, HEADER_MAX);
+    const Change *worst = sorted->len > 0 ? sorted->pdata[0] : NULL;
+    if (worst == NULL || worst->type >= CHANGE_RESOLVED)
+        return g_steal_pointer(&safe);
+    g_autofree char *title = slack_escape(worst->title, NAME_MAX_BYTES);
+    return g_strdup_printf("%s\n%s %s", safe, message_mark(worst), title);
+}
+
 GBytes *
 message_slack(const GPtrArray *changes, const MessageContext *context)
 {
@@ -234,8 +260,8 @@ message_slack(const GPtrArray *changes, const MessageContext *context)
     jsonw_init(&json, 4096);
     jsonw_object_begin(&json);
     jsonw_key(&json, "text");
-    g_autofree char *safe = slack_escape(headline, HEADER_MAX);
-    jsonw_string(&json, safe);
+    g_autofree char *brief = brief_text(sorted, headline);
+    jsonw_string(&json, brief);
     jsonw_key(&json, "unfurl_links");
     jsonw_bool(&json, false);
     jsonw_key(&json, "unfurl_media");

@@ -104,7 +104,7 @@ message_headline(const GPtrArray *changes, const MessageContext *context)
         for (guint k = 0; k < changes->len; k++)
             n += ((const Change *)changes->pdata[k])->type == order[i];
         if (n > 0) {
-            g_string_append_printf(text, "%s%u %s", separator, n, change_name(order[i]));
+            g_string_append_printf(text, "%s%u %s", separator, n, message_happened(order[i]));
             separator = ", ";
         }
     }
@@ -119,8 +119,8 @@ message_place(const Change *change)
                            change->name);
 }
 
-static char *
-clock_text(int64_t seconds, int64_t now_s)
+char *
+message_clock(int64_t seconds, int64_t now_s)
 {
     enum { DAY_S = 86400 };
     g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(seconds);
@@ -133,17 +133,27 @@ char *
 message_span(const Change *change, const MessageContext *context)
 {
     int64_t since_s = change->since_s > 0 ? change->since_s : change->first_seen_s;
-    g_autofree char *since = clock_text(since_s, context->now_s);
+    g_autofree char *since = message_clock(since_s, context->now_s);
     if (change->type == CHANGE_RESOLVED) {
-        g_autofree char *end = clock_text(change->at_s, context->now_s);
+        g_autofree char *end = message_clock(change->at_s, context->now_s);
         g_autofree char *span = span_text(change->at_s - since_s);
         bool is_said = change->ending != NULL && change->ending[0] != '\0';
         return g_strdup_printf("%s to %s UTC, %s%s%s", since, end, span, is_said ? "; " : "",
                                is_said ? change->ending : "");
     }
+    if (change->since_s == 0 && since_s == context->now_s)
+        return g_strdup("first seen now");
     g_autofree char *span = span_text(context->now_s - since_s);
     return g_strdup_printf("%ssince %s UTC (%s)", change->since_s > 0 ? "" : "at least ", since,
                            span);
+}
+
+const char *
+message_happened(ChangeType type)
+{
+    if (type == CHANGE_KNOWN)
+        return "already there";
+    return type == CHANGE_AGAIN ? "back" : change_name(type);
 }
 
 char *

@@ -2,6 +2,9 @@
 #pragma once
 #include "analyzers/notify/message.h"
 
+/* "12:02", or with its day when that is not today; UTC; free with g_free. */
+char *message_clock(int64_t seconds, int64_t now_s);
+
 enum { MESSAGE_DETAILS = 5 }; /* changes that are told in full */
 
 enum { MESSAGE_STORM = 20 }; /* of more changes those of one kind share a line */
@@ -22,9 +25,11 @@ GPtrArray *message_sort(const GPtrArray *changes);
 char *message_headline(const GPtrArray *changes, const MessageContext *context);
 /* "Deployment shop/web". */
 char *message_place(const Change *change);
-/* "since 12:02 UTC (3 h 4 min)", or "at least since …", or for what has ended "12:02 to 12:41 UTC,
- * 39 min", and what became of what was missing: "; data was back-filled". */
+/* "since 12:02 UTC (3 h 4 min)", "at least since …", "first seen now", or for what has ended "12:02
+ * to 12:41 UTC, 39 min", and what became of what was missing: "; data was back-filled". */
 char *message_span(const Change *change, const MessageContext *context);
+/* What has happened, for people: "new", "already there", "worse", "back" … */
+const char *message_happened(ChangeType type);
 /* "#a7f3": ties the messages about an incident together. */
 char *message_incident(const Change *change);
 /* A mark for a severity, or of the end. */

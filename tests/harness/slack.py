@@ -53,6 +53,11 @@ def words(message):
     return "\n".join(parts)
 
 
+def headline(message):
+    """Its first line; the next one, if any, says what the worst is."""
+    return message["text"].split("\n")[0]
+
+
 def foreign_marks(text):
     """What is in < and > and is no date of ours: there should be none."""
     return [mark for mark in re.findall(r"<[^>]*>", text) if not mark.startswith("<!date^")]

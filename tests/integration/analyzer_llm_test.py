@@ -298,7 +298,7 @@ def check_messages(cluster):
     expect_in("the message", "AI note, not verified: front lacks its settings.", text)
     if text.index("settings") > text.index("AI note"):
         fail("the note stands above the explanation")
-    expect("its first line", receiver.messages[0]["text"], "prod: 1 new; 1 open")
+    expect("its first line", slack.headline(receiver.messages[0]), "prod: 1 new; 1 open")
 
 
 def main():

@@ -76,7 +76,8 @@ def check_once(cluster):
     first = cluster.told()
     expect("messages about a new fault", len(first), 1)
     text = slack.words(first[0])
-    for part in ("prod: 1 new; 1 open", "ConfigMap settings", "Pod shop/web", "kubectl -n shop"):
+    expect("what a telephone shows", first[0]["text"], "prod: 1 new; 1 open\n🟠 Pod web needs ConfigMap settings, which does not exist")
+    for part in ("prod: 1 new; 1 open", "ConfigMap settings", "Pod shop/web", "kubectl -n shop", "`cresset.dev/ignore: missing-configmap-ref`"):
         if part not in text:
             fail(f"no {part!r} in {text!r}")
     for _ in range(100):
@@ -86,7 +87,7 @@ def check_once(cluster):
         cluster.run(HEALED)
     ended = cluster.told()
     expect("messages about a healed cluster", len(ended), 1)
-    expect("its headline", ended[0]["text"], "prod: 1 resolved; 0 open")
+    expect("its headline", slack.headline(ended[0]), "prod: 1 resolved; 0 open")
 
 
 def check_outage(cluster):
@@ -104,9 +105,9 @@ def check_outage(cluster):
     expect("messages during the outage", cluster.told(), [])
     cluster.run(pods)
     after = cluster.told()
-    expect("messages after the outage", [message["text"] for message in after], ["prod: 6 new; 6 open"])
+    expect("messages after the outage", [slack.headline(message) for message in after], ["prod: 6 new; 6 open"])
     cluster.run("")
-    expect("messages when they are gone", [message["text"] for message in cluster.told()], ["prod: 6 resolved; 0 open"])
+    expect("messages when they are gone", [slack.headline(message) for message in cluster.told()], ["prod: 6 resolved; 0 open"])
 
 
 def check_retry_after(cluster):
@@ -173,7 +174,7 @@ def check_no_receiver(cluster):
     cluster.run(BROKEN)
     expect("messages about what was before there was a receiver", cluster.told(), [])
     cluster.run(BROKEN + POD.format(name="pay", needs="keys"))
-    expect("messages about what is new", [message["text"] for message in cluster.told()], ["prod: 1 new; 2 open"])
+    expect("messages about what is new", [slack.headline(message) for message in cluster.told()], ["prod: 1 new; 2 open"])
 
 
 NAMESPACE = """---
@@ -201,18 +202,18 @@ def check_receivers(cluster):
         pods += POD.format(name=f"pay{i}", needs="keys")
         pay.answers.append((503, "", {}))
         said, _ = cluster.run(pods, 10 * MINUTE, 0 if i == 0 else 2, *options)
-        expect(f"messages of run {i} to the one that is up", [one["text"] for one in cluster.told()], [f"prod: 1 new; {i + 1} open"])
+        expect(f"messages of run {i} to the one that is up", [slack.headline(one) for one in cluster.told()], [f"prod: 1 new; {i + 1} open"])
         if "receiver pay" not in said or "receiver ops" in said:
             fail(f"who is down is not said: {said!r}")
     for _ in range(100):
         cluster.run(pods, MINUTE, 0, *options)
     expect("messages of 100 runs without a change", cluster.told(), [])
-    expect("messages to the one that is back", [one["text"] for one in pay.messages], ["prod: 6 new; 6 open"])
+    expect("messages to the one that is back", [slack.headline(one) for one in pay.messages], ["prod: 6 new; 6 open"])
     del pay.messages[:]
     for _ in range(5):
         cluster.run(NAMESPACE, MINUTE, 0, *options)
     for receiver in (cluster.receiver, pay):
-        expect("messages about the end", [one["text"] for one in receiver.messages], ["prod: 6 resolved; 0 open"])
+        expect("messages about the end", [slack.headline(one) for one in receiver.messages], ["prod: 6 resolved; 0 open"])
 
 
 def check_failing_until_nothing_waits(cluster):
@@ -289,11 +290,11 @@ def check_quiet_hours(cluster):
     cluster.run("".join("---\n" + mild.format(name=name) for name in ("a", "b")), 10 * MINUTE, 0, *options)
     expect("messages in quiet hours", cluster.told(), [])
     cluster.run("---\n" + mild.format(name="b") + BROKEN, 10 * MINUTE, 0, *options)
-    expect("what is urgent in quiet hours", [one["text"] for one in cluster.told()], ["prod: 1 new; 2 open"])
+    expect("what is urgent in quiet hours", [slack.headline(one) for one in cluster.told()], ["prod: 1 new; 2 open"])
     while cluster.now.hour < 15:
         expect("messages in quiet hours", cluster.told(), [])
         cluster.run("---\n" + mild.format(name="b") + BROKEN, 10 * MINUTE, 0, *options)
-    expect("what was held", [one["text"] for one in cluster.told()], ["prod: 1 new, 1 resolved; 2 open"])
+    expect("what was held", [slack.headline(one) for one in cluster.told()], ["prod: 1 new, 1 resolved; 2 open"])
 
 
 def check_daily(cluster):
@@ -303,7 +304,7 @@ def check_daily(cluster):
     for objects in ("", BROKEN):
         for _ in range(25):
             cluster.run(objects, 60 * MINUTE, 0, *options)
-            texts += [one["text"] for one in cluster.told()]
+            texts += [slack.headline(one) for one in cluster.told()]
     expect("messages of two days", [text for text in texts if "reminder" not in text],
            ["prod: all quiet; 0 open", "prod: 1 new; 1 open", "prod: daily summary; 1 open"])
 
@@ -364,13 +365,13 @@ def check_storm(cluster):
     """Two hundred at once are one message."""
     cluster.run("".join(POD.format(name=f"storm{i}", needs=f"map{i}") for i in range(200)))
     storm = cluster.told()
-    expect("messages about a storm", [message["text"] for message in storm], ["prod: 200 new; 200 open"])
+    expect("messages about a storm", [slack.headline(message) for message in storm], ["prod: 200 new; 200 open"])
     words = slack.words(storm[0])
     if "🟠 195 new: " not in words or "and 194 like it: " not in words or "more" in words:
         fail(f"what is alike does not share a line: {words!r}")
     cluster.run("", 20 * MINUTE)
     ended = cluster.told()
-    expect("messages about its end", [message["text"] for message in ended], ["prod: 200 resolved; 0 open"])
+    expect("messages about its end", [slack.headline(message) for message in ended], ["prod: 200 resolved; 0 open"])
     if "and 199 like it: " not in slack.words(ended[0]):
         fail(f"what is alike does not share a line: {ended[0]!r}")
 

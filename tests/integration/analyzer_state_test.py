@@ -136,7 +136,7 @@ class Cluster:
         return said
 
     def told(self):
-        texts, self.receiver.messages[:] = [message["text"] for message in self.receiver.messages], []
+        texts, self.receiver.messages[:] = [slack.headline(message) for message in self.receiver.messages], []
         return texts
 
     def kept(self):
@@ -289,7 +289,7 @@ def check_damage(cluster):
         expect("lines about the damage", said.count("\n"), 1)
         aside = said.split("it is kept as that of cluster ")[1].split(",")[0]
         expect("what is set aside", call(cluster.server.address, "GET", aside)[2], damaged)
-        expect("messages", cluster.told(), [f"{cluster.name}: 1 known; 1 open"])
+        expect("messages", cluster.told(), [f"{cluster.name}: 1 already there; 1 open"])
         with open(os.path.join(cluster.folder, "image"), "wb") as out:
             out.write(cluster.kept()[2])
         with contextlib.closing(sqlite3.connect(os.path.join(cluster.folder, "image"))) as database:

@@ -210,6 +210,22 @@ test_plain_text_for_slack_has_no_marks_of_strangers(void **unused)
     assert_null(strchr(request, '<'));
 }
 
+/* What a command has is not escaped, so that it can be copied. */
+static void
+test_markdown_has_the_command_to_type(void **unused)
+{
+    (void)unused;
+    const ScriptStep step = ANSWER("200 OK", "ok");
+    g_autoptr(ScriptedServer) server = scripted_server_new(&step, 1);
+    g_autofree char *url = scripted_server_url(server, PATH);
+    form = MESSAGE_MARKDOWN;
+    scan(POD_THAT_NEEDS("my_settings"));
+    g_autofree char *why = deliver_to(url, DELIVER_DONE);
+    g_autofree char *request = scripted_server_request(server, 0);
+    assert_contains(request, "First: Create ConfigMap my\\\\_settings");
+    assert_contains(request, "\\n`kubectl -n shop get configmaps`\\n");
+}
+
 /* Alertmanager ends an alert that is not posted again and has no end. */
 static void
 test_alertmanager_gets_all_that_is_open_each_time(void **unused)
@@ -334,6 +350,7 @@ main(void)
         TEST(test_an_answer_is_judged_by_its_status),
         TEST(test_what_can_never_be_sent_is_refused),
         TEST(test_a_receiver_that_is_away_gets_it_later),
+        TEST(test_markdown_has_the_command_to_type),
         TEST(test_alertmanager_gets_all_that_is_open_each_time),
         TEST(test_a_run_that_takes_long_is_told),
         TEST(test_what_is_known_of_an_end_is_said_with_it),
