@@ -62,9 +62,10 @@ read_receiver(const RunOptions *options, GError **error)
                   options->severity);
         return NULL;
     }
-    return message_form_parse(options->form, receiver->url, &receiver->form, error)
-               ? g_steal_pointer(&receiver)
-               : NULL;
+    if (message_form_parse(options->form, receiver->url, &receiver->form, error))
+        return g_steal_pointer(&receiver);
+    g_prefix_error(error, "--webhook-form: ");
+    return NULL;
 }
 
 /* Who is told: by a file, or by the options of one receiver; maybe nobody. */

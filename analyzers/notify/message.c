@@ -22,7 +22,7 @@ static const struct {
 } hosts[] = {
     {"hooks.slack.com", MESSAGE_SLACK},       {"discord.com/api/webhooks", MESSAGE_DISCORD},
     {"logic.azure.com", MESSAGE_TEAMS},       {"webhook.office.com", MESSAGE_TEAMS},
-    {"/api/v2/alerts", MESSAGE_ALERTMANAGER},
+    {"api.powerplatform.com", MESSAGE_TEAMS}, {"/api/v2/alerts", MESSAGE_ALERTMANAGER},
 };
 
 bool

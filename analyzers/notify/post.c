@@ -92,12 +92,26 @@ is_about_shape(const HttpClientReply *reply)
     return false;
 }
 
+/* Whether an answer is a page for people: that of a proxy, or of a network that wants a login,
+ * which says 200 to everything. */
+static bool
+is_page(const HttpClientReply *reply)
+{
+    gsize size;
+    const char *data = g_bytes_get_data(reply->body, &size);
+    for (gsize i = 0; i < size; i++) {
+        if (!g_ascii_isspace(data[i]))
+            return data[i] == '<';
+    }
+    return false;
+}
+
 /* What an answer means, and after how long to try again. */
 static DeliverResult
 judge(const HttpClientReply *reply, int64_t *ret_after_s)
 {
     *ret_after_s = LATER_S;
-    if (reply->status >= 200 && reply->status < 300)
+    if (reply->status >= 200 && reply->status < 300 && !is_page(reply))
         return DELIVER_DONE;
     if (http_status_is_retryable(reply->status)) {
         if (reply->retry_after_ms > 0)

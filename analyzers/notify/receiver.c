@@ -136,9 +136,12 @@ fill(Receiver *receiver, Content *content, GError **error)
     if (receiver->url == NULL &&
         (receiver->url = receiver_read_secret(content->url_file, "url_file", error)) == NULL)
         return false;
-    return message_form_parse(content->form != NULL ? content->form : "auto", receiver->url,
-                              &receiver->form, error) &&
-           fill_headers(receiver, content, error);
+    if (!message_form_parse(content->form != NULL ? content->form : "auto", receiver->url,
+                            &receiver->form, error)) {
+        g_prefix_error(error, "form: ");
+        return false;
+    }
+    return fill_headers(receiver, content, error);
 }
 
 Receiver *

@@ -144,6 +144,9 @@ def check_urls(cluster):
     said, _ = cluster.run(BROKEN, 10 * MINUTE, 2, "--webhook-url", "hooks.example/secret")
     if "not a URL" not in said:
         fail(f"the malformed URL is not said: {said!r}")
+    said, _ = cluster.run(BROKEN, 10 * MINUTE, 2, "--webhook-form", "slak")
+    if "--webhook-form: 'slak' is none of auto, slack" not in said:
+        fail(f"the option of the form is not named: {said!r}")
     empty = os.path.join(cluster.folder, "url")
     with open(empty, "w") as out:
         out.write("\n")

@@ -161,6 +161,7 @@ test_an_answer_is_judged_by_its_status(void **unused)
         {ANSWER("410 Gone", ""), DELIVER_REFUSED},
         {ANSWER("501 Not Implemented", ""), DELIVER_REFUSED},
         {ANSWER("503 Service Unavailable", ""), DELIVER_LATER},
+        {ANSWER("200 OK", " <!DOCTYPE html><p>Sign in to the network"), DELIVER_REFUSED},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *why = deliver_to_script(&cases[i].step, cases[i].wanted);
