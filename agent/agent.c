@@ -93,7 +93,8 @@ on_targets(GString *out, const char *query, void *data)
             ? g_strdup_printf("By eBPF, without being asked: %u processes in the last window.",
                               exporter_processes(agent->exporter))
             : NULL;
-    const ScrapePageContext context = {.node = agent_options_node(agent->options), .summary = summary};
+    const ScrapePageContext context = {.node = agent_options_node(agent->options),
+                                       .summary = summary};
     scrape_page_write_html(agent->scraper, &context, query, out);
 }
 

@@ -20,7 +20,8 @@ typedef struct {
     int64_t push_timeout_ns, spool_age_ns;
     int64_t kubelet_interval_ns, kubernetes_retry_max_ns, kubernetes_silence_ns;
     int64_t queue_bytes, spool_bytes, symbol_cache_bytes, unwind_table_bytes;
-    bool ebpf, kernel_stacks, bpf_statistics, is_tls_unchecked, kubelet_insecure, scrape_annotations;
+    bool ebpf, kernel_stacks, bpf_statistics, is_tls_unchecked, kubelet_insecure,
+        scrape_annotations;
 } AgentOptions;
 
 extern const OptionTable agent_option_table;

@@ -54,7 +54,8 @@ void target_add_pod_labels(const Pod *pod, const PodContainer *container, LabelS
 void target_add_pod_meta_labels(const Pod *pod, const PodContainer *container, LabelSet *set);
 /* The service of everything in a pod; borrowed. */
 const char *target_pod_service_name(const Pod *pod);
-/* Adds __tenant_id__ with the value of a label of the pod, which may be NULL; `pod_label` NULL or "": there is no such label. */
+/* Adds __tenant_id__ with the value of a label of the pod, which may be NULL; `pod_label` NULL or
+ * "": there is no such label. */
 void target_add_tenant(const Pod *pod, const char *pod_label, LabelSet *set);
 /* Removes labels that begin with "__", but __name__ and __tenant_id__. */
 void target_drop_meta_labels(LabelSet *set);

@@ -27,8 +27,8 @@ typedef struct {
     GPtrArray *skipped;  /* char *: what was asked for but is no target, and why */
 } ScrapeTargets;
 
-/* All targets of these jobs (ScrapeJob) and pods (Pod). `tenant_label`: the label of pods whose value
- * is the tenant of their profiles, __tenant_id__; NULL or "": none. */
+/* All targets of these jobs (ScrapeJob) and pods (Pod). `tenant_label`: the label of pods whose
+ * value is the tenant of their profiles, __tenant_id__; NULL or "": none. */
 ScrapeTargets *
 scrape_targets_new(const GPtrArray *jobs, const GPtrArray *pods, const char *tenant_label);
 void scrape_targets_free(ScrapeTargets *targets);

@@ -317,21 +317,18 @@ static void
 look(Scraper *scraper)
 {
     JobsBox *box = scraper->file != NULL ? reloaded_file_acquire(scraper->file) : NULL;
-    uint64_t pods_seen =
-        scraper->discovery != NULL ? discovery_pods_version(scraper->discovery) : 0;
+    Discovery *discovery = scraper->discovery;
+    uint64_t pods_seen = discovery != NULL ? discovery_pods_version(discovery) : 0;
     bool is_same = scraper->has_targets && box == scraper->box && pods_seen == scraper->pods_seen;
     release_box(scraper, is_same ? box : scraper->box);
     if (is_same)
         return;
     scraper->box = box;
-    scraper->pods_seen =
-        pods_seen; /* asked for before the pods: a change meanwhile is seen later */
+    scraper->pods_seen = pods_seen; /* asked for before the pods: a change is seen later */
     scraper->has_targets = true;
-    g_autoptr(GPtrArray) pods =
-        scraper->discovery != NULL ? discovery_pods(scraper->discovery) : g_ptr_array_new();
+    g_autoptr(GPtrArray) pods = discovery != NULL ? discovery_pods(discovery) : g_ptr_array_new();
     g_autoptr(GPtrArray) jobs = jobs_of(scraper, box);
-    g_autoptr(ScrapeTargets) targets = 
-        scrape_targets_new(jobs, pods, scraper->tenant_label);
+    g_autoptr(ScrapeTargets) targets = scrape_targets_new(jobs, pods, scraper->tenant_label);
     set_targets(scraper, targets);
 }
 

@@ -108,8 +108,7 @@ add_parameter(GString *url, const char *name, const char *value)
 static void
 add_number(GString *url, const char *name, unsigned value)
 {
-    char text[16];
-    g_snprintf(text, sizeof text, "%u", value);
+    g_autofree char *text = g_strdup_printf("%u", value);
     add_parameter(url, name, text);
 }
 
@@ -298,9 +297,8 @@ k8s_client_get(K8sClient *client, const char *path, K8sRepresentation representa
         .accept = accept_header(representation, false),
         .is_item = true,
     };
-    K8sOutcome outcome = {0};
-    GBytes *body = fetch(&request, &outcome);
-    *ret_outcome = outcome;
+    *ret_outcome = (K8sOutcome){0};
+    GBytes *body = fetch(&request, ret_outcome);
     if (body != NULL)
         *ret_body = body;
     return body != NULL;
@@ -319,9 +317,8 @@ k8s_client_readiness(K8sClient *client, const K8sCall *call, K8sReadiness *ret_r
         .accept = accept_header(K8S_ANY, false),
         .readiness = &readiness,
     };
-    K8sOutcome outcome = {0};
-    readiness.text = fetch(&request, &outcome);
-    *ret_outcome = outcome;
+    *ret_outcome = (K8sOutcome){0};
+    readiness.text = fetch(&request, ret_outcome);
     if (readiness.text == NULL)
         return false;
     *ret_readiness = readiness;
@@ -349,9 +346,8 @@ k8s_client_create(K8sClient *client, const char *path, GBytes *object, const K8s
         .accept = accept_header(K8S_OBJECTS, false),
         .object = object,
     };
-    K8sOutcome outcome = {0};
-    g_autoptr(GBytes) body = fetch(&request, &outcome);
-    *ret_outcome = outcome;
+    *ret_outcome = (K8sOutcome){0};
+    g_autoptr(GBytes) body = fetch(&request, ret_outcome);
     return body != NULL;
 }
 

@@ -163,10 +163,10 @@ test_tenants(void **state)
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(LabelSet) inside = label_set_new(), outside = label_set_new();
         Target target = local("web", "/web", &NOWHERE);
-        target_add_tenant(&target, cases[i].label, outside);
+        target_add_tenant(target.pod, cases[i].label, outside);
         expect_label(outside, "__tenant_id__", "");
         target.pod = pod;
-        target_add_tenant(&target, cases[i].label, inside);
+        target_add_tenant(target.pod, cases[i].label, inside);
         expect_label(inside, "__tenant_id__", cases[i].wanted);
     }
 }

@@ -145,7 +145,7 @@ web_pod(void)
                     "'profiles.grafana.com/memory.path':'/heap',"
                     "'profiles.grafana.com/fgprof.scrape':'true',"
                     "'profiles.grafana.com/fgprof.port':'9'},"
-                    "'labels':{'app.kubernetes.io/name':'web','tier':'front'}},"
+                    "'labels':{'app.kubernetes.io/name':'web','tier':'front','team':'a'}},"
                     "'spec':{'nodeName':'n1','containers':[{'name':'app','ports':["
                     "{'name':'http','containerPort':80},{'name':'admin','containerPort':81}]}]},"
                     "'status':{'podIP':'10.0.0.7','phase':'Running'}}");
@@ -169,6 +169,7 @@ test_pods_by_annotation(void **state)
     expect_label(memory, "job", "asked");
     expect_label(memory, "instance", "10.0.0.7:81");
     expect_label(memory, "__meta_kubernetes_pod_name", "");
+    expect_label(memory, "__tenant_id__", "a"); /* the value of the label that names tenants */
     /* Asked for, though it is off unless somebody does. */
     assert_string_equal(find(targets, "fgprof")->url, "http://10.0.0.7:9/debug/fgprof");
 }
