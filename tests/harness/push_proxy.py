@@ -187,10 +187,10 @@ class PushProxy:
             handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
             handler.close_connection = True
         else:
-            self.reply(handler, code, {"Content-Type": kind}, text)
-            if code == 200:
+            if code == 200:  # before the agent can have counted them
                 with self.changed:
                     self.acknowledged.update(profiles)
+            self.reply(handler, code, {"Content-Type": kind}, text)
 
     @staticmethod
     def reply(handler, code, headers, body):
