@@ -73,8 +73,11 @@ static const MetricRow METRICS[] = {
                                 .label_values = REASON_NAMES},
 };
 
-/* How far back stored profiles count as recent after a start: longer than clients keep trying. */
-static const int64_t RECENT_NS = INT64_C(600) * 1000000000;
+/* How far back stored profiles count as recent after a start: longer than clients keep trying, or
+ * keep profiles of (reject-older-than is an hour by default). The newer part is learnt last, as of
+ * many it is the last ones that stay known. */
+static const int64_t RECENT_NS = INT64_C(4200) * 1000000000;
+static const int64_t NEWEST_NS = INT64_C(600) * 1000000000;
 
 /* Of a gzip member: 10 of its head, 2 of the shortest data, 8 of its tail (RFC 1952). */
 enum { GZIP_BYTES_MIN = 20 };
@@ -157,15 +160,21 @@ on_stored(void *data, const GError *error)
 
 /* ---- The pipeline. ---- */
 
+/* Profiles of a time, to be known again. */
+typedef struct {
+    Recent *recent;
+    int64_t from_ns, to_ns;
+} Lesson;
+
 static bool
 learn_rows(const StoreDataset *dataset, void *data, GError **error)
 {
     (void)error;
-    Ingest *ingest = data;
-    int64_t since = now_ns() - RECENT_NS;
+    const Lesson *lesson = data;
     for (uint32_t i = 0; i < dataset->n_rows; i++) {
-        if (dataset->rows[i].time_ns >= since)
-            recent_add(ingest->recent, profile_key_of_uuid(dataset->rows[i].id));
+        int64_t time_ns = dataset->rows[i].time_ns;
+        if (time_ns >= lesson->from_ns && time_ns < lesson->to_ns)
+            recent_add(lesson->recent, profile_key_of_uuid(dataset->rows[i].id));
     }
     return true;
 }
@@ -175,9 +184,13 @@ static void
 learn_recent(Ingest *ingest)
 {
     g_auto(GStrv) tenants = store_tenants(ingest->store);
-    for (size_t i = 0; tenants[i] != NULL; i++)
-        store_visit(ingest->store, tenants[i], NULL, now_ns() - RECENT_NS, INT64_MAX,
-                    STORE_WITH_ROWS, learn_rows, ingest, NULL, NULL);
+    int64_t now = now_ns();
+    Lesson lessons[] = {{ingest->recent, now - RECENT_NS, now - NEWEST_NS},
+                        {ingest->recent, now - NEWEST_NS, INT64_MAX}};
+    for (size_t k = 0; k < G_N_ELEMENTS(lessons); k++)
+        for (size_t i = 0; tenants[i] != NULL; i++)
+            store_visit(ingest->store, tenants[i], NULL, lessons[k].from_ns, lessons[k].to_ns,
+                        STORE_WITH_ROWS, learn_rows, &lessons[k], NULL, NULL);
 }
 
 Ingest *

@@ -122,11 +122,11 @@ wait_for(Outcome *outcome)
 }
 
 static GByteArray *
-make_profile(int64_t value)
+make_profile_at(int64_t value, int64_t time_ns)
 {
     g_autoptr(PprofBuilder) builder = pprof_builder_new();
     pprof_builder_sample_type(builder, "cpu", "nanoseconds");
-    pprof_builder_time(builder, g_get_real_time() * 1000, 15);
+    pprof_builder_time(builder, time_ns, 15);
     PprofFunction function = {.name = pprof_builder_text(builder, "main")};
     PprofLine line = {pprof_builder_function(builder, &function), 1};
     PprofLocation location = {.lines = &line, .n_lines = 1};
@@ -134,6 +134,12 @@ make_profile(int64_t value)
     PprofSample sample = {.locations = &id, .n_locations = 1, .values = &value};
     pprof_builder_sample(builder, &sample);
     return pprof_builder_finish(builder);
+}
+
+static GByteArray *
+make_profile(int64_t value)
+{
+    return make_profile_at(value, g_get_real_time() * 1000);
 }
 
 static bool
@@ -263,6 +269,20 @@ test_retries_are_not_stored_again(void **state)
     g_autoptr(GString) metrics = g_string_new(NULL);
     ingest_write_metrics(fixture->ingest, metrics);
     assert_non_null(strstr(metrics->str, "cresset_ingest_duplicate_profiles_total 2\n"));
+}
+
+/* What an agent kept on its disk for most of an hour may have been stored when the server died. */
+static void
+test_retries_of_old_profiles_are_known_after_a_restart(void **state)
+{
+    Fixture *fixture = *state;
+    int64_t age_us = 55 * G_TIME_SPAN_MINUTE;
+    g_autoptr(GByteArray) profile = make_profile_at(3, (g_get_real_time() - age_us) * 1000);
+    assert_null(push_one(fixture, profile, "id-1"));
+    close_all(fixture);
+    open_all(fixture);
+    assert_null(push_one(fixture, profile, "id-1"));
+    assert_int_equal(stored_total(fixture, "tenant"), 3);
 }
 
 typedef struct {
@@ -403,6 +423,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_good_series_of_a_batch_are_stored, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_dropped_series_are_counted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_retries_are_not_stored_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_retries_of_old_profiles_are_known_after_a_restart,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_same_at_the_same_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_refused_profile_stays_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_push_requests, set_up, tear_down),
