@@ -34,6 +34,13 @@ STORM = 50  # answers of 410 in a row
 RETRY_MAX_S = 0.2
 PAUSE_MIN_S = 0.5 * RETRY_MAX_S  # a pause is within 50 % of it
 BOOKMARK_S = 0.5
+SCRAPE_FILE = """
+scrape_configs:
+- job_name: annotations
+  kubernetes: {role: annotations}
+  scrape_interval: 2s
+"""
+SCRAPED = {"profiles.grafana.com/goroutine.scrape": "true", "profiles.grafana.com/goroutine.port_name": "pprof"}
 REFUSED = ("refused", "invalid")  # why profiles are dropped that the server takes never
 
 
@@ -66,7 +73,7 @@ class FakeNode:
         self.server.kill()
         self.network.close()
 
-    def start_pod(self, name, enabled="true", told=True):
+    def start_pod(self, name, enabled="true", told=True, annotations=None):
         """A Go program in a pod; the API server is told of it at once, or later by api.put."""
         uid = str(uuid.uuid4())
         container = node.Container(self.cgroups, uid, *self.network.command("nice", self.program, f"{self.network.NODE}:0"),
@@ -74,7 +81,7 @@ class FakeNode:
         self.containers.append(container)
         port = int(container.process.stdout.readline().rpartition(":")[2])
         pod = kube_api.pod(NAMESPACE, f"{name}-0", uid, NODE, {"main": container.id}, labels={"app.kubernetes.io/name": name},
-                           annotations={ENABLED: enabled})
+                           annotations={ENABLED: enabled, **(annotations or {})})
         pod["spec"]["containers"][0]["ports"] = [{"name": "pprof", "containerPort": port}]
         pod["status"]["podIP"] = self.network.NODE
         if told:
@@ -82,8 +89,8 @@ class FakeNode:
         return pod
 
     @contextlib.contextmanager
-    def agent(self, *options, account=None, variables=()):
-        """A running agent, as a pod of the node has it."""
+    def agent(self, *options, account=None, variables=(), ends=True):
+        """A running agent, as a pod of the node has it; `ends`: it is stopped, and has to end well."""
         self.agents += 1
         folder = os.path.join(self.folder, f"agent-{self.agents}")
         os.mkdir(folder)
@@ -96,7 +103,8 @@ class FakeNode:
             node.skip(f"the agent cannot sample here: {error}")
         try:
             yield agent
-            expect("the agent's end", agent.stop(), 0)
+            if ends:
+                expect("the agent's end", agent.stop(), 0)
         except BaseException:
             print(f"--- the agent's log ---\n{agent.log()[-4000:]}", file=sys.stderr)
             raise
@@ -149,14 +157,15 @@ class Ledger:
         with self.fake.proxy.changed:
             same = len(first) == len(self.fake.proxy.acknowledged)
         mine = {id_: profile for id_, profile in first.items() if id_ not in self.before[1]}
-        made = metrics["cresset_agent_profiles_total"]
+        made = metrics["cresset_agent_profiles_total"] + total(metrics, "cresset_agent_profiles_recovered_total")
         is_still = same and made == total(metrics, "cresset_agent_profiles_pushed_total") + dropped(metrics)
         return (metrics, mine) if is_still and total(metrics, "cresset_agent_queue_profiles") == 0 else None
 
     def check(self, what, *reasons):
         """Nothing is lost but for these reasons, and nothing double. Prints and returns how many profiles there are."""
         metrics, mine = cresset.wait_for(self.snapshot, WAIT_S, f"an empty queue after {what}")
-        made, pushed = (int(total(metrics, f"cresset_agent_profiles{name}_total")) for name in ("", "_pushed"))
+        made, recovered, pushed = (int(total(metrics, f"cresset_agent_profiles{name}_total")) for name in ("", "_recovered", "_pushed"))
+        made += recovered
         expect(f"{what}: profiles acknowledged and told as pushed", len(mine), pushed)
         expect(f"{what}: profiles that were lost", made - pushed, dropped(metrics, *reasons))
         self.check_server(what, mine)
@@ -239,6 +248,28 @@ def check_full_queue(fake):
         cresset.wait_for(lambda: dropped(agent.metrics(), "queue_full") >= 5, OUTAGE_S, "a full queue")
         fake.proxy.set_mode("forward")
         ledger.check("a queue that was full", "queue_full")
+
+
+def check_spool(fake):
+    """An agent that is killed in an outage loses at most the window that is open; the next one sends what it left."""
+    spool = os.path.join(fake.folder, "spool")
+    came = len(fake.proxy.came)
+    with fake.agent("--spool-dir", spool, ends=False) as agent:
+        wait_windows(agent, 2)
+        fake.proxy.set_mode("away")
+        wait_windows(agent, 10)
+        written = total(agent.metrics(), "cresset_agent_spool_profiles")
+        agent.process.kill()
+        agent.process.wait()
+    with fake.agent("--spool-dir", spool) as agent:
+        ledger = Ledger(fake, agent)
+        wait_windows(agent, 2)
+        fake.proxy.set_mode("forward")
+        recovered = total(agent.metrics(), "cresset_agent_profiles_recovered_total")
+        if recovered < written:
+            sys.exit(f"{recovered} profiles were found of {written} that were written before the kill")
+        ledger.check("a kill in an outage")
+    print(f"{recovered:.0f} profiles of the agent that was killed came, of {len(fake.proxy.came) - came}")
 
 
 # --- names ------------------------------------------------------------------------------------------
@@ -406,6 +437,21 @@ def check_kubelet(fake):
     print(f"{len(kubelet.requests)} requests to the kubelet, {min(gaps):.2f} s to {max(gaps):.2f} s after one another")
 
 
+def check_scrape(fake):
+    """A pod that asks for it is scraped, and its profiles have the labels of the options and of the pod."""
+    path = os.path.join(fake.folder, "scrape.yaml")
+    with open(path, "w") as out:
+        out.write(SCRAPE_FILE)
+    fake.start_pod("scraped", enabled="false", annotations=SCRAPED)
+    with fake.agent("--scrape-file", path):
+        cresset.wait_for(lambda: len(fake.profiles("scraped-0")) >= 3, WAIT_S, "three scraped profiles")
+        for profile in fake.profiles("scraped-0"):
+            labels = dict(profile.labels)
+            wanted = {"__name__": "goroutine", "namespace": NAMESPACE, "container": "main", "node": NODE, "service_name": "scraped", **LABELS}
+            expect("labels of a scraped profile", {key: labels.get(key) for key in wanted}, wanted)
+    print(f"{len(fake.profiles('scraped-0'))} profiles were scraped of a pod that asks for it")
+
+
 def run(options, folder):
     fake = FakeNode(options, folder)
     try:
@@ -423,6 +469,8 @@ def run(options, folder):
             ledger.check("the API server's faults")
             check_refusal(fake, agent, ledger)
         check_full_queue(fake)
+        check_spool(fake)
+        check_scrape(fake)
         check_pauses(fake)
         check_wrong_ca(fake)
         check_kubelet(fake)
