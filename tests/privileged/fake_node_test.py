@@ -310,14 +310,14 @@ def wait_end(fake, agent, reason, act=lambda: None, **fields):
     """A watch ends for that reason after act(), or once the API server has these fields and the watch that runs is cut;
     then all is well again."""
     start = ends(agent, reason)
-    act()
     for name, value in fields.items():
         setattr(fake.api, name, value)
 
     def has_ended():
         if ends(agent, reason) > start:
             return True
-        fake.api.cut()  # perhaps none ran before
+        act()  # again: perhaps no watch ran before, or a list came in between
+        fake.api.cut()
         return False
     cresset.wait_for(has_ended, WAIT_S, f"a watch that ends as {reason}")
     wait_ready(agent)
