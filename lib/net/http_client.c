@@ -134,6 +134,7 @@ http_client_send(HttpClient *client, const HttpClientRequest *request, HttpClien
         return false;
     CURLM *multi = take_multi(client);
     CURLcode code = multi != NULL ? run_transfer(multi, exchange) : CURLE_OUT_OF_MEMORY;
+    code = http_exchange_result(exchange, code);
     if (code == CURLE_OK)
         http_exchange_take_reply(exchange, ret_reply);
     else

@@ -57,8 +57,11 @@ on_header(char *data, size_t size, size_t count, void *user)
         return 0;
     }
     /* A status line begins the headers anew: those of a 100 Continue do not count. */
-    if (n >= 5 && memcmp(data, "HTTP/", 5) == 0)
+    if (n >= 5 && memcmp(data, "HTTP/", 5) == 0) {
         g_hash_table_remove_all(exchange->headers);
+        exchange->has_head = false;
+    }
+    exchange->has_head |= n <= 2 && (data[0] == '\r' || data[0] == '\n');
     if (n == 2 && !exchange->is_begun && is_streamed(exchange)) { /* the line behind the head */
         exchange->is_begun = true;
         return hand_over(exchange, "", 0) ? n : 0;
@@ -285,6 +288,16 @@ certificate_of(CURL *easy)
             return g_bytes_new(line->data + strlen(field), strlen(line->data) - strlen(field));
     }
     return NULL;
+}
+
+CURLcode
+http_exchange_result(HttpExchange *exchange, CURLcode code)
+{
+    if (code != CURLE_OK || exchange->has_head)
+        return code;
+    (void)g_strlcpy(exchange->why, "the connection was closed within the head",
+                    sizeof exchange->why);
+    return CURLE_PARTIAL_FILE;
 }
 
 void

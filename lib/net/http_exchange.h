@@ -34,6 +34,7 @@ struct HttpExchange {
     HttpRoomFunc has_room; /* NULL: there always is */
     void *room_user;
     bool too_large, is_silent, is_begun;
+    bool has_head; /* of the reply, to its end */
 };
 
 /* Prepares the transfer; NULL with *error where the URL is none. The client outlives it. */
@@ -43,6 +44,8 @@ void http_exchange_free(HttpExchange *exchange);
 
 /* Whether nothing came for longer than the request allows. */
 bool http_exchange_has_gone_silent(HttpExchange *exchange);
+/* How a transfer ended, for libcurl takes what was cut within its head for a reply. */
+CURLcode http_exchange_result(HttpExchange *exchange, CURLcode code);
 /* Takes the reply of a transfer that ended well. */
 void http_exchange_take_reply(HttpExchange *exchange, HttpClientReply *ret_reply);
 /* What a transfer failed with. CURLE_ABORTED_BY_CALLBACK stands for a cancelled request. Always

@@ -207,6 +207,7 @@ finish(HttpTransfer *transfer, CURLcode code)
     g_autoptr(HttpExchange) exchange = take_out(transfer);
     g_auto(HttpClientReply) reply = {0};
     g_autoptr(GError) error = NULL;
+    code = http_exchange_result(exchange, code);
     HttpOutcome outcome = {.failure = http_exchange_failure(exchange, code)};
     if (outcome.failure == HTTP_FAILURE_NONE) {
         http_exchange_take_reply(exchange, &reply);

@@ -169,6 +169,9 @@ test_a_cut_connection_is_unavailable(void **state)
         {.reply = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this", .end = SCRIPT_CLOSE},
         {.reply = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel",
          .end = SCRIPT_CLOSE},
+        {.reply = "HTTP/1.1 200 OK\r\n", .end = SCRIPT_CLOSE},
+        {.reply = "HTTP/1.1 200 OK\r\nContent-Le", .end = SCRIPT_CLOSE},
+        {.reply = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n", .end = SCRIPT_CLOSE},
     };
     g_autoptr(ScriptedServer) server = scripted_server_new(steps, G_N_ELEMENTS(steps));
     g_autofree char *url = scripted_server_url(server, "/");
