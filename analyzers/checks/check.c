@@ -4,6 +4,7 @@
 
 #include "analyzers/checks/fold.h"
 #include "analyzers/checks/table.h"
+#include "analyzers/collect/change.h"
 
 /* On an object or its namespace: "true" or ids separated by commas, and until when. */
 #define IGNORE_ANNOTATION       "cresset.dev/ignore"
@@ -59,6 +60,17 @@ check_advise(Finding *finding, const Object *object)
 {
     finding_fix(finding, "%s", finding->check->fix);
     finding_describe(finding, object);
+}
+
+Finding *
+check_report_written(CheckRun *run, const CheckRow *row, const Object *object, const char *what)
+{
+    if (!check_held(run, row, object_changed_s(object, NULL)))
+        return NULL;
+    Finding *finding = check_report_once(run, row, object, what);
+    if (finding != NULL)
+        check_advise(finding, object);
+    return finding;
 }
 
 Finding *

@@ -74,6 +74,10 @@ Finding *check_report_part(CheckRun *run, const CheckRow *row, const Object *obj
 /* The same for who has nothing to add to it: NULL when it is there already. */
 Finding *
 check_report_once(CheckRun *run, const CheckRow *row, const Object *object, const char *what);
+/* The same about how an object was written, with what to do first: NULL too when it was changed
+ * more recently than the row holds. */
+Finding *
+check_report_written(CheckRun *run, const CheckRow *row, const Object *object, const char *what);
 /* What to do first, by the row of its check, and the command that shows an object. */
 void check_advise(Finding *finding, const Object *object);
 /* The finding about the controller of a pod, one for all of its pods that have the same trouble

@@ -45,17 +45,6 @@ static const CheckRow rows[] = {
 
 const CheckTopic check_topic_policy_peer = {rows, G_N_ELEMENTS(rows)};
 
-static Finding *
-report(CheckRun *run, size_t row, const Object *policy, const char *what)
-{
-    if (!check_held(run, &rows[row], object_changed_s(policy, NULL)))
-        return NULL;
-    Finding *finding = check_report_once(run, &rows[row], policy, what);
-    if (finding != NULL)
-        check_advise(finding, policy);
-    return finding;
-}
-
 /* The port of a database or message broker that a rule opens; 0: none. */
 static int
 sensitive_port(const Value *rule)
@@ -81,7 +70,7 @@ look_at_namespaces(CheckRun *run, const Object *policy, const Value *rule, const
         value_get(peer, "podSelector") != NULL)
         return;
     g_autofree char *what = g_strdup_printf("%d", port);
-    Finding *finding = report(run, ROW_ALL_NAMESPACES, policy, what);
+    Finding *finding = check_report_written(run, &rows[ROW_ALL_NAMESPACES], policy, what);
     if (finding == NULL)
         return;
     finding_title(finding, "NetworkPolicy %s lets every namespace in on port %d", policy->name,
@@ -122,7 +111,8 @@ look_at_block(CheckRun *run, const Object *policy, const Value *peer)
 {
     const char *cidr = value_text(peer, "ipBlock.cidr");
     const Object *node = cidr[0] != '\0' ? find_node(run, cidr) : NULL;
-    Finding *finding = node != NULL ? report(run, ROW_POD_RANGE, policy, cidr) : NULL;
+    Finding *finding =
+        node != NULL ? check_report_written(run, &rows[ROW_POD_RANGE], policy, cidr) : NULL;
     if (finding == NULL)
         return;
     finding_title(finding, "NetworkPolicy %s names addresses of pods (%s)", policy->name, cidr);

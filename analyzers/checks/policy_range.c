@@ -51,17 +51,6 @@ typedef struct {
     GPtrArray *pods;
 } PolicyRanges;
 
-static Finding *
-report(const PolicyRanges *p, size_t row, const char *what)
-{
-    if (!check_held(p->run, &rows[row], object_changed_s(p->policy, NULL)))
-        return NULL;
-    Finding *finding = check_report_once(p->run, &rows[row], p->policy, what);
-    if (finding != NULL)
-        check_advise(finding, p->policy);
-    return finding;
-}
-
 /* Whether the agent of the VPC plug-in of AWS is there, which sees packets before their address is
  * translated. */
 static bool
@@ -146,7 +135,8 @@ look_at_block(const PolicyRanges *p, const Value *block, PolicyDirection directi
     const Object *service = direction == POLICY_EGRESS ? service_at(p->run, cidr) : NULL;
     bool is_useless =
         service != NULL && !is_reached(p, service) && !has_endpoint_allowed(p, service);
-    Finding *finding = is_useless ? report(p, ROW_CLUSTER_IP, cidr) : NULL;
+    Finding *finding =
+        is_useless ? check_report_written(p->run, &rows[ROW_CLUSTER_IP], p->policy, cidr) : NULL;
     if (finding != NULL) {
         finding_title(finding, "NetworkPolicy %s allows the cluster address of Service %s/%s",
                       p->policy->name, service->ns, service->name);
@@ -158,7 +148,9 @@ look_at_block(const PolicyRanges *p, const Value *block, PolicyDirection directi
     for (const Value *except = value_first(block, "except"); except != NULL;
          except = except->next) {
         const char *range = value_text(except, "");
-        finding = is_proper_part(cidr, range) ? NULL : report(p, ROW_EXCEPT, range);
+        finding = is_proper_part(cidr, range)
+                      ? NULL
+                      : check_report_written(p->run, &rows[ROW_EXCEPT], p->policy, range);
         if (finding == NULL)
             continue;
         finding_title(finding, "NetworkPolicy %s excepts %s, which is no part of %s",

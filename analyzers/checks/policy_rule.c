@@ -119,17 +119,6 @@ typedef struct {
     GPtrArray *pods;
 } PolicyRules;
 
-static Finding *
-report(const PolicyRules *p, size_t row, const char *what)
-{
-    if (!check_held(p->run, &rows[row], object_changed_s(p->policy, NULL)))
-        return NULL;
-    Finding *finding = check_report_once(p->run, &rows[row], p->policy, what);
-    if (finding != NULL)
-        check_advise(finding, p->policy);
-    return finding;
-}
-
 /* ---- Directions. ---- */
 
 static void
@@ -137,10 +126,11 @@ look_at_types(const PolicyRules *p)
 {
     static const char *const names[] = {[POLICY_INGRESS] = "ingress", [POLICY_EGRESS] = "egress"};
     for (int d = POLICY_INGRESS; d <= POLICY_EGRESS; d++) {
-        Finding *finding = policy_rules(p->policy, (PolicyDirection)d) != NULL &&
-                                   !policy_applies(p->policy, (PolicyDirection)d)
-                               ? report(p, ROW_EGRESS_IGNORED, names[d])
-                               : NULL;
+        Finding *finding =
+            policy_rules(p->policy, (PolicyDirection)d) != NULL &&
+                    !policy_applies(p->policy, (PolicyDirection)d)
+                ? check_report_written(p->run, &rows[ROW_EGRESS_IGNORED], p->policy, names[d])
+                : NULL;
         if (finding == NULL)
             continue;
         finding_title(finding, "The %s rules of NetworkPolicy %s have no effect", names[d],
@@ -177,7 +167,7 @@ look_at_name(const PolicyRules *p, const Value *port, const char *name)
         if (port_named(pod->value, name, port_protocol(port)) > 0)
             return;
     }
-    Finding *finding = report(p, ROW_NAMED_PORT, name);
+    Finding *finding = check_report_written(p->run, &rows[ROW_NAMED_PORT], p->policy, name);
     if (finding == NULL)
         return;
     g_autofree char *offered = port_list_text(((const Object *)p->pods->pdata[0])->value);
@@ -221,7 +211,8 @@ look_at_number(const PolicyRules *p, const Value *port, int number)
     bool is_protocol = declared != NULL;
     if (is_protocol && is_opened(p, number, port_protocol(declared)))
         return;
-    Finding *finding = report(p, is_protocol ? ROW_PROTOCOL : ROW_PORT, value_text(port, "port"));
+    Finding *finding = check_report_written(p->run, &rows[is_protocol ? ROW_PROTOCOL : ROW_PORT],
+                                            p->policy, value_text(port, "port"));
     if (finding == NULL)
         return;
     g_autofree char *offered = port_list_text(((const Object *)p->pods->pdata[0])->value);
@@ -290,7 +281,7 @@ look_at_neighbours(const PolicyRules *p, const Value *peer)
     if (namespaces == NULL || pods == NULL || !is_and_possible(p, namespaces, pods))
         return;
     g_autofree char *of_ns = selector_text(namespaces), *of_pods = selector_text(pods);
-    Finding *finding = report(p, ROW_AND_OR, of_ns);
+    Finding *finding = check_report_written(p->run, &rows[ROW_AND_OR], p->policy, of_ns);
     if (finding == NULL)
         return;
     finding_title(finding, "NetworkPolicy %s lets in every pod of namespaces with %s",
@@ -341,7 +332,7 @@ look_at_others(const PolicyRules *p, const Policies *policies)
         if (other == p->policy || has_open_rule(other) ||
             policy_rules(other, POLICY_INGRESS) == NULL)
             continue;
-        Finding *finding = report(p, ROW_EVERYTHING, "");
+        Finding *finding = check_report_written(p->run, &rows[ROW_EVERYTHING], p->policy, "");
         if (finding == NULL)
             return;
         finding_title(finding, "NetworkPolicy %s admits everything and undoes %s", p->policy->name,
