@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#define TENANT_LABEL        "__tenant_id__"
 #define OTEL_ANNOTATION     "resource.opentelemetry.io/service."
 #define PROFILES_ANNOTATION "profiles.grafana.com/"
 
@@ -183,7 +182,7 @@ void
 target_add_tenant(const Pod *pod, const char *pod_label, LabelSet *set)
 {
     if (pod != NULL && pod_label != NULL && *pod_label != '\0')
-        set_valid(set, TENANT_LABEL, label_set_get(pod->labels, pod_label));
+        set_valid(set, TARGET_TENANT_LABEL, label_set_get(pod->labels, pod_label));
 }
 
 void
@@ -193,7 +192,7 @@ target_drop_meta_labels(LabelSet *set)
         const char *name, *value;
         label_set_at(set, i, &name, &value);
         if (g_str_has_prefix(name, "__") && strcmp(name, "__name__") != 0 &&
-            strcmp(name, TENANT_LABEL) != 0) {
+            strcmp(name, TARGET_TENANT_LABEL) != 0) {
             g_autofree char *gone = g_strdup(name);
             label_set_set(set, gone, "");
         }

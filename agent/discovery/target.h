@@ -13,6 +13,10 @@
 /* The annotation of a pod that says whether eBPF profiles are made of it: "true" or "false". */
 #define TARGET_ANNOTATION "profiles.grafana.com/cpu.ebpf.enabled"
 
+/* The label of a profile whose value is the tenant that it is pushed as; it is not pushed itself.
+ */
+#define TARGET_TENANT_LABEL "__tenant_id__"
+
 typedef enum {
     TARGET_SCHEME_ALL,        /* everything but pods whose annotation says "false" */
     TARGET_SCHEME_ANNOTATION, /* pods whose annotation says "true", and nothing else */

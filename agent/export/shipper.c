@@ -1,4 +1,5 @@
 #include "agent/export/shipper.h"
+#include "agent/discovery/target.h"
 
 #include "agent/export/shipper_private.h"
 #include "lib/base/text.h"
@@ -85,7 +86,7 @@ void
 shipper_add(Shipper *shipper, const LabelSet *labels, const uint8_t *pprof, size_t size)
 {
     GBytes *shared[CODINGS] = {NULL}; /* endpoints that want the same get the same */
-    const char *named = label_set_get(labels, SHIPPER_TENANT_LABEL);
+    const char *named = label_set_get(labels, TARGET_TENANT_LABEL);
     OutboxTime now = outbox_time_now();
     for (guint i = 0; i < shipper->endpoints->len; i++) {
         const Endpoint *endpoint = shipper->endpoints->pdata[i];

@@ -9,11 +9,6 @@
 #include "agent/export/endpoint.h"
 #include "lib/relabel/label_set.h"
 
-/* The label of a profile whose value is the tenant that it is pushed as; it is not pushed itself.
- * Without it the tenant of the endpoint counts. A value that is no tenant has the profile dropped
- * and counted: whom else it might go to nobody can know. */
-#define SHIPPER_TENANT_LABEL "__tenant_id__"
-
 typedef struct {
     GPtrArray *endpoints;  /* Endpoint, checked, each name once; a new reference is taken */
     size_t queue_bytes;    /* of memory, of each endpoint; 0: 64 MiB */
@@ -31,7 +26,9 @@ void shipper_stop(Shipper *shipper, int64_t timeout_ms);
 /* Stops it without waiting when it still runs. NULL is allowed. */
 void shipper_free(Shipper *shipper);
 
-/* Adds a profile: its labels and the plain pprof, both borrowed. */
+/* Adds a profile: its labels and the plain pprof, both borrowed. Without TARGET_TENANT_LABEL the
+ * tenant of the endpoint counts. A value of it that is no tenant has the profile dropped and
+ * counted: whom else it might go to nobody can know. */
 void shipper_add(Shipper *shipper, const LabelSet *labels, const uint8_t *pprof, size_t size);
 /* Ends a group of adds: they are sent at once, and with a spool they are on the disk by the time
  * this returns. Others are sent within seconds. */

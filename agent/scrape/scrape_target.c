@@ -7,7 +7,6 @@
 #include "lib/base/text.h"
 
 #define PARAM_PREFIX "__param_"
-#define TENANT_LABEL "__tenant_id__"
 
 /* Where targets go while they are made. */
 typedef struct {
@@ -157,7 +156,7 @@ sent_labels(const ScrapeJob *job, const LabelSet *from, const char *address,
     for (size_t i = 0; i < label_set_size(from); i++) {
         const char *name, *value;
         label_set_at(from, i, &name, &value);
-        if (!g_str_has_prefix(name, "__") || strcmp(name, TENANT_LABEL) == 0)
+        if (!g_str_has_prefix(name, "__") || strcmp(name, TARGET_TENANT_LABEL) == 0)
             label_set_set(set, name, value);
     }
     set_default(set, "instance", address);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "agent/discovery/target.h"
 #include "tests/harness/check.h"
 
 /* ---- Shippers. ---- */
@@ -59,7 +60,7 @@ fixture_add_as(Shipper *shipper, const char *service, const char *tenant, const 
 {
     g_autoptr(LabelSet) labels = label_set_new();
     label_set_set(labels, "service_name", service);
-    label_set_set(labels, SHIPPER_TENANT_LABEL, tenant);
+    label_set_set(labels, TARGET_TENANT_LABEL, tenant);
     shipper_add(shipper, labels, (const uint8_t *)text, size);
 }
 
