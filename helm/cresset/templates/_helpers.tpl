@@ -58,6 +58,12 @@ labels:
   {{- include "cresset.labels" . | nindent 2 }}
 {{- end -}}
 
+{{/* Annotations of the pods of a component, without which all would be profiled under the name of the release. */}}
+{{- define "cresset.podAnnotations" -}}
+{{- $service := dict "resource.opentelemetry.io/service.name" (include "cresset.name" .) -}}
+{{- toYaml (merge (deepCopy (get .root.Values .component).podAnnotations) $service) -}}
+{{- end -}}
+
 {{- define "cresset.clusterMetadata" -}}
 name: {{ include "cresset.clusterName" .root }}-{{ .component }}
 labels:
