@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "analyzers/ending.h"
+#include "analyzers/report/text.h"
 #include "analyzers/run_metrics.h"
 #include "analyzers/tell.h"
 #include "lib/base/error.h"
@@ -215,6 +216,15 @@ open_run(Run *run, GError **error)
                                error);
 }
 
+/* For whoever reads the log of the CronJob's pod; that nobody can is no reason to tell nobody. */
+static void
+print_findings(const Findings *findings)
+{
+    g_autofree char *text = g_string_free(report_lines(findings), FALSE);
+    (void)fputs(text, stdout);
+    (void)fflush(stdout);
+}
+
 static bool
 run_once(const RunOptions *options, GError **error)
 {
@@ -222,8 +232,10 @@ run_once(const RunOptions *options, GError **error)
     g_auto(Run) run = {.options = options};
     if (!open_run(&run, error) || !look_find(&run.look, false, error))
         return false;
-    if (!options->dry_run)
+    if (!options->dry_run) {
         look_report(&run.look);
+        print_findings(run.look.findings);
+    }
     const TellContext context = {.config = run.config,
                                  .snapshot = run.look.snapshot,
                                  .now_s = run.look.check.now_s,

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "lib/base/text.h"
+
 /* Of ECMA-48, as every terminal has them. */
 static const char *const colours[] = {
     [SEVERITY_INFO] = "\033[2m",        [SEVERITY_LOW] = "\033[36m",
@@ -99,8 +101,9 @@ append_reason(GString *out, const Findings *findings, const char *reason)
 static const char *
 absent_metric(const Unverified *unverified)
 {
-    return unverified->kind == KIND_NONE && g_str_has_prefix(unverified->reason, TELEMETRY_ABSENT)
-               ? unverified->reason + strlen(TELEMETRY_ABSENT)
+    size_t size = strlen(TELEMETRY_ABSENT);
+    return unverified->kind == KIND_NONE && strncmp(unverified->reason, TELEMETRY_ABSENT, size) == 0
+               ? unverified->reason + size
                : NULL;
 }
 
@@ -141,17 +144,43 @@ append_unverified(GString *out, const Findings *findings)
     append_absent_metrics(out, findings);
 }
 
-GString *
-report_text(const Findings *findings, const CheckOptions *options, bool with_colour)
+static void
+append_summary(GString *out, const Findings *findings)
 {
-    GString *out = g_string_new(NULL);
-    for (guint i = 0; i < findings->n_roots; i++)
-        append_finding(out, findings->all->pdata[i], options, with_colour);
     append_unverified(out, findings);
     if (findings->n_roots == 0)
         g_string_append(out, "Nothing is wrong as far as these checks see.\n");
     else
         g_string_append_printf(out, "%u finding%s\n", findings->n_roots,
                                findings->n_roots == 1 ? "" : "s");
+}
+
+GString *
+report_text(const Findings *findings, const CheckOptions *options, bool with_colour)
+{
+    GString *out = g_string_new(NULL);
+    for (guint i = 0; i < findings->n_roots; i++)
+        append_finding(out, findings->all->pdata[i], options, with_colour);
+    append_summary(out, findings);
+    return out;
+}
+
+GString *
+report_lines(const Findings *findings)
+{
+    GString *out = g_string_new(NULL);
+    for (guint i = 0; i < findings->n_roots; i++) {
+        const Finding *finding = findings->all->pdata[i];
+        g_autofree char *severity = g_ascii_strup(severity_name(finding->severity), -1);
+        g_string_append_printf(out, "%-8s  %s (", severity, finding->title);
+        append_place(out, finding->object);
+        g_string_append_printf(out, ", %s", finding->check->id);
+        if (finding->since_s > 0) {
+            g_autofree char *since = rfc3339_text(finding->since_s);
+            g_string_append_printf(out, ", since %s", since);
+        }
+        g_string_append(out, ")\n");
+    }
+    append_summary(out, findings);
     return out;
 }

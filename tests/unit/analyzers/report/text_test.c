@@ -77,10 +77,31 @@ test_many_kinds_are_cut(void **state)
     assert_null(strstr(strstr(text, "Could not verify") + 1, "Could not verify"));
 }
 
+static void
+test_a_log_has_a_line_for_each(void **state)
+{
+    (void)state;
+    g_autoptr(TestCluster) cluster =
+        test_cluster_new("apiVersion: v1\n"
+                         "kind: Pod\n"
+                         "metadata: {namespace: shop, name: one}\n"
+                         "spec: {nodeName: n1, containers: [{name: app, envFrom: [{configMapRef: "
+                         "{name: settings}}]}]}\n"
+                         "status: {phase: Pending}\n");
+    g_autofree char *text = g_string_free(report_lines(test_cluster_findings(cluster)), FALSE);
+    assert_contains(text, "HIGH      Pod one needs ConfigMap settings, which does not exist (Pod "
+                          "shop/one, missing-configmap-ref, since 2025-12-31T12:00:00Z)\n");
+    assert_contains(text, " finding");
+    g_autoptr(TestCluster) healthy = test_cluster_new(config_map);
+    g_autofree char *none = g_string_free(report_lines(test_cluster_findings(healthy)), FALSE);
+    assert_contains(none, "Nothing is wrong as far as these checks see.\n");
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_log_has_a_line_for_each),
         cmocka_unit_test(test_checks_that_could_not_look_are_told_by_reason),
         cmocka_unit_test(test_one_check_of_one_kind),
         cmocka_unit_test(test_metrics_that_are_absent_are_told_together),
