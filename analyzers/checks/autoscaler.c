@@ -347,13 +347,22 @@ report_requests(CheckRun *run, const Object *hpa, const char *container, const c
     add_fix(finding, hpa);
 }
 
+/* Whether the controller names another reason for which it computes nothing. */
+static bool
+is_blind_otherwise(const Object *hpa)
+{
+    const Value *active = condition_of(hpa, "ScalingActive");
+    return value_is(active, "status", "False") && is_failed_metric(value_text(active, "reason")) &&
+           strstr(value_text(active, "message"), "missing request") == NULL;
+}
+
 static void
 look_for_requests(CheckRun *run, const Object *hpa)
 {
     Kind kind = kind_of_target(hpa);
     const Object *target =
         kind != KIND_NONE ? snapshot_get(run->snapshot, kind, hpa->ns, target_name(hpa)) : NULL;
-    if (target == NULL)
+    if (target == NULL || is_blind_otherwise(hpa))
         return;
     /* Pods have what a LimitRange adds; the template has not. */
     g_autoptr(GPtrArray) pods = relations_pods(run->relations, target);

@@ -251,43 +251,69 @@ test_it_gets_less_than_it_wants(void **state)
     test_cluster_expect(cluster, "hpa-not-reaching", "HorizontalPodAutoscaler shop/web");
 }
 
+/* An autoscaler in percent over a container without a request. */
+#define WITHOUT_REQUEST(condition)                                                                 \
+    "apiVersion: apps/v1\n"                                                                        \
+    "kind: Deployment\n"                                                                           \
+    "metadata: {namespace: shop, name: web}\n"                                                     \
+    "spec: {replicas: 2, selector: {matchLabels: {app: web}}, template: {metadata: {labels: "      \
+    "{app: web}}, spec: {containers: [{name: app}]}}}\n"                                           \
+    "status: {availableReplicas: 2}\n"                                                             \
+    "---\n"                                                                                        \
+    "apiVersion: apps/v1\n"                                                                        \
+    "kind: ReplicaSet\n"                                                                           \
+    "metadata: {namespace: shop, name: web-1, ownerReferences: [{kind: Deployment, name: web, "    \
+    "uid: Deployment/shop/web, controller: true}]}\n"                                              \
+    "spec: {replicas: 2}\n"                                                                        \
+    "status: {}\n"                                                                                 \
+    "---\n"                                                                                        \
+    "apiVersion: v1\n"                                                                             \
+    "kind: Pod\n"                                                                                  \
+    "metadata: {namespace: shop, name: web-1-a, labels: {app: web}, ownerReferences: [{kind: "     \
+    "ReplicaSet, name: web-1, uid: ReplicaSet/shop/web-1, controller: true}]}\n"                   \
+    "spec: {nodeName: n1, containers: [{name: app}]}\n"                                            \
+    "status: {phase: Running, conditions: [{type: Ready, status: \"True\", lastTransitionTime: "   \
+    "\"2026-01-01T11:00:00Z\"}]}\n"                                                                \
+    "---\n"                                                                                        \
+    "apiVersion: autoscaling/v2\n"                                                                 \
+    "kind: HorizontalPodAutoscaler\n"                                                              \
+    "metadata: {namespace: shop, name: web}\n"                                                     \
+    "spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}, minReplicas: "     \
+    "2, maxReplicas: 6, metrics: [{type: Resource, resource: {name: cpu, target: {type: "          \
+    "Utilization, averageUtilization: 70}}}]}\n"                                                   \
+    "status: {conditions: [" condition "]}\n"
+
 static void
 test_a_container_states_no_request(void **state)
 {
     (void)state;
-    g_autoptr(TestCluster) cluster = test_cluster_new(
-        "apiVersion: apps/v1\n"
-        "kind: Deployment\n"
-        "metadata: {namespace: shop, name: web}\n"
-        "spec: {replicas: 2, selector: {matchLabels: {app: web}}, template: {metadata: {labels: "
-        "{app: web}}, spec: {containers: [{name: app}]}}}\n"
-        "status: {availableReplicas: 2}\n"
-        "---\n"
-        "apiVersion: apps/v1\n"
-        "kind: ReplicaSet\n"
-        "metadata: {namespace: shop, name: web-1, ownerReferences: [{kind: Deployment, name: web, "
-        "uid: Deployment/shop/web, controller: true}]}\n"
-        "spec: {replicas: 2}\n"
-        "status: {}\n"
-        "---\n"
-        "apiVersion: v1\n"
-        "kind: Pod\n"
-        "metadata: {namespace: shop, name: web-1-a, labels: {app: web}, ownerReferences: [{kind: "
-        "ReplicaSet, name: web-1, uid: ReplicaSet/shop/web-1, controller: true}]}\n"
-        "spec: {nodeName: n1, containers: [{name: app}]}\n"
-        "status: {phase: Running, conditions: [{type: Ready, status: \"True\", lastTransitionTime: "
-        "\"2026-01-01T11:00:00Z\"}]}\n"
-        "---\n"
-        "apiVersion: autoscaling/v2\n"
-        "kind: HorizontalPodAutoscaler\n"
-        "metadata: {namespace: shop, name: web}\n"
-        "spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}, minReplicas: "
-        "2, maxReplicas: 6, metrics: [{type: Resource, resource: {name: cpu, target: {type: "
-        "Utilization, averageUtilization: 70}}}]}\n"
-        "status: {}\n");
+    g_autoptr(TestCluster) cluster = test_cluster_new(WITHOUT_REQUEST(""));
     const Finding *finding =
         test_cluster_expect(cluster, "hpa-missing-requests", "HorizontalPodAutoscaler shop/web");
     assert_contains(finding->title, "container app");
+}
+
+#define BLIND(message)                                                                             \
+    "{type: ScalingActive, status: 'False', reason: FailedGetResourceMetric, "                     \
+    "lastTransitionTime: '2026-01-01T11:00:00Z', message: '" message "'}"
+
+/* Without the metrics a request would not help. */
+static void
+test_the_reason_of_the_controller_counts(void **state)
+{
+    (void)state;
+    g_autoptr(TestCluster) unserved = test_cluster_new(WITHOUT_REQUEST(
+        BLIND("failed to get cpu utilization: unable to get metrics for resource cpu: unable to "
+              "fetch metrics from resource metrics API: the server could not find the requested "
+              "resource (get pods.metrics.k8s.io)")));
+    const Finding *finding =
+        test_cluster_expect(unserved, "hpa-cannot-read-metric", "HorizontalPodAutoscaler shop/web");
+    assert_contains(finding->cause, "pods.metrics.k8s.io");
+    g_autoptr(TestCluster) missing = test_cluster_new(WITHOUT_REQUEST(BLIND(
+        "failed to get cpu utilization: missing request for cpu in container app of Pod web-1-a")));
+    finding =
+        test_cluster_expect(missing, "hpa-missing-requests", "HorizontalPodAutoscaler shop/web");
+    assert_int_equal(finding->explains->len, 1);
 }
 
 static void
@@ -395,6 +421,7 @@ main(void)
         cmocka_unit_test(test_a_fixed_number_is_no_maximum),
         cmocka_unit_test(test_it_gets_less_than_it_wants),
         cmocka_unit_test(test_a_container_states_no_request),
+        cmocka_unit_test(test_the_reason_of_the_controller_counts),
         cmocka_unit_test(test_requests_are_there),
         cmocka_unit_test(test_two_of_them),
         cmocka_unit_test(test_unknown_is_said),
