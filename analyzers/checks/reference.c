@@ -1,6 +1,7 @@
 /* What the template of pods refers to: ConfigMaps, Secrets, ServiceAccounts, claims. */
 #include <string.h>
 
+#include "analyzers/checks/status.h"
 #include "analyzers/checks/table.h"
 
 static void run_references(CheckRun *run);
@@ -85,9 +86,9 @@ typedef struct {
     const Value *template;
 } Template;
 
-/* Pods of it that wait to start; the earliest time that one has. */
+/* Pods of it that wait to start, or without its account cannot be created; since when. */
 static int64_t
-waiting_since(const Template *t, guint *ret_n)
+waiting_since(const Template *t, Kind kind, guint *ret_n)
 {
     g_autoptr(GPtrArray) pods = relations_pods(t->run->relations, t->owner);
     int64_t since_s = 0;
@@ -101,6 +102,8 @@ waiting_since(const Template *t, guint *ret_n)
         ++*ret_n;
         since_s = since_s == 0 ? pod->created_s : MIN(since_s, pod->created_s);
     }
+    if (kind == KIND_SERVICE_ACCOUNT && status_is(t->owner, "ReplicaFailure", "True"))
+        return status_since(t->owner, "ReplicaFailure");
     return since_s;
 }
 
@@ -122,17 +125,19 @@ report(const Template *t, const CheckRow *row, Kind kind, const char *name, cons
 {
     const char *word = kind_row(kind)->kind, *ns = t->owner->ns;
     guint n_waiting;
-    int64_t since_s = waiting_since(t, &n_waiting);
+    int64_t since_s = waiting_since(t, kind, &n_waiting);
     Finding *finding = check_report_once(t->run, row, t->owner, name);
     if (finding == NULL)
         return;
-    finding->severity = n_waiting > 0 ? row->severity : SEVERITY_MEDIUM;
+    finding->severity = n_waiting > 0 || since_s > 0 ? row->severity : SEVERITY_MEDIUM;
     finding_since(finding, since_s);
     finding_title(finding, "%s %s needs %s %s, which does not exist",
                   kind_row(t->owner->kind)->kind, t->owner->name, word, name);
-    finding_cause(
-        finding, "%s names %s %s, which namespace %s does not have; %s.", where, word, name, ns,
-        n_waiting > 0 ? "pods wait for it and cannot start" : "a new pod could not start");
+    finding_cause(finding, "%s names %s %s, which namespace %s does not have; %s.", where, word,
+                  name, ns,
+                  n_waiting > 0 ? "pods wait for it and cannot start"
+                  : since_s > 0 ? "no pod can be created"
+                                : "a new pod could not start");
     const Object *other = elsewhere(t->run, kind, name);
     if (other != NULL)
         finding_evidence(finding, "Namespace %s has a %s of this name", other->ns, word);

@@ -50,6 +50,24 @@ test_a_pod_that_waits_makes_it_worse(void **state)
 }
 
 static void
+test_without_an_account_no_pod_can_be_created(void **state)
+{
+    (void)state;
+    g_autoptr(TestCluster) cluster =
+        test_cluster_new("apiVersion: apps/v1\n"
+                         "kind: Deployment\n"
+                         "metadata: {namespace: shop, name: web}\n"
+                         "spec: {template: {spec: {serviceAccountName: robot}}}\n"
+                         "status: {conditions: [{type: ReplicaFailure, status: 'True', "
+                         "lastTransitionTime: '2026-01-01T11:00:00Z'}]}\n");
+    const Finding *finding =
+        test_cluster_expect(cluster, "missing-serviceaccount", "Deployment shop/web");
+    assert_int_equal(finding->severity, SEVERITY_HIGH);
+    assert_int_equal(finding->since_s, TEST_NOW_S - 3600);
+    assert_contains(finding->cause, "no pod can be created");
+}
+
+static void
 test_what_is_there_or_optional_or_unused_is_not_missing(void **state)
 {
     (void)state;
@@ -93,6 +111,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_missing_ones_are_named),
         cmocka_unit_test(test_a_pod_that_waits_makes_it_worse),
+        cmocka_unit_test(test_without_an_account_no_pod_can_be_created),
         cmocka_unit_test(test_what_is_there_or_optional_or_unused_is_not_missing),
         cmocka_unit_test(test_unknown_is_not_missing),
     };
