@@ -32,9 +32,10 @@ enum {
 static const CheckRow rows[ROW_COUNT] = {
     [ROW_CONFIG] = START_ROW(
         "container-config-error", "Container", SEVERITY_HIGH, 120, run_starts, true,
-        "A container cannot be created because what its environment refers to is not there.",
+        "A container cannot be created because what its environment refers to is not there, or it "
+        "would run as a user that it must not.",
         "The container waits with the reason CreateContainerConfigError: a ConfigMap, a Secret or "
-        "a key of one is missing.",
+        "a key of one is missing, or its image runs as root and runAsNonRoot forbids that.",
         "Create the object or the key, or correct the reference."),
     [ROW_CREATE] =
         START_ROW("container-create-error", "Container", SEVERITY_HIGH, 120, run_starts, true,
@@ -122,8 +123,22 @@ start_words(const char *message)
         const char *layer = strstr(message, layers[i]);
         words = layer != NULL ? layer + strlen(layers[i]) : message;
     }
-    const char *end = g_str_has_suffix(words, ": unknown") ? strrchr(words, ':') : NULL;
+    /* The kubelet says again which pod it is about. */
+    const char *end =
+        g_str_has_suffix(words, ": unknown") ? strrchr(words, ':') : strstr(words, " (pod: \"");
     return end != NULL ? g_strndup(words, (gsize)(end - words)) : g_strdup(words);
+}
+
+static void
+advise_start(Finding *finding, const Object *pod, const char *words)
+{
+    if (strstr(words, "runAsNonRoot") == NULL && strstr(words, "non-root") == NULL) {
+        check_advise(finding, pod);
+        return;
+    }
+    finding_fix(finding, "Set securityContext.runAsUser to the number of a user other than root, "
+                         "or take an image with such a user.");
+    finding_describe(finding, pod);
 }
 
 static void
@@ -139,7 +154,7 @@ write_start(Finding *finding, const Container *container, int row, const char *m
                   verbs[row], words);
     if (strcmp(words, message) != 0)
         finding_evidence(finding, "%s", message);
-    check_advise(finding, container->pod);
+    advise_start(finding, container->pod, words);
 }
 
 static void
@@ -267,6 +282,21 @@ blame_network_plugin(const CheckRun *run, Finding *finding, const Object *pod, c
     }
 }
 
+/* Which volume it is, and why: from "MountVolume.SetUp failed for volume "data" : …". NULL when the
+ * message says neither. */
+static char *
+mount_words(const char *message)
+{
+    static const char start[] = "for volume \"";
+    const char *name = strstr(message, start), *end = NULL;
+    if (name != NULL)
+        end = strchr(name += strlen(start), '"');
+    const char *why = end != NULL ? strstr(end, ": ") : NULL;
+    return why != NULL ? g_strdup_printf("volume %.*s cannot be mounted: %s", (int)(end - name),
+                                         name, why + strlen(": "))
+                       : NULL;
+}
+
 static void
 look_at_pod(CheckRun *run, const Object *pod)
 {
@@ -283,8 +313,9 @@ look_at_pod(CheckRun *run, const Object *pod)
         Finding *finding = check_report_pod(run, row, pod, "", since_s, &is_new);
         if (is_new) {
             const Object *controller = finding->object;
+            g_autofree char *mount = row == &rows[ROW_MOUNT] ? mount_words(event->message) : NULL;
             finding_title(finding, "%s %s does not start: %s", kind_row(controller->kind)->kind,
-                          controller->name, events[i].title);
+                          controller->name, mount != NULL ? mount : events[i].title);
             finding_cause(finding, "The containers cannot be created because %s: %s",
                           events[i].title, event->message);
             if (events[i].row == ROW_SANDBOX)

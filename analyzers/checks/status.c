@@ -77,7 +77,7 @@ pod_node(const Object *pod)
 }
 
 static char *
-container_trouble(const Value *status)
+container_trouble(const Value *status, bool is_before_others)
 {
     const char *name = value_text(status, "name");
     const Value *waiting = value_at(status, "state.waiting");
@@ -93,7 +93,10 @@ container_trouble(const Value *status)
         strcmp(why, "PodInitializing") != 0)
         return g_strdup_printf("container %s waits: %s", name, why);
     if (value_at(status, "state.running") != NULL && !value_is_true(status, "ready"))
-        return g_strdup_printf("container %s runs but is not ready", name);
+        return g_strdup_printf(is_before_others
+                                   ? "init container %s has not ended, and the others wait for it"
+                                   : "container %s runs but is not ready",
+                               name);
     return NULL;
 }
 
@@ -106,7 +109,10 @@ pod_trouble(const Object *pod)
         return g_strdup_printf("not scheduled: %s", value_text(scheduled, "message"));
     for (size_t i = 0; i < G_N_ELEMENTS(lists); i++) {
         for (const Value *s = value_first(pod->value, lists[i]); s != NULL; s = s->next) {
-            char *trouble = container_trouble(s);
+            const Value *spec =
+                value_find(pod->value, "spec.initContainers", "name", value_text(s, "name"));
+            bool is_before_others = i == 0 && !value_is(spec, "restartPolicy", "Always");
+            char *trouble = container_trouble(s, is_before_others);
             if (trouble != NULL)
                 return trouble;
         }

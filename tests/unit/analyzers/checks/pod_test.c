@@ -1,4 +1,5 @@
 /* Pods that do not start, end, or are not ready: a row for each check. */
+#include "analyzers/checks/status.h"
 #include "tests/harness/check.h"
 #include "tests/harness/cluster.h"
 
@@ -347,12 +348,56 @@ test_a_network_plugin_is_known_by_its_name(void **state)
     assert_string_equal(finding->root->object->name, "cni");
 }
 
+static void
+test_titles_name_what_is_wrong(void **state)
+{
+    (void)state;
+    g_autoptr(TestCluster) root = test_cluster_new(
+        WAITING("CreateContainerConfigError",
+                "container has runAsNonRoot and image will run as root (pod: \"web_shop(1-2)\", "
+                "container: app)"));
+    const Finding *finding = test_cluster_expect(root, "container-config-error", "Pod shop/web");
+    assert_string_equal(finding->title, "Pod web: container app cannot be created: container has "
+                                        "runAsNonRoot and image will run as root");
+    assert_contains(finding->fix->pdata[0], "runAsUser");
+    g_autoptr(TestCluster) mount = test_cluster_new(CREATING EVENT(
+        "FailedMount", "MountVolume.SetUp failed for volume \"c\" : secret \"tls\" not found"));
+    finding = test_cluster_expect(mount, "pod-mount-failed", "Pod shop/web");
+    assert_string_equal(finding->title, "Pod web does not start: volume c cannot be mounted: "
+                                        "secret \"tls\" not found");
+}
+
+static void
+test_an_init_container_is_not_called_unready(void **state)
+{
+    static const struct {
+        const char *policy, *says;
+    } policies[] = {{"OnFailure", "init container wait has not ended"},
+                    {"Always", "container wait runs but is not ready"}};
+    (void)state;
+    for (size_t i = 0; i < G_N_ELEMENTS(policies); i++) {
+        g_autofree char *pod = g_strdup_printf(
+            "apiVersion: v1\n"
+            "kind: Pod\n"
+            "metadata: {namespace: shop, name: web}\n"
+            "spec: {initContainers: [{name: wait, restartPolicy: %s}]}\n"
+            "status: {initContainerStatuses: [{name: wait, ready: false, state: {running: {}}}]}\n",
+            policies[i].policy);
+        g_autoptr(TestCluster) cluster = test_cluster_new(pod);
+        const GPtrArray *pods = snapshot_objects(test_cluster_snapshot(cluster), KIND_POD);
+        g_autofree char *trouble = pod_trouble(pods->pdata[0]);
+        assert_contains(trouble, policies[i].says);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_broken_network_plugin_is_the_cause),
         cmocka_unit_test(test_a_network_plugin_is_known_by_its_name),
+        cmocka_unit_test(test_titles_name_what_is_wrong),
+        cmocka_unit_test(test_an_init_container_is_not_called_unready),
         cmocka_unit_test(test_each_check_fires),
         cmocka_unit_test(test_none_fires_about_pods_that_go_or_are_well),
         cmocka_unit_test(test_each_says_when_it_cannot_look),
