@@ -238,9 +238,10 @@ look_for_failing(const Cron *c)
     guint n = failures_in_a_row(c);
     /* With a failedJobsHistoryLimit of 1 only one is kept: the times since the last good run tell.
      */
-    bool is_one_kept = n == 1 && c->finished->len == 1 && c->success_s > 0 && is_settled(c) &&
+    int64_t good_s = c->success_s > 0 ? c->success_s : c->object->created_s;
+    bool is_one_kept = n == 1 && c->finished->len == 1 && good_s > 0 && is_settled(c) &&
                        value_int(c->object->value, "spec.failedJobsHistoryLimit", 1) <= 1 &&
-                       times_since(c, c->success_s, PERIODS) >= PERIODS;
+                       times_since(c, good_s, PERIODS) >= PERIODS;
     if (n < 2 && !is_one_kept)
         return false;
     Finding *finding = check_report(c->run, &rows[ROW_FAILING], c->object);
@@ -248,6 +249,8 @@ look_for_failing(const Cron *c)
         finding_about(finding, c->finished->pdata[i]);
         finding_since(finding, finished_at(c->finished->pdata[i]));
     }
+    if (is_one_kept)
+        finding_since(finding, cron_next(&c->schedule, c->zone, good_s));
     g_autofree char *says = job_failure(c->run, finding, c->finished->pdata[0]);
     g_autofree char *good = success_text(c);
     if (is_one_kept)

@@ -274,7 +274,7 @@ def check_rights(helm):
 def check_versions(options):
     with open(os.path.join(rendering.CHART, "Chart.yaml")) as file:
         wanted = yaml.safe_load(file)["appVersion"]
-    for command in (["cresset-server"], ["cresset-agent"], ["cresset-analyzer", "run"]):
+    for command in (["cresset-server"], ["cresset-agent"], ["cresset-analyzer"], ["cresset-analyzer", "run"]):
         line = subprocess.run([os.path.join(options.bin, command[0]), *command[1:], "--version"], capture_output=True,
                               text=True, check=True).stdout
         found = re.search(r"(\d+\.\d+\.\d+\S*)", line).group(1)

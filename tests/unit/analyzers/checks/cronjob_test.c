@@ -50,6 +50,33 @@ test_the_last_runs_failed(void **state)
     test_cluster_expect_none(cluster, "cronjob-stale-success");
 }
 
+/* By default one failed Job is kept. */
+static void
+test_that_none_has_ever_succeeded_is_one_finding(void **state)
+{
+    (void)state;
+    g_autoptr(TestCluster) cluster = test_cluster_new(
+        "apiVersion: batch/v1\n"
+        "kind: CronJob\n"
+        "metadata: {namespace: shop, name: nightly, creationTimestamp: \"2026-01-01T02:00:00Z\"}\n"
+        "spec: {schedule: \"0 * * * *\"}\n"
+        "status: {lastScheduleTime: \"2026-01-01T11:00:00Z\"}\n"
+        "---\n"
+        "apiVersion: batch/v1\n"
+        "kind: Job\n"
+        "metadata: {namespace: shop, name: n-1, ownerReferences: [{kind: CronJob, name: nightly, "
+        "uid: CronJob/shop/nightly, controller: true}]}\n"
+        "spec: {}\n"
+        "status: {conditions: [{type: Failed, status: \"True\", lastTransitionTime: "
+        "\"2026-01-01T11:00:00Z\", reason: \"BackoffLimitExceeded\", message: \"\"}]}\n");
+    const Finding *finding =
+        test_cluster_expect(cluster, "cronjob-failing", "CronJob shop/nightly");
+    assert_contains(finding->cause, "never had a good run");
+    test_cluster_expect_folded(cluster, "job-failed", "CronJob shop/nightly");
+    test_cluster_expect_none(cluster, "cronjob-never-succeeded");
+    assert_int_equal(finding->since_s, TEST_NOW_S - 9 * 3600); /* its first time */
+}
+
 static void
 test_one_failure_after_a_good_run_is_one_failure(void **state)
 {
@@ -303,6 +330,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_last_runs_failed),
+        cmocka_unit_test(test_that_none_has_ever_succeeded_is_one_finding),
         cmocka_unit_test(test_one_failure_after_a_good_run_is_one_failure),
         cmocka_unit_test(test_only_one_failure_is_kept),
         cmocka_unit_test(test_never_a_good_run),
