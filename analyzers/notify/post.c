@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/base/text.h"
+#include "lib/k8s/value.h"
 #include "lib/net/retry.h"
 
 enum {
@@ -66,6 +67,12 @@ has_secret(const char *text, const Receiver *receiver)
            (query != NULL && has_word(text, query, "&=")) || has_word(text, headers, "&= ");
 }
 
+static bool
+is_success(const HttpClientReply *reply)
+{
+    return reply->status >= 200 && reply->status < 300;
+}
+
 /* An answer in one line, for people; its status alone when it repeats a secret. */
 static char *
 reply_text(const HttpClientReply *reply, const Receiver *receiver)
@@ -73,11 +80,15 @@ reply_text(const HttpClientReply *reply, const Receiver *receiver)
     enum { TEXT_MAX = 200 };
     gsize size;
     const char *data = g_bytes_get_data(reply->body, &size);
+    const char *not_taken =
+        is_success(reply) ? ", which does not say that the message is there:" : "";
     g_autofree char *whole = printable_line(data, size, REPLY_BYTES_MAX);
+    if (*whole == '\0' && is_success(reply))
+        return g_strdup_printf("%d%s the answer is empty", reply->status, not_taken);
     if (*whole == '\0' || has_secret(whole, receiver))
         return g_strdup_printf("%d", reply->status);
     g_autofree char *line = printable_line(whole, strlen(whole), TEXT_MAX);
-    return g_strdup_printf("%d %s", reply->status, line);
+    return g_strdup_printf("%d%s %s", reply->status, not_taken, line);
 }
 
 static bool
@@ -92,34 +103,74 @@ is_about_shape(const HttpClientReply *reply)
     return false;
 }
 
-/* Whether an answer is a page for people: that of a proxy, or of a network that wants a login,
- * which says 200 to everything. */
-static bool
-is_page(const HttpClientReply *reply)
+/* The answer as a text, without white space around it; free with g_free. */
+static char *
+reply_body(const HttpClientReply *reply)
 {
     gsize size;
     const char *data = g_bytes_get_data(reply->body, &size);
-    for (gsize i = 0; i < size; i++) {
-        if (!g_ascii_isspace(data[i]))
-            return data[i] == '<';
+    return g_strstrip(g_strndup(data != NULL ? data : "", size));
+}
+
+/* Whether an answer says that the receiver has the message: a proxy, or a network that wants a
+ * login, says 200 to everything. Slack answers `ok` (docs.slack.dev/messaging, "Sending messages
+ * using incoming webhooks"); Discord 204, or the message with ?wait=true; a workflow of Teams 202,
+ * a connector of the kind before it 200 whatever came of it. */
+static bool
+is_taken(MessageForm form, const HttpClientReply *reply)
+{
+    g_autofree char *body = reply_body(reply);
+    switch (form) {
+    case MESSAGE_SLACK:
+    case MESSAGE_PLAIN:
+        return reply->status == 200 && strcmp(body, "ok") == 0;
+    case MESSAGE_DISCORD:
+        return reply->status == 204 || (reply->status == 200 && body[0] == '{');
+    case MESSAGE_TEAMS:
+        return (reply->status == 200 || reply->status == 202) && body[0] != '<' &&
+               !g_str_has_prefix(body, "Webhook message delivery failed");
+    default:
+        return is_success(reply) && body[0] != '<';
     }
-    return false;
+}
+
+/* The seconds that the JSON of Discord names; 0: none. */
+static double
+body_retry_s(const HttpClientReply *reply)
+{
+    enum { TREE_BYTES_MAX = 1024 * 1024 };
+    gsize size;
+    const char *data = g_bytes_get_data(reply->body, &size);
+    g_autoptr(Arena) arena = arena_new(TREE_BYTES_MAX);
+    g_autoptr(ValueReader) reader = value_reader_new(arena);
+    value_reader_begin(reader, VALUE_JSON);
+    const Value *map = size > 0 && value_reader_feed(reader, data, size, NULL)
+                           ? value_reader_end(reader, NULL)
+                           : NULL;
+    return g_ascii_strtod(value_text(map, "retry_after"), NULL);
+}
+
+/* After how long to try again what could not be taken now. */
+static int64_t
+later_s(const HttpClientReply *reply)
+{
+    double seconds =
+        reply->retry_after_ms > 0 ? (double)reply->retry_after_ms / 1000 : body_retry_s(reply);
+    if (!(seconds > 0))
+        return LATER_S;
+    return (int64_t)MIN(seconds + 1, RETRY_AFTER_MAX_S);
 }
 
 /* What an answer means, and after how long to try again. */
 static DeliverResult
-judge(const HttpClientReply *reply, int64_t *ret_after_s)
+judge(MessageForm form, const HttpClientReply *reply, int64_t *ret_after_s)
 {
-    *ret_after_s = LATER_S;
-    if (reply->status >= 200 && reply->status < 300 && !is_page(reply))
+    *ret_after_s = 0;
+    if (is_taken(form, reply))
         return DELIVER_DONE;
-    if (http_status_is_retryable(reply->status)) {
-        if (reply->retry_after_ms > 0)
-            *ret_after_s = MIN(reply->retry_after_ms / 1000 + 1, RETRY_AFTER_MAX_S);
-        return DELIVER_LATER;
-    }
-    *ret_after_s = REFUSED_S;
-    return DELIVER_REFUSED;
+    bool may_retry = http_status_is_retryable(reply->status);
+    *ret_after_s = may_retry ? later_s(reply) : REFUSED_S;
+    return may_retry ? DELIVER_LATER : DELIVER_REFUSED;
 }
 
 /* The classes that answers are counted by; "none" is no answer. */
@@ -145,7 +196,7 @@ post_message(HttpClient *client, const Receiver *receiver, GBytes *body)
         result.result = may_retry ? DELIVER_LATER : DELIVER_REFUSED;
         return result;
     }
-    result.result = judge(&reply, &result.after_s);
+    result.result = judge(receiver->form, &reply, &result.after_s);
     if (result.result != DELIVER_DONE)
         result.why = reply_text(&reply, receiver);
     result.is_about_shape = is_about_shape(&reply);

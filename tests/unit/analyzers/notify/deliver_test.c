@@ -162,12 +162,77 @@ test_an_answer_is_judged_by_its_status(void **unused)
         {ANSWER("501 Not Implemented", ""), DELIVER_REFUSED},
         {ANSWER("503 Service Unavailable", ""), DELIVER_LATER},
         {ANSWER("200 OK", " <!DOCTYPE html><p>Sign in to the network"), DELIVER_REFUSED},
+        {ANSWER("200 OK", ""), DELIVER_REFUSED},
+        {ANSWER("200 OK", "{\"ok\":false}"), DELIVER_REFUSED},
+        {ANSWER("201 Created", "ok"), DELIVER_REFUSED},
+        {ANSWER("204 No Content", ""), DELIVER_REFUSED},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *why = deliver_to_script(&cases[i].step, cases[i].wanted);
         g_autoptr(GPtrArray) changes = state_outbox(state, "ops", now_s + 3600, NULL);
         assert_int_equal(changes->len, 1);
         assert_true(state_release(state, "ops", changes, now_s, now_s, NULL));
+    }
+}
+
+/* Each kind of receiver says in its own way that it has the message. */
+static void
+test_each_receiver_has_its_own_word_for_taken(void **unused)
+{
+    (void)unused;
+    static const struct {
+        MessageForm form;
+        ScriptStep step;
+        DeliverResult wanted;
+    } cases[] = {
+        {MESSAGE_SLACK, ANSWER("200 OK", "ok\n"), DELIVER_DONE},
+        {MESSAGE_DISCORD, ANSWER("204 No Content", ""), DELIVER_DONE},
+        {MESSAGE_DISCORD, ANSWER("200 OK", "{\"id\":\"1\"}"), DELIVER_DONE},
+        {MESSAGE_DISCORD, ANSWER("200 OK", ""), DELIVER_REFUSED},
+        {MESSAGE_DISCORD, ANSWER("400 Bad Request", "{\"code\":50035}"), DELIVER_REFUSED},
+        {MESSAGE_TEAMS, ANSWER("202 Accepted", ""), DELIVER_DONE},
+        {MESSAGE_TEAMS, ANSWER("200 OK", "1"), DELIVER_DONE},
+        {MESSAGE_TEAMS, ANSWER("200 OK", "<html>Sign in"), DELIVER_REFUSED},
+        {MESSAGE_TEAMS, ANSWER("200 OK", "Webhook message delivery failed with error: 413"),
+         DELIVER_REFUSED},
+        {MESSAGE_MARKDOWN, ANSWER("200 OK", "{\"success\":true}"), DELIVER_DONE},
+        {MESSAGE_MARKDOWN, ANSWER("200 OK", "\n<html>Sign in"), DELIVER_REFUSED},
+        {MESSAGE_GENERIC, ANSWER("204 No Content", ""), DELIVER_DONE},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        form = cases[i].form;
+        now_s += 24 * 3600; /* so that there is something to tell, and nothing to wait for */
+        g_autofree char *why = deliver_to_script(&cases[i].step, cases[i].wanted);
+        assert_int_equal(why == NULL, cases[i].wanted == DELIVER_DONE);
+    }
+}
+
+/* Discord says in its JSON how long to wait, and so it is done. */
+static void
+test_the_wait_may_be_in_the_body(void **unused)
+{
+    (void)unused;
+    static const struct {
+        const char *body;
+        int64_t wait_s;
+    } cases[] = {
+        {"{\"message\":\"You are being rate limited.\",\"retry_after\":599.57,\"global\":false}",
+         600},
+        {"{\"retry_after\":1e99}", 3600},
+        {"{\"retry_after\":-5}", 60},
+        {"{\"retry_after\":", 60},
+        {"", 60},
+    };
+    form = MESSAGE_DISCORD;
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *reply = g_strdup_printf(
+            "HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\n\r\n%s", cases[i].body);
+        const ScriptStep step = {.reply = reply};
+        StateReceiver health;
+        g_autofree char *why = deliver_to_script(&step, DELIVER_LATER);
+        assert_true(state_receiver(state, "ops", &health, NULL));
+        assert_int_equal(health.retry_s - now_s, cases[i].wait_s);
+        now_s = health.retry_s;
     }
 }
 
@@ -349,6 +414,8 @@ main(void)
         TEST(test_an_answer_that_repeats_a_part_of_the_url_is_not_said),
         TEST(test_headers_are_sent_and_not_said),
         TEST(test_an_answer_is_judged_by_its_status),
+        TEST(test_each_receiver_has_its_own_word_for_taken),
+        TEST(test_the_wait_may_be_in_the_body),
         TEST(test_what_can_never_be_sent_is_refused),
         TEST(test_a_receiver_that_is_away_gets_it_later),
         TEST(test_markdown_has_the_command_to_type),
