@@ -12,10 +12,12 @@ enum {
     DETAIL_MAX = 2900,
     LINES_MAX = 2500,
     NAME_MAX_BYTES = 250,
+    PLACE_MAX = 400, /* kind, namespace and name at their longest */
     CAUSE_MAX = 800,
     EVIDENCE_MAX = 600,
     FIX_MAX = 300,
     NOTE_MAX = 1000,
+    EXPLAINS_MAX = 500,
     LINK_MAX = 1500,
 };
 
@@ -146,12 +148,21 @@ append_fix(GString *text, const Change *change)
     }
 }
 
-/* A back end, or the analyzer itself, is no object that could be annotated. */
-static bool
-has_annotations(const Change *change)
+/* What it explains, how it is silenced. */
+static char *
+context_text(const Change *change)
 {
-    bool is_self = change->ns[0] == '\0' && strcmp(change->kind, "CronJob") == 0;
-    return !is_self && strcmp(change->kind, kind_row(KIND_NONE)->kind) != 0;
+    g_autofree char *incident = message_incident(change), *silence = message_silence(change);
+    g_autofree char *explains = message_explains(change),
+                    *safe = slack_escape(explains, EXPLAINS_MAX);
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_string_append_printf(text, "%s · %s · %s", message_happened(change->type), change->check,
+                           incident);
+    if (*safe != '\0')
+        g_string_append_printf(text, " · %s", safe);
+    if (*silence != '\0')
+        g_string_append_printf(text, " · to silence: annotation `%s`", silence);
+    return g_string_free(g_steal_pointer(&text), FALSE);
 }
 
 static void
@@ -159,8 +170,8 @@ write_detail(JsonWriter *json, const Change *change, const MessageContext *conte
 {
     g_autofree char *title = slack_escape(change->title, NAME_MAX_BYTES),
                     *cause = slack_escape(change->cause, CAUSE_MAX);
-    g_autofree char *place = message_place(change), *safe = slack_escape(place, NAME_MAX_BYTES);
-    g_autofree char *span = slack_span(change, context), *incident = message_incident(change);
+    g_autofree char *place = message_place(change), *safe = slack_escape(place, PLACE_MAX);
+    g_autofree char *span = slack_span(change, context), *about = context_text(change);
     GString *text = g_string_new(NULL);
     g_string_append_printf(text, "%s *%s*\n`%s` · %s · %s\n%s\n", message_mark(change), title, safe,
                            severity_name(change->severity), span, cause);
@@ -168,17 +179,11 @@ write_detail(JsonWriter *json, const Change *change, const MessageContext *conte
     append_fix(text, change);
     append_links(text, change);
     write_block(json, "section", "mrkdwn", text->str);
-    g_string_printf(text, "%s · %s · %s", message_happened(change->type), change->check, incident);
-    if (change->n_explained > 0)
-        g_string_append_printf(text, " · explains %u more", change->n_explained);
-    if (has_annotations(change))
-        g_string_append_printf(text, " · to silence: annotation `cresset.dev/ignore: %s`",
-                               change->check);
     if (change->note[0] != '\0') {
         g_autofree char *marked = message_note(change), *note = slack_escape(marked, NOTE_MAX);
         write_context(json, note);
     }
-    write_context(json, text->str);
+    write_context(json, about);
     g_string_free(text, TRUE);
 }
 
@@ -223,7 +228,7 @@ write_lines(JsonWriter *json, const GPtrArray *sorted, guint from, const Message
 static size_t
 detail_max(const Change *change)
 {
-    return DETAIL_MAX + (change->note[0] != '\0' ? NOTE_MAX : 0);
+    return DETAIL_MAX + EXPLAINS_MAX + (change->note[0] != '\0' ? NOTE_MAX : 0);
 }
 
 /* Changes that are told in full: what has not ended, as long as there is room. */

@@ -176,6 +176,35 @@ message_note(const Change *change)
 }
 
 char *
+message_explains(const Change *change)
+{
+    enum { TITLE_MAX = 160 };
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_auto(GStrv) titles = g_strsplit(change->explained, "\n", -1);
+    guint n_titles = g_strv_length(titles);
+    if (change->n_explained == 0)
+        return g_strdup("");
+    g_string_append_printf(text, "explains %u more", change->n_explained);
+    for (guint i = 0; i < n_titles; i++) {
+        g_autofree char *title = message_cut(titles[i], TITLE_MAX);
+        g_string_append_printf(text, "%s%s", i == 0 ? ": " : "; ", title);
+    }
+    if (n_titles > 0 && n_titles < change->n_explained)
+        g_string_append(text, "; …");
+    return g_string_free(g_steal_pointer(&text), FALSE);
+}
+
+char *
+message_silence(const Change *change)
+{
+    /* A back end, or the analyzer itself, is no object that could be annotated. */
+    bool is_self = change->ns[0] == '\0' && strcmp(change->kind, "CronJob") == 0;
+    bool is_backend = strcmp(change->kind, kind_row(KIND_NONE)->kind) == 0;
+    return is_self || is_backend ? g_strdup("")
+                                 : g_strdup_printf("cresset.dev/ignore: %s", change->check);
+}
+
+char *
 message_cut(const char *text, size_t max)
 {
     if (strlen(text) <= max)

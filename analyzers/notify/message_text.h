@@ -36,5 +36,11 @@ char *message_incident(const Change *change);
 const char *message_mark(const Change *change);
 /* The note of a model, marked as such; "" for none; free with g_free. */
 char *message_note(const Change *change);
+/* "explains 14 more: Pod web-1 is not ready; …", with the titles of the first ones as far as they
+ * are known; "" when it explains nothing; free with g_free. */
+char *message_explains(const Change *change);
+/* The annotation that silences it, "cresset.dev/ignore: CHECK"; "" when its object can have none;
+ * free with g_free. */
+char *message_silence(const Change *change);
 /* At most `max` bytes of `text`, cut at a character; free with g_free. */
 char *message_cut(const char *text, size_t max);

@@ -89,23 +89,34 @@ evidence_text(const Finding *finding, guint max)
     return g_string_free(g_steal_pointer(&text), FALSE);
 }
 
+/* The titles of the first of a finding's consequences. */
+static char *
+consequences_text(const Finding *finding, guint max)
+{
+    g_autoptr(GPtrArray) titles = g_ptr_array_new();
+    for (guint i = 0; i < MIN(finding->explains->len, max); i++)
+        g_ptr_array_add(titles, ((const Finding *)finding->explains->pdata[i])->title);
+    return join_lines(titles, max);
+}
+
 static bool
 put_incident(const Update *update, const Finding *finding, const Former *former, bool is_told,
              GError **error)
 {
-    enum { EVIDENCE_LINES = 3, FIX_LINES = 2 };
+    enum { EVIDENCE_LINES = 3, FIX_LINES = 2, CONSEQUENCES = 3 };
     bool is_same = former->is_known &&
                    (former->ended_s == 0 || update->now_s - former->ended_s <= STATE_AGAIN_S);
     g_autofree char *evidence = evidence_text(finding, EVIDENCE_LINES);
     g_autofree char *fix = join_lines(finding->fix, FIX_LINES);
-    return STATE_RUN(update->state, error, STATE_SQL_PUT, "sssssiiiiiiissssis",
+    g_autofree char *consequences = consequences_text(finding, CONSEQUENCES);
+    return STATE_RUN(update->state, error, STATE_SQL_PUT, "sssssiiiiiiissssiss",
                      finding->fingerprint, finding->check->id,
                      kind_row(finding->object->kind)->kind, finding->object->ns,
                      finding->object->name, (int64_t)finding->severity, finding->since_s,
                      is_same ? former->first_seen_s : update->now_s, update->now_s,
                      is_told ? update->now_s : former->told_s, former->flaps, former->flaps_since_s,
                      finding->title, finding->cause, evidence, fix, (int64_t)finding->explains->len,
-                     finding->note != NULL ? finding->note : "");
+                     finding->note != NULL ? finding->note : "", consequences);
 }
 
 bool

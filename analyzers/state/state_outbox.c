@@ -18,9 +18,9 @@ change_free(Change *change)
 {
     if (change == NULL)
         return;
-    char *texts[] = {change->fingerprint, change->check, change->kind,  change->ns,
-                     change->name,        change->title, change->cause, change->evidence,
-                     change->fix,         change->note,  change->ending};
+    char *texts[] = {change->fingerprint, change->check, change->kind,   change->ns,
+                     change->name,        change->title, change->cause,  change->evidence,
+                     change->fix,         change->note,  change->ending, change->explained};
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
         g_free(texts[i]);
     g_free(change);
@@ -38,9 +38,9 @@ read_change(sqlite3_stmt *statement)
     change->since_s = sqlite3_column_int64(statement, 4);
     change->first_seen_s = sqlite3_column_int64(statement, 5);
     change->n_explained = (uint32_t)sqlite3_column_int64(statement, 6);
-    char **texts[] = {&change->fingerprint, &change->check, &change->kind,  &change->ns,
-                      &change->name,        &change->title, &change->cause, &change->evidence,
-                      &change->fix,         &change->note,  &change->ending};
+    char **texts[] = {&change->fingerprint, &change->check, &change->kind,   &change->ns,
+                      &change->name,        &change->title, &change->cause,  &change->evidence,
+                      &change->fix,         &change->note,  &change->ending, &change->explained};
     for (int i = 0; i < (int)G_N_ELEMENTS(texts); i++)
         *texts[i] = g_strdup(state_column(statement, 7 + i));
     return change;
