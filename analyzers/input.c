@@ -14,6 +14,14 @@ input_say_expired(const Silences *silences, int64_t now_s, const char *path)
         (void)fprintf(stderr, "cresset-analyzer: %s: %s\n", path, (char *)expired->pdata[i]);
 }
 
+/* Puts the option before an error; false. */
+static bool
+prefix(GError **error, const char *option)
+{
+    g_prefix_error_literal(error, option);
+    return false;
+}
+
 /* NULL without an error: there are none. */
 static bool
 read_silences(const char *path, int64_t now_s, Silences **ret_silences, GError **error)
@@ -22,8 +30,10 @@ read_silences(const char *path, int64_t now_s, Silences **ret_silences, GError *
     if (path[0] == '\0')
         return true;
     *ret_silences = silences_load(path, error);
+    if (*ret_silences == NULL)
+        return prefix(error, "--silences: ");
     input_say_expired(*ret_silences, now_s, path);
-    return *ret_silences != NULL;
+    return true;
 }
 
 bool
@@ -43,7 +53,7 @@ input_check_options(const InputOptions *options, CheckOptions *ret_check, Silenc
     ret_check->silences = *ret_silences;
     if (options->log_signatures[0] != '\0' &&
         (*ret_log_rules = log_rules_load(options->log_signatures, error)) == NULL)
-        return false;
+        return prefix(error, "--log-signatures: ");
     ret_check->log_rules = *ret_log_rules;
     return true;
 }
@@ -59,7 +69,7 @@ input_read(const InputOptions *options, Snapshot *snapshot, K8sClient **ret_clie
 {
     *ret_client = NULL;
     if (options->input[0] != '\0')
-        return folder_read(snapshot, options->input, error);
+        return folder_read(snapshot, options->input, error) || prefix(error, "--input ");
     const K8sConfigOptions how = {.server = given(options->server),
                                   .kubeconfig = given(options->kubeconfig),
                                   .context = given(options->context),
@@ -70,7 +80,10 @@ input_read(const InputOptions *options, Snapshot *snapshot, K8sClient **ret_clie
                                     .with_reports = options->tier > TIER_DEFAULT};
     K8sConfig *config = k8s_config_load(&how, error);
     if (config == NULL)
-        return false;
+        return prefix(error, options->kubeconfig[0] != '\0' ? "--kubeconfig: "
+                             : options->server[0] != '\0'
+                                 ? "--server: "
+                                 : "no cluster; --kubeconfig, --server or --input name one: ");
     *ret_client = k8s_client_new(config, "analyzer");
     return cluster_read(snapshot, *ret_client, &cluster, error);
 }

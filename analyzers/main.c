@@ -30,7 +30,10 @@ print_usage(FILE *out)
                                                 verbs[i].argument != NULL ? verbs[i].argument : "");
         (void)fprintf(out, "  %-16s %s\n", call, verbs[i].help);
     }
-    (void)fputs("\ncresset-analyzer VERB --help lists the options of a verb.\n", out);
+    (void)fputs(
+        "\ncresset-analyzer VERB --help lists the options of a verb, --version says which one "
+        "this is.\n",
+        out);
 }
 
 /* The page of docs/reference. */
@@ -46,6 +49,17 @@ print_markdown(void)
         g_autofree char *page = option_help_markdown(verbs[i].options);
         (void)printf("\n#%s", page);
     }
+}
+
+static int
+print_version(int argc, char **argv)
+{
+    static const OptionTable own = {.program = "cresset-analyzer"};
+    g_autoptr(GError) error = NULL;
+    if (option_parse(&own, argc, argv, NULL, &error) == OPTION_DONE)
+        return EXIT_NOTHING;
+    (void)fprintf(stderr, "cresset-analyzer: %s\n", error->message);
+    return EXIT_NOT_RUN;
 }
 
 /* argv[1] is the verb. */
@@ -83,6 +97,8 @@ main(int argc, char **argv)
         print_usage(stdout);
         return EXIT_NOTHING;
     }
+    if (strcmp(name, "--version") == 0)
+        return print_version(argc, argv);
     if (strcmp(name, "--help-markdown") == 0) {
         print_markdown();
         return EXIT_NOTHING;

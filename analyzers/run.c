@@ -80,9 +80,14 @@ read_notify_config(const RunOptions *options, GError **error)
                   "--webhook-url-file");
         return NULL;
     }
-    if (options->notify_file[0] != '\0')
-        return notify_config_load(options->notify_file, options->look.input.cluster, error);
-    g_autoptr(NotifyConfig) config = notify_config_new(options->look.input.cluster);
+    const char *cluster = options->look.input.cluster;
+    if (options->notify_file[0] != '\0') {
+        NotifyConfig *loaded = notify_config_load(options->notify_file, cluster, error);
+        if (loaded == NULL)
+            g_prefix_error_literal(error, "--notify-file: ");
+        return loaded;
+    }
+    g_autoptr(NotifyConfig) config = notify_config_new(cluster);
     Receiver *receiver = read_receiver(options, error);
     if (receiver == NULL)
         return NULL;

@@ -92,6 +92,15 @@ exit_status(const Findings *findings, Severity fail_on)
     return EXIT_NOTHING;
 }
 
+/* A namespace that was misspelt must not look healthy. */
+static bool
+check_namespace(const char *ns, const Snapshot *snapshot, GError **error)
+{
+    return ns == NULL || snapshot_presence(snapshot, KIND_NAMESPACE, "", ns) != PRESENCE_MISSING ||
+           error_set(error, CRESSET_ERROR_NOT_FOUND, "--namespace '%s': there is no such namespace",
+                     ns);
+}
+
 static int
 scan(const ScanOptions *options, GError **error)
 {
@@ -100,7 +109,8 @@ scan(const ScanOptions *options, GError **error)
     if (!check_options(options, &fail_on, error) || !look_open(&look, &options->look, error))
         return EXIT_NOT_RUN;
     look.check.ns = options->ns[0] != '\0' ? options->ns : NULL;
-    if (!look_find(&look, options->llm_dry_run, error))
+    if (!look_find(&look, options->llm_dry_run, error) ||
+        !check_namespace(look.check.ns, look.snapshot, error))
         return EXIT_NOT_RUN;
     if (options->llm_dry_run)
         return EXIT_NOTHING;

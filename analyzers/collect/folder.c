@@ -82,7 +82,7 @@ feed_file(const Folder *folder, const char *path, GError **error)
 {
     gzFile file = gzopen(path, "re");
     if (file == NULL)
-        return error_set_errno(error, errno, "cannot open %s", path);
+        return error_set_errno(error, errno, "cannot be opened");
     g_autofree char *piece = g_malloc(PIECE_BYTES);
     size_t total = 0;
     int n;

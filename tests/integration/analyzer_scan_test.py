@@ -104,8 +104,26 @@ def check_statuses(given):
         expect_in("the error", says, given.scan(*options, status=2))
     given.write("core_v1_configmaps.json", listed("ConfigMap", CONFIG_MAP))
     expect_in("what a healthy cluster gives", "Nothing is wrong", given.scan(status=0))
+    given.write("core_v1_namespaces.json", listed("Namespace", {"metadata": {"name": "shop"}}))
+    given.scan("--namespace", "shop", status=0)
+    expect_in("the error", "--namespace 'shpo': there is no such namespace", given.scan("--namespace", "shpo", status=2))
+    for option in ("--silences", "--log-signatures"):
+        expect_in("the error", f"cresset-analyzer: {option}: ", given.scan(option, "/nonexistent", status=2))
     given.folder += "/none"
-    expect_in("the error", "none", given.scan(status=2))
+    expect_in("the error", f"cresset-analyzer: --input {given.folder}: cannot be opened: ", given.scan(status=2))
+
+
+def check_by_hand(given):
+    """What is asked for wrongly by hand is answered with what to do."""
+    environment = {"PATH": os.environ["PATH"], "HOME": given.folder}
+    for arguments, status, says in ((("--version",), 0, "cresset-analyzer 0."), (("--help",), 0, "--version"), ((), 2, "Usage: "), (("scna",), 2, "there is no verb 'scna'"),
+                                    (("scan",), 2, "no cluster; --kubeconfig, --server or --input name one: "),
+                                    (("scan", "--kubeconfig", "/nonexistent"), 2, "--kubeconfig: cannot read /nonexistent: "),
+                                    (("explain",), 2, "explain needs CHECK"), (("explain", "readiness-failin"), 2, "there is readiness-failing"),
+                                    (("explain", "readiness-failing"), 0, "# readiness-failing"), (("checks",), 0, "readiness-failing")):
+        done = subprocess.run([given.program, *arguments], capture_output=True, text=True, timeout=60, env=environment)
+        expect(f"the exit status of {arguments}", done.returncode, status)
+        expect_in(f"what {arguments} says", says, done.stderr if status else done.stdout)
 
 
 def check_what_cannot_be_read(given):
@@ -195,7 +213,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin", default="build/bin")
     program = os.path.abspath(os.path.join(parser.parse_args().bin, "cresset-analyzer"))
-    for check in (check_forms, check_statuses, check_what_cannot_be_read, check_dumps, check_silences, check_hostile_objects):
+    for check in (check_forms, check_statuses, check_by_hand, check_what_cannot_be_read, check_dumps, check_silences, check_hostile_objects):
         with tempfile.TemporaryDirectory() as folder:
             check(Input(program, folder))
             print(f"{check.__name__}: ok")
