@@ -14,9 +14,9 @@ function finding(severity: string, fingerprint: string, of: ReturnType<typeof ob
   return { check: 'crashloop-oom', severity, object: of, since: null, title, cause: '', evidence: [], fix: [], explains: [], fingerprint, ...more };
 }
 
-async function report(url: string, cluster: string, clock: number, findings: object[], unverified: object[] = []) {
+async function report(url: string, cluster: string, clock: number, findings: object[], unverified: object[] = [], tenant = 'ops') {
   const response = await fetch(`${url}/api/v1/findings`, {
-    method: 'POST', headers: { 'X-Scope-OrgID': 'ops' }, body: JSON.stringify({ cluster, clock: text(clock), findings, unverified }),
+    method: 'POST', headers: { 'X-Scope-OrgID': tenant }, body: JSON.stringify({ cluster, clock: text(clock), findings, unverified }),
   });
   if (!response.ok) throw new Error(`report: ${response.status} ${await response.text()}`);
 }
@@ -39,6 +39,7 @@ const test = base.extend<object, { reports: void }>({
       await report(server.url, 'prod', now - MINUTE, [parser('critical'), node],
         [{ check: 'secrets', object: object('Secret', '', ''), reason: '403' }]);
       await report(server.url, 'test', now - MINUTE, [finding('info', '0d04', object('Pod', 'shop', 'web-0'), 'Pod web-0 has no limits')]);
+      await report(server.url, 'prod', now - MINUTE, [{ ...node, title: 'Node worker-1 is away' }], [], 'dev');
       const times = Array.from({ length: 4 }, (_, i) => now - 18 * MINUTE - i * 15_000);
       await push(server.url, 'ops', { __name__: 'process_cpu', service_name: 'ingest/parser', namespace: 'ingest', pod: 'parser-6598586d5f-bz752' },
         times.map((at) => cpuProfile(toNanoseconds(checkout), at, 15)));
@@ -117,6 +118,30 @@ test('filters by severity, cluster, namespace and text', async ({ page }) => {
   await page.getByRole('combobox', { name: 'Namespace' }).click();
   await page.getByRole('option', { name: 'ingest' }).click();
   await expect(items(page)).toHaveText([/parser/]);
+});
+
+test('an incident is found by the name that it has in messages', async ({ page }) => {
+  await open(page, '&finding=0b02');
+  await expect(details(page)).toContainText('#0b02');
+  await page.getByLabel('Text').fill('#0b02');
+  await expect(items(page)).toHaveText([/worker-1/]);
+});
+
+test('findings of several tenants stand side by side, each its own', async ({ page }) => {
+  await page.goto('/findings?tenant=ops|dev');
+  await expect(items(page)).toHaveCount(4);
+  await expect(page.getByRole('list', { name: 'Last reports' })).toHaveText(/prod · dev.*prod · ops/);
+  await page.getByRole('combobox', { name: 'Cluster' }).click();
+  await expect(page.getByRole('listbox').getByRole('option')).toHaveText(['All clusters', 'prod', 'test']);
+  await page.keyboard.press('Escape');
+  for (const [tenant, words] of [['dev', 'is away'], ['ops', 'has little disk space']] as const) {
+    await items(page).filter({ hasText: `prod · ${tenant}` }).filter({ hasText: 'worker-1' }).click();
+    await expect(title(page)).toContainText(words);
+    await page.reload();
+    await expect(title(page)).toContainText(words);
+  }
+  await page.goto('/findings?tenant=dev');
+  await expect(items(page)).toHaveText([/is away/]);
 });
 
 test('resolved ones are shown when they are asked for', async ({ page }) => {

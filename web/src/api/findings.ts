@@ -38,6 +38,7 @@ export interface Transition {
 }
 
 export interface Cluster {
+  tenant: string;
   cluster: string;
   received: string;
   unverified: number;

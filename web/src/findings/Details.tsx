@@ -7,7 +7,7 @@ import { formatTime } from '../state/time';
 import type { ExploreState } from '../state/url';
 import { copyText } from '../ui/clipboard';
 import { Icon } from '../ui/icons';
-import { age, isCommand, objectName } from './filter';
+import { age, incidentName, isCommand, objectName } from './filter';
 import { ObjectProfiles } from './ObjectProfiles';
 import { SeverityMark } from './SeverityMark';
 
@@ -21,6 +21,7 @@ export function Details({ finding, now, state, set }: { finding: Finding; now: n
     ['Object', objectName(object)],
     ['Cluster', cluster || '(no name)'],
     ['Check', check],
+    ['Incident', incidentName(finding)],
     ['Since', since ? `${time(since)}, ${age(since, now)} ago` : 'not known'],
     ['First reported', time(opened)],
     resolved ? ['Resolved', time(resolved)] : ['Last reported', time(seen)],

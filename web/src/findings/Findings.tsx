@@ -11,7 +11,7 @@ import { Notice } from '../ui/parts';
 import { SearchBox } from '../ui/SearchBox';
 import { ClusterReports } from './ClusterReports';
 import { Details } from './Details';
-import { age, began, filterFindings, namespacesOf, objectName } from './filter';
+import { age, began, filterFindings, idOf, namespacesOf, objectName } from './filter';
 import { NoReports } from './NoReports';
 import { SeverityMark } from './SeverityMark';
 
@@ -33,14 +33,15 @@ export function Findings() {
   const clusters = useQuery({ queryKey: ['findingClusters', tenant], queryFn: ({ signal }) => getClusters(tenant, signal), enabled: ready, refetchInterval: POLL });
   const all = useMemo(() => list.data?.findings ?? [], [list.data]);
   const shown = useMemo(() => filterFindings(all, state), [all, state]);
-  const chosen = shown.find(({ fingerprint }) => fingerprint === state.finding) ?? shown[0];
+  const several = tenant.includes('|');
+  const chosen = shown.find((one) => idOf(one, several) === state.finding) ?? shown[0];
   const refresh = () => void Promise.all([list.refetch(), clusters.refetch()]);
   useShortcuts(refresh, 'find');
   useEffect(() => {
     document.title = 'Findings · Cresset';
   }, []);
 
-  const names = (clusters.data ?? []).map(({ cluster }) => cluster);
+  const names = [...new Set((clusters.data ?? []).map(({ cluster }) => cluster))];
   const away = [tenants, list, clusters].map(({ failureReason }) => failureReason).find(isAway);
   const failed = tenants.error ?? list.error ?? clusters.error;
   return (
@@ -64,7 +65,7 @@ export function Findings() {
         </label>
         <div className="field find">
           <span className="field-label" aria-hidden="true">Text</span>
-          <SearchBox id="find" label="Text" placeholder="Title, cause, object or check" value={state.find} onChange={(find) => set({ find }, true)} />
+          <SearchBox id="find" label="Text" placeholder="Title, cause, object, check or #incident" value={state.find} onChange={(find) => set({ find }, true)} />
         </div>
         <label className="check-field">
           <input type="checkbox" checked={state.resolved} onChange={(event) => set({ resolved: event.target.checked })} /> Resolved too
@@ -73,11 +74,11 @@ export function Findings() {
       </div>
       {away && <p className="banner" role="alert">The server does not answer. Retrying…</p>}
       {failed && !away && <Notice title="The server refused" kind="error"><p>{failed.message}</p></Notice>}
-      {clusters.data && clusters.data.length > 0 && <ClusterReports clusters={clusters.data} now={clusters.dataUpdatedAt} />}
+      {clusters.data && clusters.data.length > 0 && <ClusterReports clusters={clusters.data} several={several} now={clusters.dataUpdatedAt} />}
       {!failed && clusters.data?.length === 0 && <NoReports tenant={tenant} />}
       {!list.data && !failed && !away && <Notice title="Looking for findings…" kind="busy" />}
       {list.data && clusters.data && clusters.data.length > 0 && (
-        <FindingsArea {...{ all, shown, chosen, state, set }} truncated={list.data.truncated} now={list.dataUpdatedAt} />
+        <FindingsArea {...{ all, shown, chosen, several, state, set }} truncated={list.data.truncated} now={list.dataUpdatedAt} />
       )}
     </main>
   );
@@ -87,13 +88,15 @@ interface AreaProps {
   all: Finding[];
   shown: Finding[];
   chosen: Finding | undefined;
+  /** Of tenants. */
+  several: boolean;
   truncated: boolean;
   now: number;
   state: ExploreState;
   set: SetState;
 }
 
-function FindingsArea({ all, shown, chosen, truncated, now, state, set }: AreaProps) {
+function FindingsArea({ all, shown, chosen, several, truncated, now, state, set }: AreaProps) {
   if (!chosen)
     return all.length === 0
       ? <Notice title="No open findings"><p>The last reports have none.</p></Notice>
@@ -111,15 +114,23 @@ function FindingsArea({ all, shown, chosen, truncated, now, state, set }: AreaPr
           {truncated && ', the worst; there are more'}
           {shown.length > LISTED && `; the worst ${LISTED} are listed`}
         </p>
-        <FindingList {...{ chosen, now }} shown={shown.slice(0, LISTED)} onChoose={({ fingerprint }) => set({ finding: fingerprint, focus: '', sandwich: '', type: '' })} />
+        <FindingList {...{ chosen, several, now }} shown={shown.slice(0, LISTED)} onChoose={(one) => set({ finding: idOf(one, several), focus: '', sandwich: '', type: '' })} />
       </section>
-      <Details key={`${chosen.cluster} ${chosen.fingerprint}`} finding={chosen} now={now} state={state} set={set} />
+      <Details key={`${chosen.tenant} ${chosen.cluster} ${chosen.fingerprint}`} finding={chosen} now={now} state={state} set={set} />
     </div>
   );
 }
 
+interface ListProps {
+  shown: Finding[];
+  chosen: Finding;
+  several: boolean;
+  now: number;
+  onChoose: (finding: Finding) => void;
+}
+
 /** ↑ and ↓ go through the list. */
-function FindingList({ shown, chosen, now, onChoose }: { shown: Finding[]; chosen: Finding; now: number; onChoose: (finding: Finding) => void }) {
+function FindingList({ shown, chosen, several, now, onChoose }: ListProps) {
   const onKey = (event: KeyboardEvent<HTMLUListElement>) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     const buttons = [...event.currentTarget.querySelectorAll('button')];
@@ -133,11 +144,11 @@ function FindingList({ shown, chosen, now, onChoose }: { shown: Finding[]; chose
   return (
     <ul className="finding-list" onKeyDown={onKey}>
       {shown.map((one) => (
-        <li key={`${one.cluster} ${one.fingerprint}`}>
+        <li key={`${one.tenant} ${one.cluster} ${one.fingerprint}`}>
           <button type="button" aria-current={one === chosen} className={one.state} onClick={() => onChoose(one)}>
             <SeverityMark severity={one.severity} />
             <span className="finding-title">{one.title}</span>
-            <span className="finding-where">{objectName(one.object)}{one.cluster !== '' && ` · ${one.cluster}`}</span>
+            <span className="finding-where">{objectName(one.object)}{one.cluster !== '' && ` · ${one.cluster}`}{several && ` · ${one.tenant}`}</span>
             <span className="finding-age" title={began(one)}>{one.state === 'resolved' ? 'resolved' : age(began(one), now)}</span>
           </button>
         </li>

@@ -7,6 +7,12 @@ type Filter = Pick<ExploreState, 'cluster' | 'namespace' | 'severity' | 'find'>;
 /** "Pod shop/web" */
 export const objectName = ({ kind, namespace, name }: ClusterObject) => `${kind} ${namespace === '' ? '' : `${namespace}/`}${name}`;
 
+/** "#a7f3", as in messages of the analyzer. */
+export const incidentName = ({ fingerprint }: Finding) => `#${fingerprint.slice(0, 4)}`;
+
+/** Tells a finding from those of other tenants, where several are read. */
+export const idOf = ({ tenant, fingerprint }: Finding, several: boolean) => (several ? `${tenant}/${fingerprint}` : fingerprint);
+
 /** A namespace is one of itself. */
 const namespaceOf = ({ kind, namespace, name }: ClusterObject) => (kind === 'Namespace' ? name : namespace);
 
@@ -18,7 +24,7 @@ export function filterFindings(findings: readonly Finding[], { cluster, namespac
     if (cluster !== null && one.cluster !== cluster) return false;
     if (namespace !== '' && namespaceOf(one.object) !== namespace) return false;
     if (!(worst as readonly string[]).includes(one.severity)) return false;
-    const text = `${one.title} ${one.cause} ${one.check} ${objectName(one.object)} ${one.cluster}`.toLowerCase();
+    const text = `${one.title} ${one.cause} ${one.check} ${objectName(one.object)} ${one.cluster} #${one.fingerprint}`.toLowerCase();
     return words.every((word) => text.includes(word));
   });
 }

@@ -25,6 +25,7 @@ test('filters leave what has all of them', () => {
   expect(ids({ namespace: 'old' })).toBe('c');
   expect(ids({ find: 'DOWN node' })).toBe('d');
   expect(ids({ find: 'shop/web-0 memory', severity: 'high' })).toBe('a');
+  expect(ids({ find: '#d' })).toBe('d');
   expect(namespacesOf(all)).toEqual(['old', 'shop']);
 });
 
