@@ -209,7 +209,7 @@ all_text(const GPtrArray *changes, const MessageContext *context, const TextStyl
     }
     if (n_left > 0)
         g_string_append_printf(text, "…and %u more", n_left);
-    return g_string_free(text, FALSE);
+    return g_strchomp(g_string_free(text, FALSE));
 }
 
 /* ---- The payloads. ---- */

@@ -55,6 +55,24 @@ def check_outage(cluster):
     expect("messages when they are gone", [slack.headline(message) for message in cluster.told()], ["prod: 6 resolved; 0 open"])
 
 
+def check_corrupt_state(cluster):
+    """A state that is damaged is set aside with one line; what is open is told as already there, in one message, and its end once."""
+    path, pods = os.path.join(cluster.folder, "state.sqlite"), "".join(POD.format(name=f"pay{i}", needs=f"keys{i}") for i in range(30))
+    cluster.run(pods)
+    expect("messages before the damage", len(cluster.told()), 1)
+    with open(path, "r+b") as state:
+        state.write(b"\xff" * 4096)
+    said, _ = cluster.run(pods)
+    if said.count("\n") != 1 or f"state: {path}: " not in said or f"it is kept as {path}.corrupt-" not in said:
+        fail(f"what became of the state is not said in one line: {said!r}")
+    expect("messages after the damage", [slack.headline(one) for one in cluster.told()], ["prod: 30 already there; 30 open"])
+    for _ in range(10):
+        expect("what is said later", cluster.run(pods)[0], "")
+    expect("messages of ten runs after it", cluster.told(), [])
+    cluster.run("")
+    expect("messages about the end", [slack.headline(one) for one in cluster.told()], ["prod: 30 resolved; 0 open"])
+
+
 def check_retry_after(cluster):
     cluster.receiver.answers.append((429, "rate_limited", {"Retry-After": "600"}))
     cluster.run(BROKEN)
@@ -374,7 +392,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin", default="build/bin")
     program = os.path.abspath(os.path.join(parser.parse_args().bin, "cresset-analyzer"))
-    for check in (check_once, check_outage, check_retry_after, check_refusals, check_urls, check_overlap, check_no_receiver, check_receivers, check_failing_until_nothing_waits, check_failing_without_a_backlog, check_notify_file_errors, check_silences, check_quiet_hours, check_daily, check_heartbeat, check_metrics, check_storm, check_storm_as_text, check_foreign_text, check_dry_run,
+    for check in (check_once, check_outage, check_corrupt_state, check_retry_after, check_refusals, check_urls, check_overlap, check_no_receiver, check_receivers, check_failing_until_nothing_waits, check_failing_without_a_backlog, check_notify_file_errors, check_silences, check_quiet_hours, check_daily, check_heartbeat, check_metrics, check_storm, check_storm_as_text, check_foreign_text, check_dry_run,
                   check_dry_run_during_a_write):
         with tempfile.TemporaryDirectory() as folder:
             cluster = Cluster(program, folder, slack.Receiver())
