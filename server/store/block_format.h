@@ -27,7 +27,8 @@
  * name (of those without lines); columns v function, v line of the lines; sorted by name NODES
  * columns v location (from the first one with the node's name), v parent (from the first node that
  * ends in the parent's function node) SPANS        only where rows have spans: column v size of
- * each row's span run (span_run.h), then the runs */
+ * each row's span run (span_run.h), then the runs ANNOTATIONS    only where rows have annotations:
+ * row_annotations.h */
 #pragma once
 #include <stdint.h>
 
@@ -57,6 +58,7 @@ typedef enum {
     BLOCK_NODES = 12,
     BLOCK_GROUPS = 13,
     BLOCK_SPANS = 14,
+    BLOCK_ANNOTATIONS = 15,
 } BlockSectionType;
 
 typedef enum { BLOCK_RAW = 0, BLOCK_ZSTD = 1 } BlockCodec;

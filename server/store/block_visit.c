@@ -5,6 +5,7 @@
 #include "server/store/block_symbols.h"
 #include "server/store/label_wire.h"
 #include "server/store/pfor.h"
+#include "server/store/row_annotations.h"
 #include "server/store/symbol_cache.h"
 
 /* One dataset of a block while it is visited. */
@@ -20,6 +21,7 @@ typedef struct {
     const BlockGroup *groups; /* the directory */
     uint32_t n_groups;
     BlockSymbols *symbols;
+    StoreAnnotations annotations;
 } Opened;
 
 static bool
@@ -101,6 +103,19 @@ load_rows(Opened *opened, Block *block, uint32_t dataset, GError **error)
     opened->first_sample = g_new0(uint64_t, n + 1);
     read_rows(&scan, opened);
     return (!scan.bad && scan_left(&scan) == 0) || not_valid(BLOCK_ROWS, dataset, error);
+}
+
+static bool
+load_annotations(Opened *opened, Block *block, uint32_t dataset, GError **error)
+{
+    g_auto(BlockSection) section = {0};
+    if (!block_has_section(block, BLOCK_ANNOTATIONS, dataset))
+        return true;
+    if (!block_section_read(block, BLOCK_ANNOTATIONS, dataset, &section, error))
+        return false;
+    Scan scan = scan_of(section.data, section.size);
+    return row_annotations_get(&scan, opened->n_rows, &opened->annotations) ||
+           not_valid(BLOCK_ANNOTATIONS, dataset, error);
 }
 
 /* Groups have to cover the rows without a gap and agree with their sample counts. */
@@ -227,6 +242,7 @@ close_dataset(Opened *opened)
     g_free(opened->rows);
     g_free(opened->first_sample);
     g_free(opened->span_end);
+    row_annotations_clear(&opened->annotations);
     block_section_clear(&opened->ids);
     block_section_clear(&opened->samples);
     block_section_clear(&opened->directory);
@@ -251,7 +267,8 @@ load_symbols(Block *block, uint32_t number, GError **error)
 static bool
 open_dataset(Opened *opened, Block *block, uint32_t number, StoreDetail detail, GError **error)
 {
-    if (!load_series(opened, block, number, error) || !load_rows(opened, block, number, error))
+    if (!load_series(opened, block, number, error) || !load_rows(opened, block, number, error) ||
+        !load_annotations(opened, block, number, error))
         return false;
     if (detail == STORE_WITH_ROWS)
         return true;
@@ -282,6 +299,7 @@ block_visit(Block *block, uint32_t number, StoreDetail detail, StoreVisit visit,
             .n_series = opened.n_series,
             .rows = opened.rows,
             .n_rows = opened.n_rows,
+            .annotations = opened.annotations,
             .source = &opened,
         };
         *ret_stop = !visit(&dataset, data, &failure);

@@ -5,6 +5,7 @@
 #include "server/store/block_file.h"
 #include "server/store/block_row_writer.h"
 #include "server/store/block_symbol_writer.h"
+#include "server/store/row_annotations.h"
 
 BlockInfo *
 block_info_new(const char *tenant, const char *segment)
@@ -143,6 +144,19 @@ write_spans(const Target *target, const BlockOrder *order, GError **error)
                           flush(target, BLOCK_SPANS, BLOCK_ZSTD, error));
 }
 
+/* Left out when no row has annotations. */
+static bool
+write_annotations(const Target *target, const BlockOrder *order, GError **error)
+{
+    StoreAnnotations annotations = target->view->annotations;
+    if (annotations.n_rows == 0)
+        return true;
+    g_autofree StoreRowAnnotation *rows = row_annotations_move(&annotations, order->rows.new);
+    annotations.rows = rows;
+    row_annotations_put(target->raw, &annotations);
+    return flush(target, BLOCK_ANNOTATIONS, BLOCK_ZSTD, error);
+}
+
 /* What a flame graph reads stands first and together. */
 static bool
 write_dataset(const Target *target, const BlockOrder *order, GError **error)
@@ -154,7 +168,7 @@ write_dataset(const Target *target, const BlockOrder *order, GError **error)
            write_rows(target, order, BLOCK_ROWS, block_put_rows, error) &&
            write_samples(target, order, error) &&
            write_rows(target, order, BLOCK_ROW_IDS, block_put_row_ids, error) &&
-           write_spans(target, order, error) &&
+           write_spans(target, order, error) && write_annotations(target, order, error) &&
            write_symbols(target, order, BLOCK_FUNCTIONS, block_put_functions, error) &&
            write_symbols(target, order, BLOCK_MAPPINGS, block_put_mappings, error) &&
            write_symbols(target, order, BLOCK_LOCATIONS, block_put_locations, error) &&

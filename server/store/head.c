@@ -44,6 +44,11 @@ free_dataset(HeadDataset *dataset)
 {
     for (uint32_t i = 0; i < dataset->series.n; i++)
         labels_unref(((Labels **)dataset->series.data)[i]);
+    for (uint32_t i = 0; i < dataset->annotations.table.n; i++)
+        labels_unref(((Labels **)dataset->annotations.table.data)[i]);
+    column_clear(&dataset->annotations.table);
+    column_clear(&dataset->annotations.rows);
+    g_clear_pointer(&dataset->annotations.ids, g_hash_table_unref);
     column_clear(&dataset->series);
     column_clear(&dataset->rows);
     symbol_table_clear(&dataset->symbols);
@@ -86,6 +91,8 @@ head_add_dataset(Head *head, const char *tenant, const char *service)
     dataset->series_ids = g_hash_table_new(labels_hash, labels_equal);
     column_init(&dataset->series, sizeof(Labels *));
     column_init(&dataset->rows, sizeof(HeadRow));
+    column_init(&dataset->annotations.table, sizeof(Labels *));
+    column_init(&dataset->annotations.rows, sizeof(StoreRowAnnotation));
     symbol_table_init(&dataset->symbols, &head->guard);
     dataset->framed = symbol_table_counts(&dataset->symbols);
     g_mutex_lock(&head->guard.lock);
@@ -135,6 +142,8 @@ head_publish_locked(Head *head, HeadDataset *dataset)
     dataset->published = symbol_table_counts(&dataset->symbols);
     dataset->n_series = dataset->series.n;
     dataset->n_rows = dataset->rows.n;
+    dataset->annotations.n_table = dataset->annotations.table.n;
+    dataset->annotations.n_rows = dataset->annotations.rows.n;
 }
 
 void
@@ -144,6 +153,7 @@ head_freeze(Head *head)
         HeadDataset *dataset = head->datasets->pdata[i];
         symbol_table_freeze(&dataset->symbols);
         g_clear_pointer(&dataset->series_ids, g_hash_table_unref);
+        g_clear_pointer(&dataset->annotations.ids, g_hash_table_unref);
     }
     g_clear_pointer(&head->keys, g_free);
     g_clear_pointer(&head->encoded, g_free);
@@ -157,6 +167,7 @@ head_size(Head *head)
     for (unsigned i = 0; i < head->datasets->len; i++) {
         const HeadDataset *dataset = head->datasets->pdata[i];
         size += sizeof *dataset + column_size(&dataset->series) + column_size(&dataset->rows) +
+                column_size(&dataset->annotations.table) + column_size(&dataset->annotations.rows) +
                 symbol_table_size(&dataset->symbols);
     }
     return size;
@@ -191,6 +202,8 @@ add_view(GArray *views, HeadDataset *dataset)
         .n_rows = dataset->n_rows,
         .first_ns = dataset->first_ns,
         .last_ns = dataset->last_ns,
+        .annotations = {dataset->annotations.table.data, dataset->annotations.rows.data,
+                        dataset->annotations.n_table, dataset->annotations.n_rows},
     };
     symbol_table_view(&dataset->symbols, &dataset->published, &view.symbols);
     g_array_append_val(views, view);

@@ -20,6 +20,14 @@ typedef struct {
     uint8_t id[16];
 } HeadRow;
 
+/* The annotations of a dataset's rows; `ids` is there from the first one on. */
+typedef struct {
+    Column table;                                        /* Labels * */
+    Column rows;                                         /* StoreRowAnnotation */
+    GHashTable *ids;                                     /* Labels to position in the table */
+    uint32_t framed_table, framed_rows, n_table, n_rows; /* in the log; what readers may see */
+} HeadAnnotations;
+
 typedef struct {
     char *tenant, *service;
     uint32_t number; /* its name in the log */
@@ -27,6 +35,7 @@ typedef struct {
     Column series; /* Labels * */
     Column rows;   /* HeadRow */
     GHashTable *series_ids;
+    HeadAnnotations annotations;
     /* What the log holds already. */
     SymbolCounts framed;
     uint32_t framed_series, framed_rows;
@@ -69,6 +78,7 @@ typedef struct {
     const HeadRow *rows;
     uint32_t n_series, n_rows;
     int64_t first_ns, last_ns;
+    StoreAnnotations annotations; /* of rows as they were appended */
 } HeadView;
 
 /* Counts the caller in as a reader and returns the views of the datasets that have rows, of

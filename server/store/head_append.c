@@ -35,6 +35,32 @@ series_of(Head *head, HeadDataset *dataset, const Labels *labels)
     return added;
 }
 
+static uint32_t
+annotation_of(Head *head, HeadAnnotations *annotations, const Label *pair)
+{
+    g_autoptr(Labels) labels = labels_new(pair, 1);
+    void *id;
+    if (annotations->ids == NULL)
+        annotations->ids = g_hash_table_new(labels_hash, labels_equal);
+    if (g_hash_table_lookup_extended(annotations->ids, labels, NULL, &id))
+        return GPOINTER_TO_UINT(id);
+    uint32_t added = annotations->table.n;
+    g_hash_table_insert(annotations->ids, labels, GUINT_TO_POINTER(added));
+    *(Labels **)column_push(&annotations->table, &head->guard, 1) = g_steal_pointer(&labels);
+    return added;
+}
+
+/* Annotates the dataset's last row. */
+static void
+add_annotations(Head *head, HeadDataset *dataset, const StoreRow *from)
+{
+    for (uint32_t i = 0; i < from->n_annotations; i++) {
+        StoreRowAnnotation added = {
+            dataset->rows.n - 1, annotation_of(head, &dataset->annotations, &from->annotations[i])};
+        *(StoreRowAnnotation *)column_push(&dataset->annotations.rows, &head->guard, 1) = added;
+    }
+}
+
 static void
 reserve_scratch(Head *head, size_t n)
 {
@@ -173,6 +199,31 @@ write_spans(const GPtrArray *touched, const uint32_t *first_rows, Wire *frame)
     }
 }
 
+/* The annotations of the frame's rows, where there are any: behind a mark, number of the dataset,
+ * row, and position in its table, with the annotation itself where it is new. */
+static void
+write_annotations(const GPtrArray *touched, Wire *frame)
+{
+    bool is_marked = false;
+    for (unsigned i = 0; i < touched->len; i++) {
+        HeadDataset *dataset = touched->pdata[i];
+        HeadAnnotations *annotations = &dataset->annotations;
+        for (; annotations->framed_rows < annotations->rows.n; annotations->framed_rows++) {
+            const StoreRowAnnotation *row =
+                (const StoreRowAnnotation *)annotations->rows.data + annotations->framed_rows;
+            if (!is_marked)
+                wire_put_varint(frame, FRAME_ANNOTATIONS);
+            is_marked = true;
+            wire_put_varint(frame, dataset->number);
+            wire_put_varint(frame, row->row);
+            wire_put_varint(frame, row->annotation);
+            if (row->annotation == annotations->framed_table)
+                wire_put_labels(frame,
+                                ((Labels **)annotations->table.data)[annotations->framed_table++]);
+        }
+    }
+}
+
 static void
 write_frame(Head *head, const char *tenant, GPtrArray *touched, Wire *frame)
 {
@@ -184,6 +235,7 @@ write_frame(Head *head, const char *tenant, GPtrArray *touched, Wire *frame)
         write_dataset(head, frame, touched->pdata[i]);
     }
     write_spans(touched, first_rows, frame);
+    write_annotations(touched, frame);
     g_mutex_lock(&head->guard.lock);
     for (unsigned i = 0; i < touched->len; i++) {
         HeadDataset *dataset = touched->pdata[i];
@@ -204,6 +256,7 @@ head_append(Head *head, const char *tenant, const StoreRow *rows, size_t n_rows,
     for (size_t i = 0; i < n_rows; i++) {
         HeadDataset *dataset = staged[i].dataset;
         *(HeadRow *)column_push(&dataset->rows, &head->guard, 1) = staged[i].row;
+        add_annotations(head, dataset, &rows[i]);
         if (!dataset->is_touched)
             g_ptr_array_add(touched, dataset);
         dataset->is_touched = true;

@@ -5,6 +5,9 @@
 
 enum { HEAD_CHUNK_SIZE = 256 * 1024 };
 
+/* Where the number of a dataset would stand behind the span runs of a frame: annotations follow. */
+#define FRAME_ANNOTATIONS UINT32_MAX
+
 struct Head {
     gatomicrefcount n_refs;
     Ulid segment;

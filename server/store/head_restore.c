@@ -2,6 +2,7 @@
 
 #include "server/store/head_private.h"
 #include "server/store/label_wire.h"
+#include "server/store/row_annotations.h"
 #include "server/store/span_run.h"
 
 static bool
@@ -63,18 +64,27 @@ restore_dataset(Head *head, const char *tenant, Scan *scan)
     return is_ok ? dataset : NULL;
 }
 
-/* Gives one of the rows that the frame brought, and that nobody sees yet, its span run. */
-static bool
-restore_span(Head *head, const char *tenant, Scan *scan, GArray *scratch)
+/* The dataset of this number when `at` is one of the rows that the frame brought, and that nobody
+ * sees yet; NULL when it is not. */
+static HeadDataset *
+dataset_of_row(const Head *head, const char *tenant, uint32_t number, uint32_t at)
 {
-    uint32_t number = scan_varint32(scan), at = scan_varint32(scan);
-    uint32_t size = scan_varint32(scan);
-    const uint8_t *run = scan_bytes(scan, size);
-    if (run == NULL || number >= head->datasets->len)
-        return false;
+    if (number >= head->datasets->len)
+        return NULL;
     HeadDataset *dataset = head->datasets->pdata[number];
+    bool is_new = at >= dataset->n_rows && at < dataset->rows.n;
+    return is_new && strcmp(dataset->tenant, tenant) == 0 ? dataset : NULL;
+}
+
+/* Gives a row its span run. */
+static bool
+restore_span(Head *head, const char *tenant, uint32_t number, Scan *scan, GArray *scratch)
+{
+    uint32_t at = scan_varint32(scan), size = scan_varint32(scan);
+    const uint8_t *run = scan_bytes(scan, size);
+    HeadDataset *dataset = dataset_of_row(head, tenant, number, at);
     g_array_set_size(scratch, 0);
-    if (strcmp(dataset->tenant, tenant) != 0 || at < dataset->n_rows || at >= dataset->rows.n ||
+    if (run == NULL || dataset == NULL ||
         !span_run_get(run, size, symbol_table_counts(&dataset->symbols).n_nodes, scratch))
         return false;
     HeadRow *row = (HeadRow *)dataset->rows.data + at;
@@ -83,12 +93,42 @@ restore_span(Head *head, const char *tenant, Scan *scan, GArray *scratch)
     return true;
 }
 
+/* Annotates a row; rows are in order. */
 static bool
-restore_spans(Head *head, const char *tenant, Scan *scan)
+restore_annotation(Head *head, const char *tenant, Scan *scan)
+{
+    uint32_t number = scan_varint32(scan);
+    StoreRowAnnotation row = {.row = scan_varint32(scan)};
+    row.annotation = scan_varint32(scan);
+    HeadDataset *dataset = scan->bad ? NULL : dataset_of_row(head, tenant, number, row.row);
+    if (dataset == NULL || row.annotation > dataset->annotations.table.n)
+        return false;
+    HeadAnnotations *annotations = &dataset->annotations;
+    const StoreRowAnnotation *rows = annotations->rows.data;
+    if (annotations->rows.n > 0 && rows[annotations->rows.n - 1].row > row.row)
+        return false;
+    if (row.annotation == annotations->table.n) {
+        Labels *annotation = row_annotation_scan(scan);
+        if (annotation == NULL)
+            return false;
+        *(Labels **)column_push(&annotations->table, &head->guard, 1) = annotation;
+    }
+    *(StoreRowAnnotation *)column_push(&annotations->rows, &head->guard, 1) = row;
+    return true;
+}
+
+/* What few rows have: span runs, then annotations. */
+static bool
+restore_extras(Head *head, const char *tenant, Scan *scan)
 {
     g_autoptr(GArray) scratch = g_array_new(FALSE, FALSE, sizeof(StoreSpanSample));
+    uint32_t number = 0;
+    while (scan_left(scan) > 0 && (number = scan_varint32(scan)) != FRAME_ANNOTATIONS) {
+        if (!restore_span(head, tenant, number, scan, scratch))
+            return false;
+    }
     while (scan_left(scan) > 0) {
-        if (!restore_span(head, tenant, scan, scratch))
+        if (!restore_annotation(head, tenant, scan))
             return false;
     }
     return true;
@@ -109,7 +149,7 @@ head_restore(Head *head, const uint8_t *payload, size_t size)
             return false;
         g_ptr_array_add(restored, dataset);
     }
-    if (!restore_spans(head, tenant, &scan))
+    if (!restore_extras(head, tenant, &scan))
         return false;
     g_mutex_lock(&head->guard.lock);
     for (unsigned i = 0; i < restored->len; i++)

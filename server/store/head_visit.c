@@ -1,4 +1,5 @@
 #include "lib/base/error.h"
+#include "server/store/row_annotations.h"
 #include "server/store/sample_run.h"
 #include "server/store/source.h"
 
@@ -65,11 +66,24 @@ order_rows(const HeadView *view)
     return order;
 }
 
+/* The annotations of the rows in that order. */
+static StoreRowAnnotation *
+order_annotations(const HeadView *view, const uint32_t *order)
+{
+    if (view->annotations.n_rows == 0)
+        return NULL;
+    g_autofree uint32_t *moved = g_new(uint32_t, view->n_rows);
+    for (uint32_t i = 0; i < view->n_rows; i++)
+        moved[order[i]] = i;
+    return row_annotations_move(&view->annotations, moved);
+}
+
 static bool
 visit_view(const HeadView *view, StoreDetail detail, StoreVisit visit, void *data, bool *ret_stop,
            GError **error)
 {
     g_autofree uint32_t *order = order_rows(view);
+    g_autofree StoreRowAnnotation *annotated = order_annotations(view, order);
     g_autofree StoreRowView *rows = g_new(StoreRowView, view->n_rows);
     g_autofree StoreSeries *series = g_new(StoreSeries, view->n_series);
     for (uint32_t i = 0; i < view->n_series; i++)
@@ -88,6 +102,8 @@ visit_view(const HeadView *view, StoreDetail detail, StoreVisit visit, void *dat
         .n_series = view->n_series,
         .rows = rows,
         .n_rows = view->n_rows,
+        .annotations = {view->annotations.table, annotated, view->annotations.n_table,
+                        view->annotations.n_rows},
         .source = &source,
     };
     GError *failure = NULL;

@@ -3,7 +3,8 @@
  * File: a 48-byte header {magic, version, ULID, xxh3}, then frames {magic, payload length,
  * sequence, xxh3 of segment, sequence and payload} with the payload behind. Sequences count from 0.
  * A reader takes frames up to the first one that does not verify; what follows is the tail that a
- * crash tore. */
+ * crash tore. Payloads (head_append.c) may gain parts at their end: logs of older versions are
+ * read, those of newer ones only as far as they have no such part. */
 #pragma once
 #include <glib.h>
 #include <stdbool.h>

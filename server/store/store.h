@@ -43,6 +43,8 @@ typedef struct {
     const int64_t *values;   /* n_samples values, none of them 0 */
     const StoreSpan *spans;  /* n_samples of them, or NULL when no sample has one */
     uint32_t n_samples;
+    uint32_t n_annotations;
+    const Label *annotations; /* any number of the same name; nearly all rows have none */
     int64_t time_ns, duration_ns, period;
     uint8_t id[16]; /* UUID of the stored profile */
 } StoreRow;
@@ -69,6 +71,18 @@ typedef struct {
     const uint8_t *id; /* 16 bytes */
 } StoreRowView;
 
+/* An annotation of a row: positions in the rows and in the table of annotations. */
+typedef struct {
+    uint32_t row, annotation;
+} StoreRowAnnotation;
+
+/* What rows say of how they came to be stored. */
+typedef struct {
+    Labels *const *table;           /* distinct, each of one pair: a name and a text */
+    const StoreRowAnnotation *rows; /* sorted by row; a row may have several, and most have none */
+    uint32_t n_table, n_rows;
+} StoreAnnotations;
+
 typedef struct StoreDataset {
     const char *tenant, *service;
     const SymbolView *symbols; /* NULL with STORE_WITH_ROWS */
@@ -76,6 +90,7 @@ typedef struct StoreDataset {
     uint32_t n_series;
     const StoreRowView *rows; /* sorted by series, then time */
     uint32_t n_rows;
+    StoreAnnotations annotations;
     const void *source; /* the store's own */
 } StoreDataset;
 

@@ -22,6 +22,11 @@ read_rows(const StoreDataset *dataset, void *data, GError **error)
             !store_dataset_spans(dataset, i, spans, error))
             break;
     }
+    for (uint32_t i = 0; i < dataset->annotations.n_rows; i++) {
+        StoreRowAnnotation row = dataset->annotations.rows[i];
+        g_assert(row.row < dataset->n_rows && row.annotation < dataset->annotations.n_table);
+        g_assert(dataset->annotations.table[row.annotation]->n_labels == 1);
+    }
     g_clear_error(error);
     return true;
 }

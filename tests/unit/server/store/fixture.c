@@ -7,129 +7,12 @@ static GMutex lock;
 static GCond answered;
 static unsigned n_waiting;
 
-uint64_t
-fixture_path_hash(uint64_t above, const char *name, size_t length)
-{
-    return (above * 0x9E3779B97F4A7C15ull) ^ XXH3_64bits(name, length);
-}
-
-static ProfileString
-text_of(char *text)
-{
-    return (ProfileString){text, (uint32_t)strlen(text)};
-}
-
-/* Strings: "", file, build id, function names. */
-static void
-make_functions(Profile *profile, const FixtureShape *shape)
-{
-    profile->n_strings = shape->n_functions + 3;
-    profile->strings = g_new0(ProfileString, profile->n_strings);
-    profile->strings[0] = text_of(g_strdup(""));
-    profile->strings[1] = text_of(g_strdup("/usr/bin/program"));
-    profile->strings[2] = text_of(g_strdup("0123456789abcdef"));
-    profile->n_functions = shape->n_functions;
-    profile->functions = g_new0(ProfileFunction, shape->n_functions);
-    for (uint32_t i = 0; i < shape->n_functions; i++) {
-        profile->strings[3 + i] = text_of(g_strdup_printf("%s%u", shape->prefix, i));
-        profile->functions[i] = (ProfileFunction){i + 1, 3 + i, 3 + i, 1, 10};
-    }
-    profile->n_mappings = 1;
-    profile->mappings = g_new0(ProfileMapping, 1);
-    profile->mappings[0] = (ProfileMapping){.id = 1,
-                                            .start = 0x400000,
-                                            .limit = 0x500000,
-                                            .filename = 1,
-                                            .build_id = 2,
-                                            .has_functions = true};
-}
-
-/* Two locations per function: one of its own, one with the next function inlined into it. */
-static void
-make_locations(Profile *profile, const FixtureShape *shape)
-{
-    uint32_t n = shape->n_functions;
-    profile->n_locations = 2 * n;
-    profile->locations = g_new0(ProfileLocation, 2 * n);
-    profile->n_lines = 3 * n;
-    profile->lines = g_new0(ProfileLine, 3 * n);
-    for (uint32_t i = 0; i < n; i++) {
-        profile->lines[3 * i] = (ProfileLine){i, 20};
-        profile->lines[3 * i + 1] = (ProfileLine){(i + 1) % n, 21};
-        profile->lines[3 * i + 2] = (ProfileLine){i, 22};
-        for (uint32_t j = 0; j < 2; j++) {
-            uint64_t address = shape->has_addresses ? 0x400000 + 32 * i + 16 * j : 0;
-            profile->locations[2 * i + j] =
-                (ProfileLocation){2 * i + j + 1, address, 0, 3 * i + j, 1 + j, false};
-        }
-    }
-}
-
-static uint64_t
-stack_hash(const Profile *profile, const ProfileSample *sample)
-{
-    uint64_t hash = 0;
-    for (uint32_t i = sample->n_locations; i-- > 0;) {
-        const ProfileLocation *location =
-            &profile->locations[profile->stack_locations[sample->first_location + i]];
-        for (uint32_t j = location->n_lines; j-- > 0;) {
-            uint32_t function = profile->lines[location->first_line + j].function;
-            ProfileString name = profile->strings[profile->functions[function].name];
-            hash = fixture_path_hash(hash, name.data, name.length);
-        }
-    }
-    return hash;
-}
-
-FixtureProfile *
-fixture_profile_new(GRand *random, const FixtureShape *shape)
-{
-    FixtureProfile *made = g_new0(FixtureProfile, 1);
-    Profile *profile = &made->profile;
-    make_functions(profile, shape);
-    make_locations(profile, shape);
-    profile->samples = g_new0(ProfileSample, shape->n_samples + 1);
-    profile->n_samples = shape->n_samples;
-    profile->stack_locations = g_new0(uint32_t, shape->n_samples * shape->max_depth + 1);
-    made->stack_hash = g_new0(uint64_t, shape->n_samples + 1);
-    for (uint32_t i = 0; i < shape->n_samples; i++) {
-        ProfileSample *sample = &profile->samples[i];
-        sample->first_location = profile->n_stack_locations;
-        sample->n_locations = (uint32_t)g_rand_int_range(random, 0, (int)shape->max_depth + 1);
-        for (uint32_t j = 0; j < sample->n_locations; j++) {
-            /* Towards the root the choice narrows, as in real programs. */
-            uint32_t choice = MAX(1, profile->n_locations >> MIN(sample->n_locations - 1 - j, 0u));
-            choice = MAX(1, MIN(choice, 2 + 8 * (sample->n_locations - j)));
-            profile->stack_locations[profile->n_stack_locations++] =
-                (uint32_t)g_rand_int_range(random, 0, (int)MIN(choice, profile->n_locations));
-        }
-        made->stack_hash[i] = stack_hash(profile, sample);
-    }
-    return made;
-}
-
-void
-fixture_profile_free(FixtureProfile *made)
-{
-    Profile *profile = &made->profile;
-    for (uint32_t i = 0; i < profile->n_strings; i++)
-        g_free((char *)(uintptr_t)profile->strings[i].data);
-    g_free(profile->strings);
-    g_free(profile->functions);
-    g_free(profile->mappings);
-    g_free(profile->locations);
-    g_free(profile->lines);
-    g_free(profile->samples);
-    g_free(profile->stack_locations);
-    g_free(made->stack_hash);
-    g_free(made);
-}
-
 static void
 free_model_row(void *data)
 {
     ModelRow *row = data;
     g_free(row->tenant);
+    g_strfreev(row->annotations);
     g_free(row->labels);
     g_free(row);
 }
@@ -232,6 +115,29 @@ random_spans(GRand *random, uint32_t n)
     return spans;
 }
 
+static int
+compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* One row in four has annotations, some of them two of one name. */
+static GStrv
+annotate(StoreRow *row, uint32_t number)
+{
+    static const Label annotations[] = {
+        {"throttled", "a"}, {"throttled", "b"}, {"sampled", "a"}, {"throttled", ""}};
+    g_autoptr(GPtrArray) texts = g_ptr_array_new();
+    row->n_annotations = number % 4 == 0 ? 1 + number / 4 % 2 : 0;
+    row->annotations = annotations + number / 8 % 3;
+    for (uint32_t i = 0; i < row->n_annotations; i++)
+        g_ptr_array_add(
+            texts, g_strdup_printf("%s=%s", row->annotations[i].name, row->annotations[i].value));
+    g_ptr_array_sort(texts, compare_texts);
+    g_ptr_array_add(texts, NULL);
+    return (GStrv)g_ptr_array_free(g_steal_pointer(&texts), FALSE);
+}
+
 static ModelRow *
 fill_row(Model *model, GRand *random, const FixtureProfile *profile, const ModelAppend *append,
          unsigned type, StoreRow *row, const uint32_t *positions, int64_t *values)
@@ -246,6 +152,7 @@ fill_row(Model *model, GRand *random, const FixtureProfile *profile, const Model
                       .duration_ns = 10000000000 + type,
                       .period = 10000000};
     memcpy(row->id, (uint32_t[]){model->next_id++, type, 7, g_rand_int(random)}, 16);
+    wanted->annotations = annotate(row, model->next_id);
     row->spans = random_spans(random, row->n_samples);
     for (uint32_t i = 0; i < row->n_samples; i++) {
         values[i] = random_value(random, type);
@@ -343,6 +250,24 @@ compare_row(Check *check, const StoreDataset *dataset, uint32_t at, uint64_t fin
         check->wrong = g_strdup_printf("row %s has other samples", id);
 }
 
+static void
+check_annotations(Check *check, const StoreDataset *dataset, uint32_t at)
+{
+    const StoreAnnotations *annotations = &dataset->annotations;
+    g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
+    for (uint32_t i = 0; i < annotations->n_rows; i++) {
+        if (annotations->rows[i].row != at)
+            continue;
+        const Label *pair = annotations->table[annotations->rows[i].annotation]->labels;
+        g_ptr_array_add(texts, g_strdup_printf("%s=%s", pair->name, pair->value));
+    }
+    g_ptr_array_sort(texts, compare_texts);
+    g_ptr_array_add(texts, NULL);
+    g_autofree char *id = id_text(dataset->rows[at].id);
+    const ModelRow *wanted = g_hash_table_lookup(check->model->rows, id);
+    if (!g_strv_equal((const char *const *)texts->pdata, (const char *const *)wanted->annotations))
+        check->wrong = g_strdup_printf("row %s has other annotations", id);
+}
 /* The same sum as the model's. */
 static bool
 check_spans(Check *check, const StoreDataset *dataset, uint32_t at, const uint64_t *hashes,
@@ -381,6 +306,8 @@ check_dataset(const StoreDataset *dataset, void *data, GError **error)
         for (uint32_t node = 0; node < dataset->symbols->n_nodes; node++)
             fingerprint += (uint64_t)totals[node] * hashes[node];
         compare_row(check, dataset, i, fingerprint);
+        if (check->wrong == NULL)
+            check_annotations(check, dataset, i);
         if (check->wrong == NULL && !check_spans(check, dataset, i, hashes, error))
             return false;
     }

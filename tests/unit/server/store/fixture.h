@@ -25,6 +25,7 @@ void fixture_profile_free(FixtureProfile *profile);
 /* What a row has to look like when it is read back. */
 typedef struct {
     char *tenant, *labels;
+    GStrv annotations; /* sorted */
     int64_t time_ns, duration_ns, period, total;
     uint64_t fingerprint;      /* sum of value × stack hash */
     uint64_t span_fingerprint; /* sum of value × (stack hash ^ span hash) */
