@@ -7,12 +7,29 @@
 #include "server/api/stacktraces.h"
 
 static void
+fill_annotations(RpcCall *call, const GPtrArray *annotations, Types__V1__Point *message)
+{
+    Types__V1__ProfileAnnotation *list = rpc_alloc(call, annotations->len, sizeof(*list));
+    message->annotations = rpc_alloc_pointers(call, annotations->len);
+    message->n_annotations = annotations->len;
+    for (guint i = 0; i < annotations->len; i++) {
+        const Label *pair = ((const Labels *)annotations->pdata[i])->labels;
+        types__v1__profile_annotation__init(&list[i]);
+        list[i].key = (char *)(uintptr_t)pair->name;
+        list[i].value = (char *)(uintptr_t)pair->value;
+        message->annotations[i] = &list[i];
+    }
+}
+
+static void
 fill_point(RpcCall *call, const QueryPoint *point, const QueryTimeSeriesOptions *options,
            Types__V1__Point *message)
 {
     types__v1__point__init(message);
     message->value = point->value;
     message->timestamp = point->time_ms;
+    if (point->annotations != NULL)
+        fill_annotations(call, point->annotations, message);
     if (point->exemplar == NULL)
         return;
     message->exemplars = rpc_alloc_pointers(call, 1);
@@ -68,6 +85,7 @@ read_options(RpcCall *call, const Querier__V1__SelectSeriesRequest *request,
         options->aggregation = QUERY_AVERAGE;
     if (request->limit_presence_case == QUERIER__V1__SELECT_SERIES_REQUEST__LIMIT_PRESENCE_LIMIT)
         options->limit = (size_t)MAX(request->limit, 0);
+    options->with_annotations = true;
     options->with_exemplars =
         request->exemplar_type == TYPES__V1__EXEMPLAR_TYPE__EXEMPLAR_TYPE_INDIVIDUAL;
     return true;

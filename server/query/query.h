@@ -94,13 +94,19 @@ typedef struct {
     int64_t time_ms; /* right edge of the bucket */
     double value;
     const QueryExemplar *exemplar; /* the profile with the largest value, or NULL */
+    /* What the profiles of the bucket are annotated with: distinct Labels of one pair, a name and
+     * a text, sorted, at most QUERY_POINT_ANNOTATIONS_MAX; NULL is none. */
+    const GPtrArray *annotations;
 } QueryPoint;
+
+/* Far more than a tenant has rules that annotate. */
+enum { QUERY_POINT_ANNOTATIONS_MAX = 256 };
 
 typedef struct {
     Labels *labels; /* of group_by only */
     GArray *points; /* QueryPoint, ascending, empty buckets omitted */
     double total;
-    GPtrArray *exemplars; /* owns those of the points */
+    GPtrArray *exemplars, *annotations; /* own those of the points */
 } QueryTimeSeries;
 
 typedef enum { QUERY_SUM, QUERY_AVERAGE } QueryAggregation;
@@ -110,7 +116,7 @@ typedef struct {
     int64_t step_ns;
     QueryAggregation aggregation;
     size_t limit; /* 0 keeps all series */
-    bool with_exemplars;
+    bool with_exemplars, with_annotations;
 } QueryTimeSeriesOptions;
 
 /* Values are sums of sample values, or their average over the profiles in a bucket.

@@ -19,6 +19,7 @@ typedef struct {
     int64_t sum;
     uint64_t n_profiles;
     QueryExemplar *exemplar; /* or NULL */
+    GPtrArray *annotations;  /* Labels among those of the job, or NULL */
 } Bucket;
 
 typedef struct {
@@ -32,6 +33,8 @@ typedef struct {
     GHashTable *groups;    /* Labels to Group */
     uint64_t filter_nodes; /* passed over so far */
     size_t n_buckets;
+    GHashTable *annotations; /* Labels: those that buckets have, each once */
+    size_t n_annotations;    /* of all buckets */
 } Job;
 
 void
@@ -44,9 +47,11 @@ query_exemplar_free(QueryExemplar *exemplar)
 }
 
 static void
-clear_bucket(void *bucket)
+clear_bucket(void *data)
 {
-    query_exemplar_free(((Bucket *)bucket)->exemplar);
+    Bucket *bucket = data;
+    query_exemplar_free(bucket->exemplar);
+    g_clear_pointer(&bucket->annotations, g_ptr_array_unref);
 }
 
 static void
@@ -115,6 +120,54 @@ offer_exemplar(Bucket *bucket, const StoreDataset *dataset, const StoreRowView *
     memcpy(exemplar->id, row->id, sizeof exemplar->id);
 }
 
+static void
+unref_labels(void *labels)
+{
+    labels_unref(labels);
+}
+
+/* Gives the bucket an annotation that it does not have yet. */
+static void
+annotate(Job *job, Bucket *bucket, const Labels *annotation)
+{
+    Labels *known = g_hash_table_lookup(job->annotations, annotation);
+    if (known == NULL) {
+        known = labels_ref(annotation);
+        g_hash_table_add(job->annotations, known);
+    }
+    if (bucket->annotations == NULL)
+        bucket->annotations = g_ptr_array_new_with_free_func(unref_labels);
+    if (bucket->annotations->len >= QUERY_POINT_ANNOTATIONS_MAX ||
+        g_ptr_array_find(bucket->annotations, known, NULL))
+        return;
+    g_ptr_array_add(bucket->annotations, labels_ref(known));
+    job->n_annotations++;
+}
+
+/* Gives the bucket what its rows are annotated with: those of the selection from `i` up to `end`.
+ * *at is how far the dataset's annotations have been gone through. */
+static void
+annotate_rows(Job *job, Bucket *bucket, const Selection *selection, uint32_t i, uint32_t end,
+              uint32_t *at)
+{
+    const StoreAnnotations *annotations = &selection->dataset->annotations;
+    const StoreRowAnnotation *rows = annotations->rows;
+    uint32_t n = job->options->with_annotations ? annotations->n_rows : 0;
+    for (; i < end && *at < n; i++) {
+        while (*at < n && rows[*at].row < selection->rows[i])
+            ++*at;
+        for (; *at < n && rows[*at].row == selection->rows[i]; ++*at)
+            annotate(job, bucket, annotations->table[rows[*at].annotation]);
+    }
+}
+
+/* Whether the points so far may be answered. */
+static bool
+check_points(const Job *job, GError **error)
+{
+    return select_check_items(job->query, POINT_ITEMS * job->n_buckets + job->n_annotations, error);
+}
+
 /* Rows come sorted by series and time, so that the rows of a bucket stand together. */
 static bool
 add_totals(const Selection *selection, void *data, GError **error)
@@ -122,16 +175,17 @@ add_totals(const Selection *selection, void *data, GError **error)
     Job *job = data;
     const StoreDataset *dataset = selection->dataset;
     Group *group = NULL;
-    for (uint32_t i = 0; i < selection->n_rows; i++) {
+    for (uint32_t i = 0, annotation = 0; i < selection->n_rows; i++) {
         const StoreRowView *row = &dataset->rows[selection->rows[i]];
         if (i == 0 || dataset->rows[selection->rows[i - 1]].series != row->series)
             group = find_group(job, dataset->series[row->series].labels);
         Bucket *bucket = find_bucket(job, group->buckets, bucket_of(job, row->time_ns));
         add_value(bucket, row->total, 1);
+        annotate_rows(job, bucket, selection, i, i + 1, &annotation);
         if (job->options->with_exemplars)
             offer_exemplar(bucket, dataset, row, row->total);
     }
-    return select_check_items(job->query, POINT_ITEMS * job->n_buckets, error);
+    return check_points(job, error);
 }
 
 /* Where the run of rows of the same series and bucket ends that starts at `i`; for exemplars every
@@ -191,7 +245,7 @@ add_filtered(const Selection *selection, void *data, GError **error)
     g_autofree int64_t *totals = g_new(int64_t, (size_t)symbols->n_nodes + 1);
     if (!mark_nodes(job, selection, totals, &marks, error))
         return false;
-    for (uint32_t i = 0, end; i < selection->n_rows; i = end) {
+    for (uint32_t i = 0, annotation = 0, end; i < selection->n_rows; i = end) {
         end = end_of_run(job, selection, i);
         memset(totals, 0, symbols->n_nodes * sizeof *totals);
         if (!count_pass(job, symbols, error) ||
@@ -208,10 +262,11 @@ add_filtered(const Selection *selection, void *data, GError **error)
         Group *group = find_group(job, dataset->series[row->series].labels);
         Bucket *bucket = find_bucket(job, group->buckets, bucket_of(job, row->time_ns));
         add_value(bucket, (int64_t)sum, end - i);
+        annotate_rows(job, bucket, selection, i, end, &annotation);
         if (job->options->with_exemplars)
             offer_exemplar(bucket, dataset, row, (int64_t)sum);
     }
-    return select_check_items(job->query, POINT_ITEMS * job->n_buckets, error);
+    return check_points(job, error);
 }
 
 /* ---- The result. ---- */
@@ -223,6 +278,7 @@ free_series(void *data)
     labels_unref(series->labels);
     g_array_unref(series->points);
     g_ptr_array_unref(series->exemplars);
+    g_ptr_array_unref(series->annotations);
     g_free(series);
 }
 
@@ -233,11 +289,19 @@ compare_buckets(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static int
+compare_annotations(const void *a, const void *b)
+{
+    return labels_compare(*(Labels *const *)a, *(Labels *const *)b);
+}
+
 /* Adds one bucket to another of the same time, which keeps the larger exemplar. */
 static void
-join_bucket(Bucket *bucket, Bucket *other)
+join_bucket(Job *job, Bucket *bucket, Bucket *other)
 {
     add_value(bucket, other->sum, other->n_profiles);
+    for (guint i = 0; other->annotations != NULL && i < other->annotations->len; i++)
+        annotate(job, bucket, other->annotations->pdata[i]);
     if (other->exemplar != NULL && other->exemplar->value > bucket->exemplar->value) {
         QueryExemplar *smaller = bucket->exemplar;
         bucket->exemplar = other->exemplar;
@@ -248,10 +312,13 @@ join_bucket(Bucket *bucket, Bucket *other)
 static QueryPoint
 make_point(const Job *job, const Bucket *bucket)
 {
+    if (bucket->annotations != NULL)
+        g_ptr_array_sort(bucket->annotations, compare_annotations);
     QueryPoint point = {
         .time_ms = (job->query->start_ns + bucket->bucket * job->options->step_ns) / 1000000,
         .value = (double)bucket->sum,
         .exemplar = bucket->exemplar,
+        .annotations = bucket->annotations,
     };
     if (job->options->aggregation == QUERY_AVERAGE)
         point.value /= (double)bucket->n_profiles;
@@ -264,14 +331,21 @@ free_exemplar(void *exemplar)
     query_exemplar_free(exemplar);
 }
 
+static void
+unref_array(void *array)
+{
+    g_ptr_array_unref(array);
+}
+
 static QueryTimeSeries *
-make_series(const Job *job, Group *group)
+make_series(Job *job, Group *group)
 {
     GArray *buckets = group->buckets;
     QueryTimeSeries *series = g_new0(QueryTimeSeries, 1);
     series->labels = labels_ref(group->labels);
     series->points = g_array_new(FALSE, FALSE, sizeof(QueryPoint));
     series->exemplars = g_ptr_array_new_with_free_func(free_exemplar);
+    series->annotations = g_ptr_array_new_with_free_func(unref_array);
     /* Equal buckets come from different series. */
     g_array_sort(buckets, compare_buckets);
     for (guint i = 0; i < buckets->len;) {
@@ -280,13 +354,15 @@ make_series(const Job *job, Group *group)
             Bucket *next = &g_array_index(buckets, Bucket, i);
             if (next->bucket != bucket->bucket)
                 break;
-            join_bucket(bucket, next);
+            join_bucket(job, bucket, next);
         }
         QueryPoint point = make_point(job, bucket);
         g_array_append_val(series->points, point);
         series->total += point.value;
         if (bucket->exemplar != NULL)
             g_ptr_array_add(series->exemplars, g_steal_pointer(&bucket->exemplar));
+        if (bucket->annotations != NULL)
+            g_ptr_array_add(series->annotations, g_steal_pointer(&bucket->annotations));
     }
     return series;
 }
@@ -312,7 +388,9 @@ attempt(const Query *query, const void *data, GError **error)
     }
     g_autoptr(GHashTable) groups =
         g_hash_table_new_full(labels_hash, labels_equal, NULL, free_group);
-    Job job = {.query = query, .options = options, .groups = groups};
+    g_autoptr(GHashTable) annotations =
+        g_hash_table_new_full(labels_hash, labels_equal, unref_labels, NULL);
+    Job job = {.query = query, .options = options, .groups = groups, .annotations = annotations};
     bool is_filtered = query->spans != NULL || stack_filter_is_set(query);
     int64_t span = query->end_ns - query->start_ns;
     int64_t first = 0, last = query->start_ns + span / step_ns * step_ns;
@@ -333,14 +411,8 @@ attempt(const Query *query, const void *data, GError **error)
     return result;
 }
 
-static void
-free_list(void *list)
-{
-    g_ptr_array_unref(list);
-}
-
 GPtrArray *
 query_time_series(const Query *query, const QueryTimeSeriesOptions *options, GError **error)
 {
-    return query_retry(query, attempt, options, free_list, error);
+    return query_retry(query, attempt, options, unref_array, error);
 }
