@@ -4,6 +4,7 @@
 
 #include "lib/base/error.h"
 #include "lib/base/metrics.h"
+#include "server/ingest/annotations.h"
 #include "server/ingest/batch.h"
 #include "server/ingest/prepare.h"
 #include "server/ingest/profile_key.h"
@@ -286,6 +287,8 @@ typedef struct {
     Ingest *ingest;
     const char *tenant;
     const IngestLimit *limit; /* NULL: there is none */
+    GArray *throttles;        /* IngestThrottle, of the batch and of the profile; with a limit */
+    guint n_throttles;        /* of the batch */
     PrepareContext context;
 } Push;
 
@@ -299,11 +302,23 @@ take_limit(Push *push, const PreparedProfile *prepared, GError **error)
     if (push->limit == NULL || prepared->is_stripped || prepared->n_rows == 0)
         return REASON_NONE;
     if (!tenant_quotas_check_groups(quotas, push->tenant, push->limit, &prepared->usage, now_s,
-                                    error))
+                                    push->throttles, error))
         return REASON_LIMIT;
     tenant_quotas_add(quotas, push->tenant, push->limit, &prepared->usage, prepared->raw_size,
                       now_s);
     return REASON_NONE;
+}
+
+/* Stores a profile with what is to be said of how it got here. */
+static void
+append_annotated(const Push *push, PreparedProfile *prepared, Item *item)
+{
+    g_autoptr(GArray) annotations = annotations_new(push->throttles, &prepared->usage);
+    for (size_t i = 0; annotations != NULL && i < prepared->n_rows; i++) {
+        prepared->rows[i].annotations = (const Label *)(const void *)annotations->data;
+        prepared->rows[i].n_annotations = annotations->len;
+    }
+    append(push->ingest, push->tenant, prepared, item);
 }
 
 static void
@@ -323,6 +338,8 @@ push_one(Push *push, const IngestProfile *profile, Item *item)
     g_autoptr(GError) error = NULL;
     PreparedProfile prepared;
     arena_reset(context->arena);
+    if (push->throttles != NULL)
+        g_array_set_size(push->throttles, push->n_throttles);
     context->lot = profile_key_lot(item->key);
     IngestReason reason = prepare_profile(context, profile, &prepared, &error);
     if (reason == REASON_NONE)
@@ -334,7 +351,7 @@ push_one(Push *push, const IngestProfile *profile, Item *item)
     if (is_sampled_out)
         count_sampled(ingest, &prepared, item);
     if (reason == REASON_NONE)
-        append(ingest, push->tenant, &prepared, item);
+        append_annotated(push, &prepared, item);
     else if (reason == REASON_SAMPLED)
         on_stored(item, NULL);
     else
@@ -371,13 +388,15 @@ batch_weight(const IngestProfile *profiles, size_t n)
 /* False when the tenant has pushed what it may, or pushes too fast: then the batch is refused
  * whole, and may come again. */
 static bool
-admit(const Push *push, const IngestProfile *profiles, size_t n, GError **error)
+admit(Push *push, const IngestProfile *profiles, size_t n, GError **error)
 {
     Ingest *ingest = push->ingest;
     const TenantLimits *limits = push->context.limits;
     IngestReason reason = REASON_LIMIT;
-    if (push->limit == NULL || tenant_quotas_check(ingest->quotas, push->tenant, push->limit,
-                                                   push->context.now_ns / 1000000000, error)) {
+    if (push->limit == NULL ||
+        tenant_quotas_check(ingest->quotas, push->tenant, push->limit,
+                            push->context.now_ns / 1000000000, push->throttles, error)) {
+        push->n_throttles = push->throttles != NULL ? push->throttles->len : 0;
         reason = REASON_RATE;
         if (limits->ingestion_rate_mb <= 0 ||
             tenant_rates_take(ingest->rates, push->tenant, limits, batch_weight(profiles, n),
@@ -407,9 +426,12 @@ ingest_push(Ingest *ingest, const char *tenant, const IngestProfile *profiles, s
     g_autoptr(Arena) arena = arena_new(prepare_memory_max(&limits));
     g_autoptr(UsageGroups) groups = tenant_overrides_get_usage_groups(ingest->overrides, tenant);
     g_autoptr(IngestLimit) limit = tenant_overrides_get_ingest_limit(ingest->overrides, tenant);
+    g_autoptr(GArray) throttles =
+        limit != NULL ? g_array_new(FALSE, FALSE, sizeof(IngestThrottle)) : NULL;
     Push push = {.ingest = ingest,
                  .tenant = tenant,
                  .limit = limit,
+                 .throttles = throttles,
                  .context = {.limits = &limits,
                              .relabel = &relabel,
                              .usage_groups = groups,

@@ -5,7 +5,7 @@
  *     period_limit_mb: 128           # MiB of profiles, uncompressed; 0: none
  *     limit_reached: true            # who counts elsewhere says so …
  *     limit_reset_time: 1700000000   # … until then, seconds since 1970; 0: as long as it stands
- * there sampling: {num_requests: 1, period: 1m}   # so many pushes are taken all the same
+ *     sampling: {num_requests: 1, period: 1m}   # so many pushes are taken all the same
  *     usage_groups:
  *       web: {period_limit_mb: 32}   # of profiles in this group, and limit_reached
  *
@@ -28,8 +28,9 @@ typedef struct {
     gatomicrefcount n_refs;
     IngestPeriod period;
     IngestQuota all;
-    int64_t reset_s;            /* until when is_reached holds; 0: always */
-    int64_t sampling_requests;  /* pushes of each sampling period that are taken beyond the limit */
+    int64_t reset_s; /* until when is_reached holds; 0: always */
+    /* Pushes, or profiles of a group, of each sampling period that are taken beyond the limit. */
+    int64_t sampling_requests;
     int64_t sampling_period_ns; /* more than 0 */
     GHashTable *groups;         /* usage group -> IngestQuota */
 } IngestLimit;

@@ -18,12 +18,21 @@ enum {
     GROUPS_MAX = 100, /* counted by name; further ones of a pattern together */
 };
 
+/* What was taken beyond a limit since a time. */
+typedef struct {
+    int64_t start_ns, n;
+} Sampled;
+
+typedef struct {
+    uint64_t bytes;
+    Sampled sampled;
+} GroupUsed;
+
 typedef struct {
     int64_t start_s; /* of the period */
     uint64_t bytes;
-    GHashTable *groups; /* name -> uint64_t */
-    int64_t sampling_start_ns;
-    int64_t n_sampled; /* pushes since then that were taken beyond the limit */
+    GHashTable *groups; /* name -> GroupUsed */
+    Sampled sampled;
     int64_t saved_s;
 } Used;
 
@@ -63,15 +72,15 @@ tenant_quotas_free(TenantQuotas *quotas)
     g_free(quotas);
 }
 
-static uint64_t *
-group_bytes(Used *used, const char *name)
+static GroupUsed *
+group_of(Used *used, const char *name)
 {
-    uint64_t *bytes = g_hash_table_lookup(used->groups, name);
-    if (bytes == NULL) {
-        bytes = g_new0(uint64_t, 1);
-        g_hash_table_insert(used->groups, g_strdup(name), bytes);
+    GroupUsed *group = g_hash_table_lookup(used->groups, name);
+    if (group == NULL) {
+        group = g_new0(GroupUsed, 1);
+        g_hash_table_insert(used->groups, g_strdup(name), group);
     }
-    return bytes;
+    return group;
 }
 
 /* ---- What is kept. ---- */
@@ -90,8 +99,8 @@ load(const TenantQuotas *quotas, const char *tenant, Used *used)
     json_t *value;
     used->start_s = json_integer_value(json_object_get(object, "start"));
     used->bytes = (uint64_t)json_integer_value(json_object_get(object, "bytes"));
-    json_object_foreach(json_object_get(object, "groups"), name, value) * group_bytes(used, name) =
-        (uint64_t)json_integer_value(value);
+    json_object_foreach(json_object_get(object, "groups"), name, value) group_of(used, name)
+        ->bytes = (uint64_t)json_integer_value(value);
 }
 
 static GBytes *
@@ -99,7 +108,7 @@ encode(const Used *used)
 {
     JsonWriter json;
     GHashTableIter iter;
-    gpointer name, bytes;
+    gpointer name, group;
     jsonw_init(&json, 256);
     jsonw_object_begin(&json);
     jsonw_key(&json, "start");
@@ -109,9 +118,9 @@ encode(const Used *used)
     jsonw_key(&json, "groups");
     jsonw_object_begin(&json);
     g_hash_table_iter_init(&iter, used->groups);
-    while (g_hash_table_iter_next(&iter, &name, &bytes)) {
+    while (g_hash_table_iter_next(&iter, &name, &group)) {
         jsonw_key(&json, name);
-        jsonw_uint(&json, *(const uint64_t *)bytes);
+        jsonw_uint(&json, ((const GroupUsed *)group)->bytes);
     }
     jsonw_object_end(&json);
     jsonw_object_end(&json);
@@ -202,30 +211,33 @@ refuse(const IngestLimit *limit, const IngestQuota *quota, const char *of, int64
                      *reset != '\0' ? ", next reset at " : "", reset);
 }
 
-/* Some pushes are taken beyond the limit, so that not all is dark. */
+/* Some of it is taken beyond the limit, so that not all is dark. */
 static bool
-take_sample(Used *used, const IngestLimit *limit, int64_t now_s)
+take_sample(Sampled *sampled, const IngestThrottle *throttle, int64_t now_s, GArray *throttles)
 {
+    const IngestLimit *limit = throttle->limit;
     const int64_t now_ns = now_s * 1000000000;
-    if (now_ns < used->sampling_start_ns ||
-        now_ns - used->sampling_start_ns >= limit->sampling_period_ns) {
-        used->sampling_start_ns = now_ns;
-        used->n_sampled = 0;
-    }
-    return used->n_sampled < limit->sampling_requests && ++used->n_sampled > 0;
+    if (now_ns < sampled->start_ns || now_ns - sampled->start_ns >= limit->sampling_period_ns)
+        *sampled = (Sampled){.start_ns = now_ns};
+    if (sampled->n >= limit->sampling_requests)
+        return false;
+    sampled->n++;
+    if (throttles != NULL)
+        g_array_append_vals(throttles, throttle, 1);
+    return true;
 }
 
 bool
 tenant_quotas_check(TenantQuotas *quotas, const char *tenant, const IngestLimit *limit,
-                    int64_t now_s, GError **error)
+                    int64_t now_s, GArray *throttles, GError **error)
 {
-    int64_t reset_s;
+    IngestThrottle throttle = {limit, limit->all.limit_mb, 0, ""};
     g_mutex_lock(&quotas->lock);
     Used *used = used_of(quotas, tenant, limit, now_s);
-    bool is_taken = !is_used_up(limit, &limit->all, used->bytes, now_s, &reset_s) ||
-                    take_sample(used, limit, now_s);
+    bool is_taken = !is_used_up(limit, &limit->all, used->bytes, now_s, &throttle.reset_s) ||
+                    take_sample(&used->sampled, &throttle, now_s, throttles);
     g_mutex_unlock(&quotas->lock);
-    return is_taken || refuse(limit, &limit->all, "", reset_s, error);
+    return is_taken || refuse(limit, &limit->all, "", throttle.reset_s, error);
 }
 
 /* What the limit says of the group `i` of a match, by its name or by its pattern; *ret_counted is
@@ -245,21 +257,24 @@ quota_of(const IngestLimit *limit, const UsageMatch *match, unsigned i, const Us
 
 bool
 tenant_quotas_check_groups(TenantQuotas *quotas, const char *tenant, const IngestLimit *limit,
-                           const UsageMatch *match, int64_t now_s, GError **error)
+                           const UsageMatch *match, int64_t now_s, GArray *throttles,
+                           GError **error)
 {
     bool is_taken = true;
     g_mutex_lock(&quotas->lock);
     Used *used = used_of(quotas, tenant, limit, now_s);
     for (unsigned i = 0; match->names != NULL && i < match->names->len && is_taken; i++) {
         const char *counted;
-        int64_t reset_s;
         const IngestQuota *quota = quota_of(limit, match, i, used, &counted);
-        const uint64_t *bytes = g_hash_table_lookup(used->groups, counted);
-        if (quota == NULL || !is_used_up(limit, quota, bytes != NULL ? *bytes : 0, now_s, &reset_s))
+        if (quota == NULL)
             continue;
-        g_autofree char *of =
-            g_strdup_printf(" of usage group '%s'", (const char *)match->names->pdata[i]);
-        is_taken = refuse(limit, quota, of, reset_s, error);
+        IngestThrottle throttle = {limit, quota->limit_mb, 0, match->names->pdata[i]};
+        GroupUsed *group = group_of(used, counted);
+        if (!is_used_up(limit, quota, group->bytes, now_s, &throttle.reset_s) ||
+            take_sample(&group->sampled, &throttle, now_s, throttles))
+            continue;
+        g_autofree char *of = g_strdup_printf(" of usage group '%s'", throttle.usage_group);
+        is_taken = refuse(limit, quota, of, throttle.reset_s, error);
     }
     g_mutex_unlock(&quotas->lock);
     return is_taken;
@@ -271,7 +286,7 @@ add_groups(Used *used, const IngestLimit *limit, const UsageMatch *match, uint64
     for (unsigned i = 0; match->names != NULL && i < match->names->len; i++) {
         const char *counted;
         if (quota_of(limit, match, i, used, &counted) != NULL)
-            *group_bytes(used, counted) += bytes;
+            group_of(used, counted)->bytes += bytes;
     }
 }
 

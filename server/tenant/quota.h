@@ -17,14 +17,23 @@ typedef struct TenantQuotas TenantQuotas;
 TenantQuotas *tenant_quotas_new(Store *store);
 void tenant_quotas_free(TenantQuotas *quotas);
 
-/* Whether a push of the tenant is taken at `now_s` (seconds since 1970). RESOURCE_EXHAUSTED when
- * its limit has been reached, with the text of the Pyroscope API. From any thread, as the others.
- */
+/* A limit that had been reached, and beyond which its sampling took something all the same. */
+typedef struct {
+    const IngestLimit *limit;
+    int64_t limit_mb, reset_s; /* reset_s 0: the limit holds as long as it stands */
+    const char *usage_group;   /* among the names of the match, or "" for the tenant's own limit */
+} IngestThrottle;
+
+/* Whether a push of the tenant is taken at `now_s` (seconds since 1970); what sampling takes adds
+ * an IngestThrottle to `throttles`, which may be NULL. RESOURCE_EXHAUSTED when its limit has been
+ * reached, with the text of the Pyroscope API. From any thread, as the others. */
 bool tenant_quotas_check(TenantQuotas *quotas, const char *tenant, const IngestLimit *limit,
-                         int64_t now_s, GError **error);
-/* Whether a profile of these usage groups is taken. */
+                         int64_t now_s, GArray *throttles, GError **error);
+/* Whether a profile of these usage groups is taken; each group that has reached its limit samples
+ * its profiles by itself. */
 bool tenant_quotas_check_groups(TenantQuotas *quotas, const char *tenant, const IngestLimit *limit,
-                                const UsageMatch *match, int64_t now_s, GError **error);
+                                const UsageMatch *match, int64_t now_s, GArray *throttles,
+                                GError **error);
 /* Counts a profile that was taken; its groups may be none. */
 void tenant_quotas_add(TenantQuotas *quotas, const char *tenant, const IngestLimit *limit,
                        const UsageMatch *match, uint64_t bytes, int64_t now_s);

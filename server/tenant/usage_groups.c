@@ -226,8 +226,10 @@ add_name(const UsageGroups *groups, const char *pattern, char *name, UsageMatch 
     const double *probability = g_hash_table_lookup(groups->sampling, name);
     if (probability == NULL)
         probability = g_hash_table_lookup(groups->sampling, pattern);
-    if (probability != NULL)
-        match->keep = MIN(match->keep, *probability);
+    if (probability != NULL && (match->keep_group == NULL || *probability < match->keep)) {
+        match->keep = *probability;
+        match->keep_group = name;
+    }
     g_ptr_array_add(match->names, name);
     g_ptr_array_add(match->patterns, (gpointer)pattern);
 }
@@ -235,7 +237,7 @@ add_name(const UsageGroups *groups, const char *pattern, char *name, UsageMatch 
 UsageMatch
 usage_groups_match(const UsageGroups *groups, const Label *labels, size_t n_labels)
 {
-    UsageMatch match = {g_ptr_array_new_with_free_func(g_free), g_ptr_array_new(), 1};
+    UsageMatch match = {g_ptr_array_new_with_free_func(g_free), g_ptr_array_new(), 1, NULL};
     g_autoptr(Labels) set = labels_new(labels, n_labels);
     for (unsigned i = 0; i < groups->groups->len; i++) {
         const Group *group = groups->groups->pdata[i];

@@ -43,6 +43,7 @@ typedef struct {
     GPtrArray *names;    /* of the groups, at least one; the array frees them */
     GPtrArray *patterns; /* of each name the group as the overrides have it; of the groups */
     double keep;         /* the part of such profiles to keep: the least of the groups', 0 to 1 */
+    const char *keep_group; /* the one of the names whose part that is; NULL: no rule, keep is 1 */
 } UsageMatch;
 
 /* The groups of a series, by labels in any order; clear with usage_match_clear. A selector whose

@@ -244,6 +244,7 @@ OVER_TIME = [
     rpc("gauge-sum", SERIES, of(POOL, GOROUTINES, step=30, aggregation=SUM)),
     rpc("gauge-average", SERIES, of(POOL, GOROUTINES, step=30, aggregation=AVERAGE)),
     rpc("exemplars", SERIES, of(SHOP, step=30, group_by=["region"], exemplar_type="EXEMPLAR_TYPE_INDIVIDUAL")),
+    rpc("annotations", SERIES, of("{}", step=30), {"X-Scope-OrgID": data.ANNOTATED_TENANT}),
     rpc("call-site", SERIES, of(SHOP, step=30, **callers("main", "gc"))),
     rpc("frame-filter", SERIES, of(SHOP, step=30, **frames(include_function_names=["gc"]))),
     rpc("none", SERIES, of(NOTHING, step=15)),

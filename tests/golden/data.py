@@ -11,7 +11,7 @@ import cresset
 import formats
 import messages
 
-TENANT, OTHER_TENANT = "golden", "other"
+TENANT, OTHER_TENANT, ANNOTATED_TENANT = "golden", "other", "annotated"
 START_S = 1_700_000_000  # 2023-11-14 22:13:20 UTC
 START_MS, END_MS = START_S * 1000, (START_S + 60) * 1000
 CPU = cresset.CPU_TYPE
@@ -21,6 +21,15 @@ BUILD_ID = "5dcd1ae8d6f3b2c0a7e49f1b83d2640c9e57ab12"
 
 CPU_TYPES, CPU_PERIOD = [("cpu", "nanoseconds")], ("cpu", "nanoseconds", 10_000_000)
 MEMORY_TYPES = [("alloc_objects", "count"), ("alloc_space", "bytes"), ("inuse_objects", "count"), ("inuse_space", "bytes")]
+
+# The overrides of the tenant whose profiles are annotated: every push is beyond its limit, and loses its stacks.
+OF_ANNOTATED = f"""\
+  {ANNOTATED_TENANT}:
+    keep_stripped_profiles: true
+    include_stripped_profiles: true
+    distributor_sampling: {{usage_groups: {{other: {{probability: 0}}}}}}
+    ingestion_limit: {{period_limit_mb: 128, limit_reached: true, limit_reset_time: 4102444800, sampling: {{num_requests: 2, period: 90s}}}}
+"""
 
 
 class Builder:
@@ -168,3 +177,4 @@ def load(connection):
         send("/v1development/profiles", body, content_type)
     other = push_body("process_cpu", cpu(START_S + 10, *WORKED_RIGHT), service_name="other")
     send(push, json.dumps(other), "application/json", OTHER_TENANT)
+    send(push, json.dumps(other), "application/json", ANNOTATED_TENANT)

@@ -380,7 +380,7 @@ def check_all(run, cases):
 def ask(options, folder):
     overrides = os.path.join(folder, "overrides.yaml")
     with open(overrides, "w") as file:
-        file.write("overrides:\n  week:\n    max_query_lookback: 7d\n")
+        file.write("overrides:\n  week:\n    max_query_lookback: 7d\n" + data.OF_ANNOTATED)
     server = cresset.Server(options.bin, folder, "--self-profile=false", "--multitenancy", "required", "--reject-older-than", "0",
                             "--max-query-lookback", "0", "--max-query-length", "8d", "--overrides-file", overrides)
     try:

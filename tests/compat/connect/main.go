@@ -4,7 +4,9 @@
 //	connect http://127.0.0.1:4040
 //
 // It prints a line for each protocol and each method that is not as the table of methods says, and
-// then exits with 1.
+// then exits with 1. With a tenant it prints what that tenant's profiles are annotated with instead:
+//
+//	connect http://127.0.0.1:4040 TENANT
 package main
 
 import (
@@ -206,6 +208,10 @@ func untested() (names []string) {
 }
 
 func main() {
+	if len(os.Args) > 2 {
+		printAnnotations(os.Args[1], os.Args[2])
+		return
+	}
 	bad := 0
 	for _, name := range untested() {
 		fmt.Printf("not in the table: %s\n", name)
