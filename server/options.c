@@ -105,12 +105,15 @@ static const OptionRow rows[] = {
     OPTION("log-format", OPTION_STRING, "text", 0, 0, "FORMAT", log_format, "text or json."),
 };
 
+static const char *const secrets[] = {"remote-write-header", NULL};
+
 const OptionTable server_option_table = {
     .program = "cresset-server",
     .summary = "Stores profiles of many tenants and answers the Pyroscope API and the web "
                "interface.",
     .rows = rows,
     .n_rows = G_N_ELEMENTS(rows),
+    .secrets = secrets,
 };
 
 /* elfutils takes them as one text with blanks between them. */

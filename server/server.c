@@ -249,6 +249,9 @@ server_open(Server *server, GError **error)
     server->api->resolver = &server->resolver;
     server->api->debug_files = server->debug_files;
     server->api->findings = server->findings;
+    server->api->option_table = &server_option_table;
+    server->api->options = options;
+    server->api->options_size = sizeof *options;
     start_async_queries(server);
     server->api->write_metrics_data = server;
     server->api->write_metrics = write_more_metrics;

@@ -147,8 +147,8 @@ read_command_line(const OptionTable *table, int argc, char **argv, CommandLine *
     return true;
 }
 
-static bool
-apply_defaults(const OptionTable *table, void *config, GError **error)
+bool
+option_set_defaults(const OptionTable *table, void *config, GError **error)
 {
     for (size_t i = 0; i < table->n_rows; i++) {
         const OptionRow *row = &table->rows[i];
@@ -255,7 +255,7 @@ apply_all(const OptionTable *table, const CommandLine *line, void *config, GErro
 {
     const char *path = line->config_file != NULL ? line->config_file : g_getenv("CRESSET_CONFIG");
     FileVisit visit = {table, config};
-    if (!apply_defaults(table, config, error))
+    if (!option_set_defaults(table, config, error))
         return false;
     if (path != NULL && path[0] != '\0' && !option_file_read(path, apply_file_key, &visit, error))
         return false;

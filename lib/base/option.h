@@ -34,6 +34,8 @@ typedef struct {
     const char *summary; /* one sentence */
     const OptionRow *rows;
     size_t n_rows;
+    const char *const *secrets; /* names of options whose values nobody is shown, NULL at the end;
+                                 * or NULL */
 } OptionTable;
 
 typedef enum {
@@ -46,7 +48,9 @@ typedef enum {
  * CRESSET_CONFIG, the environment and `argv`. An unknown flag or key is an error. */
 OptionResult
 option_parse(const OptionTable *table, int argc, char **argv, void *config, GError **error);
-/* Frees what option_parse stored in `config`. */
+/* Sets every option to its default; `config` must be zeroed. INVALID_ARGUMENT for a bad table. */
+bool option_set_defaults(const OptionTable *table, void *config, GError **error);
+/* Frees what option_parse or option_set_defaults stored in `config`. */
 void option_clear(const OptionTable *table, void *config);
 
 /* Parses "1h30m", "15s", "500ms", "7d" or a bare number of seconds into nanoseconds. */

@@ -27,8 +27,8 @@ static const Unit DURATIONS[] = {
 };
 
 static const Unit SIZES[] = {
-    {"", 1},
     {"B", 1},
+    {"", 1},
     {"k", 1000},
     {"K", 1000},
     {"kB", 1000},
@@ -185,15 +185,69 @@ bound_text(const OptionRow *row, double bound)
     return g_strdup_printf("%.15g%s", bound / (double)best->scale, best->suffix);
 }
 
+/* The value in the largest unit that divides it, of those whose scale grows; 0 in `unit_of_zero`.
+ */
+static char *
+unit_text(const Unit *units, size_t n_units, int64_t unit_of_zero, int64_t value)
+{
+    const Unit *best = &units[0];
+    for (size_t i = 0; i < n_units; i++) {
+        bool fits = value != 0 ? value % units[i].scale == 0 : units[i].scale == unit_of_zero;
+        if (fits && units[i].scale >= best->scale)
+            best = &units[i];
+    }
+    return g_strdup_printf("%" PRId64 "%s", value / best->scale, best->suffix);
+}
+
 char *
 option_duration_text(int64_t ns)
 {
-    const Unit *best = NULL;
-    for (size_t i = 0; i < G_N_ELEMENTS(DURATIONS); i++) {
-        if (ns % DURATIONS[i].scale == 0 && (ns != 0 || DURATIONS[i].scale == NS_PER_S))
-            best = &DURATIONS[i];
+    return unit_text(DURATIONS, G_N_ELEMENTS(DURATIONS), NS_PER_S, ns);
+}
+
+static const void *
+value_of(const OptionRow *row, const void *config)
+{
+    return (const char *)config + row->offset;
+}
+
+char *
+option_value_text(const OptionRow *row, const void *config)
+{
+    const void *field = value_of(row, config);
+    switch (row->type) {
+    case OPTION_STRING: {
+        const char *text = *(char *const *)field;
+        return g_strdup(text != NULL ? text : "");
     }
-    return g_strdup_printf("%" PRId64 "%s", ns / best->scale, best->suffix);
+    case OPTION_BOOL:
+        return g_strdup(*(const bool *)field ? "true" : "false");
+    case OPTION_DOUBLE:
+        return g_strdup_printf("%.15g", *(const double *)field);
+    case OPTION_BYTES:
+        return unit_text(SIZES, G_N_ELEMENTS(SIZES), 1, *(const int64_t *)field);
+    case OPTION_DURATION:
+        return option_duration_text(*(const int64_t *)field);
+    default:
+        return g_strdup_printf("%" PRId64, *(const int64_t *)field);
+    }
+}
+
+static bool
+lists_equal(GStrv a, GStrv b)
+{
+    static char *const none[] = {NULL};
+    return g_strv_equal((const char *const *)(a != NULL ? a : none),
+                        (const char *const *)(b != NULL ? b : none));
+}
+
+bool
+option_value_equal(const OptionRow *row, const void *a, const void *b)
+{
+    if (row->type == OPTION_LIST)
+        return lists_equal(*(const GStrv *)value_of(row, a), *(const GStrv *)value_of(row, b));
+    g_autofree char *text = option_value_text(row, a), *other = option_value_text(row, b);
+    return strcmp(text, other) == 0;
 }
 
 static bool

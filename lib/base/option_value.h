@@ -1,5 +1,4 @@
-/* One option's value: from text into the field of a configuration struct and back to text.
- * Used by the option parser alone. */
+/* One option's value: from text into the field of a configuration struct and back to text. */
 #pragma once
 #include "lib/base/option.h"
 
@@ -7,6 +6,11 @@
  * was there. The error begins with the value and does not name the option. */
 bool option_value_set(const OptionRow *row, void *config, const char *const *texts, size_t n_texts,
                       GError **error);
+/* The text that option_value_set reads the same value from; of any type but OPTION_LIST. The caller
+ * frees. */
+char *option_value_text(const OptionRow *row, const void *config);
+/* Whether both structs have the same value of the row. */
+bool option_value_equal(const OptionRow *row, const void *a, const void *b);
 /* Splits a text by commas for OPTION_LIST; a vector of the text itself for every other type.
  * Blank elements are dropped. The caller frees with g_strfreev. */
 char **option_value_split(const OptionRow *row, const char *text);

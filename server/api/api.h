@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "lib/base/metrics.h"
+#include "lib/base/option.h"
 #include "server/api/async_queries.h"
 #include "server/debuginfo/debug_files.h"
 #include "server/findings/findings.h"
@@ -29,6 +30,9 @@ typedef struct Api {
     AsyncQueries *async_queries;
     DebugFiles *debug_files;
     Findings *findings;
+    const OptionTable *option_table; /* of the program; or NULL */
+    const void *options;             /* what it runs with, of options_size bytes */
+    size_t options_size;
     HttpServer *http; /* set once it exists; for its gauges */
     Metrics *metrics;
     void (*write_metrics)(GString *out, void *data); /* further ones, or NULL */

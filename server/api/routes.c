@@ -1,6 +1,7 @@
 /* Every path of the server in one table. */
 #include "server/api/adhoc.h"
 #include "server/api/capabilities.h"
+#include "server/api/configuration.h"
 #include "server/api/debuginfo.h"
 #include "server/api/diff.h"
 #include "server/api/export.h"
@@ -122,6 +123,10 @@ static const HttpRoute routes[] = {
     GET("/healthz", HTTP_PUBLIC, operations_handle_ready),
     GET("/metrics", HTTP_PUBLIC, operations_handle_metrics),
     GET("/api/v1/status/buildinfo", HTTP_PUBLIC, operations_handle_buildinfo),
+    GET("/api/v1/status/config", HTTP_PUBLIC, configuration_handle),
+    GET("/api/v1/status/config/diff", HTTP_PUBLIC, configuration_handle_diff),
+    GET("/api/v1/status/config/default", HTTP_PUBLIC, configuration_handle_default),
+    GET("/runtime_config", HTTP_PUBLIC, configuration_handle_overrides),
 
     /* Services of the API that are known but not offered: clients fall back on 501. */
     RPC_UNKNOWN("/push.v1.*"),
@@ -135,6 +140,7 @@ static const HttpRoute routes[] = {
     RPC_UNKNOWN("/opentelemetry.proto.*"),
     RPC_UNKNOWN("/grpc.health.v1.*"),
 
+    GET("/ui", HTTP_PUBLIC, web_handle_ui),
     GET("/*", HTTP_PUBLIC, web_handle),
 };
 

@@ -64,3 +64,12 @@ web_handle(HttpRequest *request, void *api)
     set_headers(response, asset);
     http_reply(request, response);
 }
+
+void
+web_handle_ui(HttpRequest *request, void *api)
+{
+    (void)api;
+    HttpResponse *response = http_response_new(302, NULL, NULL);
+    http_response_set_header(response, "Location", "./"); /* a proxy may have put a prefix before */
+    http_reply(request, response);
+}

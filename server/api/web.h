@@ -3,3 +3,5 @@
 #include "server/api/api.h"
 
 void web_handle(HttpRequest *request, void *api);
+/* Where Pyroscope has had its interface: leads to the start page. */
+void web_handle_ui(HttpRequest *request, void *api);

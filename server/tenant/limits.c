@@ -5,6 +5,7 @@
 #include "lib/base/error.h"
 #include "lib/base/nearest.h"
 #include "lib/base/option_value.h"
+#include "lib/base/option_yaml.h"
 #include "lib/base/yaml_tree.h"
 #include "server/tenant/tenant.h"
 #include "server/tenant/unused_limits.h"
@@ -25,6 +26,8 @@ typedef struct {
     GHashTable *relabel; /* tenant -> TenantRelabel; only of those that have rules */
     GHashTable *groups;  /* tenant -> UsageGroups; only of those that have some */
     GHashTable *ingest;  /* tenant -> IngestLimit; only of those that have one */
+    YamlTree *tree;
+    GHashTable *nodes; /* tenant -> YamlNode of the tree: its limits as they were written */
 } Content;
 
 typedef struct {
@@ -195,6 +198,7 @@ read_tenant(YamlTree *tree, const char *key, const YamlNode *value, void *data, 
     reading->tenant = key;
     reading->limits = g_memdup2(reading->defaults, sizeof *reading->defaults);
     g_hash_table_insert(reading->content->limits, g_strdup(key), reading->limits);
+    g_hash_table_insert(reading->content->nodes, g_strdup(key), (gpointer)value);
     if (!yaml_each_pair(tree, value, "the limits of a tenant", read_limit, reading, error))
         return false;
     find_unknown_groups(reading);
@@ -217,6 +221,8 @@ content_clear(gpointer content)
     g_hash_table_unref(((Content *)content)->relabel);
     g_hash_table_unref(((Content *)content)->groups);
     g_hash_table_unref(((Content *)content)->ingest);
+    g_hash_table_unref(((Content *)content)->nodes);
+    yaml_tree_free(((Content *)content)->tree);
 }
 
 static void
@@ -232,10 +238,12 @@ tell_unused(const TenantOverrides *overrides, const char *path, GPtrArray *names
 static void *
 parse(const char *path, void *data, GError **error)
 {
-    g_autoptr(YamlTree) tree = yaml_tree_load(path, error);
+    YamlTree *tree = yaml_tree_load(path, error);
     if (tree == NULL)
         return NULL;
     Content *content = g_atomic_rc_box_new0(Content);
+    content->tree = tree;
+    content->nodes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     content->limits = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     content->relabel = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_relabel);
     content->groups = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_groups);
@@ -307,6 +315,75 @@ tenant_overrides_free(TenantOverrides *overrides)
         return;
     reloaded_file_free(overrides->file);
     g_free(overrides);
+}
+
+typedef struct {
+    TenantOverrides *overrides;
+    bool only_different;
+    YamlWriter *writer;
+} Writing;
+
+/* Writes what has a structure of its own as the file has it. */
+static bool
+write_structure(YamlTree *tree, const char *key, const YamlNode *value, void *data, GError **error)
+{
+    const Writing *writing = data;
+    (void)error;
+    if (g_strv_contains(tenant_relabel_keys, key) || g_strv_contains(usage_group_keys, key) ||
+        strcmp(key, INGEST_LIMIT_KEY) == 0) {
+        yaml_writer_plain(writing->writer, key);
+        yaml_writer_node(writing->writer, tree, value);
+    }
+    return true;
+}
+
+static void
+write_limits(Writing *writing, const Content *content, const char *tenant)
+{
+    const TenantLimits *limits = g_hash_table_lookup(content->limits, tenant);
+    yaml_writer_plain(writing->writer, tenant);
+    yaml_writer_mapping_begin(writing->writer);
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        if (writing->only_different &&
+            option_value_equal(&rows[i], limits, &writing->overrides->defaults))
+            continue;
+        g_autofree char *name = limit_name(&rows[i]);
+        yaml_writer_plain(writing->writer, name);
+        option_yaml_write_value(&rows[i], limits, writing->writer);
+    }
+    yaml_each_pair(content->tree, g_hash_table_lookup(content->nodes, tenant), "the limits",
+                   write_structure, writing, NULL);
+    yaml_writer_mapping_end(writing->writer);
+}
+
+static void
+write_tenants(Writing *writing, TenantFilter filter, void *data)
+{
+    ReloadedFile *file = writing->overrides->file;
+    if (file == NULL)
+        return;
+    Content *content = reloaded_file_acquire(file);
+    GList *tenants = g_list_sort(g_hash_table_get_keys(content->limits), (GCompareFunc)strcmp);
+    for (const GList *item = tenants; item != NULL; item = item->next) {
+        if (filter == NULL || filter(item->data, data))
+            write_limits(writing, content, item->data);
+    }
+    g_list_free(tenants);
+    reloaded_file_release(file, content);
+}
+
+GBytes *
+tenant_overrides_yaml(TenantOverrides *overrides, bool only_different, TenantFilter filter,
+                      void *data)
+{
+    Writing writing = {overrides, only_different, yaml_writer_new()};
+    yaml_writer_mapping_begin(writing.writer);
+    yaml_writer_plain(writing.writer, "overrides");
+    yaml_writer_mapping_begin(writing.writer);
+    write_tenants(&writing, filter, data);
+    yaml_writer_mapping_end(writing.writer);
+    yaml_writer_mapping_end(writing.writer);
+    return yaml_writer_finish(writing.writer);
 }
 
 /* The smaller of two maxima; 0 is none. */

@@ -131,6 +131,14 @@ UsageGroups *tenant_overrides_get_usage_groups(TenantOverrides *overrides, const
  * have none. From any thread. */
 IngestLimit *tenant_overrides_get_ingest_limit(TenantOverrides *overrides, const char *tenant);
 
+/* Whether a tenant is to be shown. */
+typedef bool (*TenantFilter)(const char *tenant, void *data);
+/* The file of overrides that is in force, in its own form, of the tenants that pass `filter` (NULL:
+ * all): each with all its limits, or only with those that differ from everybody's. From any thread.
+ */
+GBytes *tenant_overrides_yaml(TenantOverrides *overrides, bool only_different, TenantFilter filter,
+                              void *data);
+
 /* The largest profile that any tenant may push. */
 int64_t tenant_overrides_profile_bytes_max(TenantOverrides *overrides);
 

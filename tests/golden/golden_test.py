@@ -28,10 +28,12 @@ import rpc
 
 OPENAPI = os.path.join(HERE, "..", "..", "docs", "reference", "openapi.yaml")
 AGAIN_S = 30  # for what a case asks again about
-NOT_RECORDED = {"/metrics"}  # counts what the process has done
+# Counts what the process has done, and say what it runs with: configuration_test has them.
+CONFIG = "/api/v1/status/config"
+NOT_RECORDED = {"/metrics", CONFIG, CONFIG + "/diff", CONFIG + "/default"}
 
 # Of the header fields only what says how to read the answer.
-SHOWN_HEADERS = ["Content-Disposition", "Accept-Post", "Allow"]
+SHOWN_HEADERS = ["Content-Disposition", "Accept-Post", "Allow", "Location"]
 RAW_WAYS = [rpc.Way("HTTP/1.1", None, None, 1, None), rpc.Way("HTTP/1.1, gzip", None, None, 1, "gzip"),
             rpc.Way("HTTP/2, zstd", None, None, 2, "zstd")]
 

@@ -36,7 +36,10 @@ static const OptionRow ROWS[] = {
     {"window", OPTION_DURATION, "15s", 1e9, 600e9, NULL, "Length of one profile.",
      offsetof(Config, window)},
 };
-static const OptionTable TABLE = {"cresset-test", "Tests options.", ROWS, G_N_ELEMENTS(ROWS)};
+static const OptionTable TABLE = {.program = "cresset-test",
+                                  .summary = "Tests options.",
+                                  .rows = ROWS,
+                                  .n_rows = G_N_ELEMENTS(ROWS)};
 
 static void
 clear_environment(void)
