@@ -113,6 +113,18 @@ reply_wrong_media_type(HttpRequest *request)
     http_reply(request, response);
 }
 
+/* What reads of the Pyroscope API see to. */
+static bool
+check_accept(const HttpRequest *request, GError **error)
+{
+    bool asks;
+    const char *accept = http_request_header(request, "Accept");
+    if (request->route->scope != HTTP_READ || header_read_accept(accept, "", "", &asks))
+        return true;
+    return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                     "Accept must be a list of media types: got \"%s\"", accept);
+}
+
 /* Checks the headers that belong to the protocol. */
 static bool
 check_headers(const HttpRequest *request, GError **error)
@@ -121,6 +133,8 @@ check_headers(const HttpRequest *request, GError **error)
     if (version != NULL && strcmp(version, "1") != 0)
         return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
                          "Connect-Protocol-Version must be \"1\": got \"%s\"", version);
+    if (!check_accept(request, error))
+        return false;
     const char *timeout = http_request_header(request, "Connect-Timeout-Ms");
     if (timeout == NULL)
         return true;

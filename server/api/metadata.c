@@ -6,6 +6,7 @@
 #include "lib/base/error.h"
 #include "server/api/exemplar.h"
 #include "server/api/selection.h"
+#include "server/http/header.h"
 
 #define MS_PER_HOUR INT64_C(3600000)
 
@@ -32,8 +33,9 @@ begin(RpcCall *call, Selection *selection, const SelectionInput *input,
 static bool
 accepts_utf8_names(const HttpRequest *request)
 {
+    bool asks;
     const char *accept = http_request_header(request, "Accept");
-    return accept != NULL && strstr(accept, "allow-utf8-labelnames=true") != NULL;
+    return header_read_accept(accept, "allow-utf8-labelnames", "true", &asks) && asks;
 }
 
 static bool

@@ -2,14 +2,21 @@
 
 #include <string.h>
 
+/* How long the token at `text` is. */
+static size_t
+token_length(const char *text)
+{
+    size_t length = 0;
+    while (g_ascii_isalnum(text[length]) ||
+           (text[length] != '\0' && strchr("!#$%&'*+-.^_`|~", text[length]) != NULL))
+        length++;
+    return length;
+}
+
 bool
 header_is_name(const char *name)
 {
-    for (const char *c = name; *c != '\0'; c++) {
-        if (!g_ascii_isalnum(*c) && strchr("!#$%&'*+-.^_`|~", *c) == NULL)
-            return false;
-    }
-    return name[0] != '\0';
+    return name[0] != '\0' && name[token_length(name)] == '\0';
 }
 
 /* The q among the parameters behind a coding (";q=0.5"); 1 when there is none. */
@@ -93,4 +100,71 @@ header_media_parameter(const char *content_type, const char *name)
         item = parameter_end(item);
     }
     return NULL;
+}
+
+/* The text of the token or quoted string at *at, which moves behind it; NULL when neither is there.
+ */
+static char *
+read_word(const char **at)
+{
+    size_t length = token_length(*at);
+    if (length > 0) {
+        *at += length;
+        return g_strndup(*at - length, length);
+    }
+    const char *end = **at == '"' ? *at + 1 : NULL;
+    while (end != NULL && *end != '"' && *end != '\0')
+        end += *end == '\\' && end[1] != '\0' ? 2 : 1;
+    if (end == NULL || *end == '\0')
+        return NULL;
+    char *text = unquote(*at);
+    *at = end + 1;
+    return text;
+}
+
+static void
+skip_blanks(const char **at)
+{
+    *at += strspn(*at, " \t");
+}
+
+/* Reads ";name=value" and the like, any number of them, behind a media range. */
+static bool
+read_parameters(const char **at, const char *name, const char *value, bool *asks)
+{
+    for (skip_blanks(at); **at == ';'; skip_blanks(at)) {
+        ++*at;
+        skip_blanks(at);
+        if (**at == ';' || **at == ',' || **at == '\0')
+            continue;
+        size_t length = token_length(*at);
+        bool is_wanted = length == strlen(name) && g_ascii_strncasecmp(*at, name, length) == 0;
+        *at += length;
+        if (length == 0 || **at != '=')
+            return false;
+        ++*at;
+        g_autofree char *word = read_word(at);
+        if (word == NULL)
+            return false;
+        *asks |= is_wanted && strcmp(word, value) == 0;
+    }
+    return **at == ',' || **at == '\0';
+}
+
+bool
+header_read_accept(const char *accept, const char *name, const char *value, bool *ret_asks)
+{
+    *ret_asks = false;
+    const char *at = accept != NULL ? accept : "";
+    for (at += strspn(at, " \t,"); *at != '\0'; at += strspn(at, " \t,")) {
+        size_t type = token_length(at);
+        at += type;
+        size_t subtype = *at == '/' ? token_length(at + 1) : 0;
+        if (type == 0 || (*at == '/' && subtype == 0))
+            return false;
+        at += subtype > 0 ? subtype + 1 : 0;
+        if (!read_parameters(&at, name, value, ret_asks))
+            return false;
+    }
+    return true;
 }

@@ -10,6 +10,11 @@ bool header_is_name(const char *name);
  * q, from 0 (not at all) to 1. */
 double header_coding_quality(const char *accept, const char *coding);
 
+/* Reads `accept`, the value of an Accept field (or NULL): false when it is no list of media ranges.
+ * *ret_asks is whether one of them has the parameter `name` with this value. A range may be a type
+ * alone, such as "*", as Java's own client sends it. */
+bool header_read_accept(const char *accept, const char *name, const char *value, bool *ret_asks);
+
 /* Whether the media type in front of the parameters of `content_type` (or NULL) is `type`. */
 bool header_is_media_type(const char *content_type, const char *type);
 

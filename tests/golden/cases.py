@@ -573,6 +573,7 @@ ODD = [
     post("wrong-content-type", QUERIER + "ProfileTypes", b"{}", "text/plain"),
     Case("wrong-method", "GET", QUERIER + "ProfileTypes", OF_GOLDEN),
     post("wrong-protocol-version", QUERIER + "ProfileTypes", b"{}", "application/json", {**OF_GOLDEN, "Connect-Protocol-Version": "2"}),
+    post("wrong-accept", QUERIER + "LabelNames", text_of(span(5, 5)), "application/json", {**OF_GOLDEN, "Accept": "*/; allow-utf8-labelnames=true"}),
     post("wrong-encoding", QUERIER + "ProfileTypes", b"{}", "application/json", {**OF_GOLDEN, "Content-Encoding": "br"}),
     post("wrong-content-type", PUSH + "Push", b"{}", "text/plain"),
     post("no-tenant", PUSH + "Push", b"{}", "application/json", {}),

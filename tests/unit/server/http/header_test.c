@@ -34,6 +34,48 @@ test_accepted_codings(void **state)
 }
 
 static void
+test_accepted_media(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *accept;
+        bool is_list, asks;
+    } cases[] = {
+        {NULL, true, false},
+        {"", true, false},
+        {"*/*", true, false},
+        {"*/*; allow-utf8-labelnames=true", true, true},
+        {"text/html;q=0.8 , */*;Allow-UTF8-LabelNames=\"true\"; charset=utf-8", true, true},
+        {"*/*;allow-utf8-labelnames=false", true, false},
+        {"*/*;x=\"allow-utf8-labelnames=true\"", true, false},
+        {"*/*;allow-utf8-labelnames2=true", true, false},
+        {"text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2", true, false},
+        {",, application/json ;; ,", true, false},
+        {"application/json;", true, false},
+        {"/", false, false},
+        {"text/", false, false},
+        {"/json", false, false},
+        {"text/html text/plain", false, false},
+        {"text/html;q", false, false},
+        {"text/html;q=", false, false},
+        {"text/html;=1", false, false},
+        {"text/html;x=\"", false, false},
+        {"text/html;x=\"a\\", false, false},
+        {"text/html;x=\"a\\\"", false, false},
+        {"text/html;x=\"a\"b", false, false},
+        {"{}", false, false},
+        {"caf\xc3\xa9/a", false, false},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        bool asks;
+        if (header_read_accept(cases[i].accept, "allow-utf8-labelnames", "true", &asks) !=
+                cases[i].is_list ||
+            (cases[i].is_list && asks != cases[i].asks))
+            fail_msg("'%s' is read wrong", cases[i].accept);
+    }
+}
+
+static void
 test_names(void **state)
 {
     (void)state;
@@ -81,6 +123,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_accepted_codings),
+        cmocka_unit_test(test_accepted_media),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_media_types),
         cmocka_unit_test(test_media_parameters),
