@@ -15,6 +15,8 @@
 
 #define KIND       "ad hoc profile"
 #define GZIP_LEVEL 6
+/* What g_base64_decode does not pass over, and line breaks. */
+#define BASE64_CHARS G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "+/=\r\n"
 
 enum { NAME_LENGTH_MAX = 100 };
 
@@ -51,6 +53,11 @@ name_of(const char *id)
 
 /* ---- Storing. ---- */
 
+typedef struct {
+    GBytes *content;
+    int64_t uploaded_at; /* milliseconds */
+} NewFile;
+
 static bool
 change_put(const Document *old, const DocumentOthers *others, Document *ret_new, void *data,
            GError **error)
@@ -58,8 +65,9 @@ change_put(const Document *old, const DocumentOthers *others, Document *ret_new,
     (void)old;
     (void)others;
     (void)error;
-    ret_new->content = g_bytes_ref(data);
-    ret_new->version = api_now_ns() / 1000000;
+    const NewFile *file = data;
+    ret_new->content = g_bytes_ref(file->content);
+    ret_new->version = file->uploaded_at;
     return true;
 }
 
@@ -87,14 +95,16 @@ make_room(const RpcCall *call, GError **error)
 }
 
 static bool
-store_file(const RpcCall *call, const char *id, const uint8_t *data, size_t size, GError **error)
+store_file(const RpcCall *call, const char *id, const uint8_t *data, size_t size,
+           int64_t uploaded_at, GError **error)
 {
     g_autoptr(GBytes) content =
         gzip_detect(data, size) != GZIP_PLAIN
             ? g_bytes_new(data, size)
             : g_byte_array_free_to_bytes(gzip_compress(data, size, GZIP_LEVEL));
     const DocumentKey key = {call->http->tenant, KIND, id};
-    return store_document_change(call->api->store, &key, change_put, content, error) &&
+    NewFile file = {content, uploaded_at};
+    return store_document_change(call->api->store, &key, change_put, &file, error) &&
            make_room(call, error);
 }
 
@@ -163,14 +173,17 @@ load(const RpcCall *call, const char *id, const char *type, AdhocProfile *ret_pr
 /* ---- Methods. ---- */
 
 static bool
-upload(RpcCall *call, const Adhocprofiles__V1__AdHocProfilesUploadRequest *request, char **ret_id,
-       AdhocProfile *ret_profile, View *view, GError **error)
+upload(RpcCall *call, const Adhocprofiles__V1__AdHocProfilesUploadRequest *request,
+       int64_t uploaded_at, char **ret_id, AdhocProfile *ret_profile, View *view, GError **error)
 {
     bool given = request->max_nodes_presence_case ==
                  ADHOCPROFILES__V1__AD_HOC_PROFILES_UPLOAD_REQUEST__MAX_NODES_PRESENCE_MAX_NODES;
     size_t size, size_max = file_bytes_max(call);
     if (request->name[0] == '\0')
         return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "name is required");
+    if (request->profile[strspn(request->profile, BASE64_CHARS)] != '\0')
+        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                         "profile must be the file as a base64 string");
     g_autofree uint8_t *file = g_base64_decode(request->profile, &size);
     if (size > size_max)
         return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
@@ -180,7 +193,7 @@ upload(RpcCall *call, const Adhocprofiles__V1__AdHocProfilesUploadRequest *reque
         !adhoc_profile_read(file, size, size_max, NULL, ret_profile, error))
         return false;
     *ret_id = keep(call, make_id(request->name));
-    return store_file(call, *ret_id, file, size, error);
+    return store_file(call, *ret_id, file, size, uploaded_at, error);
 }
 
 static void
@@ -190,8 +203,9 @@ call_upload(RpcCall *call)
     g_auto(AdhocProfile) profile = {0};
     View view;
     char *id;
-    if (upload(call, (const void *)call->message, &id, &profile, &view, &error))
-        reply_profile(call, id, api_now_ns() / 1000000, &profile, &view);
+    int64_t now_ms = api_now_ns() / 1000000;
+    if (upload(call, (const void *)call->message, now_ms, &id, &profile, &view, &error))
+        reply_profile(call, id, now_ms, &profile, &view);
     else
         rpc_fail(call, error);
 }

@@ -166,7 +166,18 @@ test_bad_recording_rules(void **state)
 
 #define ADHOC "/adhocprofiles.v1.AdHocProfileService/"
 
-/* Uploads a file; its id. */
+static int64_t
+uploaded_at(const char *text)
+{
+    json_t *json = json_loads(text, 0, NULL);
+    const char *value = json_string_value(json_object_get(json, "uploadedAt"));
+    assert_non_null(value);
+    int64_t ms = g_ascii_strtoll(value, NULL, 10);
+    json_decref(json);
+    return ms;
+}
+
+/* Uploads a file; its id. What the answer says of it is what is said later. */
 static char *
 upload(const Fixture *fixture, const char *tenant, const char *name, const char *file)
 {
@@ -179,6 +190,9 @@ upload(const Fixture *fixture, const char *tenant, const char *name, const char 
                     "{\"version\":1,\"flamebearer\":{\"names\":[\"total\",");
     char *id = g_strdup(json_string_value(json_object_get(json, "id")));
     json_decref(json);
+    g_autofree char *get = g_strdup_printf("{\"id\":\"%s\"}", id);
+    g_autofree char *again = call(fixture, tenant, ADHOC "Get", get, 200);
+    assert_int_equal(uploaded_at(again), uploaded_at(text));
     return id;
 }
 
@@ -210,6 +224,8 @@ test_bad_ad_hoc_profiles(void **state)
     expect(fixture, "a", ADHOC "Upload", "{\"name\":\"x\"}", 400, "the file is empty");
     expect(fixture, "a", ADHOC "Upload", "{\"name\":\"x\",\"profile\":\"bm8gc3RhY2tz\"}", 400,
            "line 1: expected frames");
+    expect(fixture, "a", ADHOC "Upload", "{\"name\":\"x\",\"profile\":\"YTs=%%%\"}", 400,
+           "must be the file as a base64 string");
     g_autofree char *large = g_malloc(6000001);
     memset(large, 'A', 6000000);
     large[6000000] = '\0';
