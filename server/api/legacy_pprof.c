@@ -88,6 +88,11 @@ legacy_pprof_sample_types(const uint8_t *data, size_t size, int64_t *ret_time_ns
         error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "profile is not a pprof message");
         return NULL;
     }
+    if (indices->len == 0) {
+        error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                  "profile: sample_type: a profile needs at least one");
+        return NULL;
+    }
     g_auto(GStrv) types = g_new0(char *, indices->len + 1);
     for (guint i = 0; i < indices->len; i++) {
         uint64_t index = g_array_index(indices, uint64_t, i);

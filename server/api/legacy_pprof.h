@@ -5,7 +5,8 @@
 #include <stdint.h>
 
 /* The sample types of an uncompressed pprof (NULL-terminated) and its time (0 when absent).
- * INVALID_ARGUMENT when the top level is not a protobuf message or an index is out of range. */
+ * INVALID_ARGUMENT when the top level is not a protobuf message, names no sample type, or an index
+ * is out of range. */
 GStrv
 legacy_pprof_sample_types(const uint8_t *data, size_t size, int64_t *ret_time_ns, GError **error);
 

@@ -76,6 +76,8 @@ test_damaged_profiles_are_errors(void **state)
         {"\x0b", 1},                     /* a group */
         {"\x32\xff\xff\xff\xff\x0f", 6}, /* a string longer than the message */
         {"plain text", 10},
+        {"", 0},             /* no sample type */
+        {"\x32\x00xxxx", 6}, /* likewise: a string, and fields that are not known */
     };
     for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
         g_autoptr(GError) error = NULL;
