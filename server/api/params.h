@@ -1,6 +1,6 @@
 /* The query parameters that our own paths share: profile_type, selector, from and until
- * (milliseconds), call_site (repeated, the root first), max_nodes. Errors are INVALID_ARGUMENT and
- * name the parameter. */
+ * (milliseconds, or as in now-1h), call_site (repeated, the root first), max_nodes. Errors are
+ * INVALID_ARGUMENT and name the parameter. */
 #pragma once
 #include "server/api/selection.h"
 

@@ -197,6 +197,36 @@ test_functions(void **state)
     expect_own(fixture, "/api/v1/functions?limit=0", 400, "parameter limit must be");
 }
 
+/* Times as a person writes them. */
+static void
+test_times(void **state)
+{
+    const char *const path = "/api/v1/functions?profile_type=" PROFILE_CPU_TYPE;
+    static const struct {
+        const char *times;
+        int status;
+        const char *text;
+    } cases[] = {
+        {"&limit=1&from=now-10m&until=now", 200,
+         "{\"unit\":\"nanoseconds\",\"total\":7,\"matched\":3,\"partial\":false,\"functions\":["
+         "{\"name\":\"a\",\"self\":1,\"total\":5}]}"},
+        {"&from=now-1h30m&until=now-30m", 200,
+         "{\"unit\":\"nanoseconds\",\"total\":0,\"matched\":0,\"partial\":false,"
+         "\"functions\":[]}"},
+        {"&until=now", 400, "parameter from is required: milliseconds, or as in now-1h"},
+        {"&from=now-1h", 400, "parameter until is required"},
+        {"&from=yesterday&until=now", 400, "parameter from must be milliseconds, or as in now-1h"},
+        {"&from=now-1x&until=now", 400, "got 'now-1x'"},
+        {"&from=now-&until=now", 400, "got 'now-'"},
+        {"&from=now&until=now-1h", 400, "query start time is after end time"},
+        {"&from=0&until=now", 400, "missing time range"},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *whole = g_strconcat(path, cases[i].times, NULL);
+        expect(*state, whole, cases[i].status, cases[i].text);
+    }
+}
+
 static void
 test_series(void **state)
 {
@@ -277,15 +307,11 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_render_diff),
-        cmocka_unit_test(test_render_diff_refuses),
-        cmocka_unit_test(test_exports_of_text),
-        cmocka_unit_test(test_export_of_pprof),
-        cmocka_unit_test(test_our_own_export),
-        cmocka_unit_test(test_lists),
-        cmocka_unit_test(test_functions),
-        cmocka_unit_test(test_series),
-        cmocka_unit_test(test_columns_of_diff_and_sandwich),
+        cmocka_unit_test(test_render_diff),     cmocka_unit_test(test_render_diff_refuses),
+        cmocka_unit_test(test_exports_of_text), cmocka_unit_test(test_export_of_pprof),
+        cmocka_unit_test(test_our_own_export),  cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_functions),       cmocka_unit_test(test_times),
+        cmocka_unit_test(test_series),          cmocka_unit_test(test_columns_of_diff_and_sandwich),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
