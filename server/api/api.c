@@ -37,6 +37,14 @@ api_reply(HttpRequest *request, const char *media_type, GBytes *body, const GErr
     http_reply(request, response);
 }
 
+bool
+api_may_read_all(const Api *api, const HttpRequest *request)
+{
+    return api->auth == NULL ||
+           tenant_auth_may_read(api->auth, http_request_header(request, "Authorization"),
+                                API_EVERY_TENANT);
+}
+
 void
 api_request_done(const HttpDone *done, void *data)
 {

@@ -53,6 +53,12 @@ void api_request_done(const HttpDone *done, void *api);
  * that is NULL, with the error. */
 void api_reply(HttpRequest *request, const char *media_type, GBytes *body, const GError *error);
 
+/* Stands for every tenant in a file of tokens. */
+#define API_EVERY_TENANT "*"
+/* Whether the request may see what is said of all tenants at once: where tokens are asked for, with
+ * one that may read every tenant. */
+bool api_may_read_all(const Api *api, const HttpRequest *request);
+
 /* Wall clock in nanoseconds. */
 int64_t api_now_ns(void);
 

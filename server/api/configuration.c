@@ -6,8 +6,6 @@
 #include "lib/base/option_yaml.h"
 
 #define YAML_TYPE "text/yaml; charset=utf-8"
-/* Only tokens for all tenants are for this one (auth.h). */
-#define EVERY_TENANT "*"
 
 /* Whether the request may see what is of no single tenant; else it has been answered. */
 static bool
@@ -15,7 +13,7 @@ admit(HttpRequest *request, const Api *api)
 {
     g_autoptr(GError) error = NULL;
     const TenantClaim claim = {.authorization = http_request_header(request, "Authorization"),
-                               .org_id = EVERY_TENANT};
+                               .org_id = API_EVERY_TENANT};
     if (api->auth == NULL)
         return true;
     g_autofree char *tenant = tenant_auth_resolve(api->auth, TENANT_REQUIRED, &claim, &error);

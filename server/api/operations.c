@@ -25,6 +25,8 @@ operations_handle_metrics(HttpRequest *request, void *data)
     GString *text = g_string_new(NULL);
     api_metrics_write(api, text);
     ingest_write_metrics(api->ingest, text);
+    if (api_may_read_all(api, request))
+        ingest_write_tenant_metrics(api->ingest, text);
     store_write_metrics(api->store, text);
     tenant_overrides_write_metrics(api->overrides, text);
     if (api->auth != NULL)

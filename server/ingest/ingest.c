@@ -481,6 +481,11 @@ void
 ingest_write_metrics(Ingest *ingest, GString *out)
 {
     metrics_write(ingest->metrics, out);
+}
+
+void
+ingest_write_tenant_metrics(Ingest *ingest, GString *out)
+{
     usage_write_metrics(ingest->usage, out);
     tenant_quotas_write_metrics(ingest->quotas, out);
 }

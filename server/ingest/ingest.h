@@ -48,5 +48,7 @@ void ingest_push_request(Ingest *ingest, const char *tenant, const uint8_t *mess
 
 /* Appends the pipeline's metrics as Prometheus text. */
 void ingest_write_metrics(Ingest *ingest, GString *out);
+/* Likewise those that name tenants: their usage groups and what they have used of their limits. */
+void ingest_write_tenant_metrics(Ingest *ingest, GString *out);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Ingest, ingest_free)

@@ -138,6 +138,15 @@ def check_token_reload(server, path):
         sys.exit("the log does not say what is wrong with the file")
 
 
+def check_metrics(server):
+    """What /metrics says of tenants by name is for tokens that may read all of them."""
+    expect("a push", push(server, bearer("secret-a", "a"))[0], 200)
+    shown = {secret: 'tenant="' in call(server, "/metrics", None, bearer(secret))[1]
+             for secret in ("secret-a", "writes-all", "nobody", "secret-all")}
+    expect("who sees metrics of tenants", [secret for secret, is_shown in shown.items() if is_shown], ["secret-all"])
+    expect("without a token", 'tenant="' in call(server, "/metrics", None, {})[1], False)
+
+
 def check_limits(server, mount):
     tenant = {"X-Scope-OrgID": "slow"}
     expect("before the limit", push(server, tenant)[0], 200)
@@ -172,6 +181,16 @@ def main():
         check_tokens(server)
         check_federation(server)
         check_token_reload(server, path)
+        expect("exit status", server.stop(), 0)
+    with tempfile.TemporaryDirectory() as folder:
+        path, overrides = os.path.join(folder, "tokens.yaml"), os.path.join(folder, "overrides.yaml")
+        replace(path, tokens([("a", "secret-a", ["a"], ["read", "write"]), ("writer", "writes-all", ["*"], ["write"]),
+                              ("all", "secret-all", ["*"], ["read"])]))
+        replace(overrides, "overrides: {a: {ingestion_limit: {period_type: hour, period_limit_mb: 9}, "
+                           "distributor_usage_groups: {all: '{}'}}}\n")
+        server = cresset.Server(options.bin, folder, "--tokens-file", path, "--overrides-file", overrides,
+                                "--self-profile=false")
+        check_metrics(server)
         expect("exit status", server.stop(), 0)
     with tempfile.TemporaryDirectory() as folder:
         mount = os.path.join(folder, "mount")
