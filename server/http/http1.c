@@ -130,6 +130,14 @@ send_response(HttpExchange *exchange, bool close_connection)
     return result;
 }
 
+/* libmicrohttpd takes an LF alone for the end of a chunk's line, and a CR for a part of it, so that
+ * another reader may see the end of the body elsewhere: nothing behind it is read. */
+static bool
+is_chunked(const HttpExchange *exchange)
+{
+    return http_request_header(&exchange->request, MHD_HTTP_HEADER_TRANSFER_ENCODING) != NULL;
+}
+
 static enum MHD_Result
 on_request(void *data, struct MHD_Connection *connection, const char *url, const char *method,
            const char *version, const char *upload_data, size_t *upload_data_size, void **state)
@@ -165,7 +173,8 @@ on_request(void *data, struct MHD_Connection *connection, const char *url, const
         return MHD_YES;
     }
     receive_done(exchange);
-    return send_response(exchange, g_atomic_int_get(&server->draining) != 0);
+    return send_response(exchange,
+                         is_chunked(exchange) || g_atomic_int_get(&server->draining) != 0);
 }
 
 static void

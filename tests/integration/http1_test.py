@@ -79,6 +79,36 @@ def check_smuggling(server):
     expect("a CR behind the request line", status(raw), (400, False))
 
 
+# What ends a chunk for one reader and not for another.
+CHUNKS = {
+    "chunks as they should be": b"2\r\n{}\r\n0\r\n\r\n",
+    "an LF behind a size": b"2\n{}\r\n0\r\n\r\n",
+    "an LF behind a chunk": b"2\r\n{}\n0\r\n\r\n",
+    "an LF behind the last chunk": b"2\r\n{}\r\n0\r\n\n",
+    "an LF in an extension": b"2;a\nb\r\n{}\r\n0\r\n\r\n",
+    "a CR in an extension": b"2;a\rb\r\n{}\r\n0\r\n\r\n",
+    "an LF behind a trailer": b"2\r\n{}\r\n0\r\nX: a\n\r\n",
+    "a size with 0x": b"0x2\r\n{}\r\n0\r\n\r\n",
+    "a signed size": b"+2\r\n{}\r\n0\r\n\r\n",
+    "a size behind a space": b" 2\r\n{}\r\n0\r\n\r\n",
+    "a size with a NUL": b"2\0\r\n{}\r\n0\r\n\r\n",
+    "a size beyond 64 bits": b"10000000000000002\r\n{}\r\n0\r\n\r\n",
+    "a chunk longer than it says": b"2\r\n{}x\r\n0\r\n\r\n",
+}
+
+
+def check_chunks(server):
+    """Wherever another reader sees the end of a chunked body: nothing behind it is taken for a request."""
+    ask = (b"POST /querier.v1.QuerierService/ProfileTypes HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n"
+           b"Transfer-Encoding: chunked\r\n\r\n")
+    for what, body in CHUNKS.items():
+        raw = connect(server)
+        send(raw, ask + body + b"GET /ready HTTP/1.1\r\nHost: test\r\n\r\n")
+        got = read_all(raw)
+        if not got.startswith((b"HTTP/1.1 200", b"HTTP/1.1 400", b"HTTP/1.1 413")) or got.count(b"HTTP/1.1 ") != 1:
+            sys.exit(f"{what}: {got!r}")
+
+
 def check_plain_heads(server):
     """What is unusual and means one thing is served, in one piece and byte by byte."""
     for head in (b"GET /ready HTTP/1.0\r\n\r\n", b"\r\nGET /ready HTTP/1.1\r\nHost:test\r\nX-Empty:\r\nX-Space:  a \t\r\n\r\n",
@@ -199,7 +229,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin", default="build/bin")
     options = parser.parse_args()
-    run(options.bin, 600, (check_smuggling, check_plain_heads, check_long_heads, check_vanished, check_half_closed))
+    run(options.bin, 600, (check_smuggling, check_chunks, check_plain_heads, check_long_heads, check_vanished, check_half_closed))
     run(options.bin, IDLE_S, (check_drips, check_unread))
 
 
