@@ -4,6 +4,7 @@ import argparse
 import gzip
 import json
 import os
+import re
 import sys
 import tempfile
 import time
@@ -83,6 +84,15 @@ def test_folded(client):
     expect(client.labels(), [{"__name__": "process_cpu", "service_name": "shop", "region": "east", "pyroscope_spy": "myspy"}])
 
 
+def test_times_are_told_apart_by_their_digits(client):
+    now_ns = time.time_ns() - 30_000_000_000
+    for i, time_text in enumerate((now_ns // 10**9, now_ns // 10**6, now_ns // 10**3, now_ns, "now-30s", "now - 30s")):
+        expect(client.ingest(f"app{i}", b"main 1", **{"from": time_text, "until": time_text}), (200, b""))
+    series = client.ask("SelectSeries", profileTypeID=CPU, labelSelector="{}", step=15, groupBy=["service_name"],
+                        start=now_ns // 10**6 - 5000, end=now_ns // 10**6 + 25_000)["series"]
+    expect(sorted(one["labels"][0]["value"] for one in series), [f"app{i}" for i in range(6)])
+
+
 def test_lines(client):
     body = b"main;work\nmain;work\nmain\n"
     expect(client.ingest("shop.wall{service_name=other}", body, format="lines", sampleRate="1000"), (200, b""))
@@ -103,6 +113,15 @@ def test_pprof(client):
     expect(by_service["c"], {"__name__": "process_cpu", "service_name": "c", "x": "y", "pyroscope_spy": "rbspy"})
 
 
+def test_an_empty_profile_is_taken(client):
+    empty = cresset.pprof({}, time.time_ns())
+    expect(client.ingest("a", empty, format="pprof"), (200, b""))
+    expect(client.ingest("a", *form(profile=empty)), (200, b""))
+    expect(client.ingest("a", b""), (200, b""))
+    expect(client.labels(), [])
+    refused(client.ingest("a", b"", format="pprof"), 422, "unknown", "parsing IngestInput-pprof failed", "sample_type")
+
+
 def test_pprof_form(client):
     profile = cresset.pprof({("leaf", "main"): 7}, time.time_ns())
     config = json.dumps({"cpu": {"units": "samples", "display-name": "block_duration"}}).encode()
@@ -112,6 +131,9 @@ def test_pprof_form(client):
     refused(client.ingest("a", *form(profile=profile, prev_profile=profile)), 422, "unknown", begin + "unsupported client version")
     refused(client.ingest("a", *form(sample_type_config=config)), 422, "unknown", begin, "no file part called profile")
     refused(client.ingest("a", *form(profile=profile, sample_type_config=b"[")), 422, "unknown", begin + "sample_type_config")
+    # Only a part with the name of a file is one.
+    body, content_type = form(profile=profile)
+    refused(client.ingest("a", re.sub(rb'; filename="[^"]*"', b"", body), content_type), 422, "unknown", begin, "no file part called profile")
     # format=pprof comes before the content type.
     refused(client.ingest("a", *form(profile=profile), format="pprof"), 422, "unknown", begin)
 
