@@ -32,6 +32,18 @@ read_media_type(const char *text)
 }
 
 static void
+read_accept(const char *text)
+{
+    bool asks;
+    bool is_list = header_read_accept(text, "allow-utf8-labelnames", "true", &asks);
+    g_autofree char *twice = g_strdup_printf("%s,*/*;allow-utf8-labelnames=true", text);
+    bool asks_twice;
+    if (is_list &&
+        !(header_read_accept(twice, "allow-utf8-labelnames", "true", &asks_twice) && asks_twice))
+        abort();
+}
+
+static void
 read_tenants(const char *text, bool is_writing)
 {
     g_autoptr(GError) error = NULL;
@@ -51,6 +63,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     g_autofree char *text = g_strndup((const char *)data, size);
     read_codings(text);
     read_media_type(text);
+    read_accept(text);
     read_tenants(text, false);
     read_tenants(text, true);
     return 0;

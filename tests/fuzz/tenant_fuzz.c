@@ -27,6 +27,25 @@ file_of(const void *data, size_t size, int *ret_fd)
     return g_strdup_printf("/proc/self/fd/%d", *ret_fd);
 }
 
+/* What is said of overrides is a file that says the same again. */
+static void
+read_again(TenantOverrides *overrides, const TenantLimits *limits, bool only_different)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GBytes) yaml = tenant_overrides_yaml(overrides, only_different, NULL, NULL);
+    gsize size;
+    const void *text = g_bytes_get_data(yaml, &size);
+    int fd;
+    g_autofree char *path = file_of(text, size, &fd);
+    g_autoptr(TenantOverrides) again = tenant_overrides_new(path, limits, NULL, NULL, &error);
+    if (again == NULL)
+        abort();
+    g_autoptr(GBytes) same = tenant_overrides_yaml(again, only_different, NULL, NULL);
+    if (!g_bytes_equal(yaml, same))
+        abort();
+    close(fd);
+}
+
 static void
 read_overrides(const char *path)
 {
@@ -36,8 +55,11 @@ read_overrides(const char *path)
     g_autoptr(TenantOverrides) overrides = tenant_overrides_new(path, &limits, NULL, NULL, &error);
     if ((overrides == NULL) != (error != NULL))
         abort();
-    if (overrides != NULL)
-        tenant_overrides_get(overrides, "a|b", &limits);
+    if (overrides == NULL)
+        return;
+    read_again(overrides, &limits, true);
+    read_again(overrides, &limits, false);
+    tenant_overrides_get(overrides, "a|b", &limits);
 }
 
 static void

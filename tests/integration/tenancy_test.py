@@ -158,6 +158,9 @@ def check_limits(server, mount):
     for part in ("resource_exhausted", "push rate limit", "ingestion_rate_mb"):
         if part not in text:
             sys.exit(f"the error {text!r} does not say {part}")
+    stacks = "".join(f"main;work;leaf{i} 1\n" for i in range(200))
+    status, text, _ = call(server, "/ingest?name=app", stacks, tenant, "text/plain")
+    expect("status of /ingest over the rate", (status, json.loads(text)["code"]), (429, "resource_exhausted"))
     expect("another tenant", push(server, {"X-Scope-OrgID": "other"}, size=50)[0], 200)
     swap_folder(mount, "..v3", {"overrides.yaml": "overrides:\n  slow:\n    no_such_limit: 1\n"})
     cresset.wait_for(lambda: metric(server, "cresset_server_overrides_current") == 0, RELOAD_S,
