@@ -17,13 +17,20 @@ allocate_pages(size_t size, Http2Pages *ret_pages)
     return ret_pages->data;
 }
 
-static void
-forget(Http2Memory *memory, const void *block)
+/* The pages that are this block; NULL when it is another one. */
+static Http2Pages *
+pages_of(Http2Memory *memory, const void *block)
 {
-    if (block == memory->frames.data)
-        memory->frames.data = NULL;
-    if (block == memory->table.data)
-        memory->table.data = NULL;
+    return block == memory->frames.data  ? &memory->frames
+           : block == memory->table.data ? &memory->table
+                                         : NULL;
+}
+
+static void
+forget(Http2Pages *pages)
+{
+    if (pages != NULL)
+        pages->data = NULL;
 }
 
 static void *
@@ -38,7 +45,7 @@ allocate(size_t size, void *data)
 static void
 release(void *block, void *data)
 {
-    forget(data, block);
+    forget(pages_of(data, block));
     free(block);
 }
 
@@ -47,7 +54,9 @@ allocate_zeroed(size_t n, size_t size, void *data)
 {
     Http2Memory *memory = data;
     size_t sum;
-    if (__builtin_mul_overflow(n, size, &sum) || sum < PAGE_BYTES || memory->table.data != NULL)
+    if (__builtin_mul_overflow(n, size, &sum))
+        return NULL;
+    if (sum < PAGE_BYTES || memory->table.data != NULL)
         return calloc(n, size);
     void *block = allocate_pages(sum, &memory->table);
     return block != NULL ? memset(block, 0, memory->table.size) : NULL;
@@ -58,9 +67,10 @@ resize(void *block, size_t size, void *data)
 {
     if (block == NULL)
         return allocate(size, data);
+    Http2Pages *pages = pages_of(data, block);
     void *moved = realloc(block, size);
     if (moved != NULL)
-        forget(data, block);
+        forget(pages);
     return moved;
 }
 
