@@ -20,7 +20,8 @@ weight_of(const char *line)
 char *
 log_line_of(const char *log)
 {
-    g_auto(GStrv) lines = g_strsplit(log, "\n", -1);
+    g_autofree char *text = redact_blocks(log);
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
     const char *best = NULL;
     int best_weight = -1;
     guint n = g_strv_length(lines);

@@ -12,3 +12,7 @@ enum { REDACT_BYTES_MAX = 64 * 1024 };
  * through. Takes time in proportion to the text; where a pattern needs more, all of the text is
  * taken out. Doing it again changes nothing. Free with g_free. */
 char *redact(const char *text);
+/* The same for what spans several lines, keys and certificates in PEM, of a text whose lines are
+ * looked at one by one: a block becomes "[redacted]" on the line where it begins. A text of any
+ * length. */
+char *redact_blocks(const char *text);

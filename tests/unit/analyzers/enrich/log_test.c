@@ -61,6 +61,26 @@ test_a_log_of_the_cluster_needs_no_loki(void **state)
     }
 }
 
+/* The lines of a key follow the ones before them, and none of them is shown. */
+static void
+test_a_key_over_several_lines_is_not_told(void **state)
+{
+    (void)state;
+    static const ScriptStep steps[] = {
+        LABELS("\"namespace\",\"container\""),
+        LINES("[\"1767268684000000000\",\"-----END PRIVATE KEY-----\"],"
+              "[\"1767268683000000000\",\"hush42==\"],"
+              "[\"1767268682000000000\",\"-----BEGIN PRIVATE KEY-----\"],"
+              "[\"1767268681000000000\",\"loaded the key\"]"),
+        COUNT("3")};
+    g_autoptr(TestCluster) cluster = test_cluster_new(OOM_CLUSTER);
+    g_autoptr(ScriptedServer) server = scripted_server_new(steps, G_N_ELEMENTS(steps));
+    enriched_by(cluster, server, SOURCE_LOGS);
+    g_autofree char *evidence = enriched_evidence(enriched_oom(cluster));
+    assert_contains(evidence, "Loki has of the last 2 min before its end: \"");
+    assert_lacks(evidence, "hush42");
+}
+
 /* Whose pods were deleted. */
 static void
 test_a_job_without_pods(void **state)
@@ -139,6 +159,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_telling_line_of_a_log_that_is_gone),
         cmocka_unit_test(test_a_log_of_the_cluster_needs_no_loki),
+        cmocka_unit_test(test_a_key_over_several_lines_is_not_told),
         cmocka_unit_test(test_a_job_without_pods),
         cmocka_unit_test(test_errors_that_became_frequent),
         cmocka_unit_test(test_failures_are_told_once),
