@@ -233,6 +233,16 @@ is_found(const CheckRun *run, const Finding *finding, const GPtrArray *pods,
     return false;
 }
 
+/* Whether a series can be asked for together with those that were found before: where the label of
+ * theirs is missing, "" would stand for every series without it. */
+static bool
+goes_with(const GPtrArray *found, const ProfileSeries *series, Way way)
+{
+    size_t n = G_N_ELEMENTS(way_labels[way]);
+    return found->len == 0 ||
+           label_of(found->pdata[0], way_labels[way], n) == label_of(series, way_labels[way], n);
+}
+
 /* ---- Matchers. ---- */
 
 static void
@@ -308,7 +318,8 @@ profile_index_find(const ProfileIndex *index, const CheckRun *run, const Finding
             for (uint32_t i = 0; i < index->list.n; i++) {
                 const ProfileSeries *series = &index->list.series[i];
                 if (strcmp(profile_series_label(series, "__profile_type__"), *types) == 0 &&
-                    is_found(run, finding, pods, series, (Way)way))
+                    is_found(run, finding, pods, series, (Way)way) &&
+                    goes_with(found, series, (Way)way))
                     g_ptr_array_add(found, (gpointer)(uintptr_t)series);
             }
             if (found->len == 0)

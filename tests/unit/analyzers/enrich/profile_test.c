@@ -71,6 +71,38 @@ test_by_container_id_and_cpu_only(void **state)
     assert_true(g_str_has_prefix(link->url, "https://profiles.example.com/?tenant=team&service="));
 }
 
+/* Series of the same pod whose labels are called differently: "" is no value of a label to ask for,
+ * since every series without the label has it. */
+static void
+test_series_that_are_labelled_differently(void **state)
+{
+    (void)state;
+    static const ScriptStep steps[] = {
+        NAMES("\"k8s_pod_name\",\"pod\",\"namespace\""),
+        OK_JSON("{\"labelsSet\":[" SERIES(INUSE, LABEL("k8s_pod_name", "web-new-abcde")) "," SERIES(
+            INUSE, LABEL("pod", "web-new-abcde") "," LABEL("namespace", "shop")) "]}"),
+        FLAME("62", "38", ""), OK_JSON("{}")};
+    g_autoptr(TestCluster) cluster = test_cluster_new(OOM_CLUSTER);
+    g_autoptr(ScriptedServer) server = scripted_server_new(steps, G_N_ELEMENTS(steps));
+    enriched_by(cluster, server, SOURCE_PROFILES);
+    g_autofree char *request = enriched_request(server, 2);
+    assert_contains(request, "\"labelSelector\":\"{k8s_pod_name=\\\"web-new-abcde\\\"}\"");
+}
+
+/* A store that is new has nothing, and that is no failure. */
+static void
+test_an_empty_store(void **state)
+{
+    (void)state;
+    static const ScriptStep steps[] = {OK_JSON("{}"), OK_JSON("{}")};
+    g_autoptr(TestCluster) cluster = test_cluster_new(OOM_CLUSTER);
+    g_autoptr(ScriptedServer) server = scripted_server_new(steps, G_N_ELEMENTS(steps));
+    enriched_by(cluster, server, SOURCE_PROFILES);
+    g_autofree char *evidence = enriched_evidence(enriched_oom(cluster));
+    assert_lacks(evidence, "not available");
+    assert_lacks(evidence, "Functions");
+}
+
 /* Of less than a second of CPU time shares say nothing. */
 static void
 test_too_little_is_not_told(void **state)
@@ -229,6 +261,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_memory_by_function_against_a_day_before),
         cmocka_unit_test(test_by_container_id_and_cpu_only),
+        cmocka_unit_test(test_series_that_are_labelled_differently),
+        cmocka_unit_test(test_an_empty_store),
         cmocka_unit_test(test_too_little_is_not_told),
         cmocka_unit_test(test_a_new_revision_is_compared_with_the_one_before),
         cmocka_unit_test(test_a_node),
