@@ -195,7 +195,9 @@ count_isolated(const GPtrArray *all, const Object *policy)
     return n;
 }
 
-/* What a workload has in common with most others that suffer; of several, what was changed last. */
+/* What a workload has in common with most others that suffer: one rule there helps all of them, and
+ * a policy of its own that came later took nothing away, as pods that are isolated already only
+ * gain by further policies. Of several, what was changed last. */
 static const Object *
 common_policy(const GPtrArray *all, const Deaf *deaf)
 {

@@ -79,6 +79,31 @@ test_dns_is_missing_for_all_of_a_namespace(void **state)
     assert_int_equal(test_cluster_findings(cluster)->n_roots, 1);
 }
 
+/* Of several that all of them have in common, the one that was changed last is named, by its edits
+ * too, and the cause lists all. */
+static void
+test_of_several_policies_the_one_changed_last_is_named(void **state)
+{
+    (void)state;
+#define OUT(name, created, edited)                                                                 \
+    "---\n{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {namespace: shop, "    \
+    "name: " name ", creationTimestamp: '2026-01-01T" created                                      \
+    ":00Z', managedFields: [{manager: kubectl, time: '2026-01-01T" edited                          \
+    ":00Z'}]}, spec: {podSelector: {matchLabels: {app: web}}, policyTypes: [Egress], egress: "     \
+    "[" TO_API "]}}\n"
+    g_autoptr(TestCluster) created =
+        test_cluster_new(DNS SHOP OUT("first", "09:00", "09:00") OUT("second", "10:00", "10:00"));
+    const Finding *finding =
+        test_cluster_expect(created, "netpol-blocks-dns", "NetworkPolicy shop/second");
+    assert_contains(finding->cause, "first");
+    assert_int_equal(test_cluster_findings(created)->n_roots, 1);
+    g_autoptr(TestCluster) edited =
+        test_cluster_new(DNS SHOP OUT("first", "09:00", "11:00") OUT("second", "10:00", "10:00"));
+    finding = test_cluster_expect(edited, "netpol-blocks-dns", "NetworkPolicy shop/first");
+    assert_contains(finding->cause, "second");
+#undef OUT
+}
+
 static bool
 has_evidence(const Finding *finding, const char *part)
 {
@@ -440,6 +465,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_egress_policy_without_dns),
         cmocka_unit_test(test_dns_is_missing_for_all_of_a_namespace),
+        cmocka_unit_test(test_of_several_policies_the_one_changed_last_is_named),
         cmocka_unit_test(test_trouble_that_began_with_the_policy),
         cmocka_unit_test(test_a_block_may_let_dns_through),
         cmocka_unit_test(test_who_names_no_host_needs_no_dns),
