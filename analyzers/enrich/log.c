@@ -71,12 +71,12 @@ know_labels(LogEnquiry *logs, Finding *finding)
     return logs->problem == NULL;
 }
 
-/* Sends a form; says why it failed. */
+/* Asks with parameters, in the address, as Loki documents no other way; says why it failed. */
 static bool
-ask(LogEnquiry *logs, Finding *finding, const char *path, const char *form, GBytes **ret_body)
+ask(LogEnquiry *logs, Finding *finding, const char *path, const char *query, GBytes **ret_body)
 {
     g_autofree char *why = NULL;
-    const TelemetryCall call = {.path = path, .form = form};
+    const TelemetryCall call = {.path = path, .query = query};
     if (enquiry_ask(logs->enquiry, SOURCE_LOGS, &call, ret_body, &why))
         return true;
     enquiry_say_failed(finding, SOURCE_LOGS, why);
@@ -92,10 +92,10 @@ telling_line(LogEnquiry *logs, Finding *finding, const char *query, int64_t from
     g_autoptr(Arena) arena = arena_new(ARENA_BYTES_MAX);
     LogEntries entries;
     g_autofree char *coded = g_uri_escape_string(query, NULL, false);
-    g_autofree char *form = g_strdup_printf("start=%" G_GINT64_FORMAT "&end=%" G_GINT64_FORMAT
-                                            "&limit=%d&direction=backward&query=%s",
-                                            from_s, until_s, LINES, coded);
-    if (!ask(logs, finding, "/loki/api/v1/query_range", form, &body))
+    g_autofree char *window = g_strdup_printf("start=%" G_GINT64_FORMAT "&end=%" G_GINT64_FORMAT
+                                              "&limit=%d&direction=backward&query=%s",
+                                              from_s, until_s, LINES, coded);
+    if (!ask(logs, finding, "/loki/api/v1/query_range", window, &body))
         return NULL;
     if (!log_entries_read(body, arena, &entries, &error)) {
         enquiry_say_failed(finding, SOURCE_LOGS, error->message);
@@ -186,8 +186,8 @@ count_errors(LogEnquiry *logs, Finding *finding, const char *query, int64_t wind
     g_autofree char *text =
         g_strdup_printf("sum(count_over_time(%s[%" G_GINT64_FORMAT "s]))", query, window_s);
     g_autofree char *coded = g_uri_escape_string(text, NULL, false);
-    g_autofree char *form = g_strdup_printf("time=%" G_GINT64_FORMAT "&query=%s", at_s, coded);
-    if (!ask(logs, finding, "/loki/api/v1/query", form, &body))
+    g_autofree char *instant = g_strdup_printf("time=%" G_GINT64_FORMAT "&query=%s", at_s, coded);
+    if (!ask(logs, finding, "/loki/api/v1/query", instant, &body))
         return NAN;
     if (!answer_read(body, arena, &answer, &error)) {
         enquiry_say_failed(finding, SOURCE_LOGS, error->message);

@@ -144,7 +144,7 @@ fill_query(const Round *round, const TelemetryQuery *query)
 
 /* An instant query at a time at which all samples have arrived. */
 static char *
-instant_form(const Round *round, const TelemetryQuery *query)
+instant_parameters(const Round *round, const TelemetryQuery *query)
 {
     g_autofree char *text = fill_query(round, query);
     g_autofree char *coded = g_uri_escape_string(text, NULL, false);
@@ -194,10 +194,11 @@ send(const Round *round, const TelemetryQuery *query, GBytes **ret_body, Telemet
         const TelemetryCall call = {.path = "/querier.v1.QuerierService/LabelValues", .json = json};
         return telemetry_api_call(api, &call, round->ask->cancel, ret_body, outcome);
     }
-    g_autofree char *form = instant_form(round, query);
-    const TelemetryCall call = {.path = query->source == SOURCE_LOGS ? "/loki/api/v1/query"
-                                                                     : "/api/v1/query",
-                                .form = form};
+    g_autofree char *parameters = instant_parameters(round, query);
+    /* Loki documents no forms. */
+    const TelemetryCall of_logs = {.path = "/loki/api/v1/query", .query = parameters},
+                        of_metrics = {.path = "/api/v1/query", .form = parameters};
+    const TelemetryCall call = query->source == SOURCE_LOGS ? of_logs : of_metrics;
     return telemetry_api_call(api, &call, round->ask->cancel, ret_body, outcome);
 }
 

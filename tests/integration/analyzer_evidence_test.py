@@ -17,6 +17,7 @@ import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "harness"))
 import cresset
+import loki
 
 WAIT_S = 60
 DAY_S = 86400
@@ -171,54 +172,6 @@ def check_metrics(scan, prometheus):
 # --- logs ---------------------------------------------------------------------------------------
 
 
-class Loki(http.server.BaseHTTPRequestHandler):
-    """Streams by namespace and container; the pod is structured metadata."""
-    protocol_version = "HTTP/1.1"
-    lines = []  # (seconds, pod, text)
-
-    def log_message(self, *_):
-        pass
-
-    def answer(self, status, kind, body):
-        data = body.encode()
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def succeed(self, kind, result):
-        self.answer(200, "application/json; charset=UTF-8", json.dumps({"status": "success", "data": {
-            "resultType": kind, "result": result, "stats": {"summary": {"totalLinesProcessed": 3}}}}))
-
-    def do_GET(self):
-        if self.headers["X-Scope-OrgID"] != "team":
-            self.answer(401, "text/plain; charset=utf-8", "no org id\n")
-        elif self.path.startswith("/loki/api/v1/labels?"):
-            self.answer(200, "application/json", json.dumps({"status": "success", "data": ["container", "namespace", "service_name"]}))
-        else:
-            self.answer(404, "text/plain; charset=utf-8", "404 page not found\n")
-
-    def do_POST(self):
-        form = urllib.parse.parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-        query = form["query"][0]
-        selector = re.search(r'\{namespace="shop",container="app"\} \| pod=~"([^"]*)" or k8s_pod_name=~"\1"(?: \|~ "([^"]*)")?', query)
-        if selector is None:
-            self.answer(400, "text/plain; charset=utf-8", f"parse error at line 1, col 1: syntax error: unexpected {query}\n")
-            return
-        pod, text = re.compile(selector.group(1)), re.compile((selector.group(2) or "").replace("\\\\", "\\"))
-        lines = [line for line in self.lines if pod.fullmatch(line[1]) and text.search(line[2])]
-        if self.path == "/loki/api/v1/query_range":
-            start, end = float(form["start"][0]), float(form["end"][0])
-            lines = sorted((line for line in lines if start <= line[0] < end), reverse=True)[:int(form["limit"][0])]
-            self.succeed("streams", [{"stream": {"namespace": "shop", "container": "app", "pod": name}, "values": [
-                [str(int(at * 1e9)), said] for at, of, said in lines if of == name]} for name in sorted({line[1] for line in lines})])
-        else:
-            at, window = float(form["time"][0]), float(re.search(r"\[(\d+)s\]\)\)$", query).group(1))
-            n = sum(at - window < line[0] <= at for line in lines)
-            self.succeed("vector", [{"metric": {}, "value": [at, str(n)]}] if n else [])
-
-
 def serve(handler):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
@@ -226,24 +179,66 @@ def serve(handler):
     return server, f"http://127.0.0.1:{server.server_address[1]}"
 
 
-def check_logs(scan):
+SHOP = {"namespace": "shop", "container": "app", "service_name": "web", "cluster": "prod"}
+
+
+def pod_lines(scan):
+    """(seconds, pod, text): what ended with a secret, then errors by the dozen, and the log of another pod."""
     end = scan.now - 180
-    Loki.lines = [(end - 90, POD, "starting"), (end - 3, POD, "java.lang.OutOfMemoryError: Java heap space, token=hush42"),
-                  (end - 2, POD, "shutting down"), (end - 1, "web-new-other", "stopped"), (end - 1, "webcam-1-x", "fatal: not ours")]
-    Loki.lines += [(scan.now - 500 + i, POD, f"error: number {i} out of memory") for i in range(0, 300, 3)]
-    server, url = serve(Loki)
+    lines = [(end - 90, POD, "starting"), (end - 3, POD, "java.lang.OutOfMemoryError: Java heap space, token=hush42"),
+             (end - 2, POD, "shutting down"), (end - 1, "web-new-other", "stopped"), (end - 1, "webcam-1-x", "fatal: not ours")]
+    return lines + [(scan.now - 500 + i, POD, f"error: number {i} out of memory") for i in range(0, 300, 3)]
+
+
+def check_logs(scan):
+    """The pod is a label of its own, metadata of the lines, or metadata as OpenTelemetry calls it."""
+    ways = {"a label": lambda pod: ({**SHOP, "pod": pod}, {}), "metadata": lambda pod: (SHOP, {"pod": pod}),
+            "metadata of OpenTelemetry": lambda pod: (SHOP, {"k8s_pod_name": pod})}
+    for way, labels_of in ways.items():
+        store = loki.Loki([loki.Line(at, labels_of(pod)[0], text, labels_of(pod)[1]) for at, pod, text in pod_lines(scan)])
+        try:
+            evidence = "\n".join(scan.oom("--loki-url", store.url, "--loki-tenant", "team")["evidence"])
+            expect_in(f"the telling line, the pod being {way}", "Loki has of the last 2 min before its end: \"", evidence)
+            expect_in("the secret", "token=[redacted]", evidence)
+            expect_in("the rate", "Lines with errors in its logs: 100 in the last 10 min, 0 in 10 min of the 6 h before", evidence)
+            for part in ("hush42", "not ours", "not available"):
+                if part in evidence:
+                    fail(f"{part!r} is in {evidence}")
+        finally:
+            store.stop()
+
+
+def check_refused_logs(scan):
+    """Without a tenant nothing more is asked; a busy moment passes, and a busy hour is told once."""
+    store = loki.Loki([loki.Line(at, {**SHOP, "pod": pod}, text) for at, pod, text in pod_lines(scan)])
     try:
-        evidence = "\n".join(scan.oom("--loki-url", url, "--loki-tenant", "team")["evidence"])
-        expect_in("the telling line", "Loki has of the last 2 min before its end: \"", evidence)
-        expect_in("the secret", "token=[redacted]", evidence)
-        expect_in("the rate", "Lines with errors in its logs: 100 in the last 10 min, 0 in 10 min of the 6 h before", evidence)
-        for part in ("hush42", "not ours", "not available"):
-            if part in evidence:
-                fail(f"{part!r} is in {evidence}")
-        denied = scan.oom("--loki-url", url)
-        expect("lines about the logs without a tenant", sum("(logs not available: " in line and "401: no org id" in line for line in denied["evidence"]), 1)
+        def refusals(*options):
+            return [line for line in scan.oom("--loki-url", store.url, *options)["evidence"] if line.startswith("(logs not available: ")]
+        expect("the refusals without a tenant", [line.split("answers ")[1] for line in refusals()], ["401: no org id)"])
+        store.busy = 2
+        expect("the refusals of a busy moment", refusals("--loki-tenant", "team"), [])
+        store.busy = 10_000
+        expect("the refusals of a busy hour", [line.split("answers ")[1] for line in refusals("--loki-tenant", "team")],
+               ["429: too many outstanding requests)"])
+        store.busy = 0
+        expect("other tenants see nothing of it", any("Loki has" in line for line in scan.oom("--loki-url", store.url, "--loki-tenant", "other")["evidence"]),
+               False)
     finally:
-        server.shutdown()
+        store.stop()
+
+
+def check_questions_about_logs(scan):
+    """Each question that checks ask of logs is one that Loki understands."""
+    store = loki.Loki([loki.Line(scan.now - age, {**SHOP, "pod": POD, "node": "n1"}, "error: x") for age in range(0, 2 * DAY_S, 60)])
+    try:
+        done = subprocess.run([scan.program, "scan", "--input", scan.folder, "--now", stamp(scan.now), "--output", "json", "--loki-url", store.url,
+                               "--loki-tenant", "team"], capture_output=True, timeout=180, check=False)
+        unverified = [one for one in json.loads(done.stdout)["unverified"] if "logs" in one["reason"]]
+        expect("checks that logs gave no answer for", unverified, [])
+        paths = {path for path, _ in store.requests}
+        expect("what was asked", paths, {"/loki/api/v1/labels", "/loki/api/v1/query", "/loki/api/v1/query_range"})
+    finally:
+        store.stop()
 
 
 # --- profiles -----------------------------------------------------------------------------------
@@ -350,6 +345,8 @@ def main():
             process.terminate()
             process.wait(30)
         check_logs(scan)
+        check_refused_logs(scan)
+        check_questions_about_logs(scan)
         server = cresset.Server(options.bin, folder, "--self-profile=false", "--reject-older-than", "0")
         check_profiles(scan, server)
         expect("the exit status of the server", server.stop(), 0)

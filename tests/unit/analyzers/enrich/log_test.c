@@ -26,7 +26,7 @@ test_the_telling_line_of_a_log_that_is_gone(void **state)
     g_autofree char *labels = enriched_request(server, 0), *request = enriched_request(server, 1),
                     *evidence = enriched_evidence(enriched_oom(cluster));
     assert_contains(labels, "GET /loki/api/v1/labels?start=");
-    assert_contains(request, "POST /loki/api/v1/query_range ");
+    assert_contains(request, "GET /loki/api/v1/query_range?");
     assert_contains(request, "start=1767268563&end=1767268688&limit=50&direction=backward");
     assert_contains(request, "{namespace=\"shop\",container=\"app\"} | "
                              "pod=~\"web-new-[a-z0-9]+|web-old-[a-z0-9]+\"");

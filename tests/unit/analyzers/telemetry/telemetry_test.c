@@ -147,7 +147,7 @@ test_logs_and_profiles(void **state)
     g_autoptr(Telemetry) telemetry = telemetry_new();
     g_autoptr(GPtrArray) of_logs = ask_script(telemetry, &lines, vector, 2);
     assert_contains(of_logs->pdata[0], "GET /loki/api/v1/labels?");
-    assert_contains(of_logs->pdata[1], "POST /loki/api/v1/query ");
+    assert_contains(of_logs->pdata[1], "GET /loki/api/v1/query?");
     assert_contains(of_logs->pdata[1],
                     "count_over_time({namespace=~\".+\",cluster=\"prod\"}[30m])");
     assert_int_equal(telemetry_answer(telemetry, &lines)->n, 1);
