@@ -287,7 +287,7 @@ look_at(CheckRun *run, const Container *container)
         crash.line = log_line(run, container, true);
         crash.kind = classify(run, container, loop, crash.line);
         if (crash.line != NULL && log_signature(crash.line) == LOG_DEPENDENCY)
-            crash.dependency = unreachable_of(run->snapshot, container->pod->ns, crash.line);
+            crash.dependency = unreachable_of(run->snapshot, container->pod, crash.line);
         report(run, &crash, trouble_since(run, container));
     } else if (value_at(container->status, "state.running") != NULL && last != NULL) {
         int64_t ended_s = value_time(last, "finishedAt");
@@ -302,8 +302,32 @@ look_at(CheckRun *run, const Container *container)
     unreachable_free(crash.dependency);
 }
 
+/* On which other nodes the same happens: its text tells of one pod. */
+static void
+add_nodes(Finding *finding)
+{
+    enum { NODES_MAX = 8 };
+    g_autoptr(GString) nodes = g_string_new(NULL);
+    guint n = 0;
+    for (guint i = 1; i < finding->about->len; i++) {
+        const Object *pod = finding->about->pdata[i];
+        if (pod->kind == KIND_POD && n++ < NODES_MAX)
+            g_string_append_printf(nodes, "%s%s", n > 1 ? ", " : "",
+                                   value_text(pod->value, "spec.nodeName"));
+    }
+    if (n > 0)
+        finding_evidence(finding, "The same on %u other node%s: %s%s", n, n > 1 ? "s" : "",
+                         nodes->str, n > NODES_MAX ? " and more" : "");
+}
+
 static void
 run_crashes(CheckRun *run)
 {
     containers_visit(run, look_at);
+    for (guint i = 0; i < run->findings->all->len; i++) {
+        Finding *finding = run->findings->all->pdata[i];
+        if (finding->object->kind == KIND_DAEMON_SET && finding->check >= rows &&
+            finding->check < rows + G_N_ELEMENTS(rows))
+            add_nodes(finding);
+    }
 }

@@ -211,7 +211,12 @@ crash_write(CheckRun *run, Finding *finding, const Crash *crash)
     add_evidence(run, finding, crash);
     if (crash->dependency != NULL)
         unreachable_blame(run->relations, crash->dependency, finding);
-    finding_fix(finding, "%s", finding->check->fix);
+    finding_fix(
+        finding, "%s",
+        crash->dependency != NULL && crash->dependency->dns_fault != NULL
+            ? "Set dnsPolicy in its template to ClusterFirst, or to ClusterFirstWithHostNet "
+              "on the host's network."
+            : finding->check->fix);
     finding_fix(finding, "kubectl -n %s logs --previous -c %s %s", pod->ns, crash->container->name,
                 pod->name);
     rollout_explain(run, finding);

@@ -7,12 +7,14 @@
 /* A line that is shown, and how far back one is looked for. */
 enum { LINE_BYTES_MAX = 300, LINES_BACK = 60 };
 
-/* How much a line says. The words that begin a stack trace say nothing themselves. */
+/* How much a line says. The words that begin a stack trace say nothing themselves, nor do those by
+ * which Alloy ends. */
 static int
 weight_of(const char *line)
 {
     LogSignature signature = log_signature(line);
-    if (g_ascii_strncasecmp(line, "traceback", strlen("traceback")) == 0)
+    if (g_ascii_strncasecmp(line, "traceback", strlen("traceback")) == 0 ||
+        strstr(line, "could not perform the initial load successfully") != NULL)
         return LOG_NOTHING;
     return MIN(signature, LOG_PANIC + 1);
 }

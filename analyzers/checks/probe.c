@@ -218,7 +218,7 @@ add_dependency(const CheckRun *run, Finding *finding, const Object *pod, const c
 {
     if (line == NULL || log_signature(line) != LOG_DEPENDENCY)
         return;
-    g_autoptr(Unreachable) dependency = unreachable_of(run->snapshot, pod->ns, line);
+    g_autoptr(Unreachable) dependency = unreachable_of(run->snapshot, pod, line);
     g_autofree char *fault =
         dependency != NULL ? unreachable_fault(run->relations, run->snapshot, dependency) : NULL;
     if (fault == NULL)

@@ -69,12 +69,11 @@ static Unreachable *
 find_dependency(const CheckRun *run, const Container *container, const char *line)
 {
     static const char *const fields[] = {"command", "args"};
-    Unreachable *found =
-        line != NULL ? unreachable_of(run->snapshot, container->pod->ns, line) : NULL;
+    Unreachable *found = line != NULL ? unreachable_of(run->snapshot, container->pod, line) : NULL;
     for (size_t i = 0; i < G_N_ELEMENTS(fields) && found == NULL; i++) {
         for (const Value *word = value_first(container->spec, fields[i]);
              word != NULL && found == NULL; word = word->next) {
-            found = unreachable_of(run->snapshot, container->pod->ns, value_text(word, ""));
+            found = unreachable_of(run->snapshot, container->pod, value_text(word, ""));
             g_autofree char *fault =
                 found != NULL ? unreachable_fault(run->relations, run->snapshot, found) : NULL;
             if (fault == NULL)

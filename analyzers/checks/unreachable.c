@@ -19,6 +19,8 @@ static const struct {
     {"lookup ([a-z0-9_.-]+?)\\.?(?: on [^ ]+)?:()", false},
     {"getaddrinfo (?:enotfound|eai_again) ([a-z0-9_.-]+)()", false},
     {"could not translate host name \"([a-z0-9_.-]+)\"()", false},
+    {"host not found in (?:[a-z]+ )?\"([a-z0-9_.-]+)(?::([0-9]{1,5}))?\"", false},
+    {"could not resolve address '([a-z0-9_.-]+)(?::([0-9]{1,5}))?'", false},
     {"(?:could not resolve host|unknownhostexception|unknown host):? ([a-z0-9_.-]+)()", false},
     {"dial tcp ([a-z0-9_.-]+):([0-9]{1,5})", false},
     {"connection to ([a-z0-9_.-]+):([0-9]{1,5}) refused", false},
@@ -66,19 +68,58 @@ find_host(const char *line)
 
 /* ---- Which Service it is. ---- */
 
-static void
-resolve(const Snapshot *snapshot, const char *own_ns, Unreachable *dependency)
+/* What programs say of a name that is not found. */
+static bool
+is_name_failure(const char *line)
 {
-    dependency->service = service_of_host(snapshot, dependency->host, own_ns);
-    dependency->is_missing = service_host_is_missing(snapshot, dependency->host, own_ns);
+    static const char *const words[] = {"no such host",
+                                        "enotfound",
+                                        "eai_again",
+                                        "name resolution",
+                                        "name or service not known",
+                                        "could not translate host name",
+                                        "could not resolve",
+                                        "unknownhost",
+                                        "unknown host",
+                                        "host not found"};
+    g_autofree char *lower = g_ascii_strdown(line, -1);
+    for (size_t i = 0; i < G_N_ELEMENTS(words); i++) {
+        if (strstr(lower, words[i]) != NULL)
+            return true;
+    }
+    return false;
+}
+
+/* Why a pod does not ask the cluster's DNS; NULL: it does, or has servers of its own. */
+static const char *
+find_dns_fault(const Object *pod)
+{
+    const char *policy = value_text(pod->value, "spec.dnsPolicy");
+    if (strcmp(policy, "Default") == 0)
+        return "its dnsPolicy Default has names looked up by the DNS of its node, which knows no "
+               "Service of the cluster";
+    bool is_first = policy[0] == '\0' || strcmp(policy, "ClusterFirst") == 0;
+    return is_first && value_is_true(pod->value, "spec.hostNetwork")
+               ? "it uses the network of its node without dnsPolicy ClusterFirstWithHostNet, so "
+                 "names are looked up by the DNS of the node, which knows no Service of the cluster"
+               : NULL;
+}
+
+static void
+resolve(const Snapshot *snapshot, const Object *pod, const char *line, Unreachable *dependency)
+{
+    dependency->service = service_of_host(snapshot, dependency->host, pod->ns);
+    dependency->is_missing = service_host_is_missing(snapshot, dependency->host, pod->ns);
+    if (dependency->service != NULL && is_name_failure(line))
+        dependency->dns_fault = find_dns_fault(pod);
 }
 
 Unreachable *
-unreachable_of(const Snapshot *snapshot, const char *ns, const char *line)
+unreachable_of(const Snapshot *snapshot, const Object *pod, const char *line)
 {
     Unreachable *dependency = find_host(line);
     if (dependency != NULL)
-        resolve(snapshot, ns, dependency);
+        resolve(snapshot, pod, line, dependency);
     return dependency;
 }
 
@@ -146,6 +187,8 @@ unreachable_fault(const Relations *relations, const Snapshot *snapshot,
     const Object *service = dependency->service;
     if (dependency->is_missing)
         return missing_text(snapshot, dependency);
+    if (dependency->dns_fault != NULL)
+        return g_strdup(dependency->dns_fault);
     if (service == NULL || !has_selector(service) || !snapshot_knows(snapshot, KIND_POD))
         return NULL;
     const GPtrArray *pods = relations_service_pods(relations, service);
@@ -162,7 +205,7 @@ void
 unreachable_blame(const Relations *relations, const Unreachable *dependency, Finding *finding)
 {
     const Object *service = dependency->service;
-    if (service == NULL || !has_selector(service))
+    if (service == NULL || !has_selector(service) || dependency->dns_fault != NULL)
         return;
     const GPtrArray *pods = relations_service_pods(relations, service);
     if (count_ready(pods) > 0)

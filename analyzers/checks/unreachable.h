@@ -9,11 +9,13 @@ typedef struct {
     const Object *service; /* the Service that it is; NULL: none is known */
     bool is_missing;       /* it can only be a Service of this cluster, and there is none */
     bool is_dns;           /* what cannot be reached is name resolution itself */
+    const char *dns_fault; /* a name of the cluster is not found for what the pod asks instead of
+                              the cluster's DNS, and why it does; NULL: not so */
 } Unreachable;
 
-/* The dependency that a line names; NULL when it names none. Names are looked up as a pod of the
- * namespace would. */
-Unreachable *unreachable_of(const Snapshot *snapshot, const char *ns, const char *line);
+/* The dependency that a line of a pod names; NULL when it names none. Names are looked up as a pod
+ * of the namespace would. */
+Unreachable *unreachable_of(const Snapshot *snapshot, const Object *pod, const char *line);
 void unreachable_free(Unreachable *dependency);
 /* "Service db has no ready pods": what is wrong with it, as far as objects say; NULL when nothing
  * is. Free with g_free. */

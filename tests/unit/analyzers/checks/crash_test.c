@@ -56,6 +56,15 @@ test_logs_tell_which_kind_it_is(void **state)
         {"dial tcp: lookup cache: no such host\n", "crashloop-dependency", "has no Service cache"},
         {"java.net.UnknownHostException: cache.shop.svc\n", "crashloop-dependency",
          "has no Service cache.shop.svc"},
+        {"nginx: [emerg] host not found in upstream \"cache.shop.svc:80\" in "
+         "/etc/nginx/nginx.conf:80\n",
+         "crashloop-dependency", "has no Service cache.shop.svc"},
+        {"[ALERT] parsing [haproxy.cfg:9]: 'server a': could not resolve address "
+         "'cache.shop.svc'.\n",
+         "crashloop-dependency", "has no Service cache.shop.svc"},
+        {"Error: /etc/alloy/config.alloy:14:3: unrecognized attribute name \"endpont\"\n\n13 | "
+         "x {\n   |   ^^^\nError: could not perform the initial load successfully\n",
+         "crashloop-config", "endpont"},
         {"panic: runtime error\n\ngoroutine 1 [running]:\nmain.main()\n", "container-crashloop",
          "panic: runtime error"},
         {"WARN variable LOG is not set, using default\npanic: nil\n", "container-crashloop",
@@ -87,6 +96,80 @@ test_what_cannot_be_reached_is_to_blame(void **state)
     assert_ptr_equal(finding->root, cause);
     assert_contains(finding->cause, "Service db in namespace shop has no ready pod");
     assert_null(strstr(finding->cause, "hush"));
+}
+
+/* The Service is well, and its name is looked up where it is not known. */
+static void
+test_a_name_that_is_looked_up_elsewhere(void **state)
+{
+    (void)state;
+#define READY_DB                                                                                   \
+    "---\n"                                                                                        \
+    "apiVersion: v1\n"                                                                             \
+    "kind: Pod\n"                                                                                  \
+    "metadata: {namespace: shop, name: db, labels: {app: db}}\n"                                   \
+    "spec: {nodeName: n1, containers: [{name: app}]}\n"                                            \
+    "status: {phase: Running, conditions: [{type: Ready, status: 'True'}]}\n" SERVICE("db")
+    static const char log[] = "connecting to db:5432: lookup db: no such host\n";
+    static const char refused[] = "connecting to db:5432: connection refused\n";
+    static const struct {
+        const char *dns, *log, *says; /* NULL: nothing about the DNS */
+    } cases[] = {
+        {"dnsPolicy: Default", log, "its dnsPolicy Default has names looked up by the DNS"},
+        {"hostNetwork: true", log, "without dnsPolicy ClusterFirstWithHostNet"},
+        {"hostNetwork: true, dnsPolicy: ClusterFirstWithHostNet", log, NULL},
+        {"dnsPolicy: None", log, NULL},
+        {"dnsPolicy: Default", refused, NULL},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(TempDir) dir = temp_dir_new();
+        g_autoptr(GString) yaml = g_string_new(POD("web", "ports: []", LOOP("1")) READY_DB);
+        g_autofree char *spec = g_strdup_printf("spec: {%s, ", cases[i].dns);
+        g_string_replace(yaml, "spec: {", spec, 1);
+        g_autoptr(TestCluster) cluster = cluster_with_log(dir, yaml->str, cases[i].log);
+        const Finding *finding =
+            test_cluster_expect(cluster, "crashloop-dependency", "Pod shop/web");
+        const char *fix = finding->fix->pdata[0];
+        if (cases[i].says == NULL) {
+            assert_lacks(finding->cause, "DNS");
+            assert_contains(fix, "Repair what it needs first");
+        } else {
+            assert_contains(finding->cause, cases[i].says);
+            assert_contains(fix, "Set dnsPolicy in its template to ClusterFirst");
+        }
+    }
+}
+
+/* Where a DaemonSet crashes, it is told of one node, and named on which others. */
+static void
+test_a_daemon_set_that_crashes_everywhere(void **state)
+{
+    (void)state;
+#define AGENT(name, node)                                                                          \
+    "---\n"                                                                                        \
+    "apiVersion: v1\n"                                                                             \
+    "kind: Pod\n"                                                                                  \
+    "metadata: {namespace: shop, name: " name ", uid: " name ", ownerReferences: [{controller: "   \
+    "true, uid: agent}]}\n"                                                                        \
+    "spec: {nodeName: " node ", containers: [{name: app}]}\n"                                      \
+    "status: {phase: Running, conditions: [{type: Ready, status: 'False'}], containerStatuses: "   \
+    "[{name: app, " LOOP("1") "}]}\n"
+#define AGENT_SET                                                                                  \
+    "---\n"                                                                                        \
+    "apiVersion: apps/v1\n"                                                                        \
+    "kind: DaemonSet\n"                                                                            \
+    "metadata: {namespace: shop, name: agent, uid: agent}\n"                                       \
+    "status: {desiredNumberScheduled: 2}\n"
+    g_autoptr(TestCluster) one = test_cluster_new(AGENT("a", "n1") AGENT_SET);
+    const Finding *finding =
+        test_cluster_expect(one, "container-crashloop", "DaemonSet shop/agent");
+    for (guint i = 0; i < finding->evidence->len; i++)
+        assert_lacks(finding->evidence->pdata[i], "other node");
+    g_autoptr(TestCluster) all =
+        test_cluster_new(AGENT("a", "n1") AGENT("b", "n2") AGENT("c", "n3") AGENT_SET);
+    finding = test_cluster_expect(all, "container-crashloop", "DaemonSet shop/agent");
+    assert_string_equal(finding->evidence->pdata[finding->evidence->len - 1],
+                        "The same on 2 other nodes: n2, n3");
 }
 
 /* The ports of a headless Service are those of its pods. */
@@ -378,6 +461,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_logs_tell_which_kind_it_is),
         cmocka_unit_test(test_what_cannot_be_reached_is_to_blame),
+        cmocka_unit_test(test_a_name_that_is_looked_up_elsewhere),
+        cmocka_unit_test(test_a_daemon_set_that_crashes_everywhere),
         cmocka_unit_test(test_a_port_that_what_it_needs_does_not_have),
         cmocka_unit_test(test_what_cannot_be_reached_is_read_from_many_logs),
         cmocka_unit_test(test_circles_end),
