@@ -278,7 +278,8 @@ report_dead(const Hook *hook, const Object *service)
         report(hook, ROW_ENDPOINTS, service, why);
 }
 
-static void
+/* Whether its Service is there, with the port. */
+static bool
 look_at_service(const Hook *hook)
 {
     const Snapshot *snapshot = hook->run->snapshot;
@@ -288,13 +289,17 @@ look_at_service(const Hook *hook)
             g_strdup_printf("its Service %s/%s does not exist", hook->ns, hook->name);
         if (snapshot_presence(snapshot, KIND_SERVICE, hook->ns, hook->name) == PRESENCE_MISSING)
             report(hook, ROW_SERVICE, NULL, why);
-    } else if (service_port(service, (int)hook->port, "") == NULL) {
+        return false;
+    }
+    if (service_port(service, (int)hook->port, "") == NULL) {
         g_autofree char *why = g_strdup_printf("its Service %s/%s has no port %" G_GINT64_FORMAT,
                                                hook->ns, hook->name, hook->port);
         report(hook, ROW_PORT, service, why);
-    } else if (ready_endpoints(hook->run, service) == 0) {
-        report_dead(hook, service);
+        return false;
     }
+    if (ready_endpoints(hook->run, service) == 0)
+        report_dead(hook, service);
+    return true;
 }
 
 /* ---- Whether it can be trusted. ---- */
@@ -328,8 +333,9 @@ look_at_hook(CheckRun *run, const Object *configuration, const Value *hook_value
                        .port = value_int(ref, "port", PORT_DEFAULT)};
     if (ref == NULL)
         return;
-    look_at_service(&hook);
-    look_at_authority(&hook);
+    /* Who would put the authority in is gone with the Service. */
+    if (look_at_service(&hook))
+        look_at_authority(&hook);
 }
 
 /* Those that refuse come first: findings are about them. */

@@ -307,10 +307,27 @@ test_a_missing_port_is_not_the_fault_of_pods(void **state)
     assert_int_equal(finding->explains->len, 0);
 }
 
+/* Who would put the authority in runs behind that Service. */
+static void
+test_an_authority_of_a_webhook_that_is_gone(void **state)
+{
+    (void)state;
+    g_autoptr(TestCluster) cluster = test_cluster_new(
+        "apiVersion: admissionregistration.k8s.io/v1\n"
+        "kind: ValidatingWebhookConfiguration\n"
+        "metadata: {name: guard, creationTimestamp: '2026-01-01T09:00:00Z'}\n"
+        "webhooks: [{name: guard.example.com, failurePolicy: Fail, rules: [{operations: "
+        "[CREATE], apiGroups: [''], resources: [pods]}], clientConfig: {caBundle: '', service: "
+        "{namespace: ops, name: hook}}}]\n");
+    test_cluster_expect(cluster, "webhook-service-missing", "ValidatingWebhookConfiguration guard");
+    assert_int_equal(test_cluster_findings(cluster)->all->len, 1);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_an_authority_of_a_webhook_that_is_gone),
         cmocka_unit_test(test_each_fires),
         cmocka_unit_test(test_what_is_well_is_quiet),
         cmocka_unit_test(test_each_says_when_it_cannot_look),
