@@ -4,6 +4,7 @@
 #include "analyzers/checks/placement.h"
 #include "analyzers/checks/status.h"
 #include "analyzers/checks/table.h"
+#include "analyzers/collect/backend.h"
 
 static void run_nodes(CheckRun *run);
 static void run_zones(CheckRun *run);
@@ -158,6 +159,19 @@ count_pods(const CheckRun *run, const Object *node)
 }
 
 /* Budgets that allow no disruption and have a pod on the node. */
+/* What keeps a budget from allowing a disruption: pods of it that should run and are not ready. */
+static void
+blame_unready(const CheckRun *run, const Object *budget, const GPtrArray *pods, Finding *finding)
+{
+    int64_t expected = value_int(budget->value, "status.expectedPods", 0),
+            desired = value_int(budget->value, "status.desiredHealthy", 0);
+    for (guint i = 0; expected > desired && i < pods->len; i++) {
+        const Object *pod = pods->pdata[i];
+        if (pod_is_wanted(pod) && !backend_is_ready(pod))
+            finding_blame(finding, relations_controller(run->relations, pod));
+    }
+}
+
 static void
 look_at_drain(CheckRun *run, const Object *node, int64_t since_s)
 {
@@ -176,6 +190,7 @@ look_at_drain(CheckRun *run, const Object *node, int64_t since_s)
             if (finding == NULL)
                 return;
             finding_blame(finding, budget);
+            blame_unready(run, budget, pods, finding);
             finding_about(finding, pod);
             finding_title(finding, "Node %s cannot be drained", node->name);
             finding_cause(finding,

@@ -277,6 +277,44 @@ test_a_budget_holds_up_a_drain(void **state)
     test_cluster_expect(cluster, "node-drain-stuck", "Node n1");
 }
 
+/* The budget would allow it, were the other pod not down: that is what to mend. */
+static void
+test_a_pod_that_is_down_holds_up_a_drain(void **state)
+{
+    (void)state;
+#define COPY(name, node, ready, more)                                                              \
+    "---\n"                                                                                        \
+    "apiVersion: v1\n"                                                                             \
+    "kind: Pod\n"                                                                                  \
+    "metadata: {namespace: shop, name: " name ", uid: " name ", labels: {app: web}}\n"             \
+    "spec: {nodeName: " node ", containers: [{name: app}]}\n"                                      \
+    "status: {phase: Running, startTime: '2025-12-30T12:00:00Z', conditions: [{type: Ready, "      \
+    "status: '" ready "', lastTransitionTime: '2026-01-01T09:00:00Z'}]" more "}\n"
+#define DRAINED(desired)                                                                           \
+    "apiVersion: v1\n"                                                                             \
+    "kind: Node\n"                                                                                 \
+    "metadata: {name: n1, uid: n1}\n"                                                              \
+    "spec: {unschedulable: true, taints: [{key: node.kubernetes.io/unschedulable, effect: "        \
+    "NoSchedule, timeAdded: '2026-01-01T10:00:00Z'}]}\n"                                           \
+    "status: {conditions: [{type: Ready, status: 'True'}]}\n"                                      \
+    "---\n"                                                                                        \
+    "apiVersion: policy/v1\n"                                                                      \
+    "kind: PodDisruptionBudget\n"                                                                  \
+    "metadata: {namespace: shop, name: web}\n"                                                     \
+    "spec: {selector: {matchLabels: {app: web}}}\n"                                                \
+    "status: {disruptionsAllowed: 0, expectedPods: 2, currentHealthy: 1, desiredHealthy: " desired \
+    "}\n" COPY("web", "n1", "True", "")                                                            \
+        COPY("web2", "n2", "False",                                                                \
+             ", containerStatuses: [{name: app, restartCount: 5, state: {waiting: {reason: "       \
+             "CrashLoopBackOff}}, lastState: {terminated: {exitCode: 1, reason: Error, "           \
+             "startedAt: '2026-01-01T11:58:00Z', finishedAt: '2026-01-01T11:58:03Z'}}}]")
+    g_autoptr(TestCluster) cluster = test_cluster_new(DRAINED("1"));
+    const Finding *drain = test_cluster_expect_folded(cluster, "node-drain-stuck", "Node n1");
+    assert_string_equal(drain->root->object->name, "web2");
+    g_autoptr(TestCluster) strict = test_cluster_new(DRAINED("2"));
+    test_cluster_expect(strict, "node-drain-stuck", "Node n1");
+}
+
 int
 main(void)
 {
@@ -286,6 +324,7 @@ main(void)
         cmocka_unit_test(test_each_says_when_it_cannot_look),
         cmocka_unit_test(test_the_nodes_of_a_lost_zone_are_told_once),
         cmocka_unit_test(test_a_budget_holds_up_a_drain),
+        cmocka_unit_test(test_a_pod_that_is_down_holds_up_a_drain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
