@@ -33,7 +33,8 @@ static const CheckRow rows[] = {
         "A node has removed a pod because it ran short of memory, disk or processes.",
         "The pod ended as Evicted within the last two hours. The severity is low when it was one "
         "pod only and its controller has all of its pods again.",
-        "Set requests to what the pods really use, or give the node more of what it ran out of."),
+        "Set requests to what the pods really use, or give the node more of what it ran out of; "
+        "of a pod that exceeded a limit of its own, raise that or let it write less."),
     [ROW_REJECTED] = ENDED_ROW(
         "pod-rejected-by-kubelet", SEVERITY_HIGH, STAGE_CONTAINER, 1,
         "A node has refused a pod that was assigned to it.",
@@ -141,6 +142,17 @@ add_steps(Finding *finding, const Object *pod)
     check_advise(finding, pod);
 }
 
+/* Whether a pod was evicted for a limit of its own, by what the kubelet says of its containers, of
+ * all of them and of its volumes (pkg/kubelet/eviction/helpers.go); its node lacks nothing. */
+static bool
+has_own_limit(const char *message)
+{
+    return strstr(message, "exceeds the total limit of containers") != NULL ||
+           strstr(message, "exceeded its local ephemeral storage limit") != NULL ||
+           (strstr(message, "Usage of EmptyDir volume") != NULL &&
+            strstr(message, "exceeds the limit") != NULL);
+}
+
 static guint
 count_pods(const Finding *finding)
 {
@@ -170,7 +182,13 @@ report_evicted(CheckRun *run, const Object *pod, const Object *controller, int64
     finding_cause(finding, "Node %s has removed the pod: %s%s", node,
                   message[0] != '\0' ? message : "it ran short of a resource.",
                   is_complete(controller) ? " Its controller has all of its pods again." : "");
-    add_steps(finding, pod);
+    if (!has_own_limit(message)) {
+        add_steps(finding, pod);
+        return;
+    }
+    finding_fix(finding, "Write less to its local disk (logs, temporary files), or raise the limit "
+                         "that the message names.");
+    finding_describe(finding, pod);
 }
 
 static void

@@ -207,6 +207,29 @@ test_what_was_replaced_is_of_low_severity(void **state)
     assert_int_equal(finding->severity, SEVERITY_MEDIUM);
 }
 
+/* The node lacks nothing when a pod has exceeded a limit of its own. */
+static void
+test_a_pod_that_exceeded_its_own_limit(void **state)
+{
+    (void)state;
+    static const char *const messages[] = {
+        "Pod ephemeral local storage usage exceeds the total limit of containers 1Gi. ",
+        "Container app exceeded its local ephemeral storage limit \"1Gi\". ",
+        "Usage of EmptyDir volume \"scratch\" exceeds the limit \"1Gi\". ",
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(messages); i++) {
+        g_autoptr(GString) yaml = g_string_new(FAILED("Evicted", ""));
+        g_autofree char *quoted = g_strdup_printf("'%s'", messages[i]);
+        g_string_replace(yaml, "out of memory", quoted, 1);
+        g_autoptr(TestCluster) cluster = test_cluster_new(yaml->str);
+        const Finding *finding = test_cluster_expect(cluster, "pod-evicted", "Pod shop/web");
+        assert_contains(finding->fix->pdata[0], "raise the limit that the message names");
+    }
+    g_autoptr(TestCluster) cluster = test_cluster_new(FAILED("Evicted", ""));
+    const Finding *finding = test_cluster_expect(cluster, "pod-evicted", "Pod shop/web");
+    assert_contains(finding->fix->pdata[0], "give the node more of what it ran out of");
+}
+
 /* Twenty-one failed pods, and three that were preempted. */
 static void
 test_many_pods_of_one_controller(void **state)
@@ -337,6 +360,7 @@ main(void)
         cmocka_unit_test(test_each_check_fires_when_it_should),
         cmocka_unit_test(test_each_says_when_it_cannot_look),
         cmocka_unit_test(test_what_was_replaced_is_of_low_severity),
+        cmocka_unit_test(test_a_pod_that_exceeded_its_own_limit),
         cmocka_unit_test(test_many_pods_of_one_controller),
         cmocka_unit_test(test_a_lost_pod_belongs_to_its_node),
         cmocka_unit_test(test_a_static_pod_is_no_node),
