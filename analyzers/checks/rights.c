@@ -150,7 +150,9 @@ static char *
 refused_text(const char *log)
 {
     static const char user[] = "User \"system:serviceaccount:";
-    const char *at = log != NULL ? strstr(log, user) : NULL;
+    g_autoptr(GString) plain = g_string_new(log);
+    g_string_replace(plain, "\\\"", "\"", 0); /* within a string of logfmt or JSON */
+    const char *at = strstr(plain->str, user);
     if (at == NULL || strstr(at, " cannot ") == NULL)
         return NULL;
     g_autofree char *line = g_strndup(at, strcspn(at, "\n"));

@@ -1,5 +1,6 @@
 #include "tests/harness/check.h"
 #include "tests/harness/cluster.h"
+#include "tests/harness/temp_dir.h"
 
 #include <glib/gstdio.h>
 
@@ -143,10 +144,42 @@ test_a_log_says_that_a_right_is_missing(void **state)
     g_rmdir(dir);
 }
 
+/* As programs write it that put errors into strings. */
+static void
+test_a_right_that_is_missing_in_quoted_errors(void **state)
+{
+    (void)state;
+    static const char *const logs[] = {
+        "level=error msg=\"failed to list\" err=\"pods is forbidden: User "
+        "\\\"system:serviceaccount:shop:robot\\\" cannot list resource \\\"pods\\\" in API group "
+        "\\\"\\\" at the cluster scope\"\n",
+        "{\"level\":\"error\",\"error\":\"pods is forbidden: User "
+        "\\\"system:serviceaccount:shop:robot\\\" cannot list resource \\\"pods\\\"\"}\n",
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(logs); i++) {
+        g_autoptr(TestCluster) cluster = test_cluster_new(
+            "apiVersion: v1\n"
+            "kind: Pod\n"
+            "metadata: {namespace: shop, name: web}\n"
+            "spec: {nodeName: n1, containers: [{name: app}]}\n"
+            "status: {phase: Running, conditions: [{type: Ready, status: \"False\", "
+            "lastTransitionTime: \"2026-01-01T11:00:00Z\"}]}\n");
+        g_autoptr(TempDir) dir = temp_dir_new();
+        g_autofree char *file = temp_dir_file(dir, "shop_web_app.log");
+        assert_true(g_file_set_contents(file, logs[i], -1, NULL));
+        test_cluster_logs(cluster, temp_dir_path(dir));
+        const Finding *finding =
+            test_cluster_expect(cluster, "rbac-forbidden-in-logs", "Pod shop/web");
+        assert_contains(finding->cause, "Account system:serviceaccount:shop:robot cannot list "
+                                        "resource \"pods\"");
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_right_that_is_missing_in_quoted_errors),
         cmocka_unit_test(test_a_binding_to_nothing),
         cmocka_unit_test(test_all_is_there),
         cmocka_unit_test(test_a_pull_secret_is_missing),
