@@ -263,7 +263,7 @@ row_of(CrashKind kind)
     return kind == CRASH_ARCHITECTURE ? check_find("image-arch-mismatch") : &rows[kind];
 }
 
-static void
+static Finding *
 report(CheckRun *run, Crash *crash, int64_t since_s)
 {
     const Container *container = crash->container;
@@ -274,12 +274,45 @@ report(CheckRun *run, Crash *crash, int64_t since_s)
         crash_write(run, finding, crash);
     else if (crash->dependency != NULL)
         unreachable_blame(run->relations, crash->dependency, finding);
+    return finding;
+}
+
+/* Whether its node said that it was out of memory itself when the container ended. */
+static const Object *
+node_without_memory(const CheckRun *run, const Object *pod, int64_t ended_s)
+{
+    enum { NEAR_S = 60 };
+    const Object *node =
+        snapshot_get(run->snapshot, KIND_NODE, "", value_text(pod->value, "spec.nodeName"));
+    const Event *event =
+        node != NULL ? snapshot_event(run->snapshot, node, "SystemOOM|OOMKilling", 0) : NULL;
+    bool is_then = event != NULL && (ABS(event->last_s - ended_s) <= NEAR_S ||
+                                     ABS(event->first_s - ended_s) <= NEAR_S);
+    return is_then ? node : NULL;
+}
+
+/* One that runs again. */
+static void
+look_at_last(CheckRun *run, Crash *crash)
+{
+    enum { RECENT_S = 2 * 60 * 60 };
+    const Container *container = crash->container;
+    int64_t ended_s = value_time(crash->ended, "finishedAt");
+    bool is_memory =
+        value_is(crash->ended, "reason", "OOMKilled") && run->now_s - ended_s <= RECENT_S;
+    crash->kind = is_memory ? CRASH_MEMORY_ONCE : CRASH_SELDOM;
+    if (!is_memory && !is_seldom(run, container, crash->ended))
+        return;
+    crash->line = log_line(run, container, true);
+    Finding *finding = report(run, crash, is_memory ? ended_s : 0);
+    const Object *node = is_memory ? node_without_memory(run, container->pod, ended_s) : NULL;
+    if (node != NULL)
+        finding_blame(finding, node);
 }
 
 static void
 look_at(CheckRun *run, const Container *container)
 {
-    enum { RECENT_S = 2 * 60 * 60 };
     const Value *last = value_at(container->status, "lastState.terminated");
     const Value *loop = find_loop(run, container);
     Crash crash = {.container = container, .ended = loop != NULL ? loop : last};
@@ -288,15 +321,9 @@ look_at(CheckRun *run, const Container *container)
         crash.kind = classify(run, container, loop, crash.line);
         if (crash.line != NULL && log_signature(crash.line) == LOG_DEPENDENCY)
             crash.dependency = unreachable_of(run->snapshot, container->pod, crash.line);
-        report(run, &crash, trouble_since(run, container));
+        (void)report(run, &crash, trouble_since(run, container));
     } else if (value_at(container->status, "state.running") != NULL && last != NULL) {
-        int64_t ended_s = value_time(last, "finishedAt");
-        bool is_memory = value_is(last, "reason", "OOMKilled") && run->now_s - ended_s <= RECENT_S;
-        crash.kind = is_memory ? CRASH_MEMORY_ONCE : CRASH_SELDOM;
-        if (is_memory || is_seldom(run, container, last)) {
-            crash.line = log_line(run, container, true);
-            report(run, &crash, is_memory ? ended_s : 0);
-        }
+        look_at_last(run, &crash);
     }
     g_free(crash.line);
     unreachable_free(crash.dependency);

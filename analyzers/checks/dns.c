@@ -121,10 +121,11 @@ look_at_servers(CheckRun *run, const Backends *backends, const Object *service)
     for (guint i = 0; i < pods->len; i++)
         finding_blame(finding, pods->pdata[i]);
     finding_title(finding, "The cluster's DNS has no working server");
-    finding_cause(finding,
-                  "None of the %u pods of Service %s/%s is ready, so everything in the "
-                  "cluster that looks up a name fails.",
-                  pods->len, service->ns, service->name);
+    g_autofree char *none =
+        pods->len > 0 ? g_strdup_printf("None of the %u pods of Service %s/%s is ready", pods->len,
+                                        service->ns, service->name)
+                      : g_strdup_printf("Service %s/%s has no pod", service->ns, service->name);
+    finding_cause(finding, "%s, so everything in the cluster that looks up a name fails.", none);
     finding_fix(finding, "Look at the pods of the cluster's DNS.");
     finding_fix(finding, "kubectl -n %s get pods -l k8s-app=kube-dns -o wide", service->ns);
 }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "analyzers/checks/policy_block.h"
 #include "analyzers/checks/status.h"
 #include "analyzers/collect/backend.h"
 #include "analyzers/collect/service_host.h"
@@ -47,48 +48,49 @@ compile_patterns(gpointer data)
     return compiled;
 }
 
+/* What a pattern finds, or NULL. */
 static Unreachable *
-find_host(const char *line)
+find_host(size_t pattern, const char *line)
 {
     static GOnce once = G_ONCE_INIT;
     GRegex *const *compiled = g_once(&once, compile_patterns, NULL);
-    for (size_t i = 0; i < G_N_ELEMENTS(patterns); i++) {
-        g_autoptr(GMatchInfo) match = NULL;
-        if (!g_regex_match(compiled[i], line, G_REGEX_MATCH_DEFAULT, &match))
-            continue;
-        g_autofree char *port = g_match_info_fetch(match, 2);
-        Unreachable *dependency = g_new0(Unreachable, 1);
-        dependency->host = g_match_info_fetch(match, 1);
-        dependency->port = port != NULL ? g_ascii_strtoll(port, NULL, 10) : 0;
-        dependency->is_dns = patterns[i].is_dns;
-        return dependency;
-    }
-    return NULL;
+    g_autoptr(GMatchInfo) match = NULL;
+    if (!g_regex_match(compiled[pattern], line, G_REGEX_MATCH_DEFAULT, &match))
+        return NULL;
+    g_autofree char *port = g_match_info_fetch(match, 2);
+    Unreachable *dependency = g_new0(Unreachable, 1);
+    dependency->host = g_match_info_fetch(match, 1);
+    dependency->port = port != NULL ? g_ascii_strtoll(port, NULL, 10) : 0;
+    return dependency;
 }
 
 /* ---- Which Service it is. ---- */
 
-/* What programs say of a name that is not found. */
 static bool
-is_name_failure(const char *line)
+has_any(const char *line, const char *const *words)
 {
-    static const char *const words[] = {"no such host",
-                                        "enotfound",
-                                        "eai_again",
-                                        "name resolution",
-                                        "name or service not known",
-                                        "could not translate host name",
-                                        "could not resolve",
-                                        "unknownhost",
-                                        "unknown host",
-                                        "host not found"};
     g_autofree char *lower = g_ascii_strdown(line, -1);
-    for (size_t i = 0; i < G_N_ELEMENTS(words); i++) {
+    for (size_t i = 0; words[i] != NULL; i++) {
         if (strstr(lower, words[i]) != NULL)
             return true;
     }
     return false;
 }
+
+/* What programs say of a name that is not found, and of one about which nobody answers. */
+static const char *const not_found_words[] = {"no such host",
+                                              "enotfound",
+                                              "eai_again",
+                                              "name resolution",
+                                              "name or service not known",
+                                              "could not translate host name",
+                                              "could not resolve",
+                                              "unknownhost",
+                                              "unknown host",
+                                              "host not found",
+                                              NULL};
+static const char *const no_answer_words[] = {"eai_again", "temporary failure in name resolution",
+                                              NULL};
 
 /* Why a pod does not ask the cluster's DNS; NULL: it does, or has servers of its own. */
 static const char *
@@ -110,17 +112,32 @@ resolve(const Snapshot *snapshot, const Object *pod, const char *line, Unreachab
 {
     dependency->service = service_of_host(snapshot, dependency->host, pod->ns);
     dependency->is_missing = service_host_is_missing(snapshot, dependency->host, pod->ns);
-    if (dependency->service != NULL && is_name_failure(line))
+    if (dependency->service != NULL && has_any(line, not_found_words))
         dependency->dns_fault = find_dns_fault(pod);
 }
 
 Unreachable *
 unreachable_of(const Snapshot *snapshot, const Object *pod, const char *line)
 {
-    Unreachable *dependency = find_host(line);
-    if (dependency != NULL)
-        resolve(snapshot, pod, line, dependency);
-    return dependency;
+    Unreachable *best = NULL;
+    for (size_t i = 0; i < G_N_ELEMENTS(patterns); i++) {
+        Unreachable *found = find_host(i, line);
+        if (found == NULL)
+            continue;
+        resolve(snapshot, pod, line, found);
+        if (patterns[i].is_dns || has_any(line, no_answer_words))
+            found->dns = policy_dns_service(snapshot);
+        if (best == NULL || found->service != NULL) {
+            unreachable_free(best);
+            best = found;
+        } else {
+            unreachable_free(found);
+        }
+        /* An address that nobody has may stand beside the name that it was looked up for. */
+        if (patterns[i].is_dns || best->service != NULL || !g_hostname_is_ip_address(best->host))
+            break;
+    }
+    return best;
 }
 
 void
@@ -204,7 +221,10 @@ unreachable_fault(const Relations *relations, const Snapshot *snapshot,
 void
 unreachable_blame(const Relations *relations, const Unreachable *dependency, Finding *finding)
 {
-    const Object *service = dependency->service;
+    const Object *service = dependency->service, *dns = dependency->dns;
+    if (dns != NULL && has_selector(dns) &&
+        count_ready(relations_service_pods(relations, dns)) == 0)
+        finding_blame(finding, dns);
     if (service == NULL || !has_selector(service) || dependency->dns_fault != NULL)
         return;
     const GPtrArray *pods = relations_service_pods(relations, service);

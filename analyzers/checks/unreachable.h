@@ -8,7 +8,7 @@ typedef struct {
     int64_t port;          /* 0: not named */
     const Object *service; /* the Service that it is; NULL: none is known */
     bool is_missing;       /* it can only be a Service of this cluster, and there is none */
-    bool is_dns;           /* what cannot be reached is name resolution itself */
+    const Object *dns;     /* the cluster's DNS, when look-ups get no answer; NULL: not so */
     const char *dns_fault; /* a name of the cluster is not found for what the pod asks instead of
                               the cluster's DNS, and why it does; NULL: not so */
 } Unreachable;
@@ -22,7 +22,7 @@ void unreachable_free(Unreachable *dependency);
 char *unreachable_fault(const Relations *relations, const Snapshot *snapshot,
                         const Unreachable *dependency);
 /* Makes a finding the consequence of those about the Service and about its pods, when the Service
- * has no ready one. */
+ * has no ready one; and so for the cluster's DNS. */
 void unreachable_blame(const Relations *relations, const Unreachable *dependency, Finding *finding);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Unreachable, unreachable_free)

@@ -1,39 +1,6 @@
 /* Containers that end again and again: what their logs and pasts say. */
 #include "analyzers/checks/log_line.h"
-#include "tests/harness/check.h"
-#include "tests/harness/cluster.h"
-#include "tests/harness/temp_dir.h"
-
-#define POD(name, spec, state)                                                                     \
-    "---\n"                                                                                        \
-    "apiVersion: v1\n"                                                                             \
-    "kind: Pod\n"                                                                                  \
-    "metadata: {namespace: shop, name: " name ", uid: " name ", labels: {app: " name "}}\n"        \
-    "spec: {nodeName: n1, restartPolicy: Always, containers: [{name: app, image: r/app, " spec     \
-    "}]}\n"                                                                                        \
-    "status: {phase: Running, startTime: '2025-12-30T12:00:00Z', conditions: [{type: Ready, "      \
-    "status: 'False'}], containerStatuses: [{name: app, " state "}]}\n"
-#define LOOP(code)                                                                                 \
-    "restartCount: 5, state: {waiting: {reason: CrashLoopBackOff}}, lastState: {terminated: "      \
-    "{exitCode: " code ", reason: Error, startedAt: '2026-01-01T11:58:00Z', finishedAt: "          \
-    "'2026-01-01T11:58:03Z'}}"
-#define SERVICE(name)                                                                              \
-    "---\n"                                                                                        \
-    "apiVersion: v1\n"                                                                             \
-    "kind: Service\n"                                                                              \
-    "metadata: {namespace: shop, name: " name "}\n"                                                \
-    "spec: {clusterIP: 10.0.0.9, selector: {app: " name "}, ports: [{port: 5432}]}\n"
-
-/* A cluster with one pod in a loop whose previous log is `log`. */
-static TestCluster *
-cluster_with_log(TempDir *dir, const char *yaml, const char *log)
-{
-    g_autofree char *path = temp_dir_file(dir, "shop_web_app.previous.log");
-    assert_true(g_file_set_contents(path, log, -1, NULL));
-    TestCluster *cluster = test_cluster_new(yaml);
-    test_cluster_logs(cluster, temp_dir_path(dir));
-    return cluster;
-}
+#include "tests/unit/analyzers/checks/crashes.h"
 
 static void
 test_logs_tell_which_kind_it_is(void **state)
@@ -80,64 +47,38 @@ test_logs_tell_which_kind_it_is(void **state)
     }
 }
 
+/* The node was out of memory, not the container. */
 static void
-test_what_cannot_be_reached_is_to_blame(void **state)
+test_a_container_that_was_killed_for_its_node(void **state)
 {
     (void)state;
-    g_autoptr(TempDir) dir = temp_dir_new();
-    g_autoptr(TestCluster) cluster =
-        cluster_with_log(dir,
-                         POD("web", "ports: []", LOOP("1")) POD("db", "ports: []", LOOP("139"))
-                             SERVICE("db") SERVICE("web"),
-                         "connect to postgres://app:hush@db:5432/app failed: connection refused\n");
-    const Finding *cause = test_cluster_expect(cluster, "crashloop-segfault", "Pod shop/db");
-    const Finding *finding =
-        test_cluster_expect_folded(cluster, "crashloop-dependency", "Pod shop/web");
-    assert_ptr_equal(finding->root, cause);
-    assert_contains(finding->cause, "Service db in namespace shop has no ready pod");
-    assert_null(strstr(finding->cause, "hush"));
-}
-
-/* The Service is well, and its name is looked up where it is not known. */
-static void
-test_a_name_that_is_looked_up_elsewhere(void **state)
-{
-    (void)state;
-#define READY_DB                                                                                   \
+#define KILLED                                                                                     \
+    POD("web", "ports: []",                                                                        \
+        "restartCount: 1, state: {running: {startedAt: '2026-01-01T11:50:05Z'}}, lastState: "      \
+        "{terminated: {exitCode: 137, reason: OOMKilled, startedAt: '2026-01-01T09:00:00Z', "      \
+        "finishedAt: '2026-01-01T11:50:00Z'}}")                                                    \
     "---\n"                                                                                        \
     "apiVersion: v1\n"                                                                             \
-    "kind: Pod\n"                                                                                  \
-    "metadata: {namespace: shop, name: db, labels: {app: db}}\n"                                   \
-    "spec: {nodeName: n1, containers: [{name: app}]}\n"                                            \
-    "status: {phase: Running, conditions: [{type: Ready, status: 'True'}]}\n" SERVICE("db")
-    static const char log[] = "connecting to db:5432: lookup db: no such host\n";
-    static const char refused[] = "connecting to db:5432: connection refused\n";
-    static const struct {
-        const char *dns, *log, *says; /* NULL: nothing about the DNS */
-    } cases[] = {
-        {"dnsPolicy: Default", log, "its dnsPolicy Default has names looked up by the DNS"},
-        {"hostNetwork: true", log, "without dnsPolicy ClusterFirstWithHostNet"},
-        {"hostNetwork: true, dnsPolicy: ClusterFirstWithHostNet", log, NULL},
-        {"dnsPolicy: None", log, NULL},
-        {"dnsPolicy: Default", refused, NULL},
-    };
-    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
-        g_autoptr(TempDir) dir = temp_dir_new();
-        g_autoptr(GString) yaml = g_string_new(POD("web", "ports: []", LOOP("1")) READY_DB);
-        g_autofree char *spec = g_strdup_printf("spec: {%s, ", cases[i].dns);
-        g_string_replace(yaml, "spec: {", spec, 1);
-        g_autoptr(TestCluster) cluster = cluster_with_log(dir, yaml->str, cases[i].log);
-        const Finding *finding =
-            test_cluster_expect(cluster, "crashloop-dependency", "Pod shop/web");
-        const char *fix = finding->fix->pdata[0];
-        if (cases[i].says == NULL) {
-            assert_lacks(finding->cause, "DNS");
-            assert_contains(fix, "Repair what it needs first");
-        } else {
-            assert_contains(finding->cause, cases[i].says);
-            assert_contains(fix, "Set dnsPolicy in its template to ClusterFirst");
-        }
-    }
+    "kind: Node\n"                                                                                 \
+    "metadata: {name: n1, uid: n1}\n"                                                              \
+    "status: {conditions: [{type: Ready, status: 'True'}]}\n"
+#define OUT_OF_MEMORY(at)                                                                          \
+    "---\n"                                                                                        \
+    "apiVersion: v1\n"                                                                             \
+    "kind: Event\n"                                                                                \
+    "metadata: {namespace: default, name: oom}\n"                                                  \
+    "involvedObject: {kind: Node, name: n1, uid: n1}\n"                                            \
+    "reason: SystemOOM\n"                                                                          \
+    "message: System OOM encountered\n"                                                            \
+    "type: Warning\n"                                                                              \
+    "firstTimestamp: '2026-01-01T" at "Z'\n"                                                       \
+    "lastTimestamp: '2026-01-01T" at "Z'\n"
+    g_autoptr(TestCluster) then = test_cluster_new(KILLED OUT_OF_MEMORY("11:50:20"));
+    const Finding *finding =
+        test_cluster_expect_folded(then, "container-oomkilled", "Pod shop/web");
+    assert_string_equal(finding->root->check->id, "node-systemoom");
+    g_autoptr(TestCluster) later = test_cluster_new(KILLED OUT_OF_MEMORY("11:55:00"));
+    test_cluster_expect(later, "container-oomkilled", "Pod shop/web");
 }
 
 /* Where a DaemonSet crashes, it is told of one node, and named on which others. */
@@ -170,84 +111,6 @@ test_a_daemon_set_that_crashes_everywhere(void **state)
     finding = test_cluster_expect(all, "container-crashloop", "DaemonSet shop/agent");
     assert_string_equal(finding->evidence->pdata[finding->evidence->len - 1],
                         "The same on 2 other nodes: n2, n3");
-}
-
-/* The ports of a headless Service are those of its pods. */
-static void
-test_a_port_that_what_it_needs_does_not_have(void **state)
-{
-    (void)state;
-#define HEADLESS                                                                                   \
-    "---\n"                                                                                        \
-    "apiVersion: v1\n"                                                                             \
-    "kind: Service\n"                                                                              \
-    "metadata: {namespace: shop, name: db}\n"                                                      \
-    "spec: {clusterIP: None, selector: {app: db}, ports: [{port: 5432}]}\n"
-#define DB(ports)                                                                                  \
-    "---\n"                                                                                        \
-    "apiVersion: v1\n"                                                                             \
-    "kind: Pod\n"                                                                                  \
-    "metadata: {namespace: shop, name: db, labels: {app: db}}\n"                                   \
-    "spec: {nodeName: n1, containers: [{name: app, ports: [" ports "]}]}\n"                        \
-    "status: {phase: Running, conditions: [{type: Ready, status: 'True'}]}\n"
-    static const char log[] = "Error 111 connecting to db:6380. Connection refused.\n";
-    g_autoptr(TempDir) dir = temp_dir_new();
-    g_autoptr(TestCluster) cluster = cluster_with_log(
-        dir, POD("web", "ports: []", LOOP("1")) DB("{containerPort: 5432}") HEADLESS, log);
-    const Finding *finding = test_cluster_expect(cluster, "crashloop-dependency", "Pod shop/web");
-    assert_contains(finding->cause, "has no port 6380");
-    g_autoptr(TestCluster) undeclared =
-        cluster_with_log(dir, POD("web", "ports: []", LOOP("1")) DB("") HEADLESS, log);
-    finding = test_cluster_expect(undeclared, "crashloop-dependency", "Pod shop/web");
-    assert_null(strstr(finding->cause, "has no port"));
-}
-
-/* As drivers of many languages write it. */
-static void
-test_what_cannot_be_reached_is_read_from_many_logs(void **state)
-{
-    (void)state;
-    static const char *const logs[] = {
-        "org.postgresql.util.PSQLException: Connection to db:5432 refused. Check that the hostname "
-        "and port are correct and that the postmaster is accepting TCP/IP connections.\n",
-        "ERROR db ping: connect to db.shop.svc.cluster.local:5432: connection refused\n",
-        "redis.exceptions.ConnectionError: Error 111 connecting to db:5432. Connection refused.\n",
-        "failed to connect to `host=db user=app database=app`: dial error (dial tcp db:5432: "
-        "connect: connection refused)\n",
-        "connection to server at \"db\" (10.0.0.9), port 5432 failed: Connection refused\n",
-        "Error: connect ECONNREFUSED 10.0.0.9:5432\n",
-        "pymongo.errors.ServerSelectionTimeoutError: db:5432: timed out\n",
-    };
-    for (size_t i = 0; i < G_N_ELEMENTS(logs); i++) {
-        g_autoptr(TempDir) dir = temp_dir_new();
-        g_autoptr(TestCluster) cluster = cluster_with_log(
-            dir,
-            POD("web", "ports: []", LOOP("1")) POD("db", "ports: []", LOOP("139")) SERVICE("db"),
-            logs[i]);
-        const Finding *finding =
-            test_cluster_expect_folded(cluster, "crashloop-dependency", "Pod shop/web");
-        assert_string_equal(finding->root->object->name, "db");
-    }
-}
-
-/* Two pods that wait for each other, and one that waits for its own Service. */
-static void
-test_circles_end(void **state)
-{
-    (void)state;
-    g_autoptr(TempDir) dir = temp_dir_new();
-    g_autoptr(TestCluster) cluster =
-        cluster_with_log(dir, POD("web", "ports: []", LOOP("1")) SERVICE("web"),
-                         "dial tcp web:80: connection refused\n");
-    test_cluster_expect(cluster, "crashloop-dependency", "Pod shop/web");
-    g_autofree char *path = temp_dir_file(dir, "shop_db_app.previous.log");
-    assert_true(g_file_set_contents(path, "dial tcp web:80: connection refused\n", -1, NULL));
-    g_autoptr(TestCluster) both =
-        cluster_with_log(dir,
-                         POD("web", "ports: []", LOOP("1")) SERVICE("web")
-                             POD("db", "ports: []", LOOP("1")) SERVICE("db"),
-                         "dial tcp db:5432: connection refused\n");
-    assert_true(test_cluster_findings(both)->n_roots > 0);
 }
 
 /* Between two waits a container runs for a moment, or has just ended. */
@@ -460,12 +323,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_logs_tell_which_kind_it_is),
-        cmocka_unit_test(test_what_cannot_be_reached_is_to_blame),
-        cmocka_unit_test(test_a_name_that_is_looked_up_elsewhere),
+        cmocka_unit_test(test_a_container_that_was_killed_for_its_node),
         cmocka_unit_test(test_a_daemon_set_that_crashes_everywhere),
-        cmocka_unit_test(test_a_port_that_what_it_needs_does_not_have),
-        cmocka_unit_test(test_what_cannot_be_reached_is_read_from_many_logs),
-        cmocka_unit_test(test_circles_end),
         cmocka_unit_test(test_a_loop_is_seen_at_any_moment),
         cmocka_unit_test(test_seldom_restarts_are_told_when_they_go_on),
         cmocka_unit_test(test_a_kill_is_the_probes),
