@@ -62,7 +62,10 @@ choose_change(const Update *update, const Finding *finding, const Former *former
         *ret_type = CHANGE_WORSE;
         return true;
     }
-    *ret_type = CHANGE_REMINDER;
+    /* There was nobody to tell. */
+    *ret_type = former->told_s == 0 ? CHANGE_KNOWN : CHANGE_REMINDER;
+    if (former->told_s == 0)
+        return former->flaps < STATE_FLAPS;
     return after_s > 0 && update->now_s - former->told_s >= after_s;
 }
 
@@ -128,7 +131,6 @@ update_take_finding(const Update *update, const Finding *finding, GError **error
         return false;
     if (former.flaps_since_s > 0 && update->now_s - former.flaps_since_s > STATE_FLAP_S)
         former.flaps = former.flaps_since_s = 0;
-    bool is_told = choose_change(update, finding, &former, &type);
     const Incident incident = {.check = finding->check->id,
                                .kind = kind_row(finding->object->kind)->kind,
                                .ns = finding->object->ns,
@@ -136,6 +138,8 @@ update_take_finding(const Update *update, const Finding *finding, GError **error
                                .severity = finding->severity,
                                .snapshot = update->snapshot,
                                .object = finding->object};
+    bool is_told =
+        choose_change(update, finding, &former, &type) && update_is_heard(update, &incident);
     return put_incident(update, finding, &former, is_told, error) &&
            (!is_told || update_tell(update, type, finding->fingerprint, &incident, error));
 }

@@ -48,7 +48,7 @@ void state_close(State *state);
 
 typedef enum {
     CHANGE_NEW,
-    CHANGE_KNOWN,    /* there already when the state began */
+    CHANGE_KNOWN,    /* there already when the state began, or when there was nobody to tell */
     CHANGE_WORSE,    /* its severity went up */
     CHANGE_AGAIN,    /* back soon after its end */
     CHANGE_FLAPPING, /* comes and goes */

@@ -57,6 +57,15 @@ list_hearers(const Update *update, const char *fingerprint, GError **error)
 }
 
 bool
+update_is_heard(const Update *update, const Incident *incident)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    if (update->routing != NULL)
+        update->routing->find(update->routing->data, incident, names);
+    return names->len > 0;
+}
+
+bool
 update_tell(const Update *update, ChangeType type, const char *fingerprint,
             const Incident *incident, GError **error)
 {

@@ -15,6 +15,8 @@ typedef struct {
  * incident, or are about to; anything else of those that the routing names. */
 bool update_tell(const Update *update, ChangeType type, const char *fingerprint,
                  const Incident *incident, GError **error);
+/* Whether there is anybody to hear of it. */
+bool update_is_heard(const Update *update, const Incident *incident);
 /* Takes a finding of the run. */
 bool update_take_finding(const Update *update, const Finding *finding, GError **error);
 /* Takes as one that the run has looked at its cluster for too long. */

@@ -32,6 +32,7 @@ static bool are_folded;   /* all findings */
 static const char *note;  /* of all findings; NULL: none */
 static Severity severity; /* of all findings; SEVERITY_INFO: their own */
 
+static bool are_none;  /* receivers */
 static bool are_two;   /* receivers hear of it, not only ops */
 static int64_t hold_s; /* how long ops is not to be told of what is milder than high */
 
@@ -41,6 +42,8 @@ find_receivers(const void *data, const Incident *incident, GPtrArray *receivers)
     (void)data;
     if (incident->object != NULL && incident->object->kind != KIND_NONE)
         assert_string_equal(incident->ns, "shop");
+    if (are_none)
+        return;
     g_ptr_array_add(receivers, (gpointer) "ops");
     if (are_two)
         g_ptr_array_add(receivers, (gpointer) "pay");
@@ -190,6 +193,22 @@ test_what_was_there_before_is_known(void **unused)
     expect_told("known web");
     run(POD("web", "settings") POD("pay", "keys"), MINUTE_S);
     expect_told("new pay");
+}
+
+static void
+test_who_comes_later_hears_of_what_nobody_was_told(void **unused)
+{
+    (void)unused;
+    are_none = true;
+    run(MAP("other"), 0);
+    run(POD("web", "settings"), MINUTE_S);
+    run(POD("web", "settings"), MINUTE_S);
+    expect_told("");
+    are_none = false;
+    run(POD("web", "settings"), MINUTE_S);
+    expect_told("known web");
+    run(POD("web", "settings"), MINUTE_S);
+    expect_told("");
 }
 
 static void
@@ -474,7 +493,7 @@ setup(void **unused)
     path = temp_dir_file(dir, "state.sqlite");
     now_s = TEST_NOW_S;
     severity = SEVERITY_INFO;
-    are_folded = are_two = false;
+    are_folded = are_two = are_none = false;
     hold_s = 0;
     reopen();
     return 0;
@@ -498,6 +517,7 @@ main(void)
         TEST(test_a_fault_is_told_once_and_its_end_once),
         TEST(test_a_note_goes_with_its_incident),
         TEST(test_what_was_there_before_is_known),
+        TEST(test_who_comes_later_hears_of_what_nobody_was_told),
         TEST(test_an_object_that_is_gone_ends_at_once),
         TEST(test_blindness_is_no_good_news),
         TEST(test_it_is_told_again_after_hours),
