@@ -130,6 +130,36 @@ was_killed_by_probe(const CheckRun *run, const Container *container, const Value
     return false;
 }
 
+/* Seconds that a run took; -1 when it does not say. */
+static int64_t
+run_seconds(const Value *ended)
+{
+    int64_t from_s = value_time(ended, "startedAt"), to_s = value_time(ended, "finishedAt");
+    return from_s > 0 && to_s >= from_s ? to_s - from_s : -1;
+}
+
+/* Whether it was killed in the time after which a liveness probe that never succeeds has it killed.
+ * The kubelet sends 25 events of a pod at once and then one in five minutes, so a container that
+ * crashes for hours may have none of its probe any more (client-go, tools/record). */
+static bool
+ended_as_by_probe(const Container *container, const Value *ended)
+{
+    enum { GRACE_S = 30, SLACK_S = 15 };
+    const Value *probe = value_get(container->spec, "livenessProbe");
+    int64_t code = value_int(ended, "exitCode", -1), seconds = run_seconds(ended);
+    if (probe == NULL || value_get(container->spec, "startupProbe") != NULL ||
+        (code != 137 && code != 143))
+        return false;
+    int64_t period_s = value_int(probe, "periodSeconds", 10);
+    int64_t times = value_int(probe, "failureThreshold", 3);
+    int64_t grace_s =
+        value_int(container->pod->value, "spec.terminationGracePeriodSeconds", GRACE_S);
+    int64_t first_s = value_int(probe, "initialDelaySeconds", 0) + period_s * (times - 1);
+    int64_t last_s = first_s + period_s + times * value_int(probe, "timeoutSeconds", 1) +
+                     value_int(probe, "terminationGracePeriodSeconds", grace_s) + SLACK_S;
+    return seconds >= first_s && seconds <= last_s;
+}
+
 static CrashKind
 kind_of_signature(LogSignature signature, const char *line)
 {
@@ -175,18 +205,11 @@ classify(const CheckRun *run, const Container *container, const Value *ended, co
         return CRASH_COMMAND;
     if (code == 139 || code == 134 || code == 132 || code == 135 || code == 136)
         return CRASH_SIGNAL;
-    return line != NULL ? kind_of_signature(log_signature(line), line) : CRASH_PLAIN;
+    CrashKind kind = line != NULL ? kind_of_signature(log_signature(line), line) : CRASH_PLAIN;
+    return kind == CRASH_PLAIN && ended_as_by_probe(container, ended) ? CRASH_LIVENESS : kind;
 }
 
 /* ---- Whether it is in a loop. ---- */
-
-/* Seconds that a run took; -1 when it does not say. */
-static int64_t
-run_seconds(const Value *ended)
-{
-    int64_t from_s = value_time(ended, "startedAt"), to_s = value_time(ended, "finishedAt");
-    return from_s > 0 && to_s >= from_s ? to_s - from_s : -1;
-}
 
 /* Whether a container that has ended is started again. */
 static bool

@@ -46,6 +46,10 @@ char *
 log_line(const CheckRun *run, const Container *container, bool previous)
 {
     g_autofree char *log = snapshot_log(run->snapshot, container->pod, container->name, previous);
+    /* While it waits for its next start the kubelet may have the log of its last run as the present
+     * one. */
+    if (log == NULL && previous && value_at(container->status, "state.waiting") != NULL)
+        log = snapshot_log(run->snapshot, container->pod, container->name, false);
     char *line = log != NULL ? log_line_of(log) : NULL;
     if (line == NULL && previous)
         line = log_line_of(value_text(container->status, "lastState.terminated.message"));

@@ -263,6 +263,14 @@ log_source_free(gpointer data)
     g_free(source);
 }
 
+/* With the status 200 the kubelet says that the container, and with it the log, is gone. */
+static bool
+is_apology(const char *bytes, gsize size)
+{
+    static const char text[] = "unable to retrieve container logs for ";
+    return size >= strlen(text) && memcmp(bytes, text, strlen(text)) == 0;
+}
+
 static char *
 fetch_log(const LogSource *source, const Object *pod, const char *container, bool previous)
 {
@@ -279,6 +287,8 @@ fetch_log(const LogSource *source, const Object *pod, const char *container, boo
         return NULL;
     gsize size;
     const char *bytes = g_bytes_get_data(text, &size);
+    if (is_apology(bytes, size))
+        return NULL;
     return g_utf8_make_valid(bytes != NULL ? bytes : "", (gssize)size);
 }
 

@@ -30,6 +30,9 @@ CRASHED = pod(0, containerStatuses=[{"name": "app", "restartCount": 7, "state": 
 
 COREFILE = {"metadata": {"namespace": "kube-system", "name": "coredns", "uid": "coredns", "creationTimestamp": "2026-01-01T00:00:00Z"},
             "data": {"Corefile": ".:53 {\n    rewrite name shop.svc.cluster.local other.example\n}\n"}}
+LOG = b"starting\nERROR cannot reach db: connection refused password=hunter2\n"
+# What a kubelet answers with the status 200 when the container is gone.
+GONE = b"unable to retrieve container logs for containerd://7f0a4c"
 # Events that are asked for: those of trouble, and the normal ones that checks read.
 METADATA_ONLY = "as=PartialObjectMetadataList"
 
@@ -57,6 +60,7 @@ class Api:
 
     def __init__(self):
         self.refused, self.requests, self.events = set(), [], {}
+        self.logs = {True: LOG, False: LOG}  # of the last run, of this one
         self.objects = {"pods": [CRASHED] + [pod(i) for i in range(1, 5)],
                         "configmaps": [{"metadata": {"namespace": "shop", "name": "settings"}}]}
         api = self
@@ -105,7 +109,7 @@ class Api:
             return self.json({"kind": "Status", "status": "Failure", "reason": "Forbidden", "code": 403,
                               "message": f'{name} is forbidden: User "x" cannot list it'}, 403)
         if name == "log":
-            return 200, b"starting\nERROR cannot reach db: connection refused password=hunter2\n", "text/plain"
+            return 200, self.logs["previous" in query], "text/plain"
         if name in self.objects:
             objects = self.objects[name]
             if METADATA_ONLY in headers.get("Accept", ""):
@@ -177,6 +181,13 @@ def check(program):
         fail("secrets were asked for")
     events = [urllib.parse.parse_qs(urllib.parse.urlsplit(path).query) for path, _ in api.requests if "/events" in path]
     expect("requests for events", events, [{"limit": ["500"]}])
+    api.logs = {True: GONE, False: LOG}
+    expect("the finding by the log of the last run", scan(program, api)["findings"][0]["check"], "crashloop-dependency")
+    api.logs[False] = GONE
+    report = scan(program, api)
+    expect("the finding without a log", report["findings"][0]["check"], "container-crashloop")
+    if "unable to retrieve" in json.dumps(report):
+        fail(f"what the kubelet says in place of a log counts as one: {report['findings'][0]}")
     api.refused = {"configmaps"}
     api.objects["configmaps"] = []
     report = scan(program, api, "--secrets")

@@ -318,10 +318,43 @@ test_the_port_that_a_program_listens_on(void **state)
     assert_int_equal(log_other_port("started at 12:30:45\nhello\n", 8080), 0);
 }
 
+/* The kubelet sends few events of a pod that crashes for long. */
+static void
+test_a_probe_is_known_by_the_time_of_the_end(void **state)
+{
+    static const struct {
+        const char *probe, *ended, *check;
+    } ends[] = {
+        {"livenessProbe: {periodSeconds: 2, failureThreshold: 2}", "137, reason: Error",
+         "crashloop-liveness"},
+        {"livenessProbe: {periodSeconds: 2, failureThreshold: 2}", "1, reason: Error",
+         "container-crashloop"},
+        {"livenessProbe: {periodSeconds: 10}", "137, reason: Error", "container-crashloop"},
+        {"livenessProbe: {periodSeconds: 2, failureThreshold: 2}, startupProbe: {}",
+         "137, reason: Error", "container-crashloop"},
+        {"ports: []", "137, reason: Error", "container-crashloop"},
+    };
+    (void)state;
+    for (size_t i = 0; i < G_N_ELEMENTS(ends); i++) {
+        g_autofree char *pod = g_strdup_printf(
+            "apiVersion: v1\n"
+            "kind: Pod\n"
+            "metadata: {namespace: shop, name: web}\n"
+            "spec: {nodeName: n1, containers: [{name: app, %s}]}\n"
+            "status: {phase: Running, containerStatuses: [{name: app, restartCount: 9, state: "
+            "{waiting: {reason: CrashLoopBackOff}}, lastState: {terminated: {exitCode: %s, "
+            "startedAt: '2026-01-01T11:50:00Z', finishedAt: '2026-01-01T11:50:05Z'}}}]}\n",
+            ends[i].probe, ends[i].ended);
+        g_autoptr(TestCluster) cluster = test_cluster_new(pod);
+        test_cluster_expect(cluster, ends[i].check, "Pod shop/web");
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_probe_is_known_by_the_time_of_the_end),
         cmocka_unit_test(test_logs_tell_which_kind_it_is),
         cmocka_unit_test(test_a_container_that_was_killed_for_its_node),
         cmocka_unit_test(test_a_daemon_set_that_crashes_everywhere),
