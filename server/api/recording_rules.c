@@ -9,7 +9,7 @@
 #include "server/rules/evaluate.h"
 #include "server/store/document.h"
 
-enum { RULES_MAX = 25, ID_LENGTH = 10, ID_LENGTH_MAX = 64, NAME_LENGTH_MAX = 256, LIST_MAX = 100 };
+enum { ID_LENGTH = 10, ID_LENGTH_MAX = 64, NAME_LENGTH_MAX = 256, LIST_MAX = 100 };
 
 /* The content of a document is the packed RecordingRule, its version the generation. */
 static Settings__V1__RecordingRule *
@@ -148,16 +148,23 @@ call_get(RpcCall *call)
         rpc_fail(call, error);
 }
 
+typedef struct {
+    Settings__V1__RecordingRule *rule;
+    int64_t rules_max; /* of the tenant */
+} Upsert;
+
 /* The generation rises with every change, and a change has to know the last one; 0 does not say. */
 static bool
 change_upsert(const Document *old, const DocumentOthers *others, Document *ret_new, void *data,
               GError **error)
 {
-    Settings__V1__RecordingRule *rule = data;
+    const Upsert *upsert = data;
+    Settings__V1__RecordingRule *rule = upsert->rule;
     int64_t generation = old != NULL ? old->version : 0;
-    if (others->n >= RULES_MAX)
+    if (old == NULL && (int64_t)others->n >= upsert->rules_max)
         return error_set(error, CRESSET_ERROR_RESOURCE_EXHAUSTED,
-                         "a tenant may have %d recording rules", RULES_MAX);
+                         "the tenant has %zu recording rules (limit max_recording_rules)",
+                         (size_t)others->n);
     if (rule->generation != 0 && rule->generation != generation)
         return error_set(error, CRESSET_ERROR_FAILED_PRECONDITION,
                          "recording rule '%s' has generation %" G_GINT64_FORMAT
@@ -206,7 +213,10 @@ call_upsert(RpcCall *call)
     rule.stacktrace_filter = request->stacktrace_filter;
     response.rule = &rule;
     const DocumentKey key = {call->http->tenant, RECORDING_RULE_KIND, id};
-    if (store_document_change(call->api->store, &key, change_upsert, &rule, &error))
+    TenantLimits limits;
+    tenant_overrides_get(call->api->overrides, call->http->tenant, &limits);
+    Upsert upsert = {&rule, limits.recording_rules_max};
+    if (store_document_change(call->api->store, &key, change_upsert, &upsert, &error))
         rpc_reply(call, &response.base);
     else
         rpc_fail(call, error);

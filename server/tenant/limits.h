@@ -36,6 +36,7 @@ typedef struct {
     int64_t query_lookback_ns, query_length_ns;
     int64_t nodes_default, nodes_max; /* of a flame graph; a maximum of 0 is none */
     int64_t async_queries_max;        /* under way */
+    int64_t recording_rules_max;
     int64_t finding_clusters_max, findings_max, finding_text_max, transitions_max;
     int64_t findings_retention_ns;
 } TenantLimits;
@@ -85,6 +86,8 @@ typedef struct {
       "Nodes that a query may ask for; 0 is no limit.")                                            \
     X("max-async-query-concurrency", OPTION_INT, "5", 1, 1e6, "N", async_queries_max,              \
       "Asynchronous queries of a tenant that run or wait to.")                                     \
+    X("max-recording-rules", OPTION_INT, "25", 0, 1000, "N", recording_rules_max,                  \
+      "Recording rules of a tenant; those that are there stay.")                                   \
     X("max-finding-clusters", OPTION_INT, "100", 1, 1e5, "N", finding_clusters_max,                \
       "Clusters that findings are reported of.")                                                   \
     X("max-findings-per-cluster", OPTION_INT, "5000", 1, 1e6, "N", findings_max,                   \

@@ -31,7 +31,6 @@ const char *const unused_limits[] = {
     "max_global_series_per_tenant",
     "max_local_series_per_tenant",
     "max_query_parallelism",
-    "max_recording_rules",
     "push_max_concurrency",
     "query_analysis_enabled",
     "query_analysis_series_enabled",

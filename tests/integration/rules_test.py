@@ -73,6 +73,22 @@ def check_pages(server):
     expect("the samples of another tenant", page(server, "/api/v1/rules/metrics", "b"), "")
 
 
+def check_limit(server):
+    """Two rules are there, and no third may be; those that are may change."""
+    body = json.dumps({"metricName": "third", "matchers": MATCHERS})
+    connection = server.connect()
+    connection.request("POST", RULES + "UpsertRecordingRule", body, {"Content-Type": "application/json"})
+    reply = connection.getresponse()
+    text = reply.read().decode()
+    expect("the status of one too many", reply.status, 429)
+    if "max_recording_rules" not in text:
+        sys.exit(f"the error does not name the limit: {text}")
+    rules = json.loads(cresset.post(server.connect(), RULES + "ListRecordingRules", "{}", "application/json"))["rules"]
+    expect("the rules", len(rules), 2)
+    changed = upsert(server, id=rules[0]["id"], metricName="renamed", matchers=MATCHERS)
+    expect("the rule that was changed", (changed["id"], changed["metricName"]), (rules[0]["id"], "renamed"))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin", default="build/bin")
@@ -84,9 +100,10 @@ def main():
         process, url = prometheus.start(folder)
         try:
             server = cresset.Server(options.bin, folder, "--self-profile=false", "--remote-write-url", url + "/api/v1/write",
-                                    "--rules-interval", "2s", "--rules-delay", "500ms")
+                                    "--rules-interval", "2s", "--rules-delay", "500ms", "--max-recording-rules", "2")
             check(server, url)
             check_pages(server)
+            check_limit(server)
             expect("the exit status", server.stop(), 0)
         finally:
             process.terminate()
