@@ -61,7 +61,8 @@ static const CheckRow rows[] = {
         "crashloop-liveness", SEVERITY_HIGH, true,
         "A container is restarted again and again by its liveness probe.",
         LOOPS "the kubelet reports that it killed it, or was about to, for a failed liveness "
-              "probe.",
+              "probe; or no event is left that says why, and it was killed in the time after which "
+              "its probe has it killed.",
         "Give the program time with a startupProbe, or mend what the probe asks."),
     [CRASH_STARTUP] = CRASH_ROW(
         "crashloop-startup", SEVERITY_HIGH, true,
@@ -185,8 +186,11 @@ kind_of_signature(LogSignature signature, const char *line)
 }
 
 static CrashKind
-classify(const CheckRun *run, const Container *container, const Value *ended, const char *line)
+classify(const CheckRun *run, const Crash *crash)
 {
+    const Container *container = crash->container;
+    const Value *ended = crash->ended;
+    const char *line = crash->line;
     int64_t code = value_int(ended, "exitCode", -1);
     bool is_exec_format = line != NULL && log_signature(line) == LOG_FORMAT && code != 0;
     if (value_is(ended, "reason", "OOMKilled"))
@@ -205,8 +209,7 @@ classify(const CheckRun *run, const Container *container, const Value *ended, co
         return CRASH_COMMAND;
     if (code == 139 || code == 134 || code == 132 || code == 135 || code == 136)
         return CRASH_SIGNAL;
-    CrashKind kind = line != NULL ? kind_of_signature(log_signature(line), line) : CRASH_PLAIN;
-    return kind == CRASH_PLAIN && ended_as_by_probe(container, ended) ? CRASH_LIVENESS : kind;
+    return line != NULL ? kind_of_signature(log_signature(line), line) : CRASH_PLAIN;
 }
 
 /* ---- Whether it is in a loop. ---- */
@@ -341,7 +344,10 @@ look_at(CheckRun *run, const Container *container)
     Crash crash = {.container = container, .ended = loop != NULL ? loop : last};
     if (loop != NULL) {
         crash.line = log_line(run, container, true);
-        crash.kind = classify(run, container, loop, crash.line);
+        crash.kind = classify(run, &crash);
+        crash.is_inferred = crash.kind == CRASH_PLAIN && ended_as_by_probe(container, loop);
+        if (crash.is_inferred)
+            crash.kind = CRASH_LIVENESS;
         if (crash.line != NULL && log_signature(crash.line) == LOG_DEPENDENCY)
             crash.dependency = unreachable_of(run->snapshot, container->pod, crash.line);
         (void)report(run, &crash, trouble_since(run, container));

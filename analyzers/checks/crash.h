@@ -30,6 +30,7 @@ typedef struct {
     char *line;              /* of its log; NULL: there is none */
     Unreachable *dependency; /* that the line names; NULL: none */
     CrashKind kind;
+    bool is_inferred; /* the probe, from how and when it ended: nothing tells of it */
 } Crash;
 
 /* Writes title, cause, evidence and steps of a finding about a crash. */

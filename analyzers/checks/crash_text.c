@@ -110,7 +110,7 @@ write_probe_cause(CheckRun *run, Finding *finding, const Crash *crash)
     const Value *probe = value_get(container->spec, is_liveness ? "livenessProbe" : "startupProbe");
     const Event *event = probe_failure(run, crash);
     g_autofree char *length = run_length(crash->ended), *patience = patience_text(probe);
-    if (event == NULL)
+    if (crash->is_inferred)
         finding_evidence(finding, "No event tells of the probe: it is known by the exit code and "
                                   "the time of the end");
     finding_cause(finding,

@@ -154,6 +154,15 @@ test_seldom_restarts_are_told_when_they_go_on(void **state)
     test_cluster_expect_none(starting, "container-restarting");
 }
 
+static char *
+evidence_of(const Finding *finding)
+{
+    GString *text = g_string_new(NULL);
+    for (guint i = 0; i < finding->evidence->len; i++)
+        g_string_append_printf(text, "%s\n", (const char *)finding->evidence->pdata[i]);
+    return g_string_free(text, FALSE);
+}
+
 /* The kubelet's word that it killed the container counts more than its exit code. */
 static void
 test_a_kill_is_the_probes(void **state)
@@ -171,6 +180,8 @@ test_a_kill_is_the_probes(void **state)
                        "lastTimestamp: '2026-01-01T11:58:00Z'\n");
     const Finding *finding = test_cluster_expect(cluster, "crashloop-liveness", "Pod shop/web");
     assert_contains(finding->cause, "from 7 s after the start");
+    g_autofree char *evidence = evidence_of(finding);
+    assert_null(strstr(evidence, "No event"));
     g_autoptr(TestCluster) failing = test_cluster_new(
         POD("web", "livenessProbe: {initialDelaySeconds: 7}",
             LOOP("143")) "---\n"
@@ -184,15 +195,6 @@ test_a_kill_is_the_probes(void **state)
                          "lastTimestamp: '2026-01-01T11:58:00Z'\n");
     finding = test_cluster_expect(failing, "crashloop-liveness", "Pod shop/web");
     assert_contains(finding->title, "liveness probe: HTTP probe failed with statuscode: 404");
-}
-
-static char *
-evidence_of(const Finding *finding)
-{
-    GString *text = g_string_new(NULL);
-    for (guint i = 0; i < finding->evidence->len; i++)
-        g_string_append_printf(text, "%s\n", (const char *)finding->evidence->pdata[i]);
-    return g_string_free(text, FALSE);
 }
 
 static void
@@ -346,7 +348,10 @@ test_a_probe_is_known_by_the_time_of_the_end(void **state)
             "startedAt: '2026-01-01T11:50:00Z', finishedAt: '2026-01-01T11:50:05Z'}}}]}\n",
             ends[i].probe, ends[i].ended);
         g_autoptr(TestCluster) cluster = test_cluster_new(pod);
-        test_cluster_expect(cluster, ends[i].check, "Pod shop/web");
+        const Finding *finding = test_cluster_expect(cluster, ends[i].check, "Pod shop/web");
+        g_autofree char *evidence = evidence_of(finding);
+        assert_int_equal(strstr(evidence, "No event tells of the probe") != NULL,
+                         strcmp(ends[i].check, "crashloop-liveness") == 0);
     }
 }
 
