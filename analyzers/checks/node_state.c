@@ -158,7 +158,6 @@ count_pods(const CheckRun *run, const Object *node)
     return n;
 }
 
-/* Budgets that allow no disruption and have a pod on the node. */
 /* What keeps a budget from allowing a disruption: pods of it that should run and are not ready. */
 static void
 blame_unready(const CheckRun *run, const Object *budget, const GPtrArray *pods, Finding *finding)
@@ -172,6 +171,7 @@ blame_unready(const CheckRun *run, const Object *budget, const GPtrArray *pods, 
     }
 }
 
+/* Budgets that allow no disruption and have a pod on the node. */
 static void
 look_at_drain(CheckRun *run, const Object *node, int64_t since_s)
 {

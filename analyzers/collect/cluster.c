@@ -265,7 +265,7 @@ log_source_free(gpointer data)
 
 /* With the status 200 the kubelet says that the container, and with it the log, is gone. */
 static bool
-is_apology(const char *bytes, gsize size)
+is_lost_log(const char *bytes, gsize size)
 {
     static const char text[] = "unable to retrieve container logs for ";
     return size >= strlen(text) && memcmp(bytes, text, strlen(text)) == 0;
@@ -287,7 +287,7 @@ fetch_log(const LogSource *source, const Object *pod, const char *container, boo
         return NULL;
     gsize size;
     const char *bytes = g_bytes_get_data(text, &size);
-    if (is_apology(bytes, size))
+    if (is_lost_log(bytes, size))
         return NULL;
     return g_utf8_make_valid(bytes != NULL ? bytes : "", (gssize)size);
 }

@@ -161,10 +161,11 @@ change_upsert(const Document *old, const DocumentOthers *others, Document *ret_n
     const Upsert *upsert = data;
     Settings__V1__RecordingRule *rule = upsert->rule;
     int64_t generation = old != NULL ? old->version : 0;
-    if (old == NULL && (int64_t)others->n >= upsert->rules_max)
+    if (old == NULL && others->n >= (uint64_t)upsert->rules_max)
         return error_set(error, CRESSET_ERROR_RESOURCE_EXHAUSTED,
-                         "the tenant has %zu recording rules (limit max_recording_rules)",
-                         (size_t)others->n);
+                         "the tenant has %" G_GUINT64_FORMAT
+                         " recording rules (limit max_recording_rules)",
+                         others->n);
     if (rule->generation != 0 && rule->generation != generation)
         return error_set(error, CRESSET_ERROR_FAILED_PRECONDITION,
                          "recording rule '%s' has generation %" G_GINT64_FORMAT
