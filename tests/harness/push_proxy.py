@@ -8,7 +8,9 @@ import http.client
 import http.server
 import socket
 import struct
+import sys
 import threading
+import traceback
 import typing
 
 import messages
@@ -54,12 +56,14 @@ class PushProxy:
       cut_reply      passes them on, and closes in the middle of the answer
 
     `came` has the profiles of all requests that came whole, `stored` those that the target took, and `acknowledged`
-    those of which the agent was told so, each by id; `requests` counts those of each mode.
+    those of which the agent was told so, each by id; `requests` counts those of each mode, and `errors` has what is wrong
+    with the proxy itself.
     """
 
     def __init__(self, host, target):
         self.host, self.target, self.port = host, target, 0
         self.mode, self.came, self.stored, self.acknowledged, self.requests = "forward", {}, {}, {}, {}
+        self.errors = []
         self.changed = threading.Condition()
         self.connections = set()
         self.listen()
@@ -95,7 +99,10 @@ class PushProxy:
                     super().shutdown_request(request)
 
             def handle_error(self, request, client_address):
-                pass  # connections are cut here all the time
+                error = sys.exception()
+                if not isinstance(error, OSError):  # connections are cut here all the time
+                    proxy.errors.append(repr(error))
+                    traceback.print_exception(error)
 
         self.server = Listener((self.host, self.port), Handler)
         self.port = self.server.server_port
