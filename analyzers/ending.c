@@ -15,19 +15,50 @@ is_found(const Findings *findings, const char *fingerprint)
     return false;
 }
 
-/* Takes the other incidents out of the list. */
 static void
-keep_endings(GPtrArray *open, const Findings *findings)
+set_text(Change *change, char *text)
+{
+    g_free(change->ending);
+    change->ending = text;
+}
+
+/* Takes the incidents out of the list that a look still sees; of the others nothing is said yet. */
+static void
+keep_unseen(GPtrArray *open, const Findings *findings)
 {
     for (guint i = open->len; i > 0; i--) {
-        const Change *change = open->pdata[i - 1];
-        if (!backfill_is_about(change->check) || is_found(findings, change->fingerprint))
+        Change *change = open->pdata[i - 1];
+        if (is_found(findings, change->fingerprint))
             g_ptr_array_remove_index(open, i - 1);
+        else
+            set_text(change, g_strdup(""));
     }
 }
 
+/* Whether its object was of a kind that is known, and is not there any more. */
 static bool
-note_all(State *state, const Look *look, const GPtrArray *endings, GError **error)
+is_removed(const Change *change, const Snapshot *snapshot)
+{
+    bool is_known = false;
+    for (int at = KIND_NONE + 1; at < KIND_COUNT && !is_known; at++)
+        is_known = strcmp(kind_row((Kind)at)->kind, change->kind) == 0 &&
+                   snapshot_knows(snapshot, (Kind)at);
+    return is_known && state_incident(change, snapshot).object == NULL;
+}
+
+static void
+note_removed(GPtrArray *endings, const Snapshot *snapshot)
+{
+    for (guint i = 0; i < endings->len; i++) {
+        Change *change = endings->pdata[i];
+        if (is_removed(change, snapshot))
+            set_text(change, g_strdup_printf("the %s was removed", change->kind));
+    }
+}
+
+/* What became of the data of collectors that are back. */
+static void
+note_backfilled(GPtrArray *endings, const Look *look)
 {
     g_autoptr(Relations) relations = relations_new(look->snapshot);
     const CheckRun run = {.snapshot = look->snapshot,
@@ -38,29 +69,32 @@ note_all(State *state, const Look *look, const GPtrArray *endings, GError **erro
     const TelemetryAsk ask = {.apis[SOURCE_METRICS] = look->backends.apis[SOURCE_METRICS],
                               .matchers = look->backends.matchers,
                               .matchers_problem = look->backends.matchers_problem};
-    bool ok = true;
-    for (guint i = 0; ok && i < MIN(endings->len, ENDINGS_MAX); i++) {
-        const Change *change = endings->pdata[i];
+    int n_asked = 0;
+    for (guint i = 0; i < endings->len && n_asked < ENDINGS_MAX; i++) {
+        Change *change = endings->pdata[i];
+        if (change->ending[0] != '\0' || !backfill_is_about(change->check))
+            continue;
         const Gap gap = {.check = change->check,
                          .kind = change->kind,
                          .ns = change->ns,
                          .name = change->name,
                          .from_s = change->since_s > 0 ? change->since_s : change->first_seen_s,
                          .until_s = change->at_s};
-        g_autofree char *text = backfill_text(&run, &ask, &gap);
-        ok = text == NULL || state_set_ending(state, change->fingerprint, text, error);
+        char *text = backfill_text(&run, &ask, &gap);
+        set_text(change, text != NULL ? text : g_strdup(""));
+        n_asked++;
     }
-    return ok;
 }
 
 bool
 endings_note(State *state, const Look *look, GError **error)
 {
-    if (look->backends.apis[SOURCE_METRICS] == NULL)
-        return true;
-    g_autoptr(GPtrArray) open = state_list_open(state, error);
-    if (open == NULL)
+    g_autoptr(GPtrArray) endings = state_list_open(state, error);
+    if (endings == NULL)
         return false;
-    keep_endings(open, look->findings);
-    return open->len == 0 || note_all(state, look, open, error);
+    keep_unseen(endings, look->findings);
+    note_removed(endings, look->snapshot);
+    if (look->backends.apis[SOURCE_METRICS] != NULL)
+        note_backfilled(endings, look);
+    return endings->len == 0 || state_set_endings(state, endings, error);
 }

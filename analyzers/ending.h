@@ -3,9 +3,10 @@
 #include "analyzers/look.h"
 #include "analyzers/state/state.h"
 
-/* At most so many are asked about in a run. */
+/* Back ends are asked about at most so many in a run. */
 enum { ENDINGS_MAX = 20 };
 
-/* Notes of open incidents that a look does not see any more what became of the data that was
- * missing, where back ends can tell. The errors of the state. */
+/* Notes of open incidents that a look does not see any more that their object was removed, or of
+ * collectors what became of the data that was missing, where back ends can tell. The errors of the
+ * state. */
 bool endings_note(State *state, const Look *look, GError **error);

@@ -1,5 +1,6 @@
 #include "analyzers/look.h"
 
+#include "analyzers/confirm.h"
 #include "analyzers/report/push.h"
 
 bool
@@ -34,6 +35,8 @@ look_find(Look *look, bool is_dry, GError **error)
         return false;
     look->check.telemetry = look->telemetry;
     look->findings = check_all(look->snapshot, &look->check);
+    if (!confirm_silences(look, error))
+        return false;
     backends_enrich(&look->backends, &options->backends, &look->check, look->snapshot,
                     look->findings);
     return notes_add(&options->llm, look->snapshot, look->check.cluster, look->findings, is_dry,

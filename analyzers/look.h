@@ -18,6 +18,7 @@ typedef struct {
 /* Zeroed before, cleared after. */
 typedef struct {
     const LookOptions *options;
+    int64_t confirm_s; /* see confirm_silences; 0: what is found counts at once */
     CheckOptions check;
     Silences *silences;
     LogRules *log_rules;

@@ -32,6 +32,11 @@ static const OptionRow rows[] = {
     OPTION("webhook-severity", OPTION_STRING, "medium", "SEVERITY", severity,
            "Milder changes are not told."),
     METRICS_TARGET_ROWS(RunOptions, metrics),
+    {"heartbeat-confirm", OPTION_DURATION, "60s", 0, 300e9, "TIME",
+     "A collector that has been silent for less than 15 minutes is asked about again after so "
+     "long, "
+     "and counts as silent when it still is; 0: at once.",
+     offsetof(RunOptions, confirm_ns)},
     OPTION("failure-event", OPTION_STRING, "", "NAMESPACE/NAME", failure_event,
            "CronJob that gets a Kubernetes Event when a receiver does not get its messages; needs "
            "the right to create events.k8s.io there. None with --input."),
@@ -234,7 +239,7 @@ static bool
 run_once(const RunOptions *options, GError **error)
 {
     int64_t started_us = g_get_monotonic_time();
-    g_auto(Run) run = {.options = options};
+    g_auto(Run) run = {.options = options, .look.confirm_s = options->confirm_ns / 1000000000};
     if (!open_run(&run, error) || !look_find(&run.look, false, error))
         return false;
     if (!options->dry_run) {

@@ -7,6 +7,7 @@ typedef struct {
     LookOptions look;
     char *state, *notify_file, *url, *url_file, *form, *severity, *failure_event;
     MetricsTargetOptions metrics;
+    int64_t confirm_ns;
     bool dry_run;
 } RunOptions;
 

@@ -316,23 +316,23 @@ state_set_look(State *state, int64_t seconds)
     state->look_s = seconds;
 }
 
-/* What is said about the end of an incident. */
-typedef struct {
-    const char *fingerprint, *text;
-} Ending;
-
 static bool
-set_ending(State *state, void *data, GError **error)
+set_endings(State *state, void *data, GError **error)
 {
-    const Ending *ending = data;
-    return STATE_RUN(state, error, STATE_SQL_SET_ENDING, "ss", ending->fingerprint, ending->text);
+    const GPtrArray *changes = data;
+    bool ok = true;
+    for (guint i = 0; ok && i < changes->len; i++) {
+        const Change *change = changes->pdata[i];
+        ok = change->ending[0] == '\0' || STATE_RUN(state, error, STATE_SQL_SET_ENDING, "ss",
+                                                    change->fingerprint, change->ending);
+    }
+    return ok;
 }
 
 bool
-state_set_ending(State *state, const char *fingerprint, const char *text, GError **error)
+state_set_endings(State *state, const GPtrArray *changes, GError **error)
 {
-    Ending ending = {fingerprint, text};
-    return state_change(state, set_ending, &ending, error);
+    return state_change(state, set_endings, (void *)(uintptr_t)changes, error);
 }
 
 bool

@@ -103,8 +103,9 @@ bool state_update(State *state, const Findings *findings, const Snapshot *snapsh
 
 /* Says how long the run has looked at its cluster. */
 void state_set_look(State *state, int64_t seconds);
-/* Says something about the end of an open incident, should the next update end it: a few words. */
-bool state_set_ending(State *state, const char *fingerprint, const char *text, GError **error);
+/* Says something about the end of open incidents, should the next update end them: a few words, the
+ * `ending` of each change where that is not "". */
+bool state_set_endings(State *state, const GPtrArray *changes, GError **error);
 
 /* ---- The outbox of a receiver. ---- */
 

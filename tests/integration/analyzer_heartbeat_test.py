@@ -120,6 +120,7 @@ def make_samples(now):
         samples.add_node("stalled", node, 20 * MINUTE, others=20 * MINUTE)
         samples.add_node("gap", node, 0, gap=(3 * HOUR, 90 * MINUTE) if i == 3 else None)
         samples.add_node("half", node, 0, gap=(3 * HOUR, 140 * MINUTE) if i == 3 else None)
+        samples.add_node("late", node, 0, gap=(18 * MINUTE, 6 * MINUTE + 1) if i == 3 else None)
         samples.add_node("back", node, -30 * MINUTE, gap=(40 * MINUTE, -5 * MINUTE) if i == 3 else None, others=-30 * MINUTE)
     for node in NODES:  # all are unheard of, though there are nodes
         samples.add("up", {"cluster": "unheard", "instance": f"{node}:10250"}, 0)
@@ -259,9 +260,9 @@ class Told:
     def __init__(self, given, state):
         self.given, self.state, self.receiver = given, os.path.join(os.path.dirname(given.state), state), slack.Receiver()
 
-    def __call__(self, ago, url=None, cluster="gap"):
+    def __call__(self, ago, url=None, cluster="gap", *options):
         self.given.call("run", cluster, "--state", self.state, "--webhook-url", self.receiver.url, "--webhook-form", "slack",
-                        ago=ago, url=url, status=0)
+                        *options, ago=ago, url=url, status=0)
         messages, self.receiver.messages[:] = [slack.words(message) for message in self.receiver.messages], []
         return messages
 
@@ -282,6 +283,34 @@ def check_end(given):
     expect_told("the back end again", told(100 * MINUTE) + told(95 * MINUTE), "1 resolved; 1 open", "cannot be asked")
     expect_told("the node again", told(85 * MINUTE) + told(80 * MINUTE), "1 resolved; 0 open", "Alloy on node n4",
                 "; data of that time is lost ·")
+
+
+def check_confirmed(given):
+    """Who is silent for a short time is asked about again a minute later, when a sample may be there that was late."""
+    found = given.findings("late", ago=6 * MINUTE, status=1)
+    expect("the title in one look", found["alloy-running-not-shipping"]["title"],
+           f"Alloy on node n4 has sent nothing since {given.clock(18 * MINUTE)} (12 min)")
+    expect("messages about a node that is late", Told(given, "late.sqlite")(6 * MINUTE, cluster="late"), [])
+    expect_told("a run that does not look twice", Told(given, "at-once.sqlite")(6 * MINUTE, None, "late", "--heartbeat-confirm", "0s"),
+                "Alloy on node n4 has sent nothing since")
+    expect_told("a node that is silent in both looks", Told(given, "short.sqlite")(178 * MINUTE - 11 * MINUTE),
+                "Alloy on node n4 has sent nothing since")
+
+
+def check_removed(given):
+    """A node that is silent and then removed, with its pod: the end says so."""
+    told = Told(given, "removed.sqlite")
+    expect("messages before", told(195 * MINUTE), [])
+    expect_told("a silent node", told(150 * MINUTE), "1 new; 1 open", "Alloy on node n4 has sent nothing since")
+    path = os.path.join(given.input, "all.yaml")
+    with open(path) as file:
+        text = file.read()
+    with open(path, "w") as out:
+        out.write(SET.replace("desiredNumberScheduled: 4, numberReady: 4", "desiredNumberScheduled: 3, numberReady: 3") +
+                  "".join(NODE.format(node=node, last=node[1:]) for node in NODES[:3]))
+    expect_told("the node is gone", told(145 * MINUTE) + told(140 * MINUTE), "1 resolved; 0 open", "; the Pod was removed ·")
+    with open(path, "w") as out:
+        out.write(text)
 
 
 def check_backfill(given):
@@ -341,6 +370,8 @@ def main():
             check_profiles(given, options.bin, folder)
             check_end(given)
             check_backfill(given)
+            check_confirmed(given)
+            check_removed(given)
             check_remote_write(given, folder)
         finally:
             process.terminate()
