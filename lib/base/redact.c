@@ -29,8 +29,10 @@
     "(?:[\\s:,.)\\]};&]|$))"
 #define QUOTED                                                                                     \
     "(?:\\\\\"(?:[^\"\\\\]|\\\\(?!\"))*+(?:\\\\\")?|\"(?:[^\"\\\\]|\\\\.)*+\"?|'[^']*+'?)"
+/* Goes on behind a comma and the like, unless another key follows. */
+#define BARE "[^\\s\"',;&]++(?:[,;&][^\\s\"',;&=:]++(?![=:]))*+"
 /* b'…' and Secret("…") are how programs print some. */
-#define VALUE NO_VALUE "(?:(?:[a-z_.]{1,40}\\(|[bru]{1,2})?" QUOTED "|[^\\s\"',;&]+)"
+#define VALUE NO_VALUE "(?:(?:[a-z_.]{1,40}\\(|[bru]{1,2})?" QUOTED "|" BARE ")"
 
 /* Of the header Authorization. */
 #define SCHEMES "(?:basic|bearer|token|digest|negotiate|ntlm|apikey|oauth|aws4-hmac-sha256)"
@@ -167,6 +169,11 @@ static const SecretRow rows[] = {
      NULL, NULL},
     {"(?i)([?&;](?:sig|signature|x-amz-signature|x-goog-signature|x-amz-credential)=)[^&\\s\"']++",
      NULL, NULL},
+    {"(?i)(\\bsignature=[\"']?)(?!\\[redacted\\])[a-z0-9+/_%=-]{8,}+", NULL, NULL},
+    /* RFC 5802: what a server keeps, and the proof of a client. */
+    {"()\\bSCRAM-SHA-[0-9]{1,3}\\$[0-9]{1,9}:[A-Za-z0-9+/=:$]{8,}+", NULL, NULL},
+    {"(\\bc=[A-Za-z0-9+/=]{1,256},r=[^\\s,]{1,256},p=)(?!\\[redacted\\])[A-Za-z0-9+/=]{8,}+", NULL,
+     NULL},
     {"()(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{1,64}+@[A-Za-z0-9-]{1,63}(?:\\.[A-Za-z0-9-]{1,63}){"
      "1,8}",
      NULL, NULL},

@@ -85,6 +85,12 @@ static const struct {
     {"glrt-abcdefghijabcdefghij glsa_abcdefghijabcdefghij_1 now", "abcdef", " now"},
     {"sk_live_abcdefghijabcdefghij hf_abcdefghijabcdefghij now", "abcdef", " now"},
     {"https://a.webhook.office.com/webhookb2/hush@x/y posted", "hush", " posted"},
+    {"password=pa;hush42 user=me", "hush42", " user=me"},
+    {"password=pa&b,hush42;Server=db", "hush42", ";Server=db"},
+    {"token=abc, next hush", "abc", ", next hush"},
+    {"signature=aHVzaDQyaHVzaA== sent", "aHVz", " sent"},
+    {"SCRAM-SHA-256$4096:c2FsdA==$aHVzaA==:NDJodXNo now", "aHVz", " now"},
+    {"c=biws,r=abc123,p=aHVzaDQyaHVz= sent", "aHVz", " sent"},
 };
 
 static void
