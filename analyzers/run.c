@@ -68,7 +68,7 @@ read_receiver(const RunOptions *options, GError **error)
                   options->severity);
         return NULL;
     }
-    if (message_form_parse(options->form, receiver->url, &receiver->form, error))
+    if (receiver_choose_form(receiver, options->form, error))
         return g_steal_pointer(&receiver);
     g_prefix_error(error, "--webhook-form: ");
     return NULL;

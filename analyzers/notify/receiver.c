@@ -122,6 +122,17 @@ fill_headers(Receiver *receiver, const Content *content, GError **error)
     return true;
 }
 
+bool
+receiver_choose_form(Receiver *receiver, const char *form, GError **error)
+{
+    static const char other_form[] = "/slack";
+    if (!message_form_parse(form, receiver->url, &receiver->form, error))
+        return false;
+    if (receiver->form == MESSAGE_DISCORD && g_str_has_suffix(receiver->url, other_form))
+        receiver->url[strlen(receiver->url) - strlen(other_form)] = '\0';
+    return true;
+}
+
 static bool
 fill(Receiver *receiver, Content *content, GError **error)
 {
@@ -136,8 +147,7 @@ fill(Receiver *receiver, Content *content, GError **error)
     if (receiver->url == NULL &&
         (receiver->url = receiver_read_secret(content->url_file, "url_file", error)) == NULL)
         return false;
-    if (!message_form_parse(content->form != NULL ? content->form : "auto", receiver->url,
-                            &receiver->form, error)) {
+    if (!receiver_choose_form(receiver, content->form != NULL ? content->form : "auto", error)) {
         g_prefix_error(error, "form: ");
         return false;
     }

@@ -14,6 +14,10 @@ typedef struct {
 void receiver_free(Receiver *receiver);
 /* One of a configuration file; errors name the line. Files that it names are read. */
 Receiver *receiver_read(YamlTree *tree, const YamlNode *node, GError **error);
+/* Sets the form by its name, which for "auto" is told by the URL. At Discord's address for messages
+ * in Slack's form (docs.discord.com/developers, "Execute Slack-Compatible Webhook") that for its
+ * own form is taken instead. INVALID_ARGUMENT when there is no such form. */
+bool receiver_choose_form(Receiver *receiver, const char *form, GError **error);
 /* As secret_file_read; `what` names the key or the option of the path in errors. */
 char *receiver_read_secret(const char *path, const char *what, GError **error);
 

@@ -168,6 +168,25 @@ test_secrets_come_from_files(void **state)
         g_strv_contains(lines, "Authorization: Bearer https://hooks.slack.com/services/hidden"));
 }
 
+/* Discord is written to in its own form, also at its address for Slack's. */
+static void
+test_discord_has_one_address(void **state)
+{
+    (void)state;
+    static const char *const urls[] = {"https://discord.com/api/webhooks/1/x",
+                                       "https://discord.com/api/webhooks/1/x/slack"};
+    for (size_t i = 0; i < G_N_ELEMENTS(urls); i++) {
+        g_autofree char *text = g_strdup_printf("receivers: [{name: a, url: '%s'}]\n", urls[i]);
+        g_autoptr(NotifyConfig) config = load_right(text);
+        const Receiver *receiver = notify_config_find(config, "a");
+        assert_int_equal(receiver->form, MESSAGE_DISCORD);
+        assert_string_equal(receiver->url, urls[0]);
+    }
+    g_autoptr(NotifyConfig) config =
+        load_right("receivers: [{name: a, url: 'https://chat.example/hooks/slack'}]\n");
+    assert_string_equal(notify_config_find(config, "a")->url, "https://chat.example/hooks/slack");
+}
+
 static void
 test_errors_name_line_and_key(void **state)
 {
@@ -236,6 +255,7 @@ main(void)
         cmocka_unit_test(test_what_has_no_namespace_is_never_left_out),
         cmocka_unit_test(test_quiet_hours_hold_what_is_not_urgent),
         cmocka_unit_test(test_secrets_come_from_files),
+        cmocka_unit_test(test_discord_has_one_address),
         cmocka_unit_test(test_errors_name_line_and_key),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
