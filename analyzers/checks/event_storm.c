@@ -15,7 +15,8 @@ static const CheckRow rows[] = {
         .tier = 2,
         .symptom = "The API server and etcd write hundreds of events for one namespace.",
         .meaning = "More than 500 warning events of a namespace in the last ten minutes, counting "
-                   "repetitions.",
+                   "repetitions. When one object has most of them, what is found about it explains "
+                   "the storm.",
         .fix = "Mend, or stop, what the most frequent one is about.",
         .run = run_event_storms,
         .needs = {KIND_EVENT, KIND_NAMESPACE},
@@ -109,6 +110,9 @@ report(CheckRun *run, const Object *ns, const Storm *storm)
                   storm->reason);
     finding_evidence(finding, "The loudest: %s %s: %s", value_text(about, "kind"),
                      value_text(about, "name"), value_text(storm->loudest, "message"));
+    const Object *object = snapshot_by_uid(run->snapshot, value_text(about, "uid"));
+    if (object != NULL && 2 * storm->n_of_loudest > storm->n)
+        finding_blame(finding, object);
     finding_fix(finding, "%s", rows[0].fix);
     if (is_word(storm->reason))
         finding_fix(finding, "kubectl -n %s get events --field-selector reason=%s", ns->name,

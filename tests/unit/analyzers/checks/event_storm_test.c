@@ -8,6 +8,12 @@
     ", firstTimestamp: '2026-01-01T" first ":00Z', lastTimestamp: '2026-01-01T" last               \
     ":00Z', message: 'no room'}\n"
 
+#define ANOTHER_EVENT(count, first, last)                                                          \
+    "---\n{apiVersion: v1, kind: Event, metadata: {namespace: shop, name: f}, involvedObject: "    \
+    "{kind: Job, name: other, uid: other}, type: Warning, reason: Failed, count: " count           \
+    ", firstTimestamp: '2026-01-01T" first ":00Z', lastTimestamp: '2026-01-01T" last               \
+    ":00Z', message: 'no room'}\n"
+
 static const CheckCase cases[] = {
     {"orphan-events-storm", "Namespace shop", SHOP EVENT("Warning", "600", "11:55", "11:59"),
      "600 of them are FailedCreate"},
@@ -52,6 +58,24 @@ test_a_reason_that_is_no_word(void **state)
         assert_lacks(finding->fix->pdata[i], "reboot");
 }
 
+/* The claim asks for a class that is not there, and half of the events or more say so. */
+#define CLAIM                                                                                      \
+    "---\n{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {namespace: shop, name: data, "  \
+    "uid: gone, creationTimestamp: '2026-01-01T06:00:00Z'}, spec: {storageClassName: fast, "       \
+    "accessModes: [ReadWriteOnce]}, status: {phase: Pending}}\n"
+
+static void
+test_what_is_told_explains_its_events(void **state)
+{
+    (void)state;
+    g_autoptr(TestCluster) one =
+        test_cluster_new(SHOP CLAIM EVENT("Warning", "600", "11:55", "11:59"));
+    test_cluster_expect_folded(one, "orphan-events-storm", "Namespace shop");
+    g_autoptr(TestCluster) many = test_cluster_new(SHOP CLAIM EVENT(
+        "Warning", "300", "11:55", "11:59") ANOTHER_EVENT("400", "11:55", "11:59"));
+    test_cluster_expect(many, "orphan-events-storm", "Namespace shop");
+}
+
 static void
 test_unknown_is_said(void **state)
 {
@@ -66,6 +90,7 @@ main(void)
         cmocka_unit_test(test_what_is_wrong),
         cmocka_unit_test(test_what_is_well),
         cmocka_unit_test(test_a_reason_that_is_no_word),
+        cmocka_unit_test(test_what_is_told_explains_its_events),
         cmocka_unit_test(test_unknown_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
