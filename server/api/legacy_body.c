@@ -41,7 +41,7 @@ legacy_body_format(const HttpRequest *request)
     if (g_strcmp0(format, "tree") == 0 || header_is_media_type(type, "binary/octet-stream+tree"))
         return LEGACY_TREE;
     for (LegacyFormat i = 0; format != NULL && i < G_N_ELEMENTS(FORMAT_NAMES); i++) {
-        if (strcmp(format, FORMAT_NAMES[i]) == 0)
+        if (i != LEGACY_GROUPS && strcmp(format, FORMAT_NAMES[i]) == 0)
             return i;
     }
     return header_is_media_type(type, "multipart/form-data") ? LEGACY_MULTIPART : LEGACY_GROUPS;
@@ -184,7 +184,8 @@ read_jfr_body(const HttpRequest *request, const ProfileSource *source, ProfileSe
 {
     JfrInput recording = {request->body, request->body_size}, contexts = {0};
     const char *type = http_request_header(request, "Content-Type");
-    if (!header_is_media_type(type, "multipart/form-data"))
+    g_autofree char *boundary = header_media_parameter(type, "boundary");
+    if (boundary == NULL && !header_is_media_type(type, "multipart/form-data"))
         return read_jfr(recording, contexts, source, set, error);
     g_autoptr(GArray) parts = read_parts(request, error);
     if (parts == NULL)

@@ -138,6 +138,13 @@ def test_pprof_form(client):
     refused(client.ingest("a", *form(profile=profile), format="pprof"), 422, "unknown", begin)
 
 
+def test_a_form_is_one_whatever_else_the_format_is(client):
+    body, content_type = form(profile=cresset.pprof({("leaf", "main"): 7}, time.time_ns()))
+    for name in ("groups", "whatever"):
+        expect(client.ingest("a", body, content_type, format=name), (200, b""))
+    expect(client.stacks(CPU), {"main;leaf": 14})
+
+
 def test_tree(client):
     body = node(b"", 0, 1) + node(b"main", 1, 1) + node(b"work", 300, 0)
     expect(client.ingest("shop.alloc_space", body, format="tree", path="/pyroscope/ingest"), (200, b""))
@@ -191,6 +198,10 @@ def test_jfr(client):
     expect_small_java(client, "other")
     (labels,) = [one for one in client.labels() if one["__name__"] == "process_cpu" and one["service_name"] == "other"]
     expect(labels, {"__name__": "process_cpu", "service_name": "other", "app_name": "form", "pyroscope_spy": "unknown"})
+    # Any type with a boundary is of parts.
+    body, content_type = form(jfr=packed)
+    expect(client.ingest("mixed", body, content_type.replace("form-data", "mixed"), format="jfr"), (200, b""))
+    expect_small_java(client, "mixed")
 
 
 def test_jfr_errors(client):
