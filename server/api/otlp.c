@@ -137,35 +137,51 @@ repair_id(ProtobufCBinaryData *id, size_t size)
     id->len = size;
 }
 
+/* Release 1.8 calls samples and lines `sample` and `line`. */
 static void
-repair_ids(const Request *request)
+repair_location(Opentelemetry__Proto__OtlpLocation *location)
 {
-    for (size_t i = 0; request->dictionary != NULL && i < request->dictionary->n_link_table; i++) {
-        repair_id(&request->dictionary->link_table[i]->trace_id, 16);
-        repair_id(&request->dictionary->link_table[i]->span_id, 8);
+    if (location->n_lines == 0) {
+        location->lines = location->line;
+        location->n_lines = location->n_line;
     }
+    location->n_line = 0;
+}
+
+static void
+repair_profile(Opentelemetry__Proto__OtlpProfile *profile)
+{
+    repair_id(&profile->profile_id, 16);
+    if (profile->n_samples == 0) {
+        profile->samples = profile->sample;
+        profile->n_samples = profile->n_sample;
+    }
+    profile->n_sample = 0;
+}
+
+static void
+repair_dictionary(const Opentelemetry__Proto__ProfilesDictionary *dictionary)
+{
+    for (size_t i = 0; i < dictionary->n_link_table; i++) {
+        repair_id(&dictionary->link_table[i]->trace_id, 16);
+        repair_id(&dictionary->link_table[i]->span_id, 8);
+    }
+    for (size_t i = 0; i < dictionary->n_location_table; i++)
+        repair_location(dictionary->location_table[i]);
+}
+
+static void
+repair_request(const Request *request)
+{
+    if (request->dictionary != NULL)
+        repair_dictionary(request->dictionary);
     for (size_t i = 0; i < request->n_resource_profiles; i++) {
         const Opentelemetry__Proto__ResourceProfiles *resource = request->resource_profiles[i];
         for (size_t j = 0; j < resource->n_scope_profiles; j++) {
             const Opentelemetry__Proto__ScopeProfiles *scope = resource->scope_profiles[j];
             for (size_t k = 0; k < scope->n_profiles; k++)
-                repair_id(&scope->profiles[k]->profile_id, 16);
+                repair_profile(scope->profiles[k]);
         }
-    }
-}
-
-/* Older releases call the lines of a location `line` in JSON; the field number is the same. */
-static void
-rename_lines(const Request *request)
-{
-    const Opentelemetry__Proto__ProfilesDictionary *dictionary = request->dictionary;
-    for (size_t i = 0; dictionary != NULL && i < dictionary->n_location_table; i++) {
-        Opentelemetry__Proto__OtlpLocation *location = dictionary->location_table[i];
-        if (location->n_lines == 0) {
-            location->lines = location->line;
-            location->n_lines = location->n_line;
-        }
-        location->n_line = 0;
     }
 }
 
@@ -173,8 +189,7 @@ rename_lines(const Request *request)
 static GBytes *
 pack_request(const ProtobufCMessage *message)
 {
-    repair_ids((const Request *)(const void *)message);
-    rename_lines((const Request *)(const void *)message);
+    repair_request((const Request *)(const void *)message);
     return codec_encode(CODEC_PROTO, message);
 }
 

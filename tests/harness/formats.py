@@ -52,11 +52,9 @@ def otlp(service, *stacks, time_ns=None, numbering="1.10"):
     return block(1, resource + block(2, block(2, profile))) + block(2, tables)
 
 
-def otlp_json(service, time_ns=None, lines="lines"):
-    """The same as JSON: ids are hexadecimal, 64-bit numbers may be strings; the sample has a span and an attribute.
-
-    `lines` is what the release calls the lines of a location.
-    """
+def otlp_json(service, time_ns=None, release="1.10"):
+    """The same as JSON: ids are hexadecimal, 64-bit numbers may be strings; the sample has a span and an attribute."""
+    samples, lines = ("sample", "line") if release == "1.8" else ("samples", "lines")
     attribute = {"key": "service.name", "value": {"arrayValue": {"values": [{"stringValue": service}]}}}
     strings = ["", "samples", "count", "cpu", "nanoseconds", "main", "thread.id"]
     dictionary = {"stringTable": strings, "functionTable": [{}, {"nameStrindex": 5}], "stackTable": [{}, {"locationIndices": [1]}],
@@ -64,7 +62,7 @@ def otlp_json(service, time_ns=None, lines="lines"):
                   "attributeTable": [{}, {"keyStrindex": 6, "value": {"intValue": "42"}}],
                   "linkTable": [{}, {"traceId": "4bf92f3577b34da6a3ce929d0e0e4736", "spanId": "00f067aa0ba902b7"}]}
     sample = {"stackIndex": 1, "values": ["3", 2], "linkIndex": 1, "attributeIndices": [1]}
-    profile = {"sampleType": {"typeStrindex": 1, "unitStrindex": 2}, "samples": [sample], "timeUnixNano": str(time_ns or time.time_ns()),
+    profile = {"sampleType": {"typeStrindex": 1, "unitStrindex": 2}, samples: [sample], "timeUnixNano": str(time_ns or time.time_ns()),
                "periodType": {"typeStrindex": 3, "unitStrindex": 4}, "period": "10000000", "profileId": "0af7651916cd43dd8448eb211c80319c"}
     return json.dumps({"dictionary": dictionary, "resourceProfiles": [
         {"resource": {"attributes": [attribute]}, "scopeProfiles": [{"profiles": [profile]}]}]})

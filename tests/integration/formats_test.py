@@ -241,9 +241,16 @@ def test_otlp_as_json(client):
 
 
 def test_otlp_as_json_of_older_releases(client):
-    expect(client.post(OTLP, otlp_json("shop", lines="line"), "application/json"), (200, b""))
-    expect(client.post(EXPORT, otlp_json("shop", lines="line").replace("0af765", "1af765"), "application/json"), (200, b"{}"))
+    """1.8 has other names for samples and lines; 1.7 had no table of stacks."""
+    old = otlp_json("shop", release="1.8")
+    expect(client.post(OTLP, old, "application/json"), (200, b""))
+    expect(client.post(EXPORT, old.replace("0af765", "1af765"), "application/json"), (200, b"{}"))
     expect(client.stacks(CPU, '{service_name="shop"}'), {"main": 100_000_000})
+    older = json.loads(old)
+    (profile,) = older["resourceProfiles"][0]["scopeProfiles"][0]["profiles"]
+    profile["sample"] = [{"locationsStartIndex": 0, "locationsLength": 1, "value": ["5"]}]
+    status, body = client.post(OTLP, json.dumps(older), "application/json")
+    expect((status, b"samples[0]" in body), (400, True))
 
 
 def test_otlp_keeps_the_good_profiles(client):
