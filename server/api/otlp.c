@@ -96,8 +96,8 @@ push_set(const Api *api, const char *tenant, const ProfileSet *set, Export *expo
 
 /* Reads a binary request and pushes its profiles; `done` is called once, from any thread. */
 static void
-export_request(const Api *api, const char *tenant, const uint8_t *message, size_t size,
-               ExportDone done, void *data)
+export_request(const Api *api, const char *tenant, const OtlpRequest *request, ExportDone done,
+               void *data)
 {
     TenantLimits limits;
     tenant_overrides_get(api->overrides, tenant, &limits);
@@ -106,8 +106,8 @@ export_request(const Api *api, const char *tenant, const uint8_t *message, size_
     Export *export = g_new0(Export, 1);
     export->done = done;
     export->data = data;
-    if (!otlp_read(message, size, &limits, api_now_ns(), set, &export->n_profiles,
-                   &export->rejected, &error))
+    if (!otlp_read(request, &limits, api_now_ns(), set, &export->n_profiles, &export->rejected,
+                   &error))
         export_end(export, NULL, error);
     else if (set->profiles->len == 0)
         export_finish(export, NULL);
@@ -193,6 +193,15 @@ pack_request(const ProtobufCMessage *message)
     return codec_encode(CODEC_PROTO, message);
 }
 
+/* What was packed has the numbers of proto/otlp.proto. */
+static OtlpRequest
+of_packed(GBytes *packed)
+{
+    OtlpRequest request = {.numbering = OTLP_NUMBERING_1_10};
+    request.data = g_bytes_get_data(packed, &request.size);
+    return request;
+}
+
 /* ---- HTTP. ---- */
 
 static void
@@ -219,20 +228,20 @@ handle_json(HttpRequest *request, const Api *api)
         return;
     }
     g_autoptr(GBytes) packed = pack_request(message);
-    size_t size;
-    const uint8_t *data = g_bytes_get_data(packed, &size);
-    export_request(api, request->tenant, data, size, http_done, request);
+    const OtlpRequest export = of_packed(packed);
+    export_request(api, request->tenant, &export, http_done, request);
 }
 
 void
 otlp_handle(HttpRequest *request, void *api)
 {
     const char *type = http_request_header(request, "Content-Type");
+    const OtlpRequest binary = {.data = request->body, .size = request->body_size};
     if (header_is_media_type(type, "application/json"))
         handle_json(request, api);
     else if (header_is_media_type(type, "application/x-protobuf") ||
              header_is_media_type(type, "application/protobuf"))
-        export_request(api, request->tenant, request->body, request->body_size, http_done, request);
+        export_request(api, request->tenant, &binary, http_done, request);
     else
         http_reply(request, http_response_error(415, "unknown",
                                                 "the content type must be application/x-protobuf "
@@ -255,11 +264,10 @@ static void
 call_export(RpcCall *call)
 {
     g_autoptr(GBytes) packed = call->message != NULL ? pack_request(call->message) : NULL;
-    size_t size = call->http->body_size;
-    const uint8_t *data = call->http->body;
+    OtlpRequest export = {.data = call->http->body, .size = call->http->body_size};
     if (packed != NULL)
-        data = g_bytes_get_data(packed, &size);
-    export_request(call->api, call->http->tenant, data, size, rpc_done, call);
+        export = of_packed(packed);
+    export_request(call->api, call->http->tenant, &export, rpc_done, call);
 }
 
 const RpcMethod rpc_otlp_export = {

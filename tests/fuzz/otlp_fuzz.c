@@ -11,8 +11,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     g_autoptr(GError) error = NULL;
     g_auto(OtlpRejected) rejected = {0};
     g_autofree uint8_t *message = g_memdup2(data, size);
+    const OtlpRequest request = {.data = message, .size = size};
     uint64_t n;
-    bool ok = otlp_read(message, size, &FORMAT_LIMITS, 1, set, &n, &rejected, &error);
+    bool ok = otlp_read(&request, &FORMAT_LIMITS, 1, set, &n, &rejected, &error);
     if (ok != (error == NULL) || rejected.n > n || (rejected.n > 0) != (rejected.reason != NULL))
         abort();
     return 0;

@@ -253,6 +253,16 @@ def test_otlp_as_json_of_older_releases(client):
     expect((status, b"samples[0]" in body), (400, True))
 
 
+def test_otlp_as_json_is_of_one_numbering(client):
+    """A sample without values is refused, not taken for one of a release with other numbers."""
+    request = json.loads(otlp_json("shop"))
+    profiles = request["resourceProfiles"][0]["scopeProfiles"][0]["profiles"]
+    bad = {**profiles[0], "samples": [{"stackIndex": 1, "attributeIndices": [1]}]}
+    profiles[:] = [bad]
+    expect(client.post(OTLP, json.dumps(request), "application/json"), (400, b"profile 0: samples[0]: it has neither values nor timestamps"))
+    expect(client.labels(), [])
+
+
 def test_otlp_keeps_the_good_profiles(client):
     both = otlp("shop", (1, 2)) + cresset.block(1, resource_of(otlp("bad", (9, 1))))
     status, body = client.post(OTLP, both, "application/x-protobuf")

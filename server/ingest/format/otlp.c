@@ -68,8 +68,10 @@ see_sample(Walk *walk, WireSpan sample, GError **error)
 {
     (void)error;
     uint32_t n_attributes = walk->context.symbols.dictionary->tables[OTLP_ATTRIBUTES].n;
-    if (walk->context.numbering == OTLP_NUMBERING_UNKNOWN)
-        walk->context.numbering = otlp_sample_numbering(sample, n_attributes);
+    if (walk->context.numbering < OTLP_NUMBERING_1_9) {
+        OtlpNumbering seen = otlp_sample_numbering(sample, n_attributes);
+        walk->context.numbering = MAX(walk->context.numbering, seen);
+    }
     return true;
 }
 
@@ -77,7 +79,7 @@ static bool
 see_profile(Walk *walk, WireSpan profile, GError **error)
 {
     (void)error;
-    if (walk->context.numbering == OTLP_NUMBERING_UNKNOWN)
+    if (walk->context.numbering < OTLP_NUMBERING_1_9)
         walk_field(walk, profile, PROFILE_SAMPLES, "profile", see_sample, NULL);
     walk->n_profiles++;
     return true;
@@ -217,16 +219,18 @@ read_request(Walk *walk, WireSpan request, Arena *arena, GError **error)
 }
 
 bool
-otlp_read(const uint8_t *message, size_t size, const TenantLimits *limits, int64_t now_ns,
-          ProfileSet *set, uint64_t *ret_n, OtlpRejected *ret_rejected, GError **error)
+otlp_read(const OtlpRequest *request, const TenantLimits *limits, int64_t now_ns, ProfileSet *set,
+          uint64_t *ret_n, OtlpRejected *ret_rejected, GError **error)
 {
+    size_t size = request->size;
     /* Every entry of a table has at least its tag and length. */
     size_t tables_bytes = (size / 2 + OTLP_TABLES) * TABLE_ENTRY_BYTES + 1024;
     g_autoptr(Arena) arena = arena_new(MIN(tables_bytes, (size_t)TABLES_BYTES_MAX));
     g_autoptr(GArray) resource_attributes = g_array_new(FALSE, FALSE, sizeof(Label));
     g_autoptr(GArray) attributes = g_array_new(FALSE, FALSE, sizeof(Label));
     uint64_t size_max = (uint64_t)limits->body_limit_mb << 20;
-    Walk walk = {.context = {.limits = limits,
+    Walk walk = {.context = {.numbering = request->numbering,
+                             .limits = limits,
                              .now_ns = now_ns,
                              .work_left = (uint64_t)size * WORK_PER_BYTE + WORK_MIN,
                              .size_left = MIN(size_max, (uint64_t)size * SIZE_PER_BYTE + SIZE_MIN)},
@@ -234,9 +238,9 @@ otlp_read(const uint8_t *message, size_t size, const TenantLimits *limits, int64
                  .attributes = attributes,
                  .set = set,
                  .rejected = ret_rejected};
-    const WireSpan request = {message, size > 0 ? message + size : message};
+    const WireSpan message = {request->data, size > 0 ? request->data + size : request->data};
     *ret_rejected = (OtlpRejected){0};
-    bool ok = read_request(&walk, request, arena, error);
+    bool ok = read_request(&walk, message, arena, error);
     *ret_n = walk.n_profiles;
     return ok;
 }

@@ -36,7 +36,7 @@ otlp_sample_numbering(WireSpan sample, uint32_t n_attributes)
     if (!has_second)
         return OTLP_NUMBERING_UNKNOWN;
     /* A sample of 1.10 has values or timestamps. */
-    return has_timestamps && may_be_attributes ? OTLP_NUMBERING_UNKNOWN : OTLP_NUMBERING_1_9;
+    return has_timestamps && may_be_attributes ? OTLP_NUMBERING_UNKNOWN : OTLP_NUMBERING_LIKELY_1_9;
 }
 
 bool

@@ -14,14 +14,17 @@
 
 #include "lib/pprof/wire.h"
 
+/* In the order of what is known better. */
 typedef enum {
-    OTLP_NUMBERING_UNKNOWN, /* nothing says which */
+    OTLP_NUMBERING_UNKNOWN,    /* nothing says which */
+    OTLP_NUMBERING_LIKELY_1_9, /* or it is a damaged sample of 1.10 */
     OTLP_NUMBERING_1_9,
     OTLP_NUMBERING_1_10,
 } OtlpNumbering;
 
-/* What the wire types of one sample say. `n_attributes` is the size of the attribute table: in a
- * sample of a stack, field 2 and timestamps, field 2 holds attributes only if they exist. */
+/* What one sample says. The wire types of fields 3 and 4 are certain. Without them, field 2 holds
+ * the attributes of a sample of 1.10 only if there are timestamps, as it has no values then, and
+ * if they exist: `n_attributes` is the size of the attribute table. */
 OtlpNumbering otlp_sample_numbering(WireSpan sample, uint32_t n_attributes);
 
 typedef struct {
@@ -31,8 +34,8 @@ typedef struct {
     GArray *attributes; /* uint64_t, positions in the attribute table */
 } OtlpSample;
 
-/* Decodes a sample; sample->attributes is the caller's, cleared first. INVALID_ARGUMENT says what
- * is wrong. */
+/* Decodes a sample, by the numbers of 1.10 or else of 1.9; sample->attributes is the caller's,
+ * cleared first. INVALID_ARGUMENT says what is wrong. */
 bool
 otlp_sample_read(WireSpan message, OtlpNumbering numbering, OtlpSample *sample, GError **error);
 

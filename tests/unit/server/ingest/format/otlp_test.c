@@ -4,7 +4,6 @@
 
 #include "lib/base/error.h"
 #include "lib/pprof/wire.h"
-#include "server/ingest/format/otlp_sample.h"
 #include "tests/harness/check.h"
 #include "tests/unit/server/ingest/format/read_back.h"
 
@@ -218,8 +217,9 @@ read_request(const WireBuffer *request, size_t size, const TenantLimits *limits)
     g_autoptr(GError) error = NULL;
     g_auto(OtlpRejected) rejected = {0};
     g_autofree uint8_t *copy = g_memdup2(request->data, size);
+    const OtlpRequest input = {.data = copy, .size = size};
     uint64_t n;
-    if (!otlp_read(copy, size, limits, 99, set, &n, &rejected, &error)) {
+    if (!otlp_read(&input, limits, 99, set, &n, &rejected, &error)) {
         assert_non_null(error);
         return g_strconcat("error ", error->message, NULL);
     }
@@ -277,11 +277,6 @@ test_numberings_of_plain_samples(void **state)
                LABELS("process_cpu", "shop") "cpu:nanoseconds per cpu:nanoseconds 100 at 7000+30\n"
                                              "main:11 300\n");
     }
-    static const uint8_t TIMES[] = {0x08, 1, 0x12, 1, 2, 0x2a, 8, 0, 0, 0, 0, 0, 0, 0, 1};
-    const WireSpan sample = {TIMES, TIMES + sizeof TIMES};
-    /* Field 2 is the number of an attribute, or the value at the one time. */
-    assert_int_equal(otlp_sample_numbering(sample, 3), OTLP_NUMBERING_UNKNOWN);
-    assert_int_equal(otlp_sample_numbering(sample, 2), OTLP_NUMBERING_1_9);
 }
 
 static void
@@ -326,7 +321,7 @@ test_the_good_profiles_of_a_request_are_read(void **state)
     (void)state;
     WireBuffer profiles[5] = {0};
     put_header(&profiles[0], S_SAMPLES, S_COUNT, S_CPU, S_NANOSECONDS);
-    put_sample(&profiles[0], true, 4, 1, 0, 0);
+    put_sample(&profiles[0], true, 2, 0, 2, 0); /* by itself it would be of 1.9 */
     put_header(&profiles[1], S_SAMPLES, S_COUNT, S_SAMPLES, S_COUNT);
     put_sample(&profiles[1], true, 2, 1, 0, 0);
     put_header(&profiles[2], S_SAMPLES, S_COUNT, S_CPU, S_NANOSECONDS);
@@ -334,18 +329,18 @@ test_the_good_profiles_of_a_request_are_read(void **state)
     put_header(&profiles[3], S_SPACE, S_COUNT, 0, 0);
     put_sample(&profiles[3], true, 2, 1, 0, 0);
     put_header(&profiles[4], S_SAMPLES, S_COUNT, S_CPU, S_NANOSECONDS);
-    put_sample(&profiles[4], true, 2, 0, 2, 0);
+    put_sample(&profiles[4], true, 4, 1, 0, 0);
     expect(profiles, 5,
            LABELS("samples", "shop") "samples:count per samples:count 100 at 7000+30\n"
                                      "main:11 1\n"
-                                     "rejected 4 of 5: profile 0: samples[0]: location_indices is "
-                                     "9, the location_table has 4 entries; "
+                                     "rejected 4 of 5: profile 0: samples[0]: it has neither "
+                                     "values nor timestamps; "
                                      "profile 2: samples[0]: attribute_indices is 9, the "
                                      "attribute_table has 4 entries; "
                                      "profile 3: there is no period_type, which names profiles of "
                                      "space; "
-                                     "profile 4: samples[0]: it has neither values nor "
-                                     "timestamps\n");
+                                     "profile 4: samples[0]: location_indices is 9, the "
+                                     "location_table has 4 entries\n");
 }
 
 /* Releases up to 1.7 listed locations in the profile, where later ones have the time. */
