@@ -145,6 +145,23 @@ def test_a_form_is_one_whatever_else_the_format_is(client):
     expect(client.stacks(CPU), {"main;leaf": 14})
 
 
+def test_the_format_is_told_in_pyroscopes_order(client):
+    """Content types of trees come first, then the format; Content-Encoding says nothing here."""
+    tree, trie = node(b"", 0, 1) + node(b"main", 1, 0), node(b"", 0, 1) + node(b"ma;in", 1, 0)
+    form_body, form_type = form(profile=cresset.pprof({("leaf", "main"): 7}, time.time_ns()))
+    for body, content_type, format, stack in (
+            (trie, "binary/octet-stream+trie", "pprof", "ma;in"), (trie, "binary/octet-stream+tree", "trie", "ma;in"),
+            (tree, "binary/octet-stream+tree", "lines", "main"), (b"a;b", form_type, "lines", "a;b"), (b"a;b 1", "x/y", "whatever", "a;b")):
+        app = re.sub("[^a-z]", "-", f"{content_type}-{format}")
+        expect(client.ingest(app, body, content_type, format=format), (200, b""))
+        expect(client.stacks(CPU, f'{{service_name="{app}"}}'), {stack: 10_000_000})
+    headers = {"Content-Type": "application/octet-stream", "Content-Encoding": "gzip", "X-Scope-OrgID": client.tenant}
+    connection = client.server.connect()
+    connection.request("POST", "/ingest?format=pprof&name=plain", cresset.pprof({("leaf", "main"): 7}, time.time_ns()), headers)
+    expect(connection.getresponse().status, 200)
+    expect(client.stacks(CPU, '{service_name="plain"}'), {"main;leaf": 7})
+
+
 def test_tree(client):
     body = node(b"", 0, 1) + node(b"main", 1, 1) + node(b"work", 300, 0)
     expect(client.ingest("shop.alloc_space", body, format="tree", path="/pyroscope/ingest"), (200, b""))
@@ -240,6 +257,66 @@ def test_otlp_as_json(client):
     expect(span["flamegraph"]["total"], "50000000")
 
 
+def test_otlp_names(client):
+    """Which service a profile is of, and which type: (resource attributes, attribute of the sample), (value types), what they give."""
+    def attribute(key, text):
+        return {"key": key, "value": {"stringValue": text}}
+    exe, cpu = attribute("process.executable.name", "java"), ("cpu", "nanoseconds")
+    cases = [
+        ([], None, ("samples", "count"), cpu, "unknown_service", CPU, 50_000_000),
+        ([exe], None, ("samples", "count"), cpu, "unknown_service:java", CPU, 50_000_000),
+        ([exe, attribute("service.name", "")], None, ("off_cpu", "nanoseconds"), None, "unknown_service:java", "off_cpu:off_cpu:nanoseconds::", 5),
+        ([attribute("service.name", "a"), attribute("service.name", "b")], None, ("inuse", "bytes"), ("space", "bytes"), "a",
+         "space:inuse:bytes:space:bytes", 5),
+        ([attribute("service.name", "a")], "own", ("off_cpu", "nanoseconds"), cpu, "own", "cpu:off_cpu:nanoseconds:cpu:nanoseconds", 5),
+        ([attribute("service.name", "c")], None, None, None, "c", "process_cpu:samples:count::", 5),
+    ]
+    for i, (resource, own, sample_type, period_type, service, profile_type, value) in enumerate(cases):
+        one = Client(client.server, f"{client.tenant}-{i}")
+        request = json.loads(otlp_json("shop"))
+        (profiles,) = request["resourceProfiles"]
+        (profile,) = profiles["scopeProfiles"][0]["profiles"]
+        profile["timeUnixNano"] = "0"  # it is of now
+        profiles["resource"]["attributes"] = resource
+        strings = request["dictionary"]["stringTable"]
+        for field, value_type in (("sampleType", sample_type), ("periodType", period_type)):
+            del profile[field]
+            if value_type:
+                profile[field] = {"typeStrindex": len(strings), "unitStrindex": len(strings) + 1}
+                strings += value_type
+        if own:
+            profile["samples"][0]["attributeIndices"] = [len(request["dictionary"]["attributeTable"])]
+            request["dictionary"]["attributeTable"].append({"keyStrindex": len(strings), "value": {"stringValue": own}})
+            strings.append("service.name")
+        expect(one.post(OTLP, json.dumps(request), "application/json"), (200, b""))
+        expect(one.stacks(profile_type, f'{{service_name="{service}"}}'), {"main": value})
+
+
+def test_otlp_mappings(client):
+    """A mapping has functions, or lines, only where each of its locations has; its build id is an attribute."""
+    for line, has_other, flags in (("7", False, {"hasFunctions": True, "hasLineNumbers": True}), ("0", False, {"hasFunctions": True}), ("7", True, {})):
+        one = Client(client.server, f"{client.tenant}-{line}-{has_other}")
+        request = json.loads(otlp_json("shop"))
+        dictionary = request["dictionary"]
+        strings, attributes, locations = dictionary["stringTable"], dictionary["attributeTable"], dictionary["locationTable"]
+        dictionary["mappingTable"] = [{}, {"memoryStart": "4096", "memoryLimit": "8192", "filenameStrindex": len(strings),
+                                           "attributeIndices": [len(attributes)]}]
+        attributes.append({"keyStrindex": len(strings) + 1, "value": {"stringValue": "abcd"}})
+        strings += ["/bin/shop", "process.executable.build_id.gnu"]
+        locations[1] |= {"mappingIndex": 1, "address": "4100"}
+        locations[1]["lines"][0]["line"] = line
+        if has_other:
+            locations.append({"mappingIndex": 1, "address": "4200"})
+            dictionary["stackTable"][1]["locationIndices"].insert(0, 2)
+        expect(one.post(OTLP, json.dumps(request), "application/json"), (200, b""))
+        expect(one.stacks(CPU), {"main;[shop]" if has_other else "main": 50_000_000})
+        profile = one.ask("SelectMergeProfile", profileTypeID=CPU, labelSelector="{}")
+        for mapping in profile["mapping"]:
+            names = [profile["stringTable"][int(mapping[name])] for name in ("filename", "buildId")]
+            expect(names, ["/bin/shop", "abcd"])
+            expect({name: mapping[name] for name in ("hasFunctions", "hasLineNumbers") if name in mapping}, flags)
+
+
 def test_otlp_as_json_of_older_releases(client):
     """1.8 has other names for samples and lines; 1.7 had no table of stacks."""
     old = otlp_json("shop", release="1.8")
@@ -302,8 +379,13 @@ def test_otlp_errors(client):
 
 def test_nothing_is_taken_and_stored_nowhere(client):
     expect(client.ingest("shop", b""), (200, b""))
-    expect(client.ingest("shop{profile_id=1234567890abcdef}", b"main 1"), (200, b""))
+    of_span = "shop{profile_id=1234567890abcdef}"
+    tree = node(b"", 0, 1) + node(b"main", 1, 0)
+    for body, format in ((b"main 1", "groups"), (b"main", "lines"), (tree, "tree"), (tree, "trie")):
+        expect(client.ingest(of_span, body, format=format), (200, b""))
     expect(client.labels(), [])
+    expect(client.ingest(of_span, cresset.pprof({("main",): 7}, time.time_ns()), format="pprof"), (200, b""))
+    expect(client.stacks(CPU), {"main": 7})
 
 
 def test_what_is_wrong_is_named(client):

@@ -27,19 +27,29 @@ static void
 test_names_by_sample_types(void **state)
 {
     (void)state;
-    static const char *const cpu[] = {"samples", "cpu", NULL},
-                             *const wall[] = {"cpu", "wall", NULL},
-                             *const heap[] = {"alloc_objects", "alloc_space", NULL},
-                             *const delay[] = {"contentions", "delay", NULL},
-                             *const goroutine[] = {"goroutine", NULL},
-                             *const custom[] = {"apples", "pears", NULL};
+    static const char *const
+        cpu[] = {"samples", "cpu", NULL},
+        *const wall[] = {"cpu", "wall", NULL},
+        *const heap[] = {"alloc_objects", "alloc_space", NULL},
+        *const delay[] = {"contentions", "delay", NULL}, *const goroutine[] = {"goroutine", NULL},
+        *const samples[] = {"samples", NULL}, *const inuse[] = {"inuse_space", NULL},
+        *const space[] = {"objects", "space", NULL}, *const custom[] = {"apples", "pears", NULL};
     expect_name(cpu, NULL, "process_cpu");
     expect_name(wall, NULL, "wall");
     expect_name(heap, NULL, "memory");
     expect_name(delay, NULL, "mutex");
     expect_name(goroutine, NULL, "goroutines");
+    expect_name(samples, NULL, "process_cpu");
+    expect_name(inuse, NULL, "memory");
+    expect_name(space, NULL, "memory");
     expect_name(custom, NULL, "pears");
     expect_name(delay, "{\"contentions\":{\"display-name\":\"block_count\"}}", "block");
+    expect_name(delay, "{\"delay\":{\"display-name\":\"mutex_duration\"}}", "mutex");
+    expect_name(wall, "{\"wall\":{\"display-name\":\"cpu\"}}", "wall");
+    /* With a configuration, a type that it does not name is called as it is. */
+    expect_name(goroutine, "{}", "goroutine");
+    expect_name(samples, "{\"cpu\":{\"display-name\":\"cpu\"}}", "samples");
+    expect_name(custom, "{\"pears\":{\"display-name\":\"plums\"}}", "plums");
     expect_name(cpu, "{}", "process_cpu");
     expect_name(cpu, "[]", NULL);
     expect_name(cpu, "{", NULL);

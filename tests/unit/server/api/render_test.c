@@ -10,20 +10,58 @@ test_timeline_steps_are_round(void **state)
     static const struct {
         int64_t length_s, step_s;
     } cases[] = {
-        {0, 15},
-        {60, 15},
-        {1500 * 17, 15},
-        {1500 * 18, 20},
-        {1500 * 26, 30},
+        /* the longest timeline of each step */
+        {1500 * 35 / 2, 15},
+        {1500 * 25, 20},
+        {1500 * 45, 30},
         {1500 * 90, 60},
-        {1500 * 91, 120},
-        {86400 * 2, 120},
-        {86400 * 30, 1800},
-        {86400 * 365, 21600},
-        {INT64_C(86400) * 365 * 200, 31536000},
+        {1500 * 210, 120},
+        {1500 * 450, 300},
+        {1500 * 750, 600},
+        {1500 * 1050, 900},
+        {1500 * 1500, 1200},
+        {1500 * 2700, 1800},
+        {1500 * 5400, 3600},
+        {1500 * 9000, 7200},
+        {1500 * 16200, 10800},
+        {1500 * 32400, 21600},
+        {1500 * 86400, 43200},
+        {1500 * 604800, 86400},
+        {INT64_C(1500) * 1814400, 604800},
+        {INT64_C(1500) * 3628800, 2592000},
+        {INT64_MAX, 31536000},
     };
-    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++)
+    assert_int_equal(render_timeline_step(0), 15);
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         assert_int_equal(render_timeline_step(cases[i].length_s), cases[i].step_s);
+        if (i + 1 < G_N_ELEMENTS(cases))
+            assert_int_equal(render_timeline_step(cases[i].length_s + 1), cases[i + 1].step_s);
+    }
+}
+
+static void
+test_units_of_a_document(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *type, *unit, *metadata;
+    } cases[] = {
+        {"cpu", "nanoseconds", "\"sampleRate\":1000000000,\"units\":\"samples\",\"name\":\"cpu\"}"},
+        {"inuse_objects", "count", "\"sampleRate\":100,\"units\":\"objects\","},
+        {"alloc_objects", "count", "\"sampleRate\":100,\"units\":\"objects\","},
+        {"goroutine", "count", "\"sampleRate\":100,\"units\":\"objects\","},
+        {"samples", "count", "\"sampleRate\":100,\"units\":\"objects\","},
+        {"contentions", "count", "\"sampleRate\":100,\"units\":\"count\","},
+        {"delay", "nanoseconds", "\"sampleRate\":100,\"units\":\"nanoseconds\","},
+        {"inuse_space", "bytes", "\"sampleRate\":100,\"units\":\"bytes\","},
+    };
+    g_auto(FlameLayout) layout = {0};
+    flame_layout_init(&layout, NULL);
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GBytes) bytes = render_document(&layout, cases[i].type, cases[i].unit);
+        g_autofree char *text = g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
+        assert_contains(text, cases[i].metadata);
+    }
 }
 
 static void
@@ -101,6 +139,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_timeline_steps_are_round),
+        cmocka_unit_test(test_units_of_a_document),
         cmocka_unit_test(test_parts_of_a_profile_type),
         cmocka_unit_test(test_node_limits),
         cmocka_unit_test(test_profile_types_are_checked),

@@ -59,6 +59,8 @@ test_plain_lines_count_one_each(void **state)
            "x y 3 10000000\n");
 }
 
+#define CLOCK "nanoseconds per cpu:nanoseconds 10000000"
+
 static void
 test_suffixes_tell_what_is_counted(void **state)
 {
@@ -66,22 +68,38 @@ test_suffixes_tell_what_is_counted(void **state)
     static const struct {
         const char *suffix, *name, *type;
     } cases[] = {
-        {"itimer", "process_cpu", "cpu:nanoseconds per cpu:nanoseconds 10000000"},
+        {"cpu", "process_cpu", "cpu:" CLOCK},
+        {"itimer", "process_cpu", "cpu:" CLOCK},
+        {"wall", "wall", "wall:" CLOCK},
+        {"seconds", "wall", "wall:" CLOCK},
+        {"milliseconds", "wall", "wall:" CLOCK},
+        {"microseconds", "wall", "wall:" CLOCK},
+        {"nanoseconds", "wall", "wall:" CLOCK},
         {"inuse_objects", "memory", "inuse_objects:count"},
+        {"alloc_objects", "memory", "alloc_objects:count"},
+        {"inuse_space", "memory", "inuse_space:bytes"},
         {"alloc_space", "memory", "alloc_space:bytes"},
         {"goroutines", "goroutine", "goroutines:count"},
         {"mutex_count", "mutex", "contentions:count"},
+        {"mutex_duration", "mutex", "delay:nanoseconds"},
+        {"block_count", "block", "contentions:count"},
+        {"lock_count", "block", "contentions:count"},
+        {"block_duration", "block", "delay:nanoseconds"},
         {"lock_duration", "block", "delay:nanoseconds"},
+        {"alloc_in_new_tlab_objects", "memory", "alloc_in_new_tlab_objects:count"},
+        {"alloc_outside_tlab_objects", "memory", "alloc_outside_tlab_objects:count"},
+        {"alloc_in_new_tlab_bytes", "memory", "alloc_in_new_tlab_bytes:bytes"},
         {"alloc_outside_tlab_bytes", "memory", "alloc_outside_tlab_bytes:bytes"},
         {"live", "memory", "live:count"},
         {"exceptions", "exceptions", "samples:count"},
         {"bytes", "memory", "samples:bytes"},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        bool is_clock = g_str_has_suffix(cases[i].type, CLOCK);
         g_autofree char *app = g_strconcat("app.", cases[i].suffix, NULL);
         g_autofree char *expected =
             g_strdup_printf("__name__=%s service_name=app\n%s at 7+3\nf %s\n", cases[i].name,
-                            cases[i].type, i == 0 ? "40000000" : "4");
+                            cases[i].type, is_clock ? "40000000" : "4");
         expect(app, "f 4", true, expected);
     }
     expect("shop.java", "f 4", true,
