@@ -77,6 +77,15 @@ translate_mapping(Translation *translation, uint32_t id)
     return *cached;
 }
 
+/* Readers look up the mapping of each location: those that came without one share this, as with
+ * Pyroscope. It says that functions are known, so that nobody looks for its file. */
+static uint32_t
+stub_mapping(const Translation *translation)
+{
+    const PprofMapping stub = {.has_functions = true};
+    return pprof_builder_mapping(translation->builder, &stub);
+}
+
 static void
 add_stored_lines(Translation *translation, const SymbolLocation *from)
 {
@@ -121,7 +130,8 @@ translate_location(Translation *translation, uint32_t id, bool without_line)
     if (without_line && translation->lines->len > 0)
         g_array_index(translation->lines, PprofLine, 0).line = 0;
     PprofLocation location = {
-        .mapping = from->mapping != 0 ? translate_mapping(translation, from->mapping - 1) : 0,
+        .mapping = from->mapping != 0 ? translate_mapping(translation, from->mapping - 1)
+                                      : stub_mapping(translation),
         .address = without_line && n_resolved > 0 ? 0 : from->address,
         .lines = (const PprofLine *)translation->lines->data,
         .n_lines = translation->lines->len,

@@ -172,6 +172,52 @@ test_one_address_with_two_files_keeps_both(void **state)
     decoded_clear(&result);
 }
 
+/* Pushes "main" and, below it, the address 0x77 without a function; neither says its mapping. */
+static void
+push_without_mappings(const Fixture *fixture)
+{
+    g_autoptr(PprofBuilder) builder = pprof_builder_new();
+    pprof_builder_sample_type(builder, "cpu", "nanoseconds");
+    pprof_builder_period(builder, "cpu", "nanoseconds", 100);
+    pprof_builder_time(builder, BASE_NS + 15 * SECOND_NS, SECOND_NS);
+    const PprofFunction function = {.name = pprof_builder_text(builder, "main")};
+    const PprofLine line = {pprof_builder_function(builder, &function), 3};
+    const PprofLocation root = {.lines = &line, .n_lines = 1}, leaf = {.address = 0x77};
+    const uint32_t stack[] = {pprof_builder_location(builder, &leaf),
+                              pprof_builder_location(builder, &root)};
+    const int64_t value = 5;
+    const PprofSample sample = {stack, G_N_ELEMENTS(stack), &value, NULL, 0};
+    pprof_builder_sample(builder, &sample);
+    g_autoptr(GByteArray) bytes = pprof_builder_finish(builder);
+    const Label labels[] = {{"__name__", "process_cpu"}, {"service_name", "shop"}};
+    fixture_push_bytes(fixture, labels, G_N_ELEMENTS(labels), bytes->data, bytes->len);
+}
+
+/* Readers look up the mapping of each location: what has none is in one of nothing. */
+static void
+test_every_location_has_a_mapping(void **state)
+{
+    Fixture *fixture = *state;
+    push_without_mappings(fixture);
+    Query query = fixture_query(fixture);
+    Decoded alone = decode(query_pprof(&query, NULL));
+    assert_int_equal(alone.profile.n_mappings, 1);
+    assert_int_equal(alone.profile.mappings[0].id, 1);
+    decoded_clear(&alone);
+
+    push_function_in(fixture, "table.go", 10);
+    Decoded result = decode(query_pprof(&query, NULL));
+    const Profile *p = &result.profile;
+    assert_int_equal(p->n_mappings, 2);
+    assert_int_equal(p->n_locations, 3);
+    for (uint32_t i = 0; i < p->n_locations; i++)
+        assert_true(p->locations[i].mapping < p->n_mappings);
+    g_autoptr(GHashTable) stacks = stacks_of(p, 0);
+    assert_non_null(g_hash_table_lookup(stacks, "main(:3);0x77;"));
+    assert_non_null(g_hash_table_lookup(stacks, "assign(table.go:277);"));
+    decoded_clear(&result);
+}
+
 /* For profile-guided optimisation: the frames next to the leaf, whatever the line in it. */
 static void
 test_trimmed_for_pgo(void **state)
@@ -278,6 +324,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_pprof, fixture_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_one_address_with_two_files_keeps_both, fixture_set_up,
+                                        fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_every_location_has_a_mapping, fixture_set_up,
                                         fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_trimmed_for_pgo, fixture_set_up, fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_real_go_profiles, fixture_set_up, fixture_tear_down),
