@@ -51,6 +51,7 @@ http_client_new(const HttpClientConfig *config)
     client->tls_server_name = g_strdup(config->tls_server_name);
     client->tls_unchecked = config->tls_unchecked;
     client->proxy_url = g_strdup(config->proxy_url);
+    client->unix_socket = g_strdup(config->unix_socket);
     client->uncompressed = config->uncompressed;
     client->follows_redirects = config->follows_redirects;
     client->http1_only = config->http1_only;
@@ -70,6 +71,7 @@ http_client_free(HttpClient *client)
     g_free(client->ca_file);
     g_free(client->tls_server_name);
     g_free(client->proxy_url);
+    g_free(client->unix_socket);
     g_clear_pointer(&client->ca_pem, g_bytes_unref);
     g_free(client);
 }

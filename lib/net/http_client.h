@@ -28,6 +28,8 @@ typedef struct {
     const char *tls_server_name; /* whom the certificate must name; NULL: the host of the URL */
     bool tls_unchecked;          /* takes any certificate: whoever is in between reads along */
     const char *proxy_url;       /* http, https or socks5h; NULL: what the environment says */
+    const char *unix_socket;     /* path of the socket that all requests go to, whatever host their
+                                    URLs name, and without a proxy; NULL: to that host */
     bool uncompressed;           /* asks for no compressed replies */
     bool follows_redirects;      /* to http and https; Authorization stays with the first host */
     bool http1_only;             /* does not offer HTTP/2 */
@@ -70,7 +72,8 @@ HttpClient *http_client_new(const HttpClientConfig *config);
 void http_client_free(HttpClient *client);
 
 /* Sends the request and waits for the whole reply. Fills *ret_reply, to be cleared by the caller.
- * Errors name the host and the reason, never credentials of the URL:
+ * Errors name the host, or the socket that stands for it, and the reason, never credentials of the
+ * URL:
  *   UNAVAILABLE         not resolved, not connected, or cut in the middle
  *   DEADLINE_EXCEEDED   no whole reply within timeout_ms, or nothing for silence_ms
  *   RESOURCE_EXHAUSTED  reply larger than reply_bytes_max

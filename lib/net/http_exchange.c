@@ -192,6 +192,17 @@ set_redirects(const HttpClient *client, CURL *easy)
 }
 
 static void
+set_way(const HttpClient *client, CURL *easy)
+{
+    if (client->unix_socket != NULL) {
+        (void)curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, client->unix_socket);
+        (void)curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* nor that of the environment */
+    } else if (client->proxy_url != NULL) {
+        (void)curl_easy_setopt(easy, CURLOPT_PROXY, client->proxy_url);
+    }
+}
+
+static void
 set_options(const HttpClient *client, CURL *easy, HttpExchange *exchange)
 {
     const HttpClientRequest *request = &exchange->request;
@@ -208,10 +219,9 @@ set_options(const HttpClient *client, CURL *easy, HttpExchange *exchange)
     (void)curl_easy_setopt(easy, CURLOPT_USERAGENT, client->user_agent);
     if (!client->uncompressed)
         (void)curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
-    if (client->proxy_url != NULL)
-        (void)curl_easy_setopt(easy, CURLOPT_PROXY, client->proxy_url);
     if (client->http1_only)
         (void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
+    set_way(client, easy);
     set_redirects(client, easy);
     set_tls(client, easy, request);
     (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, exchange->why);
@@ -231,10 +241,22 @@ http_exchange_has_gone_silent(HttpExchange *exchange)
     return exchange->is_silent;
 }
 
+/* libcurl's text names the host of the URL, which nobody was asked for behind a socket. */
+static const char *
+why_of(const HttpExchange *exchange, CURLcode code)
+{
+    long os_error = 0;
+    if (code == CURLE_COULDNT_CONNECT && exchange->peer != exchange->host)
+        (void)curl_easy_getinfo(exchange->easy, CURLINFO_OS_ERRNO, &os_error);
+    if (os_error != 0)
+        return g_strerror((int)os_error);
+    return exchange->why[0] != '\0' ? exchange->why : curl_easy_strerror(code);
+}
+
 bool
 http_exchange_fail(HttpExchange *exchange, CURLcode code, GError **error)
 {
-    const char *host = exchange->host;
+    const char *host = exchange->peer;
     if (exchange->refused != NULL) {
         g_propagate_error(error, g_steal_pointer(&exchange->refused));
         return false;
@@ -243,7 +265,7 @@ http_exchange_fail(HttpExchange *exchange, CURLcode code, GError **error)
         return error_set(error, CRESSET_ERROR_DEADLINE_EXCEEDED,
                          "nothing came from %s for %" G_GINT64_FORMAT " ms", host,
                          exchange->request.silence_ms);
-    const char *why = exchange->why[0] != '\0' ? exchange->why : curl_easy_strerror(code);
+    const char *why = why_of(exchange, code);
     switch (code) {
     case CURLE_OUT_OF_MEMORY:
         return error_set(error, CRESSET_ERROR_RESOURCE_EXHAUSTED, "no memory to call %s", host);
@@ -352,6 +374,7 @@ http_exchange_new(const HttpClient *client, const HttpClientRequest *request, GE
     HttpExchange *exchange = g_new0(HttpExchange, 1);
     exchange->request = *request;
     exchange->host = g_steal_pointer(&host);
+    exchange->peer = client->unix_socket != NULL ? client->unix_socket : exchange->host;
     exchange->heard_us = g_get_monotonic_time();
     exchange->body = g_byte_array_sized_new(REPLY_START_BYTES);
     exchange->headers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);

@@ -7,7 +7,7 @@
 #include "lib/net/http_multi.h"
 
 struct HttpClient {
-    char *user_agent, *ca_file, *tls_server_name, *proxy_url;
+    char *user_agent, *ca_file, *tls_server_name, *proxy_url, *unix_socket;
     GBytes *ca_pem;
     bool tls_unchecked, uncompressed, follows_redirects, http1_only;
     GMutex lock;  /* guards idle */
@@ -21,7 +21,8 @@ typedef bool (*HttpRoomFunc)(HttpExchange *exchange, size_t size, void *user);
 
 struct HttpExchange {
     HttpClientRequest request;   /* what it points to is borrowed */
-    char *host;                  /* "example.org:4040", for messages */
+    char *host;                  /* "example.org:4040" */
+    const char *peer;            /* the host or the socket, for messages */
     const char *tls_server_name; /* NULL: that of the host */
     char why[CURL_ERROR_SIZE];
     GByteArray *body;

@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 struct ScriptedServer {
@@ -147,26 +148,45 @@ accept_connections(void *user)
     return NULL;
 }
 
-ScriptedServer *
-scripted_server_new(const ScriptStep *steps, size_t n_steps)
+static ScriptedServer *
+server_new(int listener, const ScriptStep *steps, size_t n_steps)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof address;
     ScriptedServer *server = g_new0(ScriptedServer, 1);
+    server->listener = listener;
     server->steps = steps;
     server->n_steps = n_steps;
     server->requests = g_ptr_array_new_with_free_func(g_free);
     server->sockets = g_array_new(FALSE, FALSE, sizeof(int));
     server->threads = g_ptr_array_new();
     g_mutex_init(&server->lock);
-    server->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (bind(server->listener, (struct sockaddr *)&address, length) != 0 ||
-        listen(server->listener, 64) != 0 ||
-        getsockname(server->listener, (struct sockaddr *)&address, &length) != 0)
-        g_error("cannot listen on 127.0.0.1");
-    server->port = ntohs(address.sin_port);
     server->acceptor = g_thread_new("acceptor", accept_connections, server);
     return server;
+}
+
+ScriptedServer *
+scripted_server_new(const ScriptStep *steps, size_t n_steps)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (bind(listener, (struct sockaddr *)&address, length) != 0 || listen(listener, 64) != 0 ||
+        getsockname(listener, (struct sockaddr *)&address, &length) != 0)
+        g_error("cannot listen on 127.0.0.1");
+    ScriptedServer *server = server_new(listener, steps, n_steps);
+    server->port = ntohs(address.sin_port);
+    return server;
+}
+
+ScriptedServer *
+scripted_server_new_unix(const char *path, const ScriptStep *steps, size_t n_steps)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (g_strlcpy(address.sun_path, path, sizeof address.sun_path) >= sizeof address.sun_path ||
+        bind(listener, (struct sockaddr *)&address, sizeof address) != 0 ||
+        listen(listener, 64) != 0)
+        g_error("cannot listen on %s", path);
+    return server_new(listener, steps, n_steps);
 }
 
 void

@@ -1,6 +1,6 @@
 /* An HTTP peer that plays a script: each request gets the next reply of a list, byte for byte, so
- * that tests can be answered wrongly, slowly or not at all. It listens on a free port of 127.0.0.1
- * and keeps every request it got. */
+ * that tests can be answered wrongly, slowly or not at all. It listens on a free port of 127.0.0.1,
+ * or on a socket in a folder, and keeps every request it got. */
 #pragma once
 #include <glib.h>
 #include <stdbool.h>
@@ -24,6 +24,8 @@ typedef struct ScriptedServer ScriptedServer;
 
 /* `steps` outlives the server; when they are used up the last one repeats. */
 ScriptedServer *scripted_server_new(const ScriptStep *steps, size_t n_steps);
+/* The same on a Unix socket that is made at `path`, which has no URL. */
+ScriptedServer *scripted_server_new_unix(const char *path, const ScriptStep *steps, size_t n_steps);
 /* Closes every connection and joins its threads. */
 void scripted_server_free(ScriptedServer *server);
 
