@@ -165,6 +165,7 @@ start_discovery(Agent *agent, GError **error)
         .retry_max_ms = options->kubernetes_retry_max_ns / NS_PER_MS,
         .silence_ms = options->kubernetes_silence_ns / NS_PER_MS,
         .tenant_label = options->tenant_label,
+        .docker_socket = options->docker_socket,
         .cluster = cluster,
     };
     agent->discovery = discovery_new(&config, error);

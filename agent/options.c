@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "agent/discovery/local_containers.h"
 #include "agent/export/endpoint_file.h"
 #include "lib/base/error.h"
 #include "lib/base/log.h"
@@ -83,6 +84,10 @@ static const OptionRow rows[] = {
            "empty."),
     OPTION("kubelet-insecure", OPTION_BOOL, "false", 0, 0, NULL, kubelet_insecure,
            "Take any certificate of the kubelet: whoever is in between can read the token."),
+    OPTION("docker-socket", OPTION_STRING, LOCAL_CONTAINERS_AUTO, 0, 0, "PATH", docker_socket,
+           "Socket of Docker or Podman, which is asked for the names of containers where no pods "
+           "are followed; auto: /var/run/docker.sock and /run/podman/podman.sock, where they are; "
+           "none when empty."),
     OPTION(
         "targeting", OPTION_STRING, "all", 0, 0, "SCHEME", targeting,
         "Which processes are profiled: all but those of pods with the annotation "

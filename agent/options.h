@@ -13,7 +13,8 @@ typedef struct {
     char *server, *tenant, *node, *unwinder, *listen, *log_level, *log_format;
     char *endpoints_file, *token_file, *user, *password_file, *ca_file, *cert_file, *key_file;
     char *compression, *tenant_label, *spool_dir;
-    char *kubernetes, *kubeconfig, *kubelet, *kubelet_ca, *targeting, *relabel_file, *scrape_file;
+    char *kubernetes, *kubeconfig, *kubelet, *kubelet_ca, *docker_socket;
+    char *targeting, *relabel_file, *scrape_file;
     GStrv labels, headers, header_files;
     double rate_hz;
     int64_t window_ns, stop_timeout_ns;

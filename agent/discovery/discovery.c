@@ -1,5 +1,6 @@
 #include "agent/discovery/discovery.h"
 
+#include "agent/discovery/local_containers.h"
 #include "agent/discovery/newcomers.h"
 #include "agent/discovery/pod_index.h"
 #include "lib/base/metrics.h"
@@ -12,6 +13,8 @@ enum {
     METRIC_LIST_FAILURES,
     METRIC_EVENTS,
     METRIC_WATCH_ENDS,
+    METRIC_CONTAINERS,
+    METRIC_CONTAINER_REQUESTS,
     METRIC_SKIPPED,
 };
 
@@ -22,6 +25,8 @@ enum {
     SKIPPED_RELABEL,
     SKIPPED_RELABEL_ERROR,
 };
+
+enum { REQUEST_ANSWERED, REQUEST_FAILED };
 
 /* A kubelet tells of a new container in its next list: the second may be late. */
 enum { POLLS_OF_PATIENCE = 2 };
@@ -36,6 +41,9 @@ static const char *const watch_ends[] = {
         NULL};
 static const char *const skip_reasons[] = {"opt_out", "not_opted_in",  "not_listed",
                                            "relabel", "relabel_error", NULL};
+
+static const char *const request_results[] = {
+    [REQUEST_ANSWERED] = "answered", [REQUEST_FAILED] = "failed", NULL};
 
 static const MetricRow metric_rows[] = {
     [METRIC_PODS] = {.name = "cresset_agent_pods",
@@ -55,6 +63,14 @@ static const MetricRow metric_rows[] = {
                            .help = "Watches of the node's pods that ended, and were begun anew.",
                            .label = "reason",
                            .label_values = watch_ends},
+    [METRIC_CONTAINERS] = {.name = "cresset_agent_containers",
+                           .kind = METRIC_GAUGE,
+                           .help = "Containers of Docker and Podman that are known."},
+    [METRIC_CONTAINER_REQUESTS] = {.name = "cresset_agent_container_requests_total",
+                                   .kind = METRIC_COUNTER,
+                                   .help = "Times that Docker or Podman was asked for containers.",
+                                   .label = "result",
+                                   .label_values = request_results},
     [METRIC_SKIPPED] = {.name = "cresset_agent_processes_skipped_total",
                         .kind = METRIC_COUNTER,
                         .help = "Processes of windows that no profile was made of.",
@@ -66,12 +82,13 @@ struct Discovery {
     TargetScheme scheme;
     char *node, *tenant_label;
     PodIndex *pods;
-    K8sClient *client;    /* NULL: no cluster */
-    K8sWatcher *watcher;  /* likewise */
-    Newcomers *newcomers; /* of a kubelet; NULL: the API server tells of pods at once */
-    ReloadedFile *rules;  /* NULL: none */
-    int64_t start_us;     /* g_get_monotonic_time */
-    gint has_warned;      /* of a rule that fails */
+    K8sClient *client;           /* NULL: no cluster */
+    K8sWatcher *watcher;         /* likewise */
+    Newcomers *newcomers;        /* of a kubelet; NULL: the API server tells of pods at once */
+    LocalContainers *containers; /* NULL: there is a cluster, or nobody is asked */
+    ReloadedFile *rules;         /* NULL: none */
+    int64_t start_us;            /* g_get_monotonic_time */
+    gint has_warned;             /* of a rule that fails */
     Metrics *metrics;
 };
 
@@ -226,6 +243,9 @@ discovery_new(const DiscoveryConfig *config, GError **error)
     if (cluster != NULL) {
         follow_pods(discovery, config);
         cluster = NULL;
+    } else if (config->docker_socket != NULL && *config->docker_socket != '\0') {
+        const LocalContainersConfig containers = {.socket = config->docker_socket};
+        discovery->containers = local_containers_new(&containers);
     }
     return g_steal_pointer(&discovery);
 }
@@ -238,6 +258,7 @@ discovery_free(Discovery *discovery)
     k8s_watcher_free(discovery->watcher);
     k8s_client_free(discovery->client);
     newcomers_free(discovery->newcomers);
+    local_containers_free(discovery->containers);
     pod_index_free(discovery->pods);
     reloaded_file_free(discovery->rules);
     metrics_free(discovery->metrics);
@@ -276,6 +297,21 @@ is_wanted(Discovery *discovery, const Target *target)
     return false;
 }
 
+/* The container of a process outside of pods, a new reference; NULL: in none, or not known. */
+static LocalContainer *
+find_container(Discovery *discovery, const Cgroup *cgroup)
+{
+    if (discovery->containers == NULL || cgroup->container_id == NULL)
+        return NULL;
+    return local_containers_find(discovery->containers, cgroup->container_id);
+}
+
+void
+discovery_notice(Discovery *discovery, const Cgroup *cgroup)
+{
+    local_container_unref(find_container(discovery, cgroup));
+}
+
 bool
 discovery_label(Discovery *discovery, const Target *target, const LabelSet *fixed, LabelSet *set)
 {
@@ -284,6 +320,8 @@ discovery_label(Discovery *discovery, const Target *target, const LabelSet *fixe
         pod_index_find(discovery->pods, target->cgroup->container_id, target->cgroup->pod_uid,
                        g_get_monotonic_time(), &found.container);
     found.pod = pod;
+    g_autoptr(LocalContainer) container = find_container(discovery, target->cgroup);
+    found.local = container;
     if (!is_wanted(discovery, &found))
         return false;
     target_add_labels(&found, set);
@@ -311,6 +349,8 @@ discovery_pods_version(Discovery *discovery)
 void
 discovery_check(Discovery *discovery, GString *out)
 {
+    if (discovery->containers != NULL)
+        local_containers_check(discovery->containers, out);
     if (discovery->watcher == NULL)
         return;
     g_auto(K8sWatcherState) state = {0};
@@ -328,13 +368,19 @@ void
 discovery_write_metrics(Discovery *discovery, GString *out)
 {
     g_auto(K8sWatcherState) state = {0};
+    LocalContainersState containers = {0};
     if (discovery->watcher != NULL)
         k8s_watcher_get_state(discovery->watcher, &state);
+    if (discovery->containers != NULL)
+        local_containers_get_state(discovery->containers, &containers);
     Metrics *metrics = discovery->metrics;
     metrics_set(metrics, METRIC_PODS, 0, (double)pod_index_size(discovery->pods));
     metrics_set(metrics, METRIC_LISTS, 0, (double)state.lists);
     metrics_set(metrics, METRIC_LIST_FAILURES, 0, (double)state.list_failures);
     metrics_set(metrics, METRIC_EVENTS, 0, (double)state.events);
+    metrics_set(metrics, METRIC_CONTAINERS, 0, (double)containers.known);
+    metrics_set(metrics, METRIC_CONTAINER_REQUESTS, REQUEST_ANSWERED, (double)containers.answers);
+    metrics_set(metrics, METRIC_CONTAINER_REQUESTS, REQUEST_FAILED, (double)containers.failures);
     for (size_t i = 0; i < K8S_WATCH_N_ENDS; i++)
         metrics_set(metrics, METRIC_WATCH_ENDS, i, (double)state.ends[i]);
     metrics_write(metrics, out);

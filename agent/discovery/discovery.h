@@ -1,6 +1,6 @@
 /* Names for the processes of the node: follows the pods of the node where there is a cluster, by a
- * list and a watch of its API server or by lists of the kubelet, and gives each process its labels,
- * after the relabel rules of the user. */
+ * list and a watch of its API server or by lists of the kubelet, else asks Docker and Podman for
+ * containers, and gives each process its labels, after the relabel rules of the user. */
 #pragma once
 #include <glib.h>
 #include <stdbool.h>
@@ -10,8 +10,10 @@
 #include "lib/k8s/config.h"
 
 typedef struct {
-    K8sConfig *cluster; /* taken over; NULL: no pods are looked for */
-    const char *node;   /* the name of the node in the cluster */
+    K8sConfig *cluster;        /* taken over; NULL: no pods are looked for */
+    const char *docker_socket; /* that is asked for containers where no pods are looked for, as
+                                  LocalContainersConfig has it; NULL or "": none */
+    const char *node;          /* the name of the node in the cluster */
     TargetScheme scheme;
     const char *relabel_file; /* a list of relabel rules, read again when it changes; NULL: none */
     const char *tenant_label; /* of pods, whose value becomes __tenant_id__; NULL or "": none */
@@ -29,7 +31,11 @@ Discovery *discovery_new(const DiscoveryConfig *config, GError **error);
 /* NULL is allowed. */
 void discovery_free(Discovery *discovery);
 
-/* Finds the pod of `target`, whose pod and container are not set yet, and fills the empty `set`
+/* Says that a process of this cgroup was sampled: its container is asked for then, if need be, and
+ * known when its window ends. Waits for nothing. Any thread. */
+void discovery_notice(Discovery *discovery, const Cgroup *cgroup);
+
+/* Finds the pod or container of `target`, which are not set yet, and fills the empty `set`
  * with its labels: what the process says, then `fixed`, which wins, then the rules. False when it
  * is not to be profiled, which is counted: for a minute after the start that goes for containers
  * too as long as the pods were not listed, and with a kubelet for each container that it has not
@@ -42,10 +48,11 @@ GPtrArray *discovery_pods(Discovery *discovery);
 /* Grows whenever these may have changed. Any thread. */
 uint64_t discovery_pods_version(Discovery *discovery);
 
-/* Appends a line for each thing that is wrong: no line means that the pods are known. Any thread.
- */
+/* Appends a line for each thing that is wrong: no line means that the pods are known, and a socket
+ * of Docker that was named answers. Any thread. */
 void discovery_check(Discovery *discovery, GString *out);
-/* Appends the metrics of the pods, the watch and the processes that are not profiled. */
+/* Appends the metrics of the pods, the watch, the containers and the processes that are not
+ * profiled. */
 void discovery_write_metrics(Discovery *discovery, GString *out);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Discovery, discovery_free)

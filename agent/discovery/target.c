@@ -40,11 +40,23 @@ target_pod_service_name(const Pod *pod)
     return first_of(texts, G_N_ELEMENTS(texts));
 }
 
+/* Of the container; NULL where it has none. */
+static const char *
+container_service_name(const LocalContainer *container)
+{
+    if (container == NULL)
+        return NULL;
+    return container->service != NULL ? container->service : container->name;
+}
+
 static char *
 local_service_name(const Target *target)
 {
+    const char *of_container = container_service_name(target->local);
     if (target->is_kernel_thread)
         return g_strdup("kernel");
+    if (of_container != NULL)
+        return g_strdup(of_container);
     if (target->cgroup->systemd_unit != NULL)
         return g_strdup(target->cgroup->systemd_unit);
     if (target->executable_path == NULL || target->executable_path[0] != '/')
@@ -115,20 +127,28 @@ target_add_labels(const Target *target, LabelSet *set)
 
 /* --- what relabel rules may read -------------------------------------------------------------- */
 
-/* Prometheus' names of labels and annotations: what no name of a label may have is '_'. */
+/* Prometheus' names of labels and annotations: what no name of a label may have is '_'. The caller
+ * frees. */
+static char *
+label_name_of(const char *prefix, const char *name)
+{
+    char *label = g_strconcat(prefix, name, NULL);
+    for (char *c = label + strlen(prefix); *c != '\0'; c++)
+        if (!g_ascii_isalnum(*c))
+            *c = '_';
+    return label;
+}
+
 static void
 add_set(LabelSet *set, const char *kind, const LabelSet *from)
 {
     for (size_t i = 0; i < label_set_size(from); i++) {
         const char *name, *value;
         label_set_at(from, i, &name, &value);
-        g_autofree char *safe = g_strdup(name);
-        for (char *c = safe; *c != '\0'; c++)
-            if (!g_ascii_isalnum(*c))
-                *c = '_';
-        g_autofree char *label = g_strdup_printf("__meta_kubernetes_pod_%s_%s", kind, safe);
+        g_autofree char *prefix = g_strdup_printf("__meta_kubernetes_pod_%s_", kind);
+        g_autofree char *label = label_name_of(prefix, name);
         g_autofree char *present =
-            g_strdup_printf("__meta_kubernetes_pod_%spresent_%s", kind, safe);
+            g_strdup_printf("__meta_kubernetes_pod_%spresent_%s", kind, label + strlen(prefix));
         set_valid(set, label, value);
         label_set_set(set, present, "true");
     }
@@ -168,6 +188,23 @@ target_add_pod_meta_labels(const Pod *pod, const PodContainer *container, LabelS
     add_set(set, "annotation", pod->annotations);
 }
 
+/* With the slash that names have in Docker's answers, and so in Prometheus. */
+static void
+add_local_container(const LocalContainer *container, LabelSet *set)
+{
+    g_autofree char *name =
+        container->name != NULL ? g_strconcat("/", container->name, NULL) : NULL;
+    set_valid(set, "__meta_docker_container_id", container->id);
+    set_valid(set, "__meta_docker_container_name", name);
+    set_valid(set, "__meta_docker_container_image", container->image);
+    for (size_t i = 0; i < label_set_size(container->labels); i++) {
+        const char *label, *value;
+        label_set_at(container->labels, i, &label, &value);
+        g_autofree char *meta = label_name_of("__meta_docker_container_label_", label);
+        set_valid(set, meta, value);
+    }
+}
+
 void
 target_add_meta_labels(const Target *target, LabelSet *set)
 {
@@ -176,6 +213,8 @@ target_add_meta_labels(const Target *target, LabelSet *set)
     set_valid(set, "__meta_systemd_unit", target->cgroup->systemd_unit);
     if (target->pod != NULL)
         target_add_pod_meta_labels(target->pod, target->container, set);
+    if (target->local != NULL)
+        add_local_container(target->local, set);
 }
 
 void

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/discovery/local_container.h"
 #include "agent/discovery/pod.h"
 #include "agent/process/cgroup.h"
 #include "lib/relabel/label_set.h"
@@ -31,6 +32,7 @@ typedef struct {
     const Cgroup *cgroup;
     const Pod *pod;                /* NULL: it is in none, or the pod is not known */
     const PodContainer *container; /* NULL: it is in none, or not known */
+    const LocalContainer *local; /* of Docker or Podman, where there are no pods; NULL: likewise */
 } Target;
 
 /* Whether the scheme has it profiled. */
@@ -39,15 +41,16 @@ bool target_is_wanted(const Target *target, TargetScheme scheme);
 /* The service that it belongs to: of a pod the annotations profiles.grafana.com/service_name,
  * pyroscope.io/service_name and resource.opentelemetry.io/service.name, the labels
  * app.kubernetes.io/instance and app.kubernetes.io/name, the workload, the pod; outside of pods
- * "kernel" for kernel threads, the systemd unit, the base name of the executable, comm. The caller
- * frees. */
+ * "kernel" for kernel threads, the service of Compose, the name of the container, the systemd unit,
+ * the base name of the executable, comm. The caller frees. */
 char *target_service_name(const Target *target);
 
 /* Adds the labels that profiles have: service_name, pid, comm, container_id, and in a pod
  * namespace, pod, container, service_namespace and service_instance_id. Values are valid UTF-8. */
 void target_add_labels(const Target *target, LabelSet *set);
-/* Adds what relabel rules may read beside these: __meta_kubernetes_* as Prometheus names them for
- * pods, __meta_process_executable, __meta_process_pid, __meta_systemd_unit. */
+/* Adds what relabel rules may read beside these: __meta_kubernetes_* and __meta_docker_* as
+ * Prometheus names them for pods and containers, __meta_process_executable, __meta_process_pid,
+ * __meta_systemd_unit. */
 void target_add_meta_labels(const Target *target, LabelSet *set);
 
 /* Adds what a pod says of everything in it: namespace, pod, container, service_namespace,

@@ -211,7 +211,11 @@ void
 exporter_add(const Sample *sample, void *data)
 {
     Exporter *exporter = data;
+    const Window *window = exporter->window;
+    guint n_processes = window->processes->len;
     window_add(exporter->window, sample);
+    if (window->processes->len > n_processes)
+        discovery_notice(exporter->discovery, &sample->process->cgroup);
     if (exporter->window->bytes > exporter->window_bytes_max)
         exporter_end_window(exporter);
 }

@@ -32,12 +32,15 @@ def cgroup_root():
 
 
 class Container:
-    """A program in a cgroup made as the kubelet's systemd driver and containerd make it."""
+    """A program in a cgroup made as the kubelet's systemd driver and containerd make it, or without a pod as Docker
+    with systemd does."""
 
     def __init__(self, root, pod_uid, *command, stdout=subprocess.DEVNULL):
         self.id = secrets.token_hex(32)
-        slices = ["kubepods.slice", "kubepods-burstable.slice",
-                  f"kubepods-burstable-pod{pod_uid.replace('-', '_')}.slice", f"cri-containerd-{self.id}.scope"]
+        slices = ["system.slice", f"docker-{self.id}.scope"]
+        if pod_uid is not None:
+            slices = ["kubepods.slice", "kubepods-burstable.slice",
+                      f"kubepods-burstable-pod{pod_uid.replace('-', '_')}.slice", f"cri-containerd-{self.id}.scope"]
         self.folders = [os.path.join(root, *slices[:n + 1]) for n in range(len(slices))]
         try:
             os.makedirs(self.folders[-1], exist_ok=True)

@@ -87,6 +87,25 @@ test_an_empty_node_is_this_host(void **state)
 }
 
 static void
+expect_docker_socket(const char *given, const char *wanted)
+{
+    const char *const arguments[] = {given, NULL};
+    AgentOptions options = {0};
+    assert_int_equal(parse(&options, arguments, NULL), OPTION_RUN);
+    assert_string_equal(options.docker_socket, wanted);
+    option_clear(&agent_option_table, &options);
+}
+
+static void
+test_sockets_of_docker(void **state)
+{
+    (void)state;
+    expect_docker_socket("--ebpf", "auto");
+    expect_docker_socket("--docker-socket=/run/user/7/docker.sock", "/run/user/7/docker.sock");
+    expect_docker_socket("--docker-socket=", "");
+}
+
+static void
 expect_cluster(const char *kubernetes, const char *kubeconfig, bool wanted)
 {
     const char *const arguments[] = {"--kubernetes", kubernetes, "--kubeconfig", kubeconfig, NULL};
@@ -181,6 +200,7 @@ main(void)
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_what_is_wrong_is_named),
         cmocka_unit_test(test_an_empty_node_is_this_host),
+        cmocka_unit_test(test_sockets_of_docker),
         cmocka_unit_test(test_whether_there_is_a_cluster),
         cmocka_unit_test(test_endpoints),
         cmocka_unit_test(test_endpoints_that_are_wrong),

@@ -7,6 +7,7 @@
 #include "tests/harness/scripted_server.h"
 #include "tests/harness/temp_dir.h"
 #include "tests/harness/wait.h"
+#include "tests/unit/agent/discovery/made_containers.h"
 
 enum { WAIT_MS = 20 * 1000 };
 
@@ -266,6 +267,104 @@ test_a_kubelet_that_refuses(void **state)
                         "kubelet: the token is expired or wrong (401): Unauthorized\n");
 }
 
+/* --- containers of Docker --------------------------------------------------------------------- */
+
+#define CONTAINER_ID MADE_ID("a")
+
+static const ScriptStep CONTAINERS[] = {{.reply = JSON_HEAD "[{\"Id\":\"" CONTAINER_ID
+                                                            "\",\"Names\":[\"/shop-db\"],"
+                                                            "\"Labels\":{\"team\":\"blue\"}}]"}};
+
+/* Docker at `path`, and rules that take a label from it. */
+static Fixture
+docker_fixture(const char *path, K8sConfig *cluster)
+{
+    Fixture fixture = {.server = scripted_server_new_unix(path, CONTAINERS, 1),
+                       .dir = temp_dir_new()};
+    g_autofree char *rules = temp_dir_file(fixture.dir, "rules.yaml");
+    assert_true(g_file_set_contents(
+        rules, "- {action: labelmap, regex: __meta_docker_container_label_(team)}\n", -1, NULL));
+    const DiscoveryConfig config = {
+        .docker_socket = path, .cluster = cluster, .node = "n1", .relabel_file = rules};
+    fixture.discovery = discovery_new(&config, NULL);
+    assert_non_null(fixture.discovery);
+    return fixture;
+}
+
+static bool
+has_container(void *user)
+{
+    const Fixture *fixture = user;
+    const Cgroup cgroup = {.container_id = (char *)CONTAINER_ID}, nowhere = {0};
+    discovery_notice(fixture->discovery, &cgroup);
+    discovery_notice(fixture->discovery, &nowhere);
+    g_autoptr(GString) metrics = g_string_new(NULL);
+    discovery_write_metrics(fixture->discovery, metrics);
+    return strstr(metrics->str, "\ncresset_agent_containers 1\n") != NULL;
+}
+
+static void
+test_containers_outside_of_clusters(void **state)
+{
+    (void)state;
+    g_autoptr(TempDir) dir = temp_dir_new();
+    g_autofree char *path = temp_dir_file(dir, "docker.sock");
+    g_auto(Fixture) fixture = docker_fixture(path, NULL);
+    assert_true(wait_until(has_container, &fixture, WAIT_MS));
+    g_autoptr(GString) metrics = g_string_new(NULL);
+    discovery_write_metrics(fixture.discovery, metrics);
+    assert_contains(metrics->str,
+                    "\ncresset_agent_container_requests_total{result=\"answered\"} 1\n");
+    wait_ready(&fixture);
+    g_autoptr(LabelSet) known = labels_of(&fixture, CONTAINER_ID);
+    g_autoptr(LabelSet) unknown = labels_of(&fixture, MADE_ID("b"));
+    g_autoptr(LabelSet) outside = labels_of(&fixture, NULL);
+    assert_string_equal(label_set_get(known, "service_name"), "shop-db");
+    assert_string_equal(label_set_get(known, "team"), "blue");
+    assert_string_equal(label_set_get(known, "cluster"), "green");
+    assert_string_equal(label_set_get(unknown, "service_name"), "worker");
+    assert_string_equal(label_set_get(unknown, "container_id"), MADE_ID("b"));
+    assert_string_equal(label_set_get(outside, "service_name"), "worker");
+}
+
+static void
+test_docker_is_not_asked_in_clusters(void **state)
+{
+    (void)state;
+    static const ScriptStep steps[] = {{.reply = LIST(POD("first", "u1", "c1", ""))},
+                                       {.reply = JSON_HEAD, .end = SCRIPT_STALL}};
+    g_autoptr(ScriptedServer) api = scripted_server_new(steps, G_N_ELEMENTS(steps));
+    g_autofree char *url = scripted_server_url(api, "");
+    const K8sConfigOptions options = {.server = url};
+    g_autoptr(TempDir) dir = temp_dir_new();
+    g_autofree char *path = temp_dir_file(dir, "docker.sock");
+    g_auto(Fixture) fixture = docker_fixture(path, k8s_config_load(&options, NULL));
+    wait_ready(&fixture);
+    g_autoptr(LabelSet) labels = labels_of(&fixture, CONTAINER_ID);
+    assert_string_equal(label_set_get(labels, "service_name"), "worker");
+    g_clear_pointer(&fixture.discovery, discovery_free);
+    assert_int_equal(scripted_server_connections(fixture.server), 0);
+}
+
+static void
+test_a_socket_of_docker_that_is_missing(void **state)
+{
+    (void)state;
+    g_auto(Fixture) fixture = {.dir = temp_dir_new()};
+    g_autofree char *path = temp_dir_file(fixture.dir, "docker.sock");
+    const DiscoveryConfig config = {.docker_socket = path};
+    fixture.discovery = discovery_new(&config, NULL);
+    g_autoptr(GString) problems = g_string_new(NULL);
+    for (int64_t end_us = g_get_monotonic_time() + WAIT_MS * 1000LL;
+         problems->len == 0 && g_get_monotonic_time() < end_us; g_usleep(1000))
+        discovery_check(fixture.discovery, problems);
+    g_autofree char *wanted =
+        g_strdup_printf("docker: no reply from %s: No such file or directory\n", path);
+    assert_string_equal(problems->str, wanted);
+    g_autoptr(LabelSet) labels = labels_of(&fixture, CONTAINER_ID);
+    assert_string_equal(label_set_get(labels, "service_name"), "worker");
+}
+
 int
 main(void)
 {
@@ -277,6 +376,9 @@ main(void)
         cmocka_unit_test(test_what_is_wrong_is_told),
         cmocka_unit_test(test_pods_of_the_kubelet),
         cmocka_unit_test(test_a_kubelet_that_refuses),
+        cmocka_unit_test(test_containers_outside_of_clusters),
+        cmocka_unit_test(test_docker_is_not_asked_in_clusters),
+        cmocka_unit_test(test_a_socket_of_docker_that_is_missing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

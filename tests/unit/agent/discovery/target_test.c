@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tests/harness/check.h"
+#include "tests/unit/agent/discovery/made_containers.h"
 #include "tests/unit/agent/discovery/made_pod.h"
 
 static const Cgroup NOWHERE;
@@ -35,6 +36,33 @@ test_services_outside_of_pods(void **state)
     expect_service(&target, "unknown");
     target.is_kernel_thread = true;
     expect_service(&target, "kernel");
+}
+
+#define CONTAINER "{'Id':'" MADE_ID("a") "','Image':'shop/web:7','Names':"
+
+/* Likewise, each with all that comes behind it. */
+static void
+test_services_of_containers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json, *wanted;
+    } cases[] = {
+        {"['/shop-web-1'],'Labels':{'com.docker.compose.service':'web'}}", "web"},
+        {"['/shop-web-1'],'Labels':{'com.docker.compose.service':''}}", "shop-web-1"},
+        {"['/shop-web-1']}", "shop-web-1"},
+        {"[]}", "x.service"},
+    };
+    const Cgroup unit = {.systemd_unit = (char *)"x.service"};
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *json = g_strconcat(CONTAINER, cases[i].json, NULL);
+        g_autoptr(LocalContainer) container = made_container(json);
+        Target target = local("web", "/usr/bin/web", &unit);
+        target.local = container;
+        expect_service(&target, cases[i].wanted);
+        target.is_kernel_thread = true;
+        expect_service(&target, "kernel");
+    }
 }
 
 /* The precedence, each with all that comes behind it. */
@@ -150,6 +178,33 @@ test_labels(void **state)
     expect_label(set, "__tenant_id__", "team-a");
 }
 
+static void
+test_labels_of_containers(void **state)
+{
+    (void)state;
+    g_autoptr(LocalContainer) container =
+        made_container(CONTAINER "['/shop-web-1'],'Labels':{'com.docker.compose.service':'web',"
+                                 "'com.example/tier-2':'\xC3\xA9','empty':''}}");
+    const Cgroup cgroup = {.container_id = container->id};
+    Target target = local("web", "/usr/bin/web", &cgroup);
+    target.local = container;
+    g_autoptr(LabelSet) set = label_set_new();
+    target_add_labels(&target, set);
+    expect_label(set, "service_name", "web");
+    expect_label(set, "container_id", container->id);
+    expect_label(set, "container", "");
+    size_t size = label_set_size(set);
+    target_add_meta_labels(&target, set);
+    expect_label(set, "__meta_docker_container_id", container->id);
+    expect_label(set, "__meta_docker_container_name", "/shop-web-1");
+    expect_label(set, "__meta_docker_container_image", "shop/web:7");
+    expect_label(set, "__meta_docker_container_label_com_docker_compose_service", "web");
+    expect_label(set, "__meta_docker_container_label_com_example_tier_2", "\xC3\xA9");
+    expect_label(set, "__meta_docker_container_label_empty", "");
+    target_drop_meta_labels(set);
+    assert_int_equal(label_set_size(set), size);
+}
+
 /* The tenant is what a label of the pod says, where there is one. */
 static void
 test_tenants(void **state)
@@ -176,9 +231,11 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_services_outside_of_pods),
+        cmocka_unit_test(test_services_of_containers),
         cmocka_unit_test(test_services_of_pods),
         cmocka_unit_test(test_who_is_profiled),
         cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_labels_of_containers),
         cmocka_unit_test(test_tenants),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
