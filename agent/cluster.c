@@ -4,8 +4,6 @@
 
 #include "lib/base/error.h"
 
-enum { CA_BYTES_MAX = 1024 * 1024 };
-
 static bool
 is_set(const char *text)
 {
@@ -53,14 +51,15 @@ take_trust(const AgentOptions *options, K8sConfig *config, GError **error)
     config->tls_unchecked = options->kubelet_insecure;
     if (!is_set(options->kubelet_ca))
         return true;
-    gsize size;
-    char *pem = k8s_read_file(options->kubelet_ca, CA_BYTES_MAX, &size, error);
+    GBytes *pem = k8s_read_pem(options->kubelet_ca, error);
     if (pem == NULL) {
         g_prefix_error(error, "option --kubelet-ca: ");
         return false;
     }
     g_clear_pointer(&config->ca_pem, g_bytes_unref);
-    config->ca_pem = g_bytes_new_take(pem, size);
+    config->ca_pem = pem;
+    g_free(config->ca_file);
+    config->ca_file = g_strdup(options->kubelet_ca);
     return true;
 }
 

@@ -7,7 +7,7 @@
 #include "lib/base/text.h"
 #include "lib/k8s/answer.h"
 #include "lib/k8s/credentials.h"
-#include "lib/net/http_client.h"
+#include "lib/k8s/trust.h"
 #include "lib/net/retry.h"
 
 enum {
@@ -21,7 +21,7 @@ enum {
 struct K8sClient {
     K8sConfig *config;
     CredentialSource *credentials;
-    HttpClient *http;
+    TrustSource *trust;
 };
 
 static const K8sCall DEFAULT_CALL = {0};
@@ -38,18 +38,10 @@ K8sClient *
 k8s_client_new(K8sConfig *config, const char *program)
 {
     g_autofree char *user_agent = g_strdup_printf("cresset-%s/%s", program, CRESSET_VERSION);
-    const HttpClientConfig http = {
-        .user_agent = user_agent,
-        .ca_pem = config->ca_pem,
-        .tls_server_name = config->tls_server_name,
-        .tls_unchecked = config->tls_unchecked,
-        .proxy_url = config->proxy_url,
-        .uncompressed = config->uncompressed,
-    };
     K8sClient *client = g_new0(K8sClient, 1);
     client->config = config;
     client->credentials = credential_source_new(config);
-    client->http = http_client_new(&http);
+    client->trust = trust_source_new(config, user_agent);
     return client;
 }
 
@@ -58,7 +50,7 @@ k8s_client_free(K8sClient *client)
 {
     if (client == NULL)
         return;
-    http_client_free(client->http);
+    trust_source_free(client->trust);
     credential_source_free(client->credentials);
     k8s_config_free(client->config);
     g_free(client);
@@ -236,7 +228,8 @@ send_with(const Request *request, const Credentials *credentials, HttpClientRepl
         .silence_ms = request->silence_ms,
         .with_certificate = request->readiness != NULL,
     };
-    return http_retry_send(request->client->http, &http, &retry, ret_reply, NULL, error);
+    g_autoptr(TrustedClient) trusted = trust_source_acquire(request->client->trust);
+    return http_retry_send(trusted->http, &http, &retry, ret_reply, NULL, error);
 }
 
 static bool

@@ -9,7 +9,7 @@
 #include "lib/k8s/kubeconfig.h"
 
 enum {
-    CA_BYTES_MAX = 1024 * 1024,
+    PEM_BYTES_MAX = 1024 * 1024,
     NAMESPACE_BYTES_MAX = 4096,
 };
 
@@ -36,6 +36,7 @@ k8s_config_free(K8sConfig *config)
     g_free(config->namespace);
     g_free(config->origin);
     g_clear_pointer(&config->ca_pem, g_bytes_unref);
+    g_free(config->ca_file);
     g_free(config->tls_server_name);
     g_free(config->proxy_url);
     g_clear_pointer(&config->certificate_pem, g_bytes_unref);
@@ -92,6 +93,14 @@ k8s_read_file(const char *path, gsize bytes_max, gsize *ret_size, GError **error
     return NULL;
 }
 
+GBytes *
+k8s_read_pem(const char *path, GError **error)
+{
+    gsize size;
+    char *pem = k8s_read_file(path, PEM_BYTES_MAX, &size, error);
+    return pem != NULL ? g_bytes_new_take(pem, size) : NULL;
+}
+
 static K8sConfig *
 config_of_url(const char *url, GError **error)
 {
@@ -127,20 +136,17 @@ config_in_cluster(const char *dir, GError **error)
     config->server = service_url(error);
     if (config->server == NULL)
         return NULL;
-    g_autofree char *ca_path = g_build_filename(dir, "ca.crt", NULL);
     g_autofree char *namespace_path = g_build_filename(dir, "namespace", NULL);
     config->token_file = g_build_filename(dir, "token", NULL);
-    gsize size;
-    char *ca = k8s_read_file(ca_path, CA_BYTES_MAX, &size, error);
-    if (ca == NULL || !g_file_test(config->token_file, G_FILE_TEST_EXISTS)) {
-        if (ca != NULL)
+    config->ca_file = g_build_filename(dir, "ca.crt", NULL);
+    config->ca_pem = k8s_read_pem(config->ca_file, error);
+    if (config->ca_pem == NULL || !g_file_test(config->token_file, G_FILE_TEST_EXISTS)) {
+        if (config->ca_pem != NULL)
             error_set(error, CRESSET_ERROR_NOT_FOUND, "there is no %s", config->token_file);
         g_prefix_error(error, "this pod has no service account (automountServiceAccountToken must "
                               "not be false, or name a kubeconfig): ");
-        g_free(ca);
         return NULL;
     }
-    config->ca_pem = g_bytes_new_take(ca, size);
     config->namespace = k8s_read_file(namespace_path, NAMESPACE_BYTES_MAX, NULL, NULL);
     if (config->namespace == NULL || *g_strstrip(config->namespace) == '\0') {
         g_free(config->namespace);

@@ -24,6 +24,7 @@ typedef struct {
     char *namespace; /* of the context or the pod; "default" when none is named */
     char *origin;    /* where this comes from, for people: "context 'dev' of /home/me/config" */
     GBytes *ca_pem;  /* authorities; NULL: those of the system */
+    char *ca_file;   /* that these are of, and that may change; NULL: of none */
     char *tls_server_name;
     bool tls_unchecked;
     char *proxy_url;
@@ -59,6 +60,8 @@ bool k8s_server_check(const char *url, GError **error);
 bool k8s_token_check(const char *token);
 /* The content of a regular file of at most `bytes_max` bytes, or NULL with *error. */
 char *k8s_read_file(const char *path, gsize bytes_max, gsize *ret_size, GError **error);
+/* That of a file of certificates or a key, of at most 1 MiB, which is not looked into. */
+GBytes *k8s_read_pem(const char *path, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(K8sConfig, k8s_config_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ExecPlugin, exec_plugin_free)

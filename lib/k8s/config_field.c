@@ -5,10 +5,7 @@
 #include "lib/base/error.h"
 #include "lib/k8s/config.h"
 
-enum {
-    PEM_BYTES_MAX = 1024 * 1024,
-    FIELDS_MAX = 16,
-};
+enum { FIELDS_MAX = 16 };
 
 /* The values of one mapping. */
 typedef struct {
@@ -58,12 +55,8 @@ read_file_field(const ConfigFile *file, const YamlNode *node, const char *key, c
         return true;
     g_autofree char *path = config_file_path(file, text);
     g_autoptr(GError) cause = NULL;
-    gsize size;
-    char *data = k8s_read_file(path, PEM_BYTES_MAX, &size, &cause);
-    if (data == NULL)
-        return yaml_fail(file->tree, node, error, "%s: %s", key, cause->message);
-    *target = g_bytes_new_take(data, size);
-    return true;
+    *target = k8s_read_pem(path, &cause);
+    return *target != NULL || yaml_fail(file->tree, node, error, "%s: %s", key, cause->message);
 }
 
 static bool

@@ -135,17 +135,23 @@ read_cluster(GArray *files, const char *name, K8sConfig *config, GError **error)
     static const Field fields[] = {
         {"server", FIELD_TEXT, offsetof(K8sConfig, server), NULL},
         {"certificate-authority-data", FIELD_BASE64, offsetof(K8sConfig, ca_pem), NULL},
-        {"certificate-authority", FIELD_FILE, offsetof(K8sConfig, ca_pem), NULL},
         {"insecure-skip-tls-verify", FIELD_BOOL, offsetof(K8sConfig, tls_unchecked), NULL},
         {"tls-server-name", FIELD_TEXT, offsetof(K8sConfig, tls_server_name), NULL},
         {"proxy-url", FIELD_TEXT, offsetof(K8sConfig, proxy_url), NULL},
         {"disable-compression", FIELD_BOOL, offsetof(K8sConfig, uncompressed), NULL},
     };
+    static const Field ca_fields[] = {
+        /* of clusters without certificate-authority-data */
+        {"certificate-authority", FIELD_FILE, offsetof(K8sConfig, ca_pem), NULL},
+        {"certificate-authority", FIELD_PATH, offsetof(K8sConfig, ca_file), NULL},
+    };
     const YamlNode *body = NULL;
     const ConfigFile *file =
         find_entry(files, "cluster", offsetof(Kubeconfig, clusters), name, &body, error);
     if (file == NULL ||
-        !fields_read(file, body, "cluster", fields, G_N_ELEMENTS(fields), config, error))
+        !fields_read(file, body, "cluster", fields, G_N_ELEMENTS(fields), config, error) ||
+        (config->ca_pem == NULL &&
+         !fields_read(file, body, "cluster", ca_fields, G_N_ELEMENTS(ca_fields), config, error)))
         return false;
     if (config->server == NULL)
         return yaml_fail(file->tree, body, error, "cluster '%s' has no server", name);

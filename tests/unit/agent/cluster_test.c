@@ -85,6 +85,7 @@ test_as_whom_it_is_asked(void **state)
     assert_string_equal(config->server, "https://node:10250");
     assert_string_equal(config->token, "secret");
     assert_int_equal(g_bytes_get_size(config->ca_pem), strlen("authorities"));
+    assert_string_equal(config->ca_file, files.ca);
     assert_null(config->tls_server_name);
     assert_null(config->proxy_url);
     assert_false(config->tls_unchecked);

@@ -63,7 +63,9 @@ test_inside_of_a_cluster(void **state)
     assert_string_equal(config->namespace, "shop");
     assert_int_equal(g_bytes_get_size(config->ca_pem), strlen("authorities"));
     g_autofree char *token = temp_dir_file(*state, "token");
+    g_autofree char *ca = temp_dir_file(*state, "ca.crt");
     assert_string_equal(config->token_file, token);
+    assert_string_equal(config->ca_file, ca);
     assert_null(config->token);
     assert_contains(config->origin, "service account");
 }

@@ -84,6 +84,7 @@ test_everything_of_a_context(void **state)
     assert_string_equal(config->namespace, "shop");
     assert_string_equal(config->origin, "context 'dev' of /etc/kube/config");
     assert_bytes(config->ca_pem, "authorities");
+    assert_null(config->ca_file);
     assert_string_equal(config->tls_server_name, "kubernetes");
     assert_string_equal(config->proxy_url, "socks5h://127.0.0.1:1080");
     assert_true(config->uncompressed);
@@ -267,6 +268,7 @@ test_paths_are_relative_to_the_file(void **state)
     (void)state;
     g_autoptr(TempDir) dir = temp_dir_new();
     g_autofree char *path = temp_dir_file(dir, "config"), *token = temp_dir_file(dir, "token");
+    g_autofree char *ca = temp_dir_file(dir, "ca.pem");
     g_autofree char *text =
         with(SERVER ", certificate-authority: ca.pem",
              "client-certificate: cert.pem, client-key: key.pem, tokenFile: token");
@@ -283,6 +285,7 @@ test_paths_are_relative_to_the_file(void **state)
     g_autoptr(K8sConfig) config = kubeconfig_load(paths, &options, NULL);
     assert_non_null(config);
     assert_bytes(config->ca_pem, "authorities");
+    assert_string_equal(config->ca_file, ca);
     assert_bytes(config->certificate_pem, "cert");
     assert_bytes(config->key_pem, "key");
     assert_string_equal(config->token_file, token);
