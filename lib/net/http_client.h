@@ -23,7 +23,8 @@ typedef struct HttpClient HttpClient;
 
 typedef struct {
     const char *user_agent;      /* NULL: "cresset/VERSION" */
-    const char *ca_file;         /* PEM file of trusted authorities; NULL: those of the system */
+    const char *ca_file;         /* PEM file of trusted authorities, read for each connection; NULL:
+                                    those of the system */
     GBytes *ca_pem;              /* the same as text, and preferred */
     const char *tls_server_name; /* whom the certificate must name; NULL: the host of the URL */
     bool tls_unchecked;          /* takes any certificate: whoever is in between reads along */

@@ -161,8 +161,11 @@ set_blob(CURL *easy, CURLoption option, GBytes *bytes)
 static void
 set_tls(const HttpClient *client, CURL *easy, const HttpClientRequest *request)
 {
-    if (client->ca_file != NULL && client->ca_pem == NULL)
+    if (client->ca_file != NULL && client->ca_pem == NULL) {
         (void)curl_easy_setopt(easy, CURLOPT_CAINFO, client->ca_file);
+        /* libcurl keeps what it has read of a file for a day, as it takes it to be the system's. */
+        (void)curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
+    }
     set_blob(easy, CURLOPT_CAINFO_BLOB, client->ca_pem);
     /* libcurl adds the system's folder of authorities to those that are given. */
     if (client->ca_file != NULL || client->ca_pem != NULL)

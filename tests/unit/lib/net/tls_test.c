@@ -14,6 +14,8 @@ typedef struct {
     char *certificate, *key;
     Program *server, *strict; /* the strict one asks clients for the same certificate */
     char *port, *strict_port;
+    char *other_certificate, *other_port; /* of one that nothing but it trusts */
+    Program *other;
 } TlsServer;
 
 /* openssl(1) with the words of one text. */
@@ -33,6 +35,28 @@ wait_for_port(Program *server)
     return program_wait_for(server, "^ACCEPT 127\\.0\\.0\\.1:([0-9]+)$", PROGRAM_WAIT_MS);
 }
 
+/* Makes a certificate of localhost that is its own authority. */
+static void
+make_certificate(const char *certificate, const char *key)
+{
+    g_auto(GStrv) make =
+        openssl_words("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 "
+                      "-nodes -days 1 -subj /CN=localhost -addext "
+                      "subjectAltName=DNS:localhost -keyout %s -out %s",
+                      key, certificate);
+    assert_int_equal(program_run((const char *const *)make, NULL, NULL), 0);
+}
+
+static Program *
+start_server(const char *certificate, const char *key, char **ret_port)
+{
+    g_auto(GStrv) serve = openssl_words(
+        "openssl s_server -accept 127.0.0.1:0 -www -cert %s -key %s", certificate, key);
+    Program *server = program_start((const char *const *)serve, NULL);
+    *ret_port = wait_for_port(server);
+    return server;
+}
+
 static int
 setup(void **state)
 {
@@ -40,16 +64,12 @@ setup(void **state)
     tls->dir = temp_dir_new();
     tls->certificate = temp_dir_file(tls->dir, "certificate.pem");
     tls->key = temp_dir_file(tls->dir, "key.pem");
-    g_auto(GStrv) make =
-        openssl_words("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 "
-                      "-nodes -days 1 -subj /CN=localhost -addext "
-                      "subjectAltName=DNS:localhost -keyout %s -out %s",
-                      tls->key, tls->certificate);
-    assert_int_equal(program_run((const char *const *)make, NULL, NULL), 0);
-    g_auto(GStrv) serve = openssl_words(
-        "openssl s_server -accept 127.0.0.1:0 -www -cert %s -key %s", tls->certificate, tls->key);
-    tls->server = program_start((const char *const *)serve, NULL);
-    tls->port = wait_for_port(tls->server);
+    make_certificate(tls->certificate, tls->key);
+    tls->server = start_server(tls->certificate, tls->key, &tls->port);
+    g_autofree char *other_key = temp_dir_file(tls->dir, "other_key.pem");
+    tls->other_certificate = temp_dir_file(tls->dir, "other.pem");
+    make_certificate(tls->other_certificate, other_key);
+    tls->other = start_server(tls->other_certificate, other_key, &tls->other_port);
     g_auto(GStrv) serve_strictly =
         openssl_words("openssl s_server -accept 127.0.0.1:0 -www -cert %s -key %s -Verify 1 "
                       "-verify_return_error -CAfile %s",
@@ -66,25 +86,35 @@ teardown(void **state)
     TlsServer *tls = *state;
     program_free(tls->server);
     program_free(tls->strict);
+    program_free(tls->other);
     temp_dir_free(tls->dir);
     g_free(tls->certificate);
     g_free(tls->key);
     g_free(tls->port);
     g_free(tls->strict_port);
+    g_free(tls->other_certificate);
+    g_free(tls->other_port);
     g_free(tls);
     return 0;
 }
 
 /* Sends to https://HOST:PORT/ and returns the status, or 0 with *error set. */
 static int
-send_to(const char *host, const char *port, const HttpClientConfig *config,
-        HttpClientRequest request, GError **error)
+send_by(HttpClient *client, const char *host, const char *port, HttpClientRequest request,
+        GError **error)
 {
-    g_autoptr(HttpClient) client = http_client_new(config);
     g_autofree char *url = g_strdup_printf("https://%s:%s/", host, port);
     request.url = url;
     g_auto(HttpClientReply) reply = {0};
     return http_client_send(client, &request, &reply, error) ? reply.status : 0;
+}
+
+static int
+send_to(const char *host, const char *port, const HttpClientConfig *config,
+        HttpClientRequest request, GError **error)
+{
+    g_autoptr(HttpClient) client = http_client_new(config);
+    return send_by(client, host, port, request, error);
 }
 
 static int
@@ -140,6 +170,34 @@ static void
 test_a_missing_file_of_authorities_is_named(void **state)
 {
     expect_no_trust(*state, "/nonexistent/ca.pem", "localhost");
+}
+
+static void
+copy_file(const char *from, const char *to)
+{
+    g_autoptr(GBytes) bytes = bytes_of(from);
+    gsize size;
+    const char *data = g_bytes_get_data(bytes, &size);
+    assert_true(g_file_set_contents(to, data, (gssize)size, NULL));
+}
+
+static void
+test_a_file_of_authorities_that_is_replaced(void **state)
+{
+    const TlsServer *tls = *state;
+    const HttpClientRequest request = {0};
+    g_autofree char *ca_file = temp_dir_file(tls->dir, "ca.pem");
+    copy_file(tls->certificate, ca_file);
+    const HttpClientConfig config = {.ca_file = ca_file};
+    g_autoptr(HttpClient) client = http_client_new(&config);
+    g_autoptr(GError) before = NULL, after = NULL;
+    assert_int_equal(send_by(client, "localhost", tls->port, request, NULL), 200);
+    assert_int_equal(send_by(client, "localhost", tls->other_port, request, &before), 0);
+    assert_error_says(before, "no trusted TLS with localhost");
+    copy_file(tls->other_certificate, ca_file);
+    int status = send_by(client, "localhost", tls->other_port, request, &after);
+    assert_no_error(after);
+    assert_int_equal(status, 200);
 }
 
 static void
@@ -240,6 +298,7 @@ main(void)
         cmocka_unit_test(test_an_unknown_authority_is_refused),
         cmocka_unit_test(test_a_certificate_of_another_host_is_refused),
         cmocka_unit_test(test_a_missing_file_of_authorities_is_named),
+        cmocka_unit_test(test_a_file_of_authorities_that_is_replaced),
         cmocka_unit_test(test_authorities_as_text),
         cmocka_unit_test(test_the_certificate_of_another_name),
         cmocka_unit_test(test_unchecked_certificates),
