@@ -14,6 +14,7 @@
 
 enum {
     NS_PER_MS = 1000000,
+    LOOK_S = 1,                  /* between two looks at the endpoints */
     START_SPREAD_MS = 10 * 1000, /* 5,000 agents: 500 lists a second, from caches */
     FIRST_WINDOW_MS = 5000,      /* at most: there is something to see soon after the start */
     FAILING_WINDOWS_MAX = 3,     /* pushes may fail for so many windows before /ready says so */
@@ -23,6 +24,8 @@ typedef struct {
     const AgentOptions *options;
     GMainLoop *loop;
     Discovery *discovery;
+    EndpointFile *endpoint_file; /* NULL: there is none */
+    GPtrArray *endpoints;        /* that the shipper has */
     Shipper *shipper;
     Exporter *exporter;
     Sampler *sampler; /* NULL: nothing is sampled */
@@ -50,6 +53,19 @@ on_first_window(gpointer data)
 }
 
 static gboolean
+on_look(gpointer data)
+{
+    Agent *agent = data;
+    g_autoptr(GPtrArray) endpoints = endpoint_file_endpoints(agent->endpoint_file);
+    if (endpoints == agent->endpoints)
+        return G_SOURCE_CONTINUE;
+    shipper_set_endpoints(agent->shipper, endpoints);
+    g_ptr_array_unref(agent->endpoints);
+    agent->endpoints = g_steal_pointer(&endpoints);
+    return G_SOURCE_CONTINUE;
+}
+
+static gboolean
 on_quit(gpointer data)
 {
     Agent *agent = data;
@@ -68,6 +84,8 @@ on_metrics(GString *out, const char *query, void *data)
         sampler_write_metrics(agent->sampler, out);
     exporter_write_metrics(agent->exporter, out);
     shipper_write_metrics(agent->shipper, out);
+    if (agent->endpoint_file != NULL)
+        endpoint_file_write_metrics(agent->endpoint_file, out);
     discovery_write_metrics(agent->discovery, out);
     scraper_write_metrics(agent->scraper, out);
     metrics_write_process(out, "cresset-agent");
@@ -190,12 +208,12 @@ static bool
 start_shipper(Agent *agent, GError **error)
 {
     const AgentOptions *options = agent->options;
-    g_autoptr(GPtrArray) endpoints = agent_options_endpoints(options, error);
-    if (endpoints == NULL)
+    agent->endpoints = agent_options_endpoints(options, &agent->endpoint_file, error);
+    if (agent->endpoints == NULL)
         return false;
     bool has_spool = options->spool_dir != NULL && options->spool_dir[0] != '\0';
     const ShipperConfig config = {
-        .endpoints = endpoints,
+        .endpoints = agent->endpoints,
         .queue_bytes = (size_t)options->queue_bytes,
         .spool_dir = has_spool ? options->spool_dir : NULL,
         .spool_bytes = options->spool_bytes,
@@ -203,7 +221,9 @@ start_shipper(Agent *agent, GError **error)
         .patience_ms = FAILING_WINDOWS_MAX * options->window_ns / NS_PER_MS,
     };
     agent->shipper = shipper_new(&config);
-    say_endpoints(options, endpoints);
+    say_endpoints(options, agent->endpoints);
+    if (agent->endpoint_file != NULL)
+        g_timeout_add_seconds(LOOK_S, on_look, agent);
     return true;
 }
 
@@ -273,6 +293,8 @@ agent_clear(Agent *agent)
     sampler_free(agent->sampler);
     exporter_free(agent->exporter);
     shipper_free(agent->shipper);
+    g_clear_pointer(&agent->endpoints, g_ptr_array_unref);
+    endpoint_file_close(agent->endpoint_file);
     discovery_free(agent->discovery);
     g_main_loop_unref(agent->loop);
 }

@@ -19,7 +19,8 @@ static const OptionRow rows[] = {
            "Pyroscope-compatible server that profiles are pushed to."),
     OPTION("endpoints-file", OPTION_STRING, NULL, 0, 0, "FILE", endpoints_file,
            "YAML file with servers that profiles are pushed to, each of them to all, in place of "
-           "--server and of the options for its requests; read at the start (docs/shipping.md)."),
+           "--server and of the options for its requests; read again when it changes "
+           "(docs/shipping.md)."),
     OPTION("tenant", OPTION_STRING, NULL, 0, 0, "ID", tenant,
            "Tenant to push as, sent as X-Scope-OrgID."),
     OPTION("ebpf", OPTION_BOOL, "true", 0, 0, NULL, ebpf,
@@ -302,23 +303,19 @@ check_no_request_options(const AgentOptions *options, GError **error)
     return true;
 }
 
-static void
-free_endpoint(void *endpoint)
-{
-    endpoint_free(endpoint);
-}
-
 GPtrArray *
-agent_options_endpoints(const AgentOptions *options, GError **error)
+agent_options_endpoints(const AgentOptions *options, EndpointFile **ret_file, GError **error)
 {
-    if (given(options->endpoints_file) != NULL)
-        return check_no_request_options(options, error)
-                   ? endpoint_file_load(options->endpoints_file, given(options->tenant), error)
-                   : NULL;
+    *ret_file = NULL;
+    if (given(options->endpoints_file) != NULL) {
+        if (check_no_request_options(options, error))
+            *ret_file = endpoint_file_open(options->endpoints_file, given(options->tenant), error);
+        return *ret_file != NULL ? endpoint_file_endpoints(*ret_file) : NULL;
+    }
     Endpoint *endpoint = make_endpoint(options, error);
     if (endpoint == NULL)
         return NULL;
-    GPtrArray *endpoints = g_ptr_array_new_with_free_func(free_endpoint);
+    GPtrArray *endpoints = g_ptr_array_new_with_free_func((GDestroyNotify)endpoint_unref);
     g_ptr_array_add(endpoints, endpoint);
     return endpoints;
 }

@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #include "agent/discovery/target.h"
-#include "agent/export/endpoint.h"
+#include "agent/export/endpoint_file.h"
 #include "agent/sample/sampler.h"
 #include "lib/base/option.h"
 
@@ -35,8 +35,10 @@ const char *agent_options_node(const AgentOptions *options);
 /* Whether --kubelet names one. */
 bool agent_options_asks_kubelet(const AgentOptions *options);
 /* The endpoints (Endpoint) that profiles go to: those of --endpoints-file, or the one of --server
- * and the options beside it. INVALID_ARGUMENT names the option, or the line of the file. */
-GPtrArray *agent_options_endpoints(const AgentOptions *options, GError **error);
+ * and the options beside it. *ret_file is the file that they are from, to be closed; NULL: none.
+ * INVALID_ARGUMENT names the option, or the line of the file. */
+GPtrArray *
+agent_options_endpoints(const AgentOptions *options, EndpointFile **ret_file, GError **error);
 /* Whether the pods of the node are followed: --kubernetes, where auto means in a pod of a cluster,
  * or with --kubeconfig or --kubelet. */
 bool agent_options_in_cluster(const AgentOptions *options);

@@ -13,7 +13,8 @@
     X(DROP_TOO_LARGE, "too_large")       /* refused with 413 although it was sent alone */         \
     X(DROP_REFUSED, "refused")           /* refused with any other status */                       \
     X(DROP_RETRIES, "retries")           /* tried as often as the endpoint allows */               \
-    X(DROP_STOPPED, "stopped")           /* in memory when the agent ended */
+    X(DROP_STOPPED, "stopped")           /* in memory when the agent ended */                      \
+    X(DROP_REMOVED, "removed")           /* its endpoint is not named any more; see outbox.h */
 
 typedef enum {
 #define X(name, label) name,

@@ -22,7 +22,7 @@ static const char *const reserved_headers[] = {"authorization",
 Endpoint *
 endpoint_new(void)
 {
-    Endpoint *endpoint = g_new0(Endpoint, 1);
+    Endpoint *endpoint = g_atomic_rc_box_new0(Endpoint);
     endpoint->timeout_ms = ENDPOINT_TIMEOUT_MS;
     endpoint->backoff_min_ms = ENDPOINT_BACKOFF_MIN_MS;
     endpoint->backoff_max_ms = ENDPOINT_BACKOFF_MAX_MS;
@@ -30,21 +30,82 @@ endpoint_new(void)
     return endpoint;
 }
 
-void
-endpoint_free(Endpoint *endpoint)
+/* Where its texts and its tables of texts are. */
+static const size_t text_offsets[] = {
+    offsetof(Endpoint, name),           offsetof(Endpoint, url),
+    offsetof(Endpoint, shown_url),      offsetof(Endpoint, tenant),
+    offsetof(Endpoint, token_file),     offsetof(Endpoint, user),
+    offsetof(Endpoint, password_file),  offsetof(Endpoint, ca_file),
+    offsetof(Endpoint, cert_file),      offsetof(Endpoint, key_file),
+    offsetof(Endpoint, tls_server_name)};
+static const size_t table_offsets[] = {offsetof(Endpoint, headers),
+                                       offsetof(Endpoint, header_files),
+                                       offsetof(Endpoint, external_labels)};
+
+static char *
+text_at(const Endpoint *endpoint, size_t i)
 {
-    if (endpoint == NULL)
-        return;
-    char *texts[] = {
-        endpoint->name,          endpoint->url,        endpoint->shown_url,      endpoint->tenant,
-        endpoint->ca_file,       endpoint->token_file, endpoint->user,           endpoint->key_file,
-        endpoint->password_file, endpoint->cert_file,  endpoint->tls_server_name};
-    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
-        g_free(texts[i]);
-    g_clear_pointer(&endpoint->headers, g_hash_table_unref);
-    g_clear_pointer(&endpoint->header_files, g_hash_table_unref);
-    g_clear_pointer(&endpoint->external_labels, g_hash_table_unref);
-    g_free(endpoint);
+    return G_STRUCT_MEMBER(char *, endpoint, text_offsets[i]);
+}
+
+static GHashTable *
+table_at(const Endpoint *endpoint, size_t i)
+{
+    return G_STRUCT_MEMBER(GHashTable *, endpoint, table_offsets[i]);
+}
+
+static void
+clear_endpoint(void *data)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(text_offsets); i++)
+        g_free(text_at(data, i));
+    for (size_t i = 0; i < G_N_ELEMENTS(table_offsets); i++)
+        if (table_at(data, i) != NULL)
+            g_hash_table_unref(table_at(data, i));
+}
+
+Endpoint *
+endpoint_ref(Endpoint *endpoint)
+{
+    return g_atomic_rc_box_acquire(endpoint);
+}
+
+void
+endpoint_unref(Endpoint *endpoint)
+{
+    if (endpoint != NULL)
+        g_atomic_rc_box_release_full(endpoint, clear_endpoint);
+}
+
+static bool
+is_same_table(GHashTable *a, GHashTable *b)
+{
+    GHashTableIter each;
+    gpointer name, value;
+    if (a == NULL || b == NULL)
+        return a == b;
+    if (g_hash_table_size(a) != g_hash_table_size(b))
+        return false;
+    g_hash_table_iter_init(&each, a);
+    while (g_hash_table_iter_next(&each, &name, &value))
+        if (g_strcmp0(value, g_hash_table_lookup(b, name)) != 0)
+            return false;
+    return true;
+}
+
+bool
+endpoint_is_same(const Endpoint *a, const Endpoint *b)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(text_offsets); i++)
+        if (g_strcmp0(text_at(a, i), text_at(b, i)) != 0)
+            return false;
+    for (size_t i = 0; i < G_N_ELEMENTS(table_offsets); i++)
+        if (!is_same_table(table_at(a, i), table_at(b, i)))
+            return false;
+    return a->is_tls_unchecked == b->is_tls_unchecked && a->timeout_ms == b->timeout_ms &&
+           a->backoff_min_ms == b->backoff_min_ms && a->backoff_max_ms == b->backoff_max_ms &&
+           a->tries_max == b->tries_max && a->retries_on_429 == b->retries_on_429 &&
+           a->coding == b->coding;
 }
 
 bool

@@ -1,4 +1,5 @@
-/* A server that profiles go to, and how: what a user says of it. */
+/* A server that profiles go to, and how: what a user says of it. Shared by reference between
+ * threads, and not changed once it was checked. */
 #pragma once
 #include <glib.h>
 #include <stdbool.h>
@@ -34,9 +35,14 @@ typedef struct {
     GHashTable *external_labels; /* of profiles that do not have them; NULL: none */
 } Endpoint;
 
-/* With the defaults and no URL. */
+/* With the defaults and no URL; one reference. */
 Endpoint *endpoint_new(void);
-void endpoint_free(Endpoint *endpoint);
+Endpoint *endpoint_ref(Endpoint *endpoint);
+/* NULL is allowed. */
+void endpoint_unref(Endpoint *endpoint);
+
+/* Whether both say the same in every field. */
+bool endpoint_is_same(const Endpoint *a, const Endpoint *b);
 
 /* Checks what does not depend on others, and gives an endpoint without a name that of its host and
  * port. INVALID_ARGUMENT names the field, by the key that it has in the file. */
@@ -47,4 +53,4 @@ bool endpoint_parse_coding(const char *text, SeriesCoding *ret_coding, GError **
  * neither "." nor "..". */
 bool endpoint_is_tenant(const char *text);
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Endpoint, endpoint_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Endpoint, endpoint_unref)

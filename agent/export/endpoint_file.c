@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/base/option.h"
+#include "lib/base/reloaded_file.h"
 #include "lib/base/yaml_field.h"
 
 enum { NS_PER_MS = 1000000, TRIES_MAX = 1000000 };
@@ -132,17 +133,11 @@ read_endpoints(YamlTree *tree, const YamlNode *node, const char *key, void *plac
 
 static const YamlField fields[] = {{"endpoints", read_endpoints, 0}};
 
-static void
-free_endpoint(void *endpoint)
-{
-    endpoint_free(endpoint);
-}
-
 GPtrArray *
 endpoint_file_load(const char *path, const char *tenant, GError **error)
 {
     g_autoptr(YamlTree) tree = yaml_tree_load(path, error);
-    g_autoptr(GPtrArray) endpoints = g_ptr_array_new_with_free_func(free_endpoint);
+    g_autoptr(GPtrArray) endpoints = g_ptr_array_new_with_free_func((GDestroyNotify)endpoint_unref);
     Reading reading = {endpoints, tenant};
     if (tree == NULL || !yaml_read_fields(tree, yaml_tree_root(tree), "the file", fields,
                                           G_N_ELEMENTS(fields), &reading, error))
@@ -152,4 +147,79 @@ endpoint_file_load(const char *path, const char *tenant, GError **error)
         return NULL;
     }
     return g_steal_pointer(&endpoints);
+}
+
+/* ---- Read again. ---- */
+
+struct EndpointFile {
+    ReloadedFile *file;
+    char *tenant;
+};
+
+typedef struct {
+    GPtrArray *endpoints;
+} EndpointsBox;
+
+static void
+clear_box(void *data)
+{
+    g_ptr_array_unref(((EndpointsBox *)data)->endpoints);
+}
+
+static void *
+parse(const char *path, void *data, GError **error)
+{
+    const EndpointFile *file = data;
+    GPtrArray *endpoints = endpoint_file_load(path, file->tenant, error);
+    if (endpoints == NULL)
+        return NULL;
+    EndpointsBox *box = g_atomic_rc_box_new0(EndpointsBox);
+    box->endpoints = endpoints;
+    return box;
+}
+
+static void
+on_reloaded(const char *path, const GError *error, void *data)
+{
+    (void)data;
+    if (error != NULL)
+        g_warning("%s is not taken, the endpoints before stay in force: %s", path, error->message);
+    else
+        g_message("%s was read again", path);
+}
+
+EndpointFile *
+endpoint_file_open(const char *path, const char *tenant, GError **error)
+{
+    g_autoptr(EndpointFile) file = g_new0(EndpointFile, 1);
+    const ReloadedFileConfig config = {
+        .parse = parse, .clear = clear_box, .data = file, .notice = on_reloaded};
+    file->tenant = g_strdup(tenant);
+    file->file = reloaded_file_new(path, &config, error);
+    return file->file != NULL ? g_steal_pointer(&file) : NULL;
+}
+
+void
+endpoint_file_close(EndpointFile *file)
+{
+    if (file == NULL)
+        return;
+    reloaded_file_free(file->file);
+    g_free(file->tenant);
+    g_free(file);
+}
+
+GPtrArray *
+endpoint_file_endpoints(EndpointFile *file)
+{
+    EndpointsBox *box = reloaded_file_acquire(file->file);
+    GPtrArray *endpoints = g_ptr_array_ref(box->endpoints);
+    reloaded_file_release(file->file, box);
+    return endpoints;
+}
+
+void
+endpoint_file_write_metrics(EndpointFile *file, GString *out)
+{
+    reloaded_file_write_metrics(file->file, "cresset_agent_endpoints_file", out);
 }

@@ -25,3 +25,18 @@
 /* The endpoints (Endpoint) of the file, of which there is at least one; `tenant` (NULL: none) is
  * that of those that name none. NULL with *error, which names the line and the key. */
 GPtrArray *endpoint_file_load(const char *path, const char *tenant, GError **error);
+
+/* The same file, read again when it changes. One that is not good is told in the log, and changes
+ * nothing. Any thread may call. */
+typedef struct EndpointFile EndpointFile;
+
+/* As endpoint_file_load. */
+EndpointFile *endpoint_file_open(const char *path, const char *tenant, GError **error);
+/* NULL is allowed. */
+void endpoint_file_close(EndpointFile *file);
+/* The endpoints in force, a reference; the same array until they change. */
+GPtrArray *endpoint_file_endpoints(EndpointFile *file);
+/* Appends cresset_agent_endpoints_file_…, see reloaded_file_write_metrics. */
+void endpoint_file_write_metrics(EndpointFile *file, GString *out);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(EndpointFile, endpoint_file_close)

@@ -30,11 +30,8 @@ outbox_new(const OutboxConfig *config, OutboxTime now)
     g_cond_init(&outbox->changed);
     g_queue_init(&outbox->items);
     outbox->holds = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-    if (config->dir != NULL) {
-        const SpoolConfig spool = {.dir = config->dir, .bytes_max = config->spool_bytes};
-        outbox->spool = spool_new(&spool);
-        (void)outbox_disk_is_usable(outbox, now);
-    }
+    outbox_renew_spool(outbox);
+    (void)outbox_disk_is_usable(outbox, now);
     return outbox;
 }
 
@@ -275,6 +272,14 @@ outbox_hold(Outbox *outbox, const char *tenant, int64_t pause_ms, OutboxTime now
 }
 
 void
+outbox_release_holds(Outbox *outbox)
+{
+    g_mutex_lock(&outbox->mutex);
+    g_hash_table_remove_all(outbox->holds);
+    g_mutex_unlock(&outbox->mutex);
+}
+
+void
 outbox_wait(Outbox *outbox, int64_t wait_ms)
 {
     int64_t until_us = g_get_monotonic_time() + wait_ms * 1000;
@@ -311,18 +316,47 @@ outbox_is_empty(Outbox *outbox, bool in_memory_alone)
     return is_empty;
 }
 
-void
-outbox_close(Outbox *outbox)
+static void
+drop_unspooled_locked(Outbox *outbox, DropReason reason)
 {
-    g_mutex_lock(&outbox->mutex);
     for (GList *link = outbox->items.head, *next; link != NULL; link = next) {
         next = link->next;
         if (outbox_item_is_spooled(link->data))
             continue;
         outbox_item_free(outbox_remove_locked(outbox, link));
-        outbox->counts.dropped[DROP_STOPPED]++;
+        outbox->counts.dropped[reason]++;
     }
+}
+
+void
+outbox_close(Outbox *outbox)
+{
+    g_mutex_lock(&outbox->mutex);
+    drop_unspooled_locked(outbox, DROP_STOPPED);
     g_mutex_unlock(&outbox->mutex);
+}
+
+void
+outbox_suspend(Outbox *outbox)
+{
+    g_mutex_lock(&outbox->disk);
+    g_mutex_lock(&outbox->mutex);
+    drop_unspooled_locked(outbox, DROP_REMOVED);
+    outbox->n_left += outbox->items.length + outbox->spooled.unread;
+    while (outbox->items.length > 0)
+        outbox_item_free(outbox_remove_locked(outbox, outbox->items.head));
+    outbox->spooled = (SpoolCounts){.n_damaged = outbox->spooled.n_damaged};
+    g_mutex_unlock(&outbox->mutex);
+    outbox_renew_spool(outbox);
+    g_mutex_unlock(&outbox->disk);
+}
+
+void
+outbox_resume(Outbox *outbox, OutboxTime now)
+{
+    g_mutex_lock(&outbox->disk);
+    (void)outbox_disk_is_usable(outbox, now);
+    g_mutex_unlock(&outbox->disk);
 }
 
 void
@@ -330,7 +364,8 @@ outbox_get_counts(Outbox *outbox, OutboxCounts *ret_counts)
 {
     g_mutex_lock(&outbox->mutex);
     *ret_counts = outbox->counts;
-    ret_counts->waiting = outbox->items.length + outbox->n_in_flight + outbox->spooled.unread;
+    ret_counts->waiting =
+        outbox->items.length + outbox->n_in_flight + outbox->spooled.unread + outbox->n_left;
     ret_counts->waiting_bytes = outbox_memory_locked(outbox);
     ret_counts->spooled = outbox->spooled.records;
     ret_counts->spool_bytes = outbox->spooled.bytes;

@@ -81,13 +81,21 @@ void outbox_wake(Outbox *outbox);
 bool outbox_is_empty(Outbox *outbox, bool in_memory_alone);
 /* Drops what is in memory alone. */
 void outbox_close(Outbox *outbox);
+/* Nothing is held back any longer. */
+void outbox_release_holds(Outbox *outbox);
+
+/* Leaves the spool, with what lies there, to itself, and drops what is in memory alone as
+ * DROP_REMOVED. No batch may be out, and nothing be added until outbox_resume. */
+void outbox_suspend(Outbox *outbox);
+/* Takes the spool again. What is gone from it meanwhile is dropped as DROP_REMOVED too. */
+void outbox_resume(Outbox *outbox, OutboxTime now);
 
 typedef struct {
     uint64_t added;        /* since the start */
     uint64_t recovered;    /* found in the spool */
     uint64_t acknowledged; /* by the server */
     uint64_t dropped[DROP_REASON_COUNT];
-    uint64_t waiting;          /* in memory, on the disk or being sent */
+    uint64_t waiting;          /* in memory, on the disk, also a suspended one, or being sent */
     uint64_t waiting_bytes;    /* of memory */
     uint64_t spooled;          /* of those waiting, on the disk */
     uint64_t spool_bytes;      /* of its files */

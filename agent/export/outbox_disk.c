@@ -127,13 +127,16 @@ drop_segment(Outbox *outbox, DropReason reason)
     return true;
 }
 
-/* What an earlier run has left behind counts from now on. */
+/* What an earlier run has left behind counts from now on; what was left here counts already. */
 static void
 recover(Outbox *outbox)
 {
     const SpoolCounts found = spool_counts(outbox->spool);
     g_mutex_lock(&outbox->mutex);
-    outbox->counts.recovered += found.records;
+    uint64_t n_known = MIN(found.records, outbox->n_left);
+    outbox->counts.recovered += found.records - n_known;
+    outbox->counts.dropped[DROP_REMOVED] += outbox->n_left - n_known;
+    outbox->n_left = 0;
     outbox_show_spool_locked(outbox);
     g_mutex_unlock(&outbox->mutex);
     if (found.records > 0)
@@ -143,6 +146,20 @@ recover(Outbox *outbox)
                   found.n_damaged);
     while (spool_counts(outbox->spool).bytes > (uint64_t)outbox->spool_bytes)
         (void)drop_segment(outbox, DROP_SPOOL_FULL);
+}
+
+/* Lets go of the spool when there is one, and makes it anew, not taken yet. */
+void
+outbox_renew_spool(Outbox *outbox)
+{
+    const SpoolConfig config = {.dir = outbox->dir, .bytes_max = outbox->spool_bytes};
+    spool_free(outbox->spool);
+    outbox->spool = outbox->dir != NULL ? spool_new(&config) : NULL;
+    outbox->is_open = outbox->is_failing = false;
+    outbox->dropped_segments = 0;
+    g_mutex_lock(&outbox->mutex);
+    g_clear_pointer(&outbox->disk_error, g_free);
+    g_mutex_unlock(&outbox->mutex);
 }
 
 /* Whether the disk is to be used; takes the folder when that was not done before. */

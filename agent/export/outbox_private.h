@@ -25,6 +25,7 @@ struct Outbox {
     bool is_changed;
     GHashTable *holds; /* tenant → int64_t *, mono */
     SpoolCounts spooled;
+    uint64_t n_left;  /* lie in the spool since it was left to itself */
     char *disk_error; /* while it is failing */
     OutboxCounts counts;
 };
@@ -45,6 +46,8 @@ void outbox_show_spool_locked(Outbox *outbox);
 
 /* ---- Under the lock of the disk, without the mutex. ---- */
 
+/* Lets go of the spool when there is one, and makes it anew, not taken yet. */
+void outbox_renew_spool(Outbox *outbox);
 /* Whether the disk is to be used; takes the folder when that was not done before. */
 bool outbox_disk_is_usable(Outbox *outbox, OutboxTime now);
 void outbox_note_failure(Outbox *outbox, const GError *error, OutboxTime now);

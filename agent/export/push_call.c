@@ -14,13 +14,13 @@ enum {
 };
 
 struct PushCall {
-    const Endpoint *endpoint;
+    Endpoint *endpoint;
     HttpClient *client;
     char *url;
 };
 
 PushCall *
-push_call_new(const Endpoint *endpoint)
+push_call_new(Endpoint *endpoint)
 {
     const HttpClientConfig config = {
         .ca_file = endpoint->ca_file,
@@ -31,7 +31,7 @@ push_call_new(const Endpoint *endpoint)
     size_t length = strlen(endpoint->url);
     while (length > 0 && endpoint->url[length - 1] == '/')
         length--;
-    call->endpoint = endpoint;
+    call->endpoint = endpoint_ref(endpoint);
     call->client = http_client_new(&config);
     call->url = g_strdup_printf("%.*s/push.v1.PusherService/Push", (int)length, endpoint->url);
     return call;
@@ -43,6 +43,7 @@ push_call_free(PushCall *call)
     if (call == NULL)
         return;
     http_client_free(call->client);
+    endpoint_unref(call->endpoint);
     g_free(call->url);
     g_free(call);
 }

@@ -37,8 +37,8 @@ void push_outcome_of(const Endpoint *endpoint, int status, GBytes *body, int64_t
 
 typedef struct PushCall PushCall;
 
-/* Borrows the endpoint, which was checked. */
-PushCall *push_call_new(const Endpoint *endpoint);
+/* Takes a reference to the endpoint, which was checked. */
+PushCall *push_call_new(Endpoint *endpoint);
 /* NULL is allowed. */
 void push_call_free(PushCall *call);
 

@@ -12,13 +12,13 @@ enum {
 };
 
 struct PushQueue {
-    const Endpoint *endpoint;
     Outbox *outbox;
+    GThread *thread;      /* NULL: it is suspended, or stopped */
+    GCancellable *cancel; /* ends a push */
+    /* Of the thread: */
+    Endpoint *endpoint; /* where it sends: replaced under the mutex; what follows is of that */
     PushCall *call;
     HttpRetry retry;
-    GThread *thread;
-    GCancellable *cancel, *hurry; /* hurry ends a pause */
-    /* Of the thread: */
     GHashTable *reasons; /* refusals already said */
     bool is_away;        /* said that the server is away */
     bool has_failed;     /* the last push was not taken */
@@ -26,9 +26,11 @@ struct PushQueue {
     unsigned tries;           /* since the server took something */
     GHashTable *tenant_tries; /* tenant → tries since the server had enough of it */
     guint items_max;
-    GMutex mutex;
+    GMutex mutex; /* of all below; only the thread replaces hurry */
     GCond changed;
-    bool is_stopping, is_finished; /* all below under the mutex */
+    Endpoint *next;      /* where it is to send from now on; NULL: where it does */
+    GCancellable *hurry; /* ends a pause */
+    bool is_stopping, is_finished;
     PushQueueState state;
 };
 
@@ -72,6 +74,13 @@ log_away(PushQueue *queue, const char *why)
 }
 
 static void
+forget_failures_locked(PushQueue *queue)
+{
+    queue->state.failing_since_ms = 0;
+    g_clear_pointer(&queue->state.last_error, g_free);
+}
+
+static void
 note_outcome(PushQueue *queue, const PushOutcome *outcome, uint64_t body_bytes)
 {
     bool is_retry = outcome->result == PUSH_RETRY || outcome->result == PUSH_RETRY_LATER;
@@ -81,8 +90,7 @@ note_outcome(PushQueue *queue, const PushOutcome *outcome, uint64_t body_bytes)
     state->retries += is_retry;
     if (outcome->result == PUSH_DONE) {
         state->sent_bytes += body_bytes;
-        state->failing_since_ms = 0;
-        g_clear_pointer(&state->last_error, g_free);
+        forget_failures_locked(queue);
     } else if (outcome->result != PUSH_SPLIT) {
         if (state->failing_since_ms == 0)
             state->failing_since_ms = g_get_real_time() / 1000;
@@ -90,6 +98,46 @@ note_outcome(PushQueue *queue, const PushOutcome *outcome, uint64_t body_bytes)
         state->last_error = g_strdup(outcome->why);
     }
     g_mutex_unlock(&queue->mutex);
+}
+
+/* ---- The endpoint. ---- */
+
+/* Whether there is another one now; pauses are as long as they shall be from then on. */
+static bool
+take_next(PushQueue *queue)
+{
+    g_mutex_lock(&queue->mutex);
+    bool has_next = queue->next != NULL;
+    if (has_next) {
+        endpoint_unref(queue->endpoint);
+        queue->endpoint = g_steal_pointer(&queue->next);
+        forget_failures_locked(queue);
+    }
+    if (has_next && !queue->is_stopping) {
+        g_object_unref(queue->hurry);
+        queue->hurry = g_cancellable_new();
+    }
+    g_mutex_unlock(&queue->mutex);
+    return has_next;
+}
+
+/* Turns to another endpoint when there is one. What was learnt of the one before is forgotten. */
+static void
+follow_endpoint(PushQueue *queue)
+{
+    if (!take_next(queue))
+        return;
+    const Endpoint *endpoint = queue->endpoint;
+    push_call_free(queue->call);
+    queue->call = push_call_new(queue->endpoint);
+    queue->retry = (HttpRetry){.pause_min_ms = endpoint->backoff_min_ms,
+                               .pause_max_ms = endpoint->backoff_max_ms};
+    g_hash_table_remove_all(queue->reasons);
+    g_hash_table_remove_all(queue->tenant_tries);
+    outbox_release_holds(queue->outbox);
+    queue->is_away = queue->has_failed = queue->has_shipped = false;
+    queue->tries = 0;
+    queue->items_max = BATCH_ITEMS_MAX;
 }
 
 /* ---- Sending. ---- */
@@ -221,8 +269,11 @@ static gpointer
 sender_run(gpointer data)
 {
     PushQueue *queue = data;
-    while (!g_cancellable_is_cancelled(queue->cancel) && !may_end(queue))
+    follow_endpoint(queue);
+    while (!g_cancellable_is_cancelled(queue->cancel) && !may_end(queue)) {
         send_next(queue);
+        follow_endpoint(queue);
+    }
     g_mutex_lock(&queue->mutex);
     queue->is_finished = true;
     g_cond_broadcast(&queue->changed);
@@ -232,24 +283,47 @@ sender_run(gpointer data)
 
 /* ---- Start and end. ---- */
 
-PushQueue *
-push_queue_new(const Endpoint *endpoint, const OutboxConfig *config)
+/* While there is no thread. */
+static void
+start(PushQueue *queue, Endpoint *endpoint)
 {
-    PushQueue *queue = g_new0(PushQueue, 1);
-    queue->endpoint = endpoint;
-    queue->outbox = outbox_new(config, outbox_time_now());
-    queue->call = push_call_new(endpoint);
-    queue->retry = (HttpRetry){.pause_min_ms = endpoint->backoff_min_ms,
-                               .pause_max_ms = endpoint->backoff_max_ms};
     queue->cancel = g_cancellable_new();
     queue->hurry = g_cancellable_new();
+    queue->is_stopping = queue->is_finished = false;
+    endpoint_unref(queue->next);
+    queue->next = endpoint_ref(endpoint);
+    queue->thread = g_thread_new("push", sender_run, queue);
+}
+
+PushQueue *
+push_queue_new(Endpoint *endpoint, const OutboxConfig *config)
+{
+    PushQueue *queue = g_new0(PushQueue, 1);
+    queue->outbox = outbox_new(config, outbox_time_now());
     queue->reasons = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     queue->tenant_tries = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    queue->items_max = BATCH_ITEMS_MAX;
     g_mutex_init(&queue->mutex);
     g_cond_init(&queue->changed);
-    queue->thread = g_thread_new("push", sender_run, queue);
+    start(queue, endpoint);
     return queue;
+}
+
+void
+push_queue_set_endpoint(PushQueue *queue, Endpoint *endpoint)
+{
+    if (queue->thread == NULL) {
+        outbox_resume(queue->outbox, outbox_time_now());
+        start(queue, endpoint);
+        return;
+    }
+    g_mutex_lock(&queue->mutex);
+    if (!endpoint_is_same(queue->next != NULL ? queue->next : queue->endpoint, endpoint)) {
+        endpoint_unref(queue->next);
+        queue->next = endpoint_ref(endpoint);
+        g_cancellable_cancel(queue->hurry);
+    }
+    g_mutex_unlock(&queue->mutex);
+    outbox_wake(queue->outbox);
 }
 
 void
@@ -257,16 +331,15 @@ push_queue_begin_stop(PushQueue *queue)
 {
     g_mutex_lock(&queue->mutex);
     queue->is_stopping = true;
-    g_mutex_unlock(&queue->mutex);
     g_cancellable_cancel(queue->hurry);
+    g_mutex_unlock(&queue->mutex);
     outbox_wake(queue->outbox);
 }
 
-void
-push_queue_stop(PushQueue *queue, int64_t deadline_us)
+/* Lets the thread send until the deadline, then ends it. */
+static void
+end(PushQueue *queue, int64_t deadline_us)
 {
-    if (queue->thread == NULL)
-        return;
     push_queue_begin_stop(queue);
     g_mutex_lock(&queue->mutex);
     while (!queue->is_finished && g_cond_wait_until(&queue->changed, &queue->mutex, deadline_us))
@@ -275,7 +348,34 @@ push_queue_stop(PushQueue *queue, int64_t deadline_us)
     g_cancellable_cancel(queue->cancel);
     outbox_wake(queue->outbox);
     g_thread_join(g_steal_pointer(&queue->thread));
+    g_clear_object(&queue->cancel);
+    g_clear_object(&queue->hurry);
+}
+
+void
+push_queue_stop(PushQueue *queue, int64_t deadline_us)
+{
+    if (queue->thread == NULL)
+        return;
+    end(queue, deadline_us);
     outbox_close(queue->outbox);
+}
+
+void
+push_queue_suspend(PushQueue *queue)
+{
+    OutboxCounts counts;
+    if (queue->thread == NULL)
+        return;
+    end(queue, 0);
+    outbox_suspend(queue->outbox);
+    outbox_get_counts(queue->outbox, &counts);
+    g_mutex_lock(&queue->mutex);
+    forget_failures_locked(queue);
+    const Endpoint *last = queue->next != NULL ? queue->next : queue->endpoint;
+    g_message("nothing is pushed to %s any more, %" G_GUINT64_FORMAT " profiles stay in its spool",
+              last->shown_url, counts.waiting);
+    g_mutex_unlock(&queue->mutex);
 }
 
 void
@@ -285,9 +385,9 @@ push_queue_free(PushQueue *queue)
         return;
     push_queue_stop(queue, 0);
     push_call_free(queue->call);
+    endpoint_unref(queue->endpoint);
+    endpoint_unref(queue->next);
     outbox_free(queue->outbox);
-    g_object_unref(queue->cancel);
-    g_object_unref(queue->hurry);
     g_hash_table_unref(queue->reasons);
     g_hash_table_unref(queue->tenant_tries);
     g_mutex_clear(&queue->mutex);
@@ -300,12 +400,6 @@ Outbox *
 push_queue_outbox(PushQueue *queue)
 {
     return queue->outbox;
-}
-
-const Endpoint *
-push_queue_endpoint(const PushQueue *queue)
-{
-    return queue->endpoint;
 }
 
 void

@@ -1,6 +1,6 @@
 /* The way to one endpoint: an outbox, and a thread that sends what is in it in batches and knows
  * when to try again. What the server refuses for good is dropped, and said once per reason. Any
- * thread may call. */
+ * thread may call; starting, suspending and stopping is for one at a time. */
 #pragma once
 #include <glib.h>
 #include <stdbool.h>
@@ -11,8 +11,16 @@
 
 typedef struct PushQueue PushQueue;
 
-/* Borrows the endpoint, which was checked, and begins to send what an earlier run has left. */
-PushQueue *push_queue_new(const Endpoint *endpoint, const OutboxConfig *config);
+/* Takes a reference to the endpoint, which was checked, and begins to send what an earlier run has
+ * left. */
+PushQueue *push_queue_new(Endpoint *endpoint, const OutboxConfig *config);
+/* What waits, and what comes, goes to this one from the next push on, which does not wait for the
+ * end of a pause. Nothing changes when it says the same as the one before. Goes on when it was
+ * suspended, with what was left on the disk. */
+void push_queue_set_endpoint(PushQueue *queue, Endpoint *endpoint);
+/* Ends the push that is under way and sends nothing any more. What waits on the disk stays there,
+ * what is in memory alone is dropped. Nothing may be added then. */
+void push_queue_suspend(PushQueue *queue);
 /* Tells the thread that the end has come; it goes on until everything is sent, or until a push
  * fails and nothing but the disk has what waits. */
 void push_queue_begin_stop(PushQueue *queue);
@@ -23,7 +31,6 @@ void push_queue_free(PushQueue *queue);
 
 /* Where profiles are added. */
 Outbox *push_queue_outbox(PushQueue *queue);
-const Endpoint *push_queue_endpoint(const PushQueue *queue);
 
 typedef struct {
     uint64_t requests, retries; /* pushes sent, and those that are to be tried again */

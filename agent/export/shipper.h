@@ -10,17 +10,25 @@
 #include "lib/relabel/label_set.h"
 
 typedef struct {
-    GPtrArray *endpoints;  /* Endpoint, checked, each name once; a new reference is taken */
-    size_t queue_bytes;    /* of memory, of each endpoint; 0: 64 MiB */
-    const char *spool_dir; /* each endpoint has a folder of its name in it; NULL: no spool */
-    int64_t spool_bytes;   /* of each endpoint */
-    int64_t age_max_ms;    /* of what waits; 0: none */
-    int64_t patience_ms;   /* how long pushes may fail before shipper_check says so; 0: 45 s */
+    GPtrArray *endpoints; /* Endpoint, checked, each name once; new references are taken */
+    size_t queue_bytes;   /* of memory, of each endpoint; 0: 64 MiB */
+    const char
+        *spool_dir;      /* copied; each endpoint has a folder of its name in it; NULL: no spool */
+    int64_t spool_bytes; /* of each endpoint */
+    int64_t age_max_ms;  /* of what waits; 0: none */
+    int64_t patience_ms; /* how long pushes may fail before shipper_check says so; 0: 45 s */
 } ShipperConfig;
 
 typedef struct Shipper Shipper;
 
 Shipper *shipper_new(const ShipperConfig *config);
+/* From now on profiles go to these, given as in ShipperConfig. One whose name is known keeps its
+ * queue, spool and counts, and the next push is made as it says. A new one gets a queue. One that
+ * is not named any more is sent nothing: what waits in its spool stays there until it is named
+ * again, what waits in memory alone is dropped. What was counted of the ENDPOINTS_MAX that were
+ * removed last stays among the metrics. Not at the same time as another call of it, or after
+ * shipper_stop. */
+void shipper_set_endpoints(Shipper *shipper, const GPtrArray *endpoints);
 /* Sends what waits, for at most `timeout_ms`. What is left stays in the spool, or is dropped. */
 void shipper_stop(Shipper *shipper, int64_t timeout_ms);
 /* Stops it without waiting when it still runs. NULL is allowed. */
@@ -34,7 +42,8 @@ void shipper_add(Shipper *shipper, const LabelSet *labels, const uint8_t *pprof,
  * this returns. Others are sent within seconds. */
 void shipper_flush(Shipper *shipper);
 
-/* Appends the metrics of every endpoint. Does not wait for the disk or a server. */
+/* Appends the metrics of every endpoint, also of those removed. Does not wait for the disk or a
+ * server. */
 void shipper_write_metrics(Shipper *shipper, GString *out);
 /* Appends a line for each endpoint that takes nothing for longer than the patience, and for each
  * spool that takes nothing. Likewise. */

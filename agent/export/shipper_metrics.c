@@ -64,14 +64,20 @@ write_value(GString *out, const char *name, const Endpoint *endpoint, const char
     g_string_append_printf(out, "\"} %" G_GUINT64_FORMAT "\n", value);
 }
 
+static const Endpoint *
+endpoint_at(const Shipper *shipper, guint i)
+{
+    return ((const ShipperRoute *)shipper->routes->pdata[i])->endpoint;
+}
+
 static void
 write_row(const Shipper *shipper, const EndpointMetric *row, const EndpointCounts *counts,
           GString *out)
 {
     write_head(out, row->name, row->kind, row->help);
-    for (guint i = 0; i < shipper->endpoints->len; i++) {
+    for (guint i = 0; i < shipper->routes->len; i++) {
         uint64_t value = *(const uint64_t *)(const void *)((const char *)&counts[i] + row->offset);
-        write_value(out, row->name, shipper->endpoints->pdata[i], NULL, value);
+        write_value(out, row->name, endpoint_at(shipper, i), NULL, value);
     }
 }
 
@@ -80,9 +86,9 @@ write_drops(const Shipper *shipper, const EndpointCounts *counts, GString *out)
 {
     static const char name[] = "cresset_agent_profiles_dropped_total";
     write_head(out, name, "counter", "Profiles that never reach the server.");
-    for (guint i = 0; i < shipper->endpoints->len; i++)
+    for (guint i = 0; i < shipper->routes->len; i++)
         for (size_t reason = 0; reason < DROP_REASON_COUNT; reason++)
-            write_value(out, name, shipper->endpoints->pdata[i], drop_labels[reason],
+            write_value(out, name, endpoint_at(shipper, i), drop_labels[reason],
                         counts[i].outbox.dropped[reason]);
 }
 
@@ -92,9 +98,9 @@ write_failing(const Shipper *shipper, const EndpointCounts *counts, GString *out
     static const char name[] = "cresset_agent_endpoint_failing_seconds";
     int64_t now_ms = g_get_real_time() / 1000;
     write_head(out, name, "gauge", "Since when pushes have failed; 0: the last one was taken.");
-    for (guint i = 0; i < shipper->endpoints->len; i++) {
+    for (guint i = 0; i < shipper->routes->len; i++) {
         int64_t since_ms = counts[i].push.failing_since_ms;
-        write_value(out, name, shipper->endpoints->pdata[i], NULL,
+        write_value(out, name, endpoint_at(shipper, i), NULL,
                     since_ms > 0 ? (uint64_t)MAX(now_ms - since_ms, 1000) / 1000 : 0);
     }
 }
@@ -103,10 +109,12 @@ void
 shipper_write_metrics(Shipper *shipper, GString *out)
 {
     static const char labels[] = "cresset_agent_labels_dropped_total";
-    g_autofree EndpointCounts *counts = g_new0(EndpointCounts, shipper->endpoints->len);
-    for (guint i = 0; i < shipper->endpoints->len; i++) {
-        outbox_get_counts(push_queue_outbox(shipper->queues[i]), &counts[i].outbox);
-        push_queue_get_state(shipper->queues[i], &counts[i].push);
+    g_rw_lock_reader_lock(&shipper->lock);
+    g_autofree EndpointCounts *counts = g_new0(EndpointCounts, shipper->routes->len);
+    for (guint i = 0; i < shipper->routes->len; i++) {
+        const ShipperRoute *route = shipper->routes->pdata[i];
+        outbox_get_counts(push_queue_outbox(route->queue), &counts[i].outbox);
+        push_queue_get_state(route->queue, &counts[i].push);
     }
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
         write_row(shipper, &rows[i], counts, out);
@@ -115,6 +123,7 @@ shipper_write_metrics(Shipper *shipper, GString *out)
     write_head(out, labels, "counter", "Labels of profiles left out, as a series may have 30.");
     g_string_append_printf(out, "%s %" G_GINT64_FORMAT "\n", labels,
                            __atomic_load_n(&shipper->n_labels_dropped, __ATOMIC_RELAXED));
-    for (guint i = 0; i < shipper->endpoints->len; i++)
+    for (guint i = 0; i < shipper->routes->len; i++)
         push_queue_state_clear(&counts[i].push);
+    g_rw_lock_reader_unlock(&shipper->lock);
 }

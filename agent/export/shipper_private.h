@@ -3,9 +3,18 @@
 #include "agent/export/push_queue.h"
 #include "agent/export/shipper.h"
 
+/* An endpoint and the way to it. */
+typedef struct {
+    Endpoint *endpoint;
+    PushQueue *queue;
+    bool is_removed; /* not named any more: the queue is suspended */
+} ShipperRoute;
+
 struct Shipper {
-    GPtrArray *endpoints; /* Endpoint */
-    PushQueue **queues;   /* one for each of them */
-    int64_t patience_ms;
+    size_t queue_bytes; /* these are as in ShipperConfig */
+    char *spool_dir;
+    int64_t spool_bytes, age_max_ms, patience_ms;
+    GRWLock lock;      /* of the routes; what they point to is safe by itself */
+    GPtrArray *routes; /* ShipperRoute: those that are named, then those removed, the last first */
     gint64 n_labels_dropped; /* atomic */
 };

@@ -19,7 +19,7 @@ check(bool is_right)
 }
 
 static void
-check_endpoint(const Endpoint *endpoint)
+check_endpoint(Endpoint *endpoint)
 {
     check(endpoint->name != NULL && endpoint->name[0] != '.' && endpoint->name[0] != '\0');
     check(strchr(endpoint->name, '/') == NULL);

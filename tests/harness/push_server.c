@@ -2,29 +2,31 @@
 
 #include <gio/gio.h>
 #include <string.h>
+#include <sys/socket.h>
+
+enum { CONNECTIONS_MAX = 16 }; /* that are served at the same time */
 
 struct PushServer {
-    GSocketService *service;
-    GMainContext *context;
-    GMainLoop *loop;
-    GThread *thread;
-    GCancellable *cancel; /* ends the reads of every connection */
+    GSocket *listener;
+    GThread *acceptor;
+    GThreadPool *pool;
     uint16_t port;
-    GMutex mutex;
+    GMutex mutex; /* of all below */
     GCond changed;
     int status;
     char *text, *head;
-    size_t n_answered, n_connections; /* connections: accepted and not yet served to their end */
-    GPtrArray *bodies;                /* GBytes */
+    size_t n_answered;
+    GPtrArray *bodies;      /* GBytes */
+    GPtrArray *connections; /* GSocket: accepted and not yet served to their end */
 };
 
 /* Reads up to the empty line behind the head. */
 static char *
-read_head(GDataInputStream *in, GCancellable *cancel)
+read_head(GDataInputStream *in)
 {
     g_autoptr(GString) head = g_string_new(NULL);
     for (;;) {
-        g_autofree char *line = g_data_input_stream_read_line(in, NULL, cancel, NULL);
+        g_autofree char *line = g_data_input_stream_read_line(in, NULL, NULL, NULL);
         if (line == NULL)
             return NULL;
         if (line[0] == '\0')
@@ -44,14 +46,13 @@ content_length(const char *head)
 static gboolean
 answer_one(PushServer *server, GDataInputStream *in, GOutputStream *out)
 {
-    g_autofree char *head = read_head(in, server->cancel);
+    g_autofree char *head = read_head(in);
     if (head == NULL)
         return FALSE;
     size_t size = content_length(head);
     g_autofree char *body = g_malloc(size + 1);
     gsize got;
-    if (!g_input_stream_read_all(G_INPUT_STREAM(in), body, size, &got, server->cancel, NULL) ||
-        got != size)
+    if (!g_input_stream_read_all(G_INPUT_STREAM(in), body, size, &got, NULL, NULL) || got != size)
         return FALSE;
     g_mutex_lock(&server->mutex);
     int status = server->status;
@@ -71,47 +72,48 @@ answer_one(PushServer *server, GDataInputStream *in, GOutputStream *out)
     return TRUE;
 }
 
-/* Runs before the connection is handed to a thread. */
-static gboolean
-on_incoming(GSocketService *service, GSocketConnection *connection, GObject *source, gpointer data)
+/* A thread's of the pool. */
+static void
+serve(gpointer data, gpointer user)
 {
-    PushServer *server = data;
-    (void)service;
-    (void)connection;
-    (void)source;
-    g_mutex_lock(&server->mutex);
-    server->n_connections++;
-    g_mutex_unlock(&server->mutex);
-    return FALSE;
-}
-
-static gboolean
-on_run(GThreadedSocketService *service, GSocketConnection *connection, GObject *source,
-       gpointer data)
-{
-    (void)service;
-    (void)source;
+    PushServer *server = user;
+    g_autoptr(GSocketConnection) connection = g_socket_connection_factory_create_connection(data);
     g_autoptr(GDataInputStream) in =
         g_data_input_stream_new(g_io_stream_get_input_stream(G_IO_STREAM(connection)));
     g_data_input_stream_set_newline_type(in, G_DATA_STREAM_NEWLINE_TYPE_CR_LF);
-    while (answer_one(data, in, g_io_stream_get_output_stream(G_IO_STREAM(connection))))
+    while (answer_one(server, in, g_io_stream_get_output_stream(G_IO_STREAM(connection))))
         continue;
-    PushServer *server = data;
     g_mutex_lock(&server->mutex);
-    server->n_connections--;
-    g_cond_broadcast(&server->changed);
+    g_ptr_array_remove(server->connections, data);
     g_mutex_unlock(&server->mutex);
-    return TRUE;
 }
 
 static gpointer
-server_run(gpointer data)
+accept_connections(gpointer data)
 {
     PushServer *server = data;
-    g_main_context_push_thread_default(server->context);
-    g_main_loop_run(server->loop);
-    g_main_context_pop_thread_default(server->context);
+    for (GSocket *socket; (socket = g_socket_accept(server->listener, NULL, NULL)) != NULL;) {
+        g_mutex_lock(&server->mutex);
+        g_ptr_array_add(server->connections, socket);
+        g_mutex_unlock(&server->mutex);
+        g_thread_pool_push(server->pool, socket, NULL);
+    }
     return NULL;
+}
+
+static void
+listen_on(PushServer *server, uint16_t port)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GInetAddress) loopback = g_inet_address_new_loopback(G_SOCKET_FAMILY_IPV4);
+    g_autoptr(GSocketAddress) address = g_inet_socket_address_new(loopback, port);
+    server->listener =
+        g_socket_new(G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP, &error);
+    if (server->listener == NULL || !g_socket_bind(server->listener, address, TRUE, &error) ||
+        !g_socket_listen(server->listener, &error))
+        g_error("%s", error->message);
+    g_autoptr(GSocketAddress) bound = g_socket_get_local_address(server->listener, NULL);
+    server->port = g_inet_socket_address_get_port(G_INET_SOCKET_ADDRESS(bound));
 }
 
 PushServer *
@@ -120,40 +122,14 @@ push_server_new(uint16_t port)
     PushServer *server = g_new0(PushServer, 1);
     g_mutex_init(&server->mutex);
     g_cond_init(&server->changed);
-    server->cancel = g_cancellable_new();
     server->status = 200;
     server->text = g_strdup("");
     server->bodies = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
-    server->context = g_main_context_new();
-    server->loop = g_main_loop_new(server->context, FALSE);
-    g_main_context_push_thread_default(server->context);
-    server->service = g_threaded_socket_service_new(16);
-    g_signal_connect(server->service, "incoming", G_CALLBACK(on_incoming), server);
-    g_signal_connect(server->service, "run", G_CALLBACK(on_run), server);
-    g_autoptr(GInetAddress) loopback = g_inet_address_new_loopback(G_SOCKET_FAMILY_IPV4);
-    g_autoptr(GSocketAddress) address = g_inet_socket_address_new(loopback, port);
-    g_autoptr(GSocketAddress) bound = NULL;
-    g_autoptr(GError) error = NULL;
-    if (!g_socket_listener_add_address(G_SOCKET_LISTENER(server->service), address,
-                                       G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP, NULL, &bound,
-                                       &error))
-        g_error("%s", error->message);
-    server->port = g_inet_socket_address_get_port(G_INET_SOCKET_ADDRESS(bound));
-    g_socket_service_start(server->service);
-    g_main_context_pop_thread_default(server->context);
-    server->thread = g_thread_new("push-server", server_run, server);
+    server->connections = g_ptr_array_new_with_free_func(g_object_unref);
+    server->pool = g_thread_pool_new(serve, server, CONNECTIONS_MAX, FALSE, NULL);
+    listen_on(server, port);
+    server->acceptor = g_thread_new("push-server", accept_connections, server);
     return server;
-}
-
-/* Where the listener was made: what it has under way ends only there. */
-static gboolean
-on_quit(gpointer data)
-{
-    PushServer *server = data;
-    g_socket_service_stop(server->service);
-    g_socket_listener_close(G_SOCKET_LISTENER(server->service));
-    g_main_loop_quit(server->loop);
-    return G_SOURCE_REMOVE;
 }
 
 void
@@ -161,22 +137,15 @@ push_server_free(PushServer *server)
 {
     if (server == NULL)
         return;
-    /* From inside: the loop may not be running yet. */
-    g_autoptr(GSource) quit = g_idle_source_new();
-    g_source_set_callback(quit, on_quit, server, NULL);
-    g_source_attach(quit, server->context);
-    g_thread_join(server->thread);
-    while (g_main_context_iteration(server->context, FALSE))
-        continue;
-    g_cancellable_cancel(server->cancel);
+    (void)shutdown(g_socket_get_fd(server->listener), SHUT_RDWR);
+    g_thread_join(server->acceptor);
     g_mutex_lock(&server->mutex);
-    while (server->n_connections > 0)
-        g_cond_wait(&server->changed, &server->mutex);
+    for (guint i = 0; i < server->connections->len; i++)
+        (void)shutdown(g_socket_get_fd(server->connections->pdata[i]), SHUT_RDWR);
     g_mutex_unlock(&server->mutex);
-    g_object_unref(server->service);
-    g_object_unref(server->cancel);
-    g_main_loop_unref(server->loop);
-    g_main_context_unref(server->context);
+    g_thread_pool_free(server->pool, FALSE, TRUE);
+    g_object_unref(server->listener);
+    g_ptr_array_unref(server->connections);
     g_ptr_array_unref(server->bodies);
     g_free(server->text);
     g_free(server->head);

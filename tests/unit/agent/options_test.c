@@ -151,8 +151,10 @@ test_endpoints(void **state)
     AgentOptions options = {0};
     g_autoptr(GError) error = NULL;
     assert_int_equal(parse(&options, arguments, &error), OPTION_RUN);
-    g_autoptr(GPtrArray) endpoints = agent_options_endpoints(&options, &error);
+    EndpointFile *file;
+    g_autoptr(GPtrArray) endpoints = agent_options_endpoints(&options, &file, &error);
     assert_null(error);
+    assert_null(file);
     assert_int_equal(endpoints->len, 1);
     const Endpoint *endpoint = endpoints->pdata[0];
     assert_string_equal(endpoint->name, "default");
@@ -185,7 +187,9 @@ test_endpoints_that_are_wrong(void **state)
         AgentOptions options = {0};
         g_autoptr(GError) error = NULL;
         assert_int_equal(parse(&options, cases[i].arguments, &error), OPTION_RUN);
-        assert_null(agent_options_endpoints(&options, &error));
+        EndpointFile *file;
+        assert_null(agent_options_endpoints(&options, &file, &error));
+        assert_null(file);
         assert_non_null(error);
         assert_non_null(strstr(error->message, cases[i].expected));
         assert_null(strstr(error->message, "s3cret"));

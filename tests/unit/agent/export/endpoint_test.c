@@ -18,6 +18,18 @@ load(const char *text, GError **error)
     return endpoints;
 }
 
+/* An endpoint with these keys in a flow mapping, and a URL unless there is one. */
+static GPtrArray *
+load_one(const char *keys)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *text = g_strdup_printf("endpoints:\n- {%s%s}\n", keys,
+                                            strstr(keys, "url: ") == NULL ? ", url: http://h" : "");
+    GPtrArray *endpoints = load(text, &error);
+    assert_no_error(error);
+    return endpoints;
+}
+
 static void
 test_defaults(void **state)
 {
@@ -86,6 +98,48 @@ test_every_key(void **state)
     assert_int_equal(hub->coding, SERIES_ZSTD);
     assert_string_equal(other->token_file, "/token");
     assert_int_equal(other->coding, SERIES_PLAIN);
+}
+
+static void
+test_the_same_says_the_same_in_every_field(void **state)
+{
+    (void)state;
+    static const char *const others[] = {
+        "url: http://h/x, name: h",
+        "url: http://u:p@h, name: h",
+        "url: http://u:q@h, name: h",
+        "name: hub",
+        "tenant: team-a",
+        "headers: {X-Region: eu}",
+        "headers: {X-Region: us}",
+        "header_files: {X-Region: eu}",
+        "external_labels: {a: b}",
+        "external_labels: {a: b, c: d}",
+        "bearer_token_file: /a",
+        "bearer_token_file: /b",
+        "basic_auth: {username: u}",
+        "basic_auth: {username: u, password_file: /a}",
+        "tls_config: {ca_file: /a}",
+        "tls_config: {cert_file: /a, key_file: /b}",
+        "tls_config: {cert_file: /a, key_file: /c}",
+        "tls_config: {cert_file: /c, key_file: /b}",
+        "tls_config: {server_name: a}",
+        "tls_config: {insecure_skip_verify: true}",
+        "remote_timeout: 1s",
+        "min_backoff_period: 1s",
+        "max_backoff_period: 1m",
+        "max_backoff_retries: 1",
+        "retry_on_http_429: false",
+        "compression: zstd",
+        "compression: none",
+        "name: h", /* the default */
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(others); i++) {
+        for (size_t j = 0; j < G_N_ELEMENTS(others); j++) {
+            g_autoptr(GPtrArray) a = load_one(others[i]), b = load_one(others[j]);
+            assert_int_equal(endpoint_is_same(a->pdata[0], b->pdata[0]), i == j);
+        }
+    }
 }
 
 static void
@@ -159,6 +213,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_every_key),
+        cmocka_unit_test(test_the_same_says_the_same_in_every_field),
         cmocka_unit_test(test_what_is_wrong_is_named),
         cmocka_unit_test(test_tenants),
     };

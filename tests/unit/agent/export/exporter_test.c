@@ -159,17 +159,11 @@ sample_text(const Profile *profile, uint32_t i)
 /* Of this machine alone: no cluster, no rules. */
 static Discovery *discovery;
 
-static void
-free_endpoint(void *endpoint)
-{
-    endpoint_free(endpoint);
-}
-
 /* To one server, as tenant team-a. */
 static Shipper *
 shipper_to(const char *url)
 {
-    g_autoptr(GPtrArray) endpoints = g_ptr_array_new_with_free_func(free_endpoint);
+    g_autoptr(GPtrArray) endpoints = g_ptr_array_new_with_free_func((GDestroyNotify)endpoint_unref);
     Endpoint *endpoint = endpoint_new();
     endpoint->url = g_strdup(url);
     endpoint->tenant = g_strdup("team-a");

@@ -7,12 +7,6 @@
 
 /* ---- Shippers. ---- */
 
-static void
-free_endpoint(void *endpoint)
-{
-    endpoint_free(endpoint);
-}
-
 Endpoint *
 fixture_endpoint(const char *name, const char *url)
 {
@@ -37,20 +31,33 @@ fixture_endpoint_at(const char *name, uint16_t port)
     return fixture_endpoint(name, url);
 }
 
-/* Takes over the endpoints, of which the second may be NULL. */
-Shipper *
-fixture_shipper(Endpoint *first, Endpoint *second, const char *spool_dir)
+static GPtrArray *
+checked(Endpoint *first, Endpoint *second)
 {
-    g_autoptr(GPtrArray) endpoints = g_ptr_array_new_with_free_func(free_endpoint);
+    GPtrArray *endpoints = g_ptr_array_new_with_free_func((GDestroyNotify)endpoint_unref);
     Endpoint *all[] = {first, second};
     for (size_t i = 0; i < G_N_ELEMENTS(all) && all[i] != NULL; i++) {
         g_autoptr(GError) error = NULL;
         assert_true(endpoint_check(all[i], &error));
         g_ptr_array_add(endpoints, all[i]);
     }
+    return endpoints;
+}
+
+Shipper *
+fixture_shipper(Endpoint *first, Endpoint *second, const char *spool_dir)
+{
+    g_autoptr(GPtrArray) endpoints = checked(first, second);
     const ShipperConfig config = {
         .endpoints = endpoints, .spool_dir = spool_dir, .spool_bytes = 16 << 20, .patience_ms = 1};
     return shipper_new(&config);
+}
+
+void
+fixture_set_endpoints(Shipper *shipper, Endpoint *first, Endpoint *second)
+{
+    g_autoptr(GPtrArray) endpoints = checked(first, second);
+    shipper_set_endpoints(shipper, endpoints);
 }
 
 /* A profile is any text here. */
@@ -107,8 +114,8 @@ void
 fixture_check_ledger(Shipper *shipper)
 {
     static const char *const reasons[] = {
-        "queue_full",   "spool_full",   "too_old",   "damaged", "bad_tenant", "invalid",
-        "unauthorized", "rate_limited", "too_large", "refused", "retries",    "stopped"};
+        "queue_full",   "spool_full", "too_old", "damaged", "bad_tenant", "invalid", "unauthorized",
+        "rate_limited", "too_large",  "refused", "retries", "stopped",    "removed"};
     uint64_t in =
         fixture_metric(shipper, "cresset_agent_profiles_queued_total", "endpoint=\"a\"") +
         fixture_metric(shipper, "cresset_agent_profiles_recovered_total", "endpoint=\"a\"");

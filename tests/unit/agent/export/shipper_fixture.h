@@ -7,6 +7,8 @@ Endpoint *fixture_endpoint(const char *name, const char *url);
 Endpoint *fixture_endpoint_at(const char *name, uint16_t port);
 /* Takes over the endpoints, of which the second may be NULL, as may the folder of the spool. */
 Shipper *fixture_shipper(Endpoint *first, Endpoint *second, const char *spool_dir);
+/* Likewise, of a shipper that is there. */
+void fixture_set_endpoints(Shipper *shipper, Endpoint *first, Endpoint *second);
 
 /* Adds a profile of a service, which may be any text here; `tenant` "" is none. */
 void fixture_add_as(Shipper *shipper, const char *service, const char *tenant, const char *text,
