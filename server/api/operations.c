@@ -24,9 +24,7 @@ operations_handle_metrics(HttpRequest *request, void *data)
     Api *api = data;
     GString *text = g_string_new(NULL);
     api_metrics_write(api, text);
-    ingest_write_metrics(api->ingest, text);
-    if (api_may_read_all(api, request))
-        ingest_write_tenant_metrics(api->ingest, text);
+    ingest_write_metrics(api->ingest, api_may_read_all(api, request), text);
     store_write_metrics(api->store, text);
     tenant_overrides_write_metrics(api->overrides, text);
     if (api->auth != NULL)

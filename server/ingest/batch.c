@@ -7,6 +7,7 @@
 enum { BATCH_ERRORS_MAX = 20 /* in one message; more are counted */ };
 
 struct IngestBatch {
+    char *tenant;
     GMutex lock;
     unsigned n_refs;
     IngestDone done;
@@ -17,14 +18,21 @@ struct IngestBatch {
 };
 
 IngestBatch *
-batch_new(IngestDone done, void *data)
+batch_new(const char *tenant, IngestDone done, void *data)
 {
     IngestBatch *batch = g_new0(IngestBatch, 1);
+    batch->tenant = g_strdup(tenant);
     g_mutex_init(&batch->lock);
     batch->n_refs = 1;
     batch->done = done;
     batch->data = data;
     return batch;
+}
+
+const char *
+batch_tenant(const IngestBatch *batch)
+{
+    return batch->tenant;
 }
 
 void
@@ -83,5 +91,6 @@ batch_unref(IngestBatch *batch)
     }
     batch->done(batch->data, error);
     g_mutex_clear(&batch->lock);
+    g_free(batch->tenant);
     g_free(batch);
 }

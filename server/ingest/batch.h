@@ -8,8 +8,11 @@
 
 typedef struct IngestBatch IngestBatch;
 
-/* A batch with one reference, which the caller drops when every profile has been taken. */
-IngestBatch *batch_new(IngestDone done, void *data);
+/* A batch of `tenant`, with one reference, which the caller drops when every profile has been
+ * taken.
+ */
+IngestBatch *batch_new(const char *tenant, IngestDone done, void *data);
+const char *batch_tenant(const IngestBatch *batch);
 void batch_ref(IngestBatch *batch);
 /* Adds the failure of profile `index`; `id` may be NULL. */
 void batch_fail(IngestBatch *batch, size_t index, const char *id, const GError *error);

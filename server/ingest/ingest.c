@@ -6,6 +6,7 @@
 #include "lib/base/metrics.h"
 #include "server/ingest/annotations.h"
 #include "server/ingest/batch.h"
+#include "server/ingest/discards.h"
 #include "server/ingest/prepare.h"
 #include "server/ingest/profile_key.h"
 #include "server/ingest/push_message.h"
@@ -20,30 +21,7 @@ enum {
     METRIC_BYTES,
     METRIC_DUPLICATES,
     METRIC_STRIPPED,
-    METRIC_DISCARDED,
-    METRIC_DISCARDED_BYTES
 };
-
-/* In the order of IngestReason; the names are those of the Pyroscope API. */
-static const char *const REASON_NAMES[] = {"missing_labels",
-                                           "invalid_labels",
-                                           "max_label_names_per_series",
-                                           "label_name_too_long",
-                                           "label_value_too_long",
-                                           "duplicate_label_names",
-                                           "not_in_ingestion_window",
-                                           "profile_size_limit",
-                                           "samples_limit",
-                                           "sample_labels_limit",
-                                           "malformed_profile",
-                                           "body_size_limit_exceeded",
-                                           "rate_limited",
-                                           "ingest_limit_reached",
-                                           "series_limit",
-                                           "store_failed",
-                                           "dropped_by_relabel_rules",
-                                           "dropped_by_sampling_rules",
-                                           NULL};
 
 static const MetricRow METRICS[] = {
     [METRIC_PROFILES] = {.name = "cresset_ingest_profiles_total",
@@ -62,16 +40,6 @@ static const MetricRow METRICS[] = {
                          .kind = METRIC_COUNTER,
                          .help = "Profiles of which sampling dropped the stacks, and whose totals "
                                  "are durable."},
-    [METRIC_DISCARDED] = {.name = "pyroscope_discarded_samples_total",
-                          .kind = METRIC_COUNTER,
-                          .help = "Profiles that were refused or dropped, by reason.",
-                          .label = "reason",
-                          .label_values = REASON_NAMES},
-    [METRIC_DISCARDED_BYTES] = {.name = "pyroscope_discarded_bytes_total",
-                                .kind = METRIC_COUNTER,
-                                .help = "Bytes of those profiles, by reason.",
-                                .label = "reason",
-                                .label_values = REASON_NAMES},
 };
 
 /* How far back stored profiles count as recent after a start: longer than clients keep trying, or
@@ -90,6 +58,7 @@ struct Ingest {
     TenantQuotas *quotas;
     Recent *recent;
     Usage *usage;
+    Discards *discards;
     Metrics *metrics;
 };
 
@@ -130,9 +99,8 @@ finish_item(Item *item, const GError *error)
         metrics_add(ingest->metrics, METRIC_PROFILES, 0, item->is_sampled_out ? 0 : 1);
         metrics_add(ingest->metrics, METRIC_STRIPPED, 0, item->is_stripped ? 1 : 0);
     } else {
-        metrics_add(ingest->metrics, METRIC_DISCARDED, REASON_STORE, 1);
-        metrics_add(ingest->metrics, METRIC_DISCARDED_BYTES, REASON_STORE,
-                    (double)item->size_bytes);
+        discards_count(ingest->discards, batch_tenant(item->batch), REASON_STORE, 1,
+                       item->size_bytes);
         fail_item(item, error);
     }
     batch_unref(item->batch);
@@ -204,6 +172,7 @@ ingest_new(Store *store, TenantOverrides *overrides)
     ingest->quotas = tenant_quotas_new(store);
     ingest->recent = recent_new(finish_waiter);
     ingest->usage = usage_new();
+    ingest->discards = discards_new();
     ingest->metrics = metrics_new(METRICS, G_N_ELEMENTS(METRICS));
     learn_recent(ingest);
     return ingest;
@@ -225,20 +194,18 @@ ingest_free(Ingest *ingest)
     tenant_rates_free(ingest->rates);
     tenant_quotas_free(ingest->quotas);
     usage_free(ingest->usage);
+    discards_free(ingest->discards);
     metrics_free(ingest->metrics);
     g_free(ingest);
 }
 
 /* A profile of which some rows are left has its bytes with them. */
 static void
-count_dropped(Ingest *ingest, const PreparedProfile *prepared)
+count_dropped(Ingest *ingest, const char *tenant, const PreparedProfile *prepared)
 {
-    if (prepared->n_dropped == 0)
-        return;
-    metrics_add(ingest->metrics, METRIC_DISCARDED, REASON_RELABEL, (double)prepared->n_dropped);
-    if (prepared->n_rows == 0)
-        metrics_add(ingest->metrics, METRIC_DISCARDED_BYTES, REASON_RELABEL,
-                    (double)prepared->raw_size);
+    if (prepared->n_dropped > 0)
+        discards_count(ingest->discards, tenant, REASON_RELABEL, prepared->n_dropped,
+                       prepared->n_rows == 0 ? prepared->raw_size : 0);
 }
 
 /* Hands the rows over to the store; the item is finished from there, or here when it refuses. */
@@ -249,7 +216,7 @@ append(Ingest *ingest, const char *tenant, PreparedProfile *prepared, Item *item
         profile_key_to_uuid(item->key, prepared->rows[i].id);
     metrics_add(ingest->metrics, METRIC_SAMPLES, 0, (double)prepared->n_samples);
     metrics_add(ingest->metrics, METRIC_BYTES, 0, (double)prepared->raw_size);
-    count_dropped(ingest, prepared);
+    count_dropped(ingest, tenant, prepared);
     g_autoptr(GError) error = NULL;
     if (prepared->n_rows == 0 || !store_append(ingest->store, tenant, prepared->rows,
                                                prepared->n_rows, on_stored, item, &error))
@@ -260,9 +227,8 @@ append(Ingest *ingest, const char *tenant, PreparedProfile *prepared, Item *item
 static void
 count_sampled(Ingest *ingest, const PreparedProfile *prepared, Item *item)
 {
-    metrics_add(ingest->metrics, METRIC_DISCARDED, REASON_SAMPLED, 1);
-    metrics_add(ingest->metrics, METRIC_DISCARDED_BYTES, REASON_SAMPLED,
-                (double)prepared->raw_size);
+    discards_count(ingest->discards, batch_tenant(item->batch), REASON_SAMPLED, 1,
+                   prepared->raw_size);
     item->is_sampled_out = true;
     item->is_stripped = prepared->is_stripped;
 }
@@ -271,9 +237,7 @@ static void
 refuse(Ingest *ingest, IngestReason reason, const PreparedProfile *prepared, Item *item,
        const GError *error)
 {
-    metrics_add(ingest->metrics, METRIC_DISCARDED, (size_t)reason, 1);
-    metrics_add(ingest->metrics, METRIC_DISCARDED_BYTES, (size_t)reason,
-                (double)prepared->raw_size);
+    discards_count(ingest->discards, batch_tenant(item->batch), reason, 1, prepared->raw_size);
     fail_item(item, error);
     if (item->id != NULL)
         recent_resolve(ingest->recent, item->key, error);
@@ -403,9 +367,7 @@ admit(Push *push, const IngestProfile *profiles, size_t n, GError **error)
                               g_get_monotonic_time(), error))
             return true;
     }
-    metrics_add(ingest->metrics, METRIC_DISCARDED, (size_t)reason, (double)n);
-    metrics_add(ingest->metrics, METRIC_DISCARDED_BYTES, (size_t)reason,
-                (double)batch_weight(profiles, n));
+    discards_count(ingest->discards, push->tenant, reason, n, batch_weight(profiles, n));
     return false;
 }
 
@@ -443,7 +405,7 @@ ingest_push(Ingest *ingest, const char *tenant, const IngestProfile *profiles, s
         done(data, refusal);
         return;
     }
-    IngestBatch *batch = batch_new(done, data);
+    IngestBatch *batch = batch_new(tenant, done, data);
     for (size_t i = 0; i < n; i++) {
         Item *item = g_new0(Item, 1);
         bool has_id = profiles[i].id != NULL && *profiles[i].id != '\0';
@@ -469,8 +431,7 @@ ingest_push_request(Ingest *ingest, const char *tenant, const uint8_t *message, 
     g_autoptr(GError) error = NULL;
     PushMessage push;
     if (!push_message_decode(message, size, arena, &push, &error)) {
-        metrics_add(ingest->metrics, METRIC_DISCARDED, REASON_MALFORMED, 1);
-        metrics_add(ingest->metrics, METRIC_DISCARDED_BYTES, REASON_MALFORMED, (double)size);
+        discards_count(ingest->discards, tenant, REASON_MALFORMED, 1, size);
         done(data, error);
         return;
     }
@@ -478,14 +439,12 @@ ingest_push_request(Ingest *ingest, const char *tenant, const uint8_t *message, 
 }
 
 void
-ingest_write_metrics(Ingest *ingest, GString *out)
+ingest_write_metrics(Ingest *ingest, bool with_tenants, GString *out)
 {
     metrics_write(ingest->metrics, out);
-}
-
-void
-ingest_write_tenant_metrics(Ingest *ingest, GString *out)
-{
+    discards_write_metrics(ingest->discards, with_tenants, out);
+    if (!with_tenants)
+        return;
     usage_write_metrics(ingest->usage, out);
     tenant_quotas_write_metrics(ingest->quotas, out);
 }

@@ -46,9 +46,8 @@ void ingest_push(Ingest *ingest, const char *tenant, const IngestProfile *profil
 void ingest_push_request(Ingest *ingest, const char *tenant, const uint8_t *message, size_t size,
                          IngestDone done, void *data);
 
-/* Appends the pipeline's metrics as Prometheus text. */
-void ingest_write_metrics(Ingest *ingest, GString *out);
-/* Likewise those that name tenants: their usage groups and what they have used of their limits. */
-void ingest_write_tenant_metrics(Ingest *ingest, GString *out);
+/* Appends the pipeline's metrics as Prometheus text. Only with `with_tenants` they name tenants:
+ * what each has lost, its usage groups, and what it has used of its limits. */
+void ingest_write_metrics(Ingest *ingest, bool with_tenants, GString *out);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Ingest, ingest_free)

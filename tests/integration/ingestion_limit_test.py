@@ -39,7 +39,7 @@ def month():
 
 
 def refused(server):
-    return metric(server, 'pyroscope_discarded_samples_total{reason="ingest_limit_reached"}')
+    return metric(server, 'pyroscope_discarded_samples_total{reason="ingest_limit_reached",tenant="reached"}')
 
 
 def expect_refusal(what, reply, text):

@@ -42,7 +42,7 @@ def series(server, tenant):
 
 
 def dropped(server):
-    return metric(server, 'pyroscope_discarded_samples_total{reason="dropped_by_relabel_rules"}')
+    return metric(server, 'pyroscope_discarded_samples_total{reason="dropped_by_relabel_rules",tenant="ruled"}')
 
 
 def expect(what, got, wanted):

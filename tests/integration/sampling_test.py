@@ -44,7 +44,7 @@ def count(server, what, tenant, group):
 
 
 def dropped(server):
-    return metric(server, 'pyroscope_discarded_samples_total{reason="dropped_by_sampling_rules"}')
+    return metric(server, 'pyroscope_discarded_samples_total{reason="dropped_by_sampling_rules",tenant="sampled"}')
 
 
 def check_groups(server):

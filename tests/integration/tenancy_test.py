@@ -141,10 +141,14 @@ def check_token_reload(server, path):
 def check_metrics(server):
     """What /metrics says of tenants by name is for tokens that may read all of them."""
     expect("a push", push(server, bearer("secret-a", "a"))[0], 200)
+    expect("a push that is refused", push(server, bearer("secret-a", "a"), size=20_000)[0], 400)
     shown = {secret: 'tenant="' in call(server, "/metrics", None, bearer(secret))[1]
              for secret in ("secret-a", "writes-all", "nobody", "secret-all")}
     expect("who sees metrics of tenants", [secret for secret, is_shown in shown.items() if is_shown], ["secret-all"])
     expect("without a token", 'tenant="' in call(server, "/metrics", None, {})[1], False)
+    name = 'pyroscope_discarded_samples_total{reason="samples_limit"'
+    expect("what was refused, to everybody", metric(server, name + "}"), 1)
+    expect("by tenant", name + ',tenant="a"} 1' in call(server, "/metrics", None, bearer("secret-all"))[1], True)
 
 
 def check_limits(server, mount):

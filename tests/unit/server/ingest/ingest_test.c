@@ -8,7 +8,6 @@
 #include <cmocka.h>
 #include <glib/gstdio.h>
 
-#include "include/cresset/limits.h"
 #include "lib/base/error.h"
 #include "lib/pprof/encode.h"
 #include "lib/pprof/wire.h"
@@ -220,7 +219,7 @@ test_good_series_of_a_batch_are_stored(void **state)
     assert_int_equal(stored_total(fixture, "tenant"), 14);
 
     g_autoptr(GString) metrics = g_string_new(NULL);
-    ingest_write_metrics(fixture->ingest, metrics);
+    ingest_write_metrics(fixture->ingest, false, metrics);
     assert_non_null(strstr(metrics->str, "cresset_ingest_profiles_total 2\n"));
     assert_non_null(strstr(metrics->str,
                            "pyroscope_discarded_samples_total{reason=\"malformed_profile\"} 1\n"));
@@ -239,13 +238,20 @@ test_dropped_series_are_counted(void **state)
     assert_int_equal(stored_total(fixture, "dropping"), 0);
     assert_int_equal(stored_total(fixture, "tenant"), 5);
     g_autoptr(GString) metrics = g_string_new(NULL);
-    ingest_write_metrics(fixture->ingest, metrics);
+    ingest_write_metrics(fixture->ingest, false, metrics);
     g_autofree char *bytes = g_strdup_printf(
         "pyroscope_discarded_bytes_total{reason=\"dropped_by_relabel_rules\"} %u\n", profile->len);
     assert_non_null(
         strstr(metrics->str,
                "pyroscope_discarded_samples_total{reason=\"dropped_by_relabel_rules\"} 1\n"));
     assert_non_null(strstr(metrics->str, bytes));
+    assert_null(strstr(metrics->str, "tenant="));
+
+    g_autoptr(GString) with_tenants = g_string_new(NULL);
+    ingest_write_metrics(fixture->ingest, true, with_tenants);
+    assert_non_null(strstr(with_tenants->str,
+                           "pyroscope_discarded_samples_total{reason=\"dropped_by_"
+                           "relabel_rules\",tenant=\"dropping\"} 1\n"));
 }
 
 static void
@@ -267,7 +273,7 @@ test_retries_are_not_stored_again(void **state)
     assert_null(push_one(fixture, other, "id-1"));
     assert_int_equal(stored_total(fixture, "tenant"), 10);
     g_autoptr(GString) metrics = g_string_new(NULL);
-    ingest_write_metrics(fixture->ingest, metrics);
+    ingest_write_metrics(fixture->ingest, false, metrics);
     assert_non_null(strstr(metrics->str, "cresset_ingest_duplicate_profiles_total 2\n"));
 }
 
