@@ -199,8 +199,8 @@ prepare(PrepareContext *context, const IngestProfile *from, GArray *labels,
         PreparedProfile *prepared, GError **error)
 {
     PprofInput input = {0};
-    IngestReason reason =
-        series_labels_take(context->limits, from->labels, from->n_labels, labels, error);
+    IngestReason reason = series_labels_take(context->limits, from->labels, from->n_labels,
+                                             context->arena, labels, error);
     if (reason == REASON_NONE)
         reason = take_session(context, from, labels, error);
     if (reason == REASON_NONE)

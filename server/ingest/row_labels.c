@@ -9,7 +9,7 @@ static const char DELTA_PREFIX[] = "godeltaprof_";
 
 /* A row under way. Strings are of the caller or of the set. */
 typedef struct {
-    const TenantLimits *limits;
+    const PrepareContext *context;
     GArray *labels; /* Label */
     RowType type;
     LabelSet *types, *set; /* what the rules of the tenant have made; NULL before */
@@ -125,8 +125,12 @@ relabel_series(Row *row, const RelabelRules *rules, GError **error)
                   "ingestion_relabeling_rules leave the series without a __name__");
         return REASON_INVALID_LABELS;
     }
-    return series_labels_check(row->limits, (const Label *)row->labels->data, row->labels->len,
-                               error);
+    reason = series_labels_check(row->context->limits, (const Label *)row->labels->data,
+                                 row->labels->len, error);
+    if (reason == REASON_NONE)
+        reason =
+            series_labels_sanitize(row->context->limits, row->labels, row->context->arena, error);
+    return reason;
 }
 
 static IngestReason
@@ -168,13 +172,14 @@ finish(const Row *row)
 }
 
 IngestReason
-row_labels_make(const TenantLimits *limits, const TenantRelabel *relabel, const GArray *labels,
-                const RowType *type, Labels **ret_labels, GError **error)
+row_labels_make(const PrepareContext *context, const GArray *labels, const RowType *type,
+                Labels **ret_labels, GError **error)
 {
     static const TenantRelabel none;
+    const TenantRelabel *relabel = context->relabel;
     g_autoptr(GArray) own = g_array_sized_new(FALSE, FALSE, sizeof(Label), labels->len + 8);
     g_array_append_vals(own, labels->data, labels->len);
-    Row row = {.limits = limits, .labels = own, .type = *type};
+    Row row = {.context = context, .labels = own, .type = *type};
     IngestReason reason = apply_all(&row, relabel != NULL ? relabel : &none, error);
     if (reason == REASON_NONE)
         *ret_labels = finish(&row);

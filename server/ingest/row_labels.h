@@ -4,9 +4,9 @@
 #include <glib.h>
 #include <stdbool.h>
 
+#include "server/ingest/prepare.h"
 #include "server/ingest/reason.h"
 #include "server/store/labels.h"
-#include "server/tenant/limits.h"
 
 /* What a row's values are. */
 typedef struct {
@@ -19,9 +19,9 @@ typedef struct {
  * - default rules: the prefix "godeltaprof_" of __name__ is cut, and the name "wall" of the type
  *   "cpu" becomes "process_cpu"; the old name is kept as __name_replaced__;
  * - rules of the tenant for series, which see __type__, __unit__ and so on as well.
- * The default rules may come last, or not at all. `relabel` may be NULL: no rules of the tenant.
- * REASON_RELABEL, without an error, is a row that a rule drops. Any other reason has its error: of
- * labels that the rules made and that may not be, or of rules that take too long. */
-IngestReason
-row_labels_make(const TenantLimits *limits, const TenantRelabel *relabel, const GArray *labels,
-                const RowType *type, Labels **ret_labels, GError **error);
+ * The default rules may come last, or not at all. Of the context the limits, the rules and the
+ * arena are used. REASON_RELABEL, without an error, is a row that a rule drops. Any other reason
+ * has its error: of labels that the rules made and that may not be, or of rules that take too long.
+ */
+IngestReason row_labels_make(const PrepareContext *context, const GArray *labels,
+                             const RowType *type, Labels **ret_labels, GError **error);

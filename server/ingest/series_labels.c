@@ -16,12 +16,14 @@ series_labels_get(const Label *labels, size_t n, const char *name)
     return NULL;
 }
 
+/* __order__ would say that series are ordered by type and service, which blocks always are: it is
+ * never stored. */
 bool
 series_labels_is_own(const char *name)
 {
-    static const char *const OWN[] = {"__profile_type__",  "__type__",        "__unit__",
-                                      "__period_type__",   "__period_unit__", "__service_name__",
-                                      "__name_replaced__", LABEL_SAMPLED,     NULL};
+    static const char *const OWN[] = {
+        "__profile_type__", "__type__",          "__unit__",  "__period_type__", "__period_unit__",
+        "__service_name__", "__name_replaced__", "__order__", LABEL_SAMPLED,     NULL};
     return name[0] == '_' && g_strv_contains(OWN, name);
 }
 
@@ -124,6 +126,94 @@ series_labels_check(const TenantLimits *limits, const Label *labels, size_t n, G
     return REASON_NONE;
 }
 
+/* ---- Names of the form that Prometheus had before it took any. ---- */
+
+static bool
+is_plain(const char *name)
+{
+    if (g_ascii_isdigit(*name))
+        return false;
+    for (; *name != '\0'; name++) {
+        if (!g_ascii_isalnum(*name) && *name != '_')
+            return false;
+    }
+    return true;
+}
+
+char *
+series_labels_name(const TenantLimits *limits, const char *text, size_t length)
+{
+    char *name = g_strndup(text, length);
+    return limits->sanitization_disabled ? name : g_strdelimit(name, ".", '_');
+}
+
+/* Sets label->name to what it is stored under. */
+static IngestReason
+rename_label(const TenantLimits *limits, const GArray *labels, Arena *arena, Label *label,
+             GError **error)
+{
+    g_autofree char *name = series_labels_name(limits, label->name, strlen(label->name));
+    if (!is_plain(name)) {
+        g_autofree char *series = series_labels_print((const Label *)labels->data, labels->len);
+        g_autofree char *quoted = quote(label->name);
+        error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                  "invalid labels '%s' with error: the name '%s' begins with a digit, or has other "
+                  "characters than letters of ASCII, digits, '_' and '.' "
+                  "(disable_label_sanitization)",
+                  series, quoted);
+        return REASON_INVALID_LABELS;
+    }
+    label->name = arena_strndup(arena, name, strlen(name));
+    if (label->name != NULL)
+        return REASON_NONE;
+    error_set(error, CRESSET_ERROR_RESOURCE_EXHAUSTED, "no memory for the labels");
+    return REASON_PROFILE_SIZE;
+}
+
+/* Adds a label to those that are renamed already. One without a value counts for nothing. */
+static IngestReason
+merge_label(const GArray *labels, const Label *label, GArray *renamed, GError **error)
+{
+    for (guint i = 0; i < renamed->len; i++) {
+        Label *known = &g_array_index(renamed, Label, i);
+        if (strcmp(known->name, label->name) != 0)
+            continue;
+        if (*known->value == '\0')
+            known->value = label->value;
+        if (*label->value == '\0' || strcmp(known->value, label->value) == 0)
+            return REASON_NONE;
+        return refuse(REASON_DUPLICATE_LABELS, (const Label *)labels->data, labels->len,
+                      "has a duplicate label name once dots are '_' (disable_label_sanitization)",
+                      label->name, error);
+    }
+    g_array_append_val(renamed, *label);
+    return REASON_NONE;
+}
+
+IngestReason
+series_labels_sanitize(const TenantLimits *limits, GArray *labels, Arena *arena, GError **error)
+{
+    if (limits->sanitization_disabled)
+        return REASON_NONE;
+    g_autoptr(GArray) renamed = g_array_sized_new(FALSE, FALSE, sizeof(Label), labels->len);
+    for (guint i = 0; i < labels->len; i++) {
+        Label label = g_array_index(labels, Label, i);
+        IngestReason reason = REASON_NONE;
+        bool is_renamed = !is_plain(label.name);
+        if (is_renamed)
+            reason = rename_label(limits, labels, arena, &label, error);
+        if (reason == REASON_NONE && !(is_renamed && series_labels_is_own(label.name)))
+            reason = merge_label(labels, &label, renamed, error);
+        if (reason != REASON_NONE)
+            return reason;
+    }
+    g_array_set_size(labels, 0);
+    g_array_append_vals(labels, renamed->data, renamed->len);
+    return REASON_NONE;
+}
+
+/* ---- What a client sends. ---- */
+
 static IngestReason
 take_name(const Label *labels, size_t n, GArray *out, GError **error)
 {
@@ -139,9 +229,30 @@ take_name(const Label *labels, size_t n, GArray *out, GError **error)
     return REASON_NONE;
 }
 
+/* What is kept of a checked set. */
+static IngestReason
+keep_labels(const Label *labels, size_t n, GArray *out, GError **error)
+{
+    IngestReason reason = take_name(labels, n, out, error);
+    if (reason != REASON_NONE)
+        return reason;
+    const char *service = series_labels_get(labels, n, "service_name");
+    Label service_label = {"service_name",
+                           service != NULL && *service != '\0' ? service : "unknown_service"};
+    g_array_append_val(out, service_label);
+    for (size_t i = 0; i < n; i++) {
+        const char *name = labels[i].name;
+        bool is_taken = strcmp(name, "__name__") == 0 || strcmp(name, "service_name") == 0;
+        if (!is_taken && *labels[i].value != '\0' && !series_labels_is_own(name) &&
+            !is_directive(name))
+            g_array_append_val(out, labels[i]);
+    }
+    return REASON_NONE;
+}
+
 IngestReason
-series_labels_take(const TenantLimits *limits, const Label *labels, size_t n, GArray *ret_labels,
-                   GError **error)
+series_labels_take(const TenantLimits *limits, const Label *labels, size_t n, Arena *arena,
+                   GArray *ret_labels, GError **error)
 {
     g_array_set_size(ret_labels, 0);
     if (n == 0) {
@@ -149,22 +260,14 @@ series_labels_take(const TenantLimits *limits, const Label *labels, size_t n, GA
         return REASON_MISSING_LABELS;
     }
     IngestReason reason = series_labels_check(limits, labels, n, error);
-    if (reason == REASON_NONE)
-        reason = take_name(labels, n, ret_labels, error);
     if (reason != REASON_NONE)
         return reason;
-    const char *service = series_labels_get(labels, n, "service_name");
-    Label service_label = {"service_name",
-                           service != NULL && *service != '\0' ? service : "unknown_service"};
-    g_array_append_val(ret_labels, service_label);
-    for (size_t i = 0; i < n; i++) {
-        const char *name = labels[i].name;
-        bool is_taken = strcmp(name, "__name__") == 0 || strcmp(name, "service_name") == 0;
-        if (!is_taken && *labels[i].value != '\0' && !series_labels_is_own(name) &&
-            !is_directive(name))
-            g_array_append_val(ret_labels, labels[i]);
-    }
-    return REASON_NONE;
+    g_autoptr(GArray) named = g_array_sized_new(FALSE, FALSE, sizeof(Label), (guint)n);
+    g_array_append_vals(named, labels, (guint)n);
+    reason = series_labels_sanitize(limits, named, arena, error);
+    if (reason == REASON_NONE)
+        reason = keep_labels((const Label *)named->data, named->len, ret_labels, error);
+    return reason;
 }
 
 bool

@@ -74,14 +74,14 @@ key_state(Split *split, uint32_t key)
     if (*state != KEY_UNKNOWN)
         return *state;
     const ProfileString *text = &split->profile->strings[key];
-    g_autofree char *name = g_strndup(text->data, text->length);
+    g_autofree char *name = series_labels_name(split->context->limits, text->data, text->length);
     const Label *own = (const Label *)split->own_labels->data;
     if (string_is(text, "span_id") || string_is(text, "profile_id"))
         *state = KEY_SPAN;
     else if (string_is(text, "trace_id"))
         *state = KEY_TRACE;
-    else if (text->length == 0 || string_is(text, "__delta__") || string_is(text, SESSION_LABEL) ||
-             series_labels_is_own(name) ||
+    else if (text->length == 0 || strcmp(name, "__delta__") == 0 ||
+             strcmp(name, SESSION_LABEL) == 0 || series_labels_is_own(name) ||
              series_labels_get(own, split->own_labels->len, name) != NULL)
         *state = KEY_DROPPED;
     else
@@ -173,8 +173,12 @@ add_group(Split *split, uint32_t n_pairs, uint64_t hash)
     }
     if (n_pairs == 0)
         return REASON_NONE; /* the series' own labels are checked already */
-    return series_labels_check(split->context->limits, (const Label *)group.labels->data,
-                               group.labels->len, split->error);
+    IngestReason reason = series_labels_check(
+        split->context->limits, (const Label *)group.labels->data, group.labels->len, split->error);
+    if (reason == REASON_NONE)
+        reason = series_labels_sanitize(split->context->limits, group.labels, split->context->arena,
+                                        split->error);
+    return reason;
 }
 
 /* Finds the group of a sample by its labels, or adds it. `index` maps hashes to group + 1. */
@@ -256,8 +260,7 @@ make_labels(Split *split, const Group *group, uint32_t at_type, Labels **ret_lab
                            split->prepared->is_stripped};
     if (!texts.type || !texts.unit || !texts.period_type || !texts.period_unit)
         return fail_memory(split);
-    return row_labels_make(split->context->limits, split->context->relabel, group->labels, &texts,
-                           ret_labels, split->error);
+    return row_labels_make(split->context, group->labels, &texts, ret_labels, split->error);
 }
 
 /* Adds the row of one group and sample type, unless all its values are zero or a rule drops it. */

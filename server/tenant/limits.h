@@ -30,6 +30,7 @@ typedef struct {
     int64_t samples_max, sample_labels_max;            /* of one profile; of one sample */
     int64_t stack_depth_max, symbol_length_max;        /* beyond is cut */
     int64_t label_names_max, label_name_length_max, label_value_length_max;
+    bool sanitization_disabled;               /* of label names: they are kept as they are */
     int64_t sessions_max;                     /* of one series; 0: sessions are not told apart */
     int64_t reject_older_ns, reject_newer_ns; /* of now; 0 is no bound */
     bool keep_stripped, include_stripped;     /* totals of what sampling drops */
@@ -66,6 +67,9 @@ typedef struct {
       "Length of a label name.")                                                                   \
     X("max-label-value-length", OPTION_INT, "2048", 1, 1e6, "BYTES", label_value_length_max,       \
       "Length of a label value.")                                                                  \
+    X("disable-label-sanitization", OPTION_BOOL, "true", 0, 0, NULL, sanitization_disabled,        \
+      "Keep label names as they are; false rewrites dots to underscores, and refuses names with "  \
+      "other characters than letters of ASCII, digits and underscores.")                           \
     X("max-sessions-per-series", OPTION_INT, "0", 0, 1e6, "N", sessions_max,                       \
       "Values that the label __session_id__ of a series may have; 0 drops the label.")             \
     X("reject-older-than", OPTION_DURATION, "1h", 0, 0, "DURATION", reject_older_ns,               \

@@ -19,7 +19,6 @@ const char *const unused_limits[] = {
     "compactor_split_and_merge_stage_size",
     "compactor_split_groups",
     "compactor_tenant_shard_size",
-    "disable_label_sanitization",
     "distributor_aggregation_period",
     "distributor_aggregation_window",
     "enable_query_backend",

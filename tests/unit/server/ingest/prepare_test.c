@@ -7,7 +7,6 @@
 
 #include <cmocka.h>
 
-#include "include/cresset/limits.h"
 #include "lib/base/error.h"
 #include "lib/pprof/encode.h"
 #include "lib/pprof/gzip.h"
@@ -26,6 +25,7 @@ make_limits(void)
                           .label_names_max = 6,
                           .label_name_length_max = 20,
                           .label_value_length_max = 2048,
+                          .sanitization_disabled = true,
                           .body_limit_mb = 2,
                           .reject_older_ns = HOUR_NS,
                           .reject_newer_ns = HOUR_NS / 6};

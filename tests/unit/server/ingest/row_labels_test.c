@@ -48,7 +48,9 @@ make(const char *overrides, const char *text, const RowType *type, Labels **ret_
     g_auto(GStrv) texts = g_strsplit(text, " ", -1);
     g_autoptr(GArray) labels = make_labels(texts);
     read_relabel(overrides, &relabel);
-    return row_labels_make(&limits, &relabel, labels, type, ret_labels, error);
+    g_autoptr(Arena) arena = arena_new(65536);
+    PrepareContext context = {.limits = &limits, .relabel = &relabel, .arena = arena};
+    return row_labels_make(&context, labels, type, ret_labels, error);
 }
 
 static const RowType CPU = {"cpu", "nanoseconds", "cpu", "nanoseconds", false};
@@ -189,6 +191,28 @@ test_what_rules_make_is_checked(void **state)
     expect_refused(slow, "sample_type_relabeling_rules: relabel rule 2: regular expression");
 }
 
+/* Rules see the names that are stored, and make such. */
+static void
+test_names_that_rules_make_are_rewritten(void **state)
+{
+    (void)state;
+    static const char RULE[] = "ingestion_relabeling_rules: [{target_label: %s, replacement: x}]";
+    limits.sanitization_disabled = false;
+    g_autofree char *dotted = g_strdup_printf(RULE, "a.b");
+    expect_labels(dotted, "__name__=process_cpu service_name=s", ID("process_cpu"),
+                  "__name__=process_cpu a_b=x service_name=s");
+    g_autofree char *own = g_strdup_printf(RULE, "__service.name__");
+    expect_labels(own, "__name__=process_cpu service_name=s", ID("process_cpu"),
+                  "__name__=process_cpu service_name=s");
+    expect_refused(
+        "ingestion_relabeling_rules: [{target_label: a.b, replacement: x}, {target_label: "
+        "a_b, replacement: y}]",
+        "has a duplicate label name once dots are '_'");
+    limits.sanitization_disabled = true;
+    expect_labels(dotted, "__name__=process_cpu service_name=s", ID("process_cpu"),
+                  "__name__=process_cpu a.b=x service_name=s");
+}
+
 static int
 setup(void **state)
 {
@@ -236,6 +260,7 @@ main(void)
         cmocka_unit_test(test_series_are_relabelled),
         cmocka_unit_test(test_sample_types_are_relabelled),
         cmocka_unit_test(test_what_rules_make_is_checked),
+        cmocka_unit_test(test_names_that_rules_make_are_rewritten),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

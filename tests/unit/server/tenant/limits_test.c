@@ -8,6 +8,7 @@
 
 static const TenantLimits defaults = {.ingestion_burst_size_mb = 64,
                                       .profile_bytes_max = 4096,
+                                      .sanitization_disabled = true,
                                       .query_length_ns = 0,
                                       .query_lookback_ns = 7 * DAY_NS,
                                       .nodes_default = 8192,
@@ -141,6 +142,26 @@ test_errors_name_the_limit(void **state)
     expect_error("overrides: {a: {max_query_length: [1d]}}\n", "must be a plain value");
 }
 
+static void
+test_names_of_labels(void **state)
+{
+    (void)state;
+    TenantLimits limits;
+    g_autoptr(TenantOverrides) overrides = load("overrides:\n"
+                                                "  c: {disable_label_sanitization: false}\n",
+                                                NULL);
+    assert_non_null(overrides);
+    assert_string_equal(unused->str, "");
+    static const struct {
+        const char *tenant;
+        bool sanitization_disabled;
+    } CASES[] = {{"c", false}, {"d", true}};
+    for (size_t i = 0; i < G_N_ELEMENTS(CASES); i++) {
+        tenant_overrides_get(overrides, CASES[i].tenant, &limits);
+        assert_int_equal(limits.sanitization_disabled, CASES[i].sanitization_disabled);
+    }
+}
+
 /* What a file for Pyroscope may have; whatever shape the values have. */
 static void
 test_limits_of_pyroscope_that_mean_nothing_here_are_told(void **state)
@@ -248,6 +269,7 @@ main(void)
         cmocka_unit_test(test_stripped_profiles_are_seen_when_all_tenants_say_so),
         cmocka_unit_test(test_without_a_file_all_have_the_defaults),
         cmocka_unit_test(test_errors_name_the_limit),
+        cmocka_unit_test(test_names_of_labels),
         cmocka_unit_test(test_limits_of_pyroscope_that_mean_nothing_here_are_told),
         cmocka_unit_test(test_limits_as_json),
         cmocka_unit_test(test_usage_groups_that_are_not_there_are_told),
