@@ -10,6 +10,10 @@
 #include "lib/k8s/trust.h"
 #include "lib/net/retry.h"
 
+/* What a server may take for a page before it gives up and says so (504), which is sent again: a
+ * list in one page has the server's own limit. */
+#define LIST_TIMEOUT "30s"
+
 enum {
     PAUSE_MIN_MS = 500,
     PAUSE_SPREAD_PERCENT = 50,
@@ -60,48 +64,6 @@ const K8sConfig *
 k8s_client_config(const K8sClient *client)
 {
     return client->config;
-}
-
-/* --- paths ------------------------------------------------------------------------------------ */
-
-static void
-add_segment(GString *path, const char *text)
-{
-    g_string_append_c(path, '/');
-    g_string_append_uri_escaped(path, text, NULL, FALSE);
-}
-
-char *
-k8s_path(const char *group, const char *version, const char *namespace, const char *resource,
-         const char *name)
-{
-    GString *path = g_string_new(*group == '\0' ? "/api" : "/apis");
-    if (*group != '\0')
-        add_segment(path, group);
-    add_segment(path, version);
-    if (namespace != NULL) {
-        g_string_append(path, "/namespaces");
-        add_segment(path, namespace);
-    }
-    add_segment(path, resource);
-    if (name != NULL)
-        add_segment(path, name);
-    return g_string_free(path, FALSE);
-}
-
-/* Appends a parameter behind '?' or '&'. */
-static void
-add_parameter(GString *url, const char *name, const char *value)
-{
-    g_string_append_printf(url, "%c%s=", strchr(url->str, '?') != NULL ? '&' : '?', name);
-    g_string_append_uri_escaped(url, value, NULL, FALSE);
-}
-
-static void
-add_number(GString *url, const char *name, unsigned value)
-{
-    g_autofree char *text = g_strdup_printf("%u", value);
-    add_parameter(url, name, text);
 }
 
 /* Metadata of an object and of a list have names of their own, and the wrong one is a 406. */
@@ -363,10 +325,12 @@ page_url(const K8sClient *client, const Listing *listing)
     g_string_append(url, list->path);
     if (list->query != NULL && *list->query != '\0')
         g_string_append_printf(url, "?%s", list->query);
-    if (!listing->unlimited)
-        add_number(url, "limit", K8S_LIST_LIMIT);
+    if (!listing->unlimited) {
+        k8s_path_add_number(url, "limit", K8S_LIST_LIMIT);
+        k8s_path_add(url, "timeout", LIST_TIMEOUT);
+    }
     if (listing->token != NULL)
-        add_parameter(url, "continue", listing->token);
+        k8s_path_add(url, "continue", listing->token);
     return g_string_free(url, FALSE);
 }
 
@@ -446,8 +410,8 @@ k8s_client_watch(K8sClient *client, const K8sWatch *watch, const K8sCall *call, 
     g_string_append_printf(url, "%s?watch=true&allowWatchBookmarks=true", watch->path);
     if (watch->query != NULL && *watch->query != '\0')
         g_string_append_printf(url, "&%s", watch->query);
-    add_parameter(url, "resourceVersion", watch->resource_version);
-    add_number(url, "timeoutSeconds", watch->timeout_s);
+    k8s_path_add(url, "resourceVersion", watch->resource_version);
+    k8s_path_add_number(url, "timeoutSeconds", watch->timeout_s);
     K8sCall bounded = call != NULL ? *call : DEFAULT_CALL;
     if (bounded.timeout_ms == 0)
         bounded.timeout_ms = (int64_t)watch->timeout_s * 1000 + WATCH_SLACK_MS;
@@ -483,11 +447,11 @@ k8s_client_log(K8sClient *client, const K8sLog *log, const K8sCall *call, GBytes
     g_autoptr(GString) path = g_string_new(pod);
     g_string_append(path, "/log");
     if (log->container != NULL)
-        add_parameter(path, "container", log->container);
+        k8s_path_add(path, "container", log->container);
     if (log->previous)
-        add_parameter(path, "previous", "true");
+        k8s_path_add(path, "previous", "true");
     if (log->tail_lines > 0)
-        add_number(path, "tailLines", log->tail_lines);
-    add_number(path, "limitBytes", limit_bytes);
+        k8s_path_add_number(path, "tailLines", log->tail_lines);
+    k8s_path_add_number(path, "limitBytes", limit_bytes);
     return k8s_client_get(client, path->str, K8S_ANY, &bounded, ret_text, ret_outcome);
 }

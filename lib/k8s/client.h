@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "lib/k8s/config.h"
+#include "lib/k8s/path.h"
 
 enum {
     K8S_LIST_LIMIT = 500,                   /* objects of a page: 1 to 5 MB of pods */
@@ -68,11 +69,6 @@ typedef enum {
     K8S_DISCOVERY, /* aggregated (v2, then v2beta1), else plain */
     K8S_ANY,       /* whatever it is: /readyz */
 } K8sRepresentation;
-
-/* "/apis/apps/v1/namespaces/shop/deployments/web": the path of a collection, or of an object when
- * there is a name. `group` "" is the core; `namespace` and `name` may be NULL. The caller frees. */
-char *k8s_path(const char *group, const char *version, const char *namespace, const char *resource,
-               const char *name);
 
 /* Gets one object, or any other path of the server (with a query, encoded). Fills *ret_body when it
  * returns true; *ret_outcome in any case, to be cleared by the caller. */

@@ -13,7 +13,7 @@ import time
 import typing
 import urllib.parse
 
-LIST_PARAMETERS = {"fieldSelector", "resourceVersion", "resourceVersionMatch", "limit", "continue"}
+LIST_PARAMETERS = {"fieldSelector", "resourceVersion", "resourceVersionMatch", "limit", "continue", "timeout"}
 WATCH_PARAMETERS = {"fieldSelector", "resourceVersion", "watch", "allowWatchBookmarks", "timeoutSeconds"}
 SELECTOR = "spec.nodeName="
 PLAIN = "text/plain; charset=utf-8"

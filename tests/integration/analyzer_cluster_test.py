@@ -180,7 +180,7 @@ def check(program):
     if any("/secrets" in path for path, _ in api.requests):
         fail("secrets were asked for")
     events = [urllib.parse.parse_qs(urllib.parse.urlsplit(path).query) for path, _ in api.requests if "/events" in path]
-    expect("requests for events", events, [{"limit": ["500"]}])
+    expect("requests for events", events, [{"limit": ["500"], "timeout": ["30s"]}])
     api.logs = {True: GONE, False: LOG}
     expect("the finding by the log of the last run", scan(program, api)["findings"][0]["check"], "crashloop-dependency")
     api.logs[False] = GONE

@@ -20,11 +20,13 @@ test_a_list_in_pages(void **state)
     assert_int_equal(outcome.pages, 3);
     assert_int_equal(scripted_server_requests(peer.server), 3);
     assert_false(outcome.is_partial);
-    peer_expect_request(&peer, 0, "/api/v1/events?fieldSelector=type!%3DNormal&limit=500");
+    peer_expect_request(&peer, 0,
+                        "/api/v1/events?fieldSelector=type!%3DNormal&limit=500&timeout=30s");
     peer_expect_request(
-        &peer, 1, "/api/v1/events?fieldSelector=type!%3DNormal&limit=500&continue=a%2B%2F%3Db");
-    peer_expect_request(&peer, 2,
-                        "/api/v1/events?fieldSelector=type!%3DNormal&limit=500&continue=c");
+        &peer, 1,
+        "/api/v1/events?fieldSelector=type!%3DNormal&limit=500&timeout=30s&continue=a%2B%2F%3Db");
+    peer_expect_request(
+        &peer, 2, "/api/v1/events?fieldSelector=type!%3DNormal&limit=500&timeout=30s&continue=c");
 }
 
 static void
@@ -36,8 +38,8 @@ test_a_list_of_metadata(void **state)
     g_auto(K8sOutcome) outcome = {0};
     const K8sList list = {.path = "/api/v1/secrets", .representation = K8S_METADATA};
     assert_true(peer_list(&peer, &list, 2, &outcome));
-    peer_expect_request(&peer, 0, "/api/v1/secrets?limit=500");
-    peer_expect_request(&peer, 1, "/api/v1/secrets?limit=500&continue=a");
+    peer_expect_request(&peer, 0, "/api/v1/secrets?limit=500&timeout=30s");
+    peer_expect_request(&peer, 1, "/api/v1/secrets?limit=500&timeout=30s&continue=a");
     g_autofree char *seen = scripted_server_request(peer.server, 1);
     assert_contains(seen, "\r\nAccept: application/json;as=PartialObjectMetadataList;"
                           "g=meta.k8s.io;v=v1,application/json\r\n");

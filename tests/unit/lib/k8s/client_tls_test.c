@@ -28,7 +28,7 @@ setup(void **state)
     tls->dir = temp_dir_new();
     static const char answer[] = "HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n"
                                  "{\"kind\":\"PodList\",\"metadata\":{},\"items\":[]}";
-    put(tls->dir, "api/v1/pods?limit=500", answer);
+    put(tls->dir, "api/v1/pods?limit=500&timeout=30s", answer);
     g_autofree char *script = g_strdup_printf(
         "cd %s && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 "
         "-subj /CN=localhost -addext subjectAltName=DNS:localhost -keyout key.pem -out cert.pem "

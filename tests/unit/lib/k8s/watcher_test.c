@@ -21,8 +21,8 @@ enum { WAIT_MS = 20 * 1000 };
 #define WATCH(version)                                                                             \
     "/api/v1/pods?watch=true&allowWatchBookmarks=true&fieldSelector=x&resourceVersion=" version    \
     "&timeoutSeconds=600"
-#define CACHED "/api/v1/pods?fieldSelector=x&resourceVersion=0&limit=500"
-#define NEWEST "/api/v1/pods?fieldSelector=x&limit=500"
+#define CACHED "/api/v1/pods?fieldSelector=x&resourceVersion=0&limit=500&timeout=30s"
+#define NEWEST "/api/v1/pods?fieldSelector=x&limit=500&timeout=30s"
 
 /* What was told, in one letter and a name each: "[ a ] +b -a". */
 typedef struct {

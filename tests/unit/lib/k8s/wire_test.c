@@ -157,7 +157,7 @@ test_pages_are_asked_for_as_recorded(void **state)
         g_autofree char *target = target_of(names[i]);
         g_autoptr(GString) line = g_string_new("GET ");
         g_string_append_printf(line, "%s HTTP/1.1\r\n", target);
-        assert_int_equal(g_string_replace(line, "?limit=5", "?limit=500", 1), 1);
+        assert_int_equal(g_string_replace(line, "?limit=5", "?limit=500&timeout=30s", 1), 1);
         g_autofree char *request = scripted_server_request(server, i);
         assert_true(g_str_has_prefix(request, line->str));
     }
