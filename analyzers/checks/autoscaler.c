@@ -228,6 +228,7 @@ look_for_target(CheckRun *run, const Object *hpa)
     finding_since(finding, since_s);
     finding_title(finding, "Autoscaler %s points to %s %s, which does not exist", hpa->name,
                   target_kind(hpa), target_name(hpa));
+    finding_misses(finding, kind, hpa->ns, target_name(hpa));
     finding_cause(finding, "Namespace %s has no %s %s, so the autoscaler scales nothing.", hpa->ns,
                   target_kind(hpa), target_name(hpa));
     add_fix(finding, hpa);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "analyzers/checks/absence.h"
 #include "analyzers/checks/fold.h"
 #include "analyzers/checks/table.h"
 #include "analyzers/collect/change.h"
@@ -216,6 +217,7 @@ finish(CheckRun *run, const CheckOptions *options, int tier)
     Findings *findings = run->findings;
     const Wanted wanted = {run, options->ns, options->silences, tier};
     findings_filter(findings, is_wanted, &wanted);
+    confirm_absences(findings, run->snapshot);
     fold_findings(findings, run->relations);
     g_ptr_array_sort(findings->all, compare_findings);
     g_ptr_array_sort(findings->unverified, compare_unverified);

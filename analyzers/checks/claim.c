@@ -178,7 +178,9 @@ report_class_missing(const Claim *claim)
     g_autofree char *cause =
         g_strdup_printf("The claim asks for storage class %s, which does not exist; there is %s.",
                         claim->class_name, names[0] != '\0' ? names : "none at all");
-    report(claim, ROW_CLASS_MISSING, title, cause);
+    Finding *finding = report(claim, ROW_CLASS_MISSING, title, cause);
+    if (finding != NULL)
+        finding_misses(finding, KIND_STORAGE_CLASS, "", claim->class_name);
 }
 
 /* Whether a volume would do: class, size, access modes. */
@@ -238,7 +240,9 @@ look_at_volume_name(const Claim *claim, const char *name)
             ? g_strdup_printf("The claim names volume %s, which does not exist.", name)
             : g_strdup_printf("The claim names volume %s, which is bound to claim %s/%s.", name,
                               value_text(ref, "namespace"), value_text(ref, "name"));
-    report(claim, ROW_TAKEN, title, cause);
+    Finding *finding = report(claim, ROW_TAKEN, title, cause);
+    if (finding != NULL && volume == NULL)
+        finding_misses(finding, KIND_PV, "", name);
 }
 
 /* What the words of a driver are about; "" when they are of none of these. */
@@ -307,6 +311,18 @@ report_waiting(const Claim *claim, const char *driver, const GPtrArray *pods)
     g_string_free(down, TRUE);
 }
 
+static void
+report_driver_missing(const Claim *claim, const char *driver)
+{
+    g_autofree char *cause =
+        g_strdup_printf("The claim's class %s needs driver %s, which is not installed.",
+                        claim->class->name, driver);
+    Finding *finding =
+        report(claim, ROW_NO_PROVISIONER, "its storage driver is not installed", cause);
+    if (finding != NULL)
+        finding_misses(finding, KIND_CSI_DRIVER, "", driver);
+}
+
 /* Whether the volume is to be made now: at once, or when its pod has a node. */
 static bool
 is_due(const Claim *claim)
@@ -325,9 +341,6 @@ look_at_driver(const Claim *claim)
     const char *driver = value_text(claim->class->value, "provisioner");
     const Event *failed =
         snapshot_event(snapshot, claim->claim, "ProvisioningFailed", claim->run->now_s - RECENT_S);
-    g_autofree char *absent =
-        g_strdup_printf("The claim's class %s needs driver %s, which is not installed.",
-                        claim->class->name, driver);
     if (failed != NULL) {
         report_failure(claim, driver, failed->message);
         return;
@@ -337,7 +350,7 @@ look_at_driver(const Claim *claim)
     g_autoptr(GPtrArray) pods = driver_pods(claim->run->relations, snapshot, driver);
     if (pods->len == 0 && !g_str_has_prefix(driver, "kubernetes.io/") &&
         snapshot_presence(snapshot, KIND_CSI_DRIVER, "", driver) == PRESENCE_MISSING)
-        report(claim, ROW_NO_PROVISIONER, "its storage driver is not installed", absent);
+        report_driver_missing(claim, driver);
     else
         report_waiting(claim, driver, pods);
 }

@@ -156,26 +156,40 @@ look_at_size(CheckRun *run, const Object *claim)
 
 /* ---- Where it comes from. ---- */
 
+/* KIND_NONE: one that is not looked at. */
+static Kind
+source_kind(const Value *source)
+{
+    return value_is(source, "kind", "VolumeSnapshot")          ? KIND_VOLUME_SNAPSHOT
+           : value_is(source, "kind", "PersistentVolumeClaim") ? KIND_PVC
+                                                               : KIND_NONE;
+}
+
+static const char *
+source_namespace(const Object *claim, const Value *source)
+{
+    const char *ns = value_text(source, "namespace");
+    return ns[0] != '\0' ? ns : claim->ns;
+}
+
 /* "does not exist", "is not ready"; NULL when the source is well, or nobody knows. *ret_object: the
  * source, NULL when it does not exist. */
 static const char *
 source_trouble(const CheckRun *run, const Object *claim, const Value *source,
                const Object **ret_object)
 {
-    const char *name = value_text(source, "name"), *kind = value_text(source, "kind");
-    const char *ns = value_text(source, "namespace");
-    bool is_snapshot = strcmp(kind, "VolumeSnapshot") == 0;
+    const char *name = value_text(source, "name"), *ns = source_namespace(claim, source);
+    Kind kind = source_kind(source);
     *ret_object = NULL;
-    Kind of = is_snapshot ? KIND_VOLUME_SNAPSHOT : KIND_PVC;
-    if (!is_snapshot && strcmp(kind, "PersistentVolumeClaim") != 0)
+    if (kind == KIND_NONE)
         return NULL;
-    ns = ns[0] != '\0' ? ns : claim->ns;
-    const Object *object = *ret_object = snapshot_get(run->snapshot, of, ns, name);
+    const Object *object = *ret_object = snapshot_get(run->snapshot, kind, ns, name);
     if (object == NULL)
-        return snapshot_presence(run->snapshot, of, ns, name) == PRESENCE_MISSING ? "does not exist"
-                                                                                  : NULL;
-    bool is_ready = is_snapshot ? value_is_true(object->value, "status.readyToUse")
-                                : value_is(object->value, "status.phase", "Bound");
+        return snapshot_presence(run->snapshot, kind, ns, name) == PRESENCE_MISSING
+                   ? "does not exist"
+                   : NULL;
+    bool is_ready = kind == KIND_VOLUME_SNAPSHOT ? value_is_true(object->value, "status.readyToUse")
+                                                 : value_is(object->value, "status.phase", "Bound");
     return is_ready ? NULL : "is not ready";
 }
 
@@ -195,6 +209,9 @@ look_at_source(CheckRun *run, const Object *claim)
     finding_cause(finding, "The claim is to be filled from %s %s, which %s, so it gets no volume.",
                   value_text(source, "kind"), value_text(source, "name"), trouble);
     finding_blame(finding, object);
+    if (object == NULL)
+        finding_misses(finding, source_kind(source), source_namespace(claim, source),
+                       value_text(source, "name"));
 }
 
 static void

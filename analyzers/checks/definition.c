@@ -146,6 +146,8 @@ look_at_conversion(CheckRun *run, const Backends *backends, const Object *defini
     const GPtrArray *pods =
         service != NULL ? relations_service_pods(run->relations, service) : NULL;
     finding_about(finding, service);
+    if (service == NULL)
+        finding_misses(finding, KIND_SERVICE, ns, name);
     for (guint i = 0; pods != NULL && i < pods->len; i++) {
         finding_since(finding, backend_unready_since(pods->pdata[i]));
         finding_blame(finding, pods->pdata[i]);

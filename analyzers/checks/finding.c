@@ -226,12 +226,31 @@ finding_blame(Finding *finding, const Object *object)
     add_object(finding->blamed, object);
 }
 
+static void
+absence_free(Absence *absence)
+{
+    if (absence == NULL)
+        return;
+    g_free(absence->ns);
+    g_free(absence->name);
+    g_free(absence);
+}
+
+void
+finding_misses(Finding *finding, Kind kind, const char *ns, const char *name)
+{
+    absence_free(finding->absence);
+    finding->absence = g_new(Absence, 1);
+    *finding->absence = (Absence){kind, g_strdup(ns), g_strdup(name)};
+}
+
 /* ---- All of them. ---- */
 
 static void
 finding_free(gpointer data)
 {
     Finding *finding = data;
+    absence_free(finding->absence);
     g_free(finding->what);
     g_free(finding->title);
     g_free(finding->cause);

@@ -25,6 +25,12 @@ typedef struct {
     char *label, *url; /* http or https */
 } FindingLink;
 
+/* An object that is not there. */
+typedef struct {
+    Kind kind;
+    char *ns, *name;
+} Absence;
+
 typedef struct Finding {
     const CheckRow *check;
     Severity severity;
@@ -39,6 +45,7 @@ typedef struct Finding {
     GPtrArray *about;     /* Object that it is about beside `object`: the pods of a Deployment */
     GPtrArray *blamed;    /* Object whose findings are surely its cause */
     GPtrArray *explains;  /* Finding that are its consequences */
+    Absence *absence;     /* which is its cause; NULL: something else is */
     struct Finding *root; /* the finding that it is a consequence of, or NULL */
     char fingerprint[33]; /* of stable facts: check, object, part */
 } Finding;
@@ -58,6 +65,8 @@ void finding_link(Finding *finding, const char *label, const char *url);
 void finding_since(Finding *finding, int64_t since_s);
 /* Also about this object; each once. */
 void finding_about(Finding *finding, const Object *object);
+/* Its cause is that this object is not there; the last one counts. */
+void finding_misses(Finding *finding, Kind kind, const char *ns, const char *name);
 /* When the object has a finding, this one is its consequence, whatever their stages. */
 void finding_blame(Finding *finding, const Object *object);
 

@@ -147,6 +147,7 @@ look_for_class(CheckRun *run, const Object *gateway)
     Finding *finding = report(run, ROW_CLASS_MISSING, gateway, "");
     if (finding == NULL)
         return;
+    finding_misses(finding, KIND_GATEWAY_CLASS, "", name);
     finding_title(finding, "Gateway %s names class %s, which does not exist", gateway->name, name);
     finding_cause(finding,
                   "There is no GatewayClass %s%s%s%s, so no controller serves the Gateway "

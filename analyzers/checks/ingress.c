@@ -217,6 +217,7 @@ look_for_class(CheckRun *run, const Object *ingress)
     Finding *finding = check_report(run, row, ingress);
     if (has_address(ingress)) /* a controller that does not mind serves it, or did */
         finding->severity = SEVERITY_MEDIUM;
+    finding_misses(finding, KIND_INGRESS_CLASS, "", name);
     finding_title(finding, "Ingress %s names class %s, which does not exist", ingress->name, name);
     if (near != NULL)
         finding_cause(finding,

@@ -151,6 +151,7 @@ report_service(const IngressPath *p, const char *name)
     const Object *near =
         name_hint(snapshot_in_namespace(p->run->snapshot, KIND_SERVICE, ingress->ns), name);
     g_autofree char *url = ingress_url_text(ingress, p->rule, p->path);
+    finding_misses(finding, KIND_SERVICE, ingress->ns, name);
     finding_title(finding, "Ingress %s sends %s to Service %s, which does not exist", ingress->name,
                   url, name);
     if (near != NULL)
@@ -336,6 +337,7 @@ report_secret(const IngressPath *p, const Value *tls, const char *name)
     g_autofree char *hosts = hosts_text(tls);
     const Object *near =
         name_hint(snapshot_in_namespace(p->run->snapshot, KIND_SECRET, p->ingress->ns), name);
+    finding_misses(finding, KIND_SECRET, p->ingress->ns, name);
     finding_title(finding, "Ingress %s needs TLS Secret %s, which does not exist", p->ingress->name,
                   name);
     finding_cause(finding,

@@ -97,6 +97,7 @@ report(CheckRun *run, int row, const Object *owner, Kind kind, const char *name,
     if (finding == NULL)
         return;
     bool is_secret = row == ROW_PULL_SECRET;
+    finding_misses(finding, kind, is_secret ? owner->ns : "", name);
     bool hurts = is_secret ? waits_for_image(run, owner) : lacks_pods(owner);
     finding->severity = hurts ? SEVERITY_HIGH : (is_secret ? SEVERITY_LOW : SEVERITY_MEDIUM);
     finding_title(finding, "%s %s names %s %s, which does not exist", kind_row(owner->kind)->kind,

@@ -131,6 +131,7 @@ report(const Template *t, const CheckRow *row, Kind kind, const char *name, cons
         return;
     finding->severity = n_waiting > 0 || since_s > 0 ? row->severity : SEVERITY_MEDIUM;
     finding_since(finding, since_s);
+    finding_misses(finding, kind, ns, name);
     finding_title(finding, "%s %s needs %s %s, which does not exist",
                   kind_row(t->owner->kind)->kind, t->owner->name, word, name);
     finding_cause(finding, "%s names %s %s, which namespace %s does not have; %s.", where, word,

@@ -213,6 +213,7 @@ look_for_class(CheckRun *run, const Object *set)
             continue;
         finding_since(finding, bound != NULL ? bound->created_s : 0);
         blame_claims(run, finding, set, template);
+        finding_misses(finding, KIND_STORAGE_CLASS, "", class);
         finding_title(finding, "StatefulSet %s asks for storage class %s, which does not exist",
                       set->name, class);
         finding_cause(finding,

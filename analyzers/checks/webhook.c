@@ -177,6 +177,8 @@ report(const Hook *hook, int row, const Object *service, const char *why)
     finding = findings_add(hook->run->findings, &rows[row], hook->configuration, what);
     finding->severity = is_ignored(hook) ? SEVERITY_LOW : rows[row].severity;
     write_report(hook, finding, why);
+    if (row == ROW_SERVICE)
+        finding_misses(finding, KIND_SERVICE, hook->ns, hook->name);
     if (service == NULL)
         return;
     const GPtrArray *pods = relations_service_pods(hook->run->relations, service);

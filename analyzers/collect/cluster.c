@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "analyzers/collect/lookup.h"
 #include "lib/base/error.h"
 #include "lib/k8s/discovery.h"
 
@@ -365,6 +366,7 @@ cluster_read(Snapshot *snapshot, K8sClient *client, const ClusterOptions *option
                           .left = CLUSTER_LOGS_MAX};
     g_mutex_init(&source->lock);
     snapshot_set_log_source(snapshot, read_log, source, log_source_free);
+    lookup_open(snapshot, client, g_steal_pointer(&discovery));
     snapshot_finish(snapshot);
     return true;
 }

@@ -19,8 +19,9 @@ enum {
 
 /* Lists every kind that the server has, asks it how it is, and finishes the snapshot; what could
  * not be listed says why. Logs are asked for when a check wants one, at most CLUSTER_LOGS_MAX of
- * them; `client` is borrowed for as long as the snapshot lives. When the server does not say what
- * it serves: UNAUTHENTICATED (401), PERMISSION_DENIED (403), NOT_FOUND (404), DEADLINE_EXCEEDED,
- * CANCELLED, else UNAVAILABLE. */
+ * them, and for objects that a list lacks when a finding says so (lookup.h); `client` is borrowed
+ * for as long as the snapshot lives. When the server does not say what it serves: UNAUTHENTICATED
+ * (401), PERMISSION_DENIED (403), NOT_FOUND (404), DEADLINE_EXCEEDED, CANCELLED, else UNAVAILABLE.
+ */
 bool
 cluster_read(Snapshot *snapshot, K8sClient *client, const ClusterOptions *options, GError **error);

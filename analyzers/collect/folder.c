@@ -5,6 +5,7 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "analyzers/collect/log_folder.h"
 #include "lib/base/error.h"
 #include "lib/k8s/config.h"
 
@@ -212,7 +213,7 @@ find_logs(Snapshot *snapshot, const char *dir)
 {
     g_autofree char *within = g_build_filename(dir, "logs", NULL);
     g_autofree char *beside = g_build_filename(dir, "..", "logs", NULL);
-    snapshot_set_log_dir(snapshot, g_file_test(within, G_FILE_TEST_IS_DIR) ? within : beside);
+    log_folder_open(snapshot, g_file_test(within, G_FILE_TEST_IS_DIR) ? within : beside);
 }
 
 /* What is no object, within the folder or beside it. */

@@ -1,9 +1,6 @@
 #include "analyzers/collect/snapshot.h"
 
-#include <stdio.h>
 #include <string.h>
-
-#define LOG_BYTES_MAX ((gsize)64 * 1024)
 
 typedef struct {
     ListState state;
@@ -21,10 +18,12 @@ struct Snapshot {
     GHashTable *events; /* uid of an object -> GPtrArray of Event */
     GPtrArray *no_objects;
     char *facts[FACT_COUNT], *fact_problems[FACT_COUNT];
-    char *log_dir;
-    SnapshotLogFunc log_func; /* NULL: the folder */
+    SnapshotLogFunc read_log; /* NULL: there are no logs */
     void *log_data;
     GDestroyNotify free_log_data;
+    SnapshotLookupFunc lookup; /* NULL: what the lists say is all that can be known */
+    void *lookup_data;
+    GDestroyNotify free_lookup_data;
 };
 
 static void
@@ -69,9 +68,10 @@ snapshot_free(Snapshot *snapshot)
         g_free(snapshot->facts[i]);
         g_free(snapshot->fact_problems[i]);
     }
-    g_free(snapshot->log_dir);
     if (snapshot->free_log_data != NULL)
         snapshot->free_log_data(snapshot->log_data);
+    if (snapshot->free_lookup_data != NULL)
+        snapshot->free_lookup_data(snapshot->lookup_data);
     arena_free(snapshot->arena);
     g_free(snapshot);
 }
@@ -228,19 +228,23 @@ snapshot_fact_problem(const Snapshot *snapshot, Fact fact)
 }
 
 void
-snapshot_set_log_dir(Snapshot *snapshot, const char *dir)
-{
-    g_free(snapshot->log_dir);
-    snapshot->log_dir = g_strdup(dir);
-}
-
-void
 snapshot_set_log_source(Snapshot *snapshot, SnapshotLogFunc func, void *data,
                         GDestroyNotify free_data)
 {
-    snapshot->log_func = func;
+    if (snapshot->free_log_data != NULL)
+        snapshot->free_log_data(snapshot->log_data);
+    snapshot->read_log = func;
     snapshot->log_data = data;
     snapshot->free_log_data = free_data;
+}
+
+void
+snapshot_set_lookup(Snapshot *snapshot, SnapshotLookupFunc func, void *data,
+                    GDestroyNotify free_data)
+{
+    snapshot->lookup = func;
+    snapshot->lookup_data = data;
+    snapshot->free_lookup_data = free_data;
 }
 
 static gint
@@ -456,33 +460,23 @@ snapshot_event(const Snapshot *snapshot, const Object *object, const char *reaso
     return NULL;
 }
 
-/* The end of a file, at most LOG_BYTES_MAX; NULL when it cannot be read. */
-static GString *
-read_end(const char *path)
-{
-    FILE *file = fopen(path, "re");
-    if (file == NULL)
-        return NULL;
-    GString *text = g_string_sized_new(LOG_BYTES_MAX);
-    (void)fseeko(file, -(off_t)LOG_BYTES_MAX, SEEK_END); /* one that is shorter: from its start */
-    g_string_set_size(text, fread(text->str, 1, LOG_BYTES_MAX, file));
-    bool is_read = ferror(file) == 0;
-    (void)fclose(file);
-    if (!is_read)
-        g_string_free(g_steal_pointer(&text), TRUE);
-    return text;
-}
-
 char *
 snapshot_log(const Snapshot *snapshot, const Object *pod, const char *container, bool previous)
 {
-    if (snapshot->log_func != NULL)
-        return snapshot->log_func(snapshot->log_data, pod, container, previous);
-    if (snapshot->log_dir == NULL)
-        return NULL;
-    g_autofree char *name = g_strdup_printf("%s_%s_%s%s.log", pod->ns, pod->name, container,
-                                            previous ? ".previous" : "");
-    g_autofree char *path = g_build_filename(snapshot->log_dir, name, NULL);
-    g_autoptr(GString) text = strchr(name, '/') == NULL ? read_end(path) : NULL;
-    return text != NULL ? g_utf8_make_valid(text->str, (gssize)text->len) : NULL;
+    return snapshot->read_log != NULL
+               ? snapshot->read_log(snapshot->log_data, pod, container, previous)
+               : NULL;
+}
+
+Presence
+snapshot_lookup(const Snapshot *snapshot, Kind kind, const char *ns, const char *name,
+                char **ret_why)
+{
+    Presence presence = snapshot_presence(snapshot, kind, ns, name);
+    *ret_why = NULL;
+    if (presence == PRESENCE_UNKNOWN)
+        *ret_why = g_strdup(snapshot_list_problem(snapshot, kind));
+    return presence == PRESENCE_MISSING && snapshot->lookup != NULL
+               ? snapshot->lookup(snapshot->lookup_data, kind, ns, name, ret_why)
+               : presence;
 }

@@ -63,14 +63,20 @@ bool snapshot_is_managed(const Value *value);
 void snapshot_set_list(Snapshot *snapshot, Kind kind, ListState state, const char *why);
 /* Takes a fact (copied), or says why it is not known (NULL for the fact then). */
 void snapshot_set_fact(Snapshot *snapshot, Fact fact, const char *text, const char *why);
-/* Where the logs of containers are: DIR/NAMESPACE_POD_CONTAINER[.previous].log. */
-void snapshot_set_log_dir(Snapshot *snapshot, const char *dir);
-/* Who has them instead: returns the log of a container, to be freed, valid UTF-8, or NULL. `data`
- * is freed with the snapshot. */
+/* Who has logs: returns that of a container, at most its last 64 KiB, to be freed, valid UTF-8, or
+ * NULL. `data` is freed with the snapshot. */
 typedef char *(*SnapshotLogFunc)(void *data, const Object *pod, const char *container,
                                  bool previous);
 void snapshot_set_log_source(Snapshot *snapshot, SnapshotLogFunc func, void *data,
                              GDestroyNotify free_data);
+/* Who can say whether an object is there now, for one that its list lacks: lists are made one after
+ * the other, and what was made in between is named in the later one and not in the earlier.
+ * PRESENCE_UNKNOWN with *ret_why (to be freed) when it could not be asked. `data` is freed with the
+ * snapshot. */
+typedef Presence (*SnapshotLookupFunc)(void *data, Kind kind, const char *ns, const char *name,
+                                       char **ret_why);
+void snapshot_set_lookup(Snapshot *snapshot, SnapshotLookupFunc func, void *data,
+                         GDestroyNotify free_data);
 /* Sorts and indexes: reading begins. */
 void snapshot_finish(Snapshot *snapshot);
 
@@ -84,6 +90,10 @@ const GPtrArray *snapshot_in_namespace(const Snapshot *snapshot, Kind kind, cons
 const Object *snapshot_get(const Snapshot *snapshot, Kind kind, const char *ns, const char *name);
 /* Only a kind that was listed to its end can miss something. */
 Presence snapshot_presence(const Snapshot *snapshot, Kind kind, const char *ns, const char *name);
+/* The same for what is told to people: what its list lacks is looked up now, when somebody can.
+ * *ret_why: why nobody knows, to be freed; else NULL. */
+Presence snapshot_lookup(const Snapshot *snapshot, Kind kind, const char *ns, const char *name,
+                         char **ret_why);
 const Object *snapshot_by_uid(const Snapshot *snapshot, const char *uid);
 
 ListState snapshot_list_state(const Snapshot *snapshot, Kind kind);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "analyzers/collect/log_folder.h"
 #include "tests/harness/check.h"
 
 struct TestCluster {
@@ -111,7 +112,13 @@ test_cluster_fact_fails(TestCluster *cluster, Fact fact, const char *why)
 void
 test_cluster_logs(TestCluster *cluster, const char *dir)
 {
-    snapshot_set_log_dir(cluster->snapshot, dir);
+    log_folder_open(cluster->snapshot, dir);
+}
+
+void
+test_cluster_lookup(TestCluster *cluster, SnapshotLookupFunc func, void *data)
+{
+    snapshot_set_lookup(cluster->snapshot, func, data, NULL);
 }
 
 void

@@ -18,6 +18,8 @@ void test_cluster_fail(TestCluster *cluster, Kind kind, const char *why);
 void test_cluster_fact(TestCluster *cluster, Fact fact, const char *text);
 /* It is not known. */
 void test_cluster_fact_fails(TestCluster *cluster, Fact fact, const char *why);
+/* Who says whether an object that no list has is there. */
+void test_cluster_lookup(TestCluster *cluster, SnapshotLookupFunc func, void *data);
 /* Where logs are (files NAMESPACE_POD_CONTAINER[.previous].log). */
 void test_cluster_logs(TestCluster *cluster, const char *dir);
 

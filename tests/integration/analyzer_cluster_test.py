@@ -60,6 +60,7 @@ class Api:
 
     def __init__(self):
         self.refused, self.requests, self.events = set(), [], {}
+        self.late = []  # ConfigMaps that were made after the list of all
         self.logs = {True: LOG, False: LOG}  # of the last run, of this one
         self.objects = {"pods": [CRASHED] + [pod(i) for i in range(1, 5)],
                         "configmaps": [{"metadata": {"namespace": "shop", "name": "settings"}}]}
@@ -110,6 +111,8 @@ class Api:
                               "message": f'{name} is forbidden: User "x" cannot list it'}, 403)
         if name == "log":
             return 200, self.logs["previous" in query], "text/plain"
+        if "fieldSelector" in query:
+            return self.select(name, url.path, query["fieldSelector"][0], headers)
         if name in self.objects:
             objects = self.objects[name]
             if METADATA_ONLY in headers.get("Accept", ""):
@@ -118,6 +121,18 @@ class Api:
         if name in RESOURCES:
             return self.page(RESOURCES[name], [], 0)
         return 404, b"404 page not found\n", "text/plain"
+
+    def select(self, resource, path, selector, headers):
+        """The one object that a list was asked for by its name, in a namespace."""
+        namespace = re.fullmatch(r"/api/v1/namespaces/([^/]+)/[a-z]+", path)
+        field, _, name = selector.partition("=")
+        if namespace is None or field != "metadata.name" or METADATA_ONLY not in headers.get("Accept", ""):
+            return self.json({"kind": "Status", "status": "Failure", "reason": "BadRequest", "code": 400, "message": f"{path} by {selector}"}, 400)
+        if "lookup" in self.refused:
+            return self.json({"kind": "Status", "status": "Failure", "reason": "Forbidden", "code": 403, "message": "nobody looks twice"}, 403)
+        objects = self.late if resource == "configmaps" else []
+        return self.page(RESOURCES[resource], [one for one in objects if one["metadata"]["name"] == name
+                                               and one["metadata"]["namespace"] == namespace.group(1)], 0)
 
     def create(self, path, event):
         namespace = re.fullmatch(r"/apis/events.k8s.io/v1/namespaces/([^/]+)/events", path)
@@ -208,6 +223,34 @@ def check(program):
         fail(f"the error has a status though nobody answered: {done.stderr}")
 
 
+WAITING = {"metadata": {"namespace": "shop", "name": "new", "uid": "new", "creationTimestamp": "2026-01-02T11:50:00Z"},
+           "spec": {"nodeName": "n1", "containers": [{"name": "app", "envFrom": [{"configMapRef": {"name": "fresh"}}]}]},
+           "status": {"phase": "Pending"}}
+FRESH = {"metadata": {"namespace": "shop", "name": "fresh"}}
+
+
+def check_lookups(program):
+    """What a list lacks, as it was made while the others were read, is no finding; it is asked for once, by its name."""
+    api = Api()
+    twin = json.loads(json.dumps(WAITING).replace('"new"', '"other"'))
+    api.objects["pods"] = [WAITING, twin]
+
+    def missing():
+        api.requests.clear()
+        report = scan(program, api)
+        asked = [path for path, _ in api.requests if "fieldSelector" in path]
+        expect("requests for what is missing", [urllib.parse.urlsplit(path).path for path in asked], ["/api/v1/namespaces/shop/configmaps"])
+        return ([finding["object"]["name"] for finding in report["findings"] if finding["check"] == "missing-configmap-ref"],
+                [entry["reason"] for entry in report["unverified"] if entry["check"] == "missing-configmap-ref"])
+
+    expect("what misses a ConfigMap that nobody has", missing(), (["new", "other"], []))
+    api.late = [FRESH]
+    expect("what misses a ConfigMap that is there now", missing(), ([], []))
+    api.refused = {"lookup"}
+    expect("what misses a ConfigMap that cannot be asked for", missing(),
+           ([], ["what is in no list could not be asked for: nobody looks twice"]))
+
+
 CRONJOB = {"metadata": {"namespace": "obs", "name": "cresset-analyzer", "uid": "b7d6f3c0", "creationTimestamp": "2026-01-01T00:00:00Z"},
            "spec": {"schedule": "*/10 * * * *"}, "status": {"lastScheduleTime": "2026-01-02T12:00:00Z", "lastSuccessfulTime": "2026-01-02T12:00:00Z"}}
 
@@ -251,7 +294,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin", default="build/bin")
     program = os.path.abspath(os.path.join(parser.parse_args().bin, "cresset-analyzer"))
-    for one in (check, check_contents, check_failure_event):
+    for one in (check, check_contents, check_lookups, check_failure_event):
         one(program)
         print(f"{one.__name__}: ok")
 

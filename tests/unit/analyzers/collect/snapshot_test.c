@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "analyzers/collect/log_folder.h"
 #include "tests/harness/check.h"
 #include "tests/harness/temp_dir.h"
 
@@ -129,7 +130,7 @@ test_the_end_of_a_log_is_read(void **state)
     g_autoptr(GString) text = g_string_new("the first line\n");
     assert_true(g_file_set_contents(path, text->str, -1, NULL));
     g_autoptr(Snapshot) snapshot = snapshot_new();
-    snapshot_set_log_dir(snapshot, temp_dir_path(dir));
+    log_folder_open(snapshot, temp_dir_path(dir));
     const Object pod = {.kind = KIND_POD, .ns = "shop", .name = "web"};
     g_autofree char *whole = snapshot_log(snapshot, &pod, "app", false);
     assert_string_equal(whole, text->str);
