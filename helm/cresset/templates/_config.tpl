@@ -73,7 +73,7 @@
 {{- with .values.passwordKey }}{{ $_ := set $config (printf "%s-password-file" $name) (printf "/etc/cresset/%s/%s" $name .) }}{{ end -}}
 {{- with .values.caKey }}{{ $_ := set $config (printf "%s-ca-file" $name) (printf "/etc/cresset/%s/%s" $name .) }}{{ end -}}
 {{- end -}}
-{{- if $analyzer.failureEvent }}{{ $_ := set $config "failure-event" (printf "%s/%s" .Release.Namespace (include "cresset.name" (dict "root" . "component" "analyzer"))) }}{{ end -}}
+{{- if $analyzer.failureEvent }}{{ $_ := set $config "failure-event" (printf "%s/%s" (include "cresset.namespace" .) (include "cresset.name" (dict "root" . "component" "analyzer"))) }}{{ end -}}
 {{- with $analyzer.webhook }}{{ if .existingSecret }}{{ $_ := set $config "webhook-url-file" (printf "/etc/cresset/webhook/%s" .key) }}{{ end }}{{ end -}}
 {{- with $analyzer.notify }}{{ if .existingSecret }}{{ $_ := set $config "notify-file" (printf "/etc/cresset/notify/%s" .key) }}{{ end }}{{ end -}}
 {{- if $analyzer.silences }}{{ $_ := set $config "silences" "/etc/cresset/config/silences.yaml" }}{{ end -}}

@@ -15,10 +15,14 @@ have names of 52 characters at most, "-analyzer" takes nine; of longer ones a ha
 {{- $full -}}
 {{- end -}}
 
+{{- define "cresset.namespace" -}}
+{{- default .Release.Namespace .Values.namespaceOverride -}}
+{{- end -}}
+
 {{/* The base of names of objects that have no namespace: two releases of one name may lie in two. The name
 of a namespace has no dot, so no two pairs make the same. */}}
 {{- define "cresset.clusterName" -}}
-{{- printf "%s.%s" .Release.Namespace (include "cresset.fullname" .) -}}
+{{- printf "%s.%s" (include "cresset.namespace" .) (include "cresset.fullname" .) -}}
 {{- end -}}
 
 {{/* In what follows the argument is (dict "root" $ "component" NAME). */}}
@@ -50,12 +54,24 @@ win, then those of the component. */}}
 {{- toYaml (merge $own (default dict .labels) .root.Values.commonLabels) -}}
 {{- end -}}
 
-{{/* The metadata of an object with a namespace; "suffix" is added to its name. */}}
+{{/* The annotations of an object: "annotations" are its own, which win. Nothing where there are none. */}}
+{{- define "cresset.annotations" -}}
+{{- with merge (dict) (default dict .annotations) .root.Values.commonAnnotations -}}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end -}}
+{{- end -}}
+
+{{/* The metadata of an object with a namespace; "name" and "namespace" replace those made from the release,
+"suffix" is added to the name. */}}
 {{- define "cresset.metadata" -}}
-name: {{ include "cresset.name" . }}{{ .suffix }}
-namespace: {{ .root.Release.Namespace }}
+name: {{ default (include "cresset.name" .) .name }}{{ .suffix }}
+namespace: {{ default (include "cresset.namespace" .root) .namespace }}
 labels:
   {{- include "cresset.labels" . | nindent 2 }}
+{{- with include "cresset.annotations" . }}
+{{ . }}
+{{- end }}
 {{- end -}}
 
 {{/* Annotations of the pods of a component, without which all would be profiled under the name of the release. */}}
@@ -68,6 +84,9 @@ labels:
 name: {{ include "cresset.clusterName" .root }}-{{ .component }}
 labels:
   {{- include "cresset.labels" . | nindent 2 }}
+{{- with include "cresset.annotations" . }}
+{{ . }}
+{{- end }}
 {{- end -}}
 
 {{- define "cresset.serviceAccountName" -}}
@@ -85,14 +104,8 @@ labels:
 apiVersion: v1
 kind: ServiceAccount
 metadata:
-  name: {{ include "cresset.serviceAccountName" . }}
-  namespace: {{ .root.Release.Namespace }}
-  labels:
-    {{- include "cresset.labels" . | nindent 4 }}
-  {{- with $account.annotations }}
-  annotations:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
+  {{- $own := dict "name" (include "cresset.serviceAccountName" .) "labels" $account.labels "annotations" $account.annotations }}
+  {{- include "cresset.metadata" (merge $own .) | nindent 2 }}
 automountServiceAccountToken: false
 {{- end -}}
 {{- end -}}
@@ -110,7 +123,7 @@ roleRef:
 subjects:
   - kind: ServiceAccount
     name: {{ include "cresset.serviceAccountName" . }}
-    namespace: {{ .root.Release.Namespace }}
+    namespace: {{ include "cresset.namespace" .root }}
 {{- end -}}
 
 {{/* Not empty where the agent asks for the pods of its node. */}}
@@ -141,6 +154,24 @@ subjects:
 {{- end -}}
 {{- end -}}
 
+{{/* A list or map of the component's values, "key", with the templates in it rendered. Nothing where it is empty. */}}
+{{- define "cresset.value" -}}
+{{- with get (get .root.Values .component) .key -}}
+{{- tpl (toYaml .) $.root -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Fields of a manifest from values of the component that are not empty, likewise rendered: "fields" has for each
+field the name of the value. */}}
+{{- define "cresset.values" -}}
+{{- $values := get .root.Values .component -}}
+{{- $set := dict -}}
+{{- range $field, $key := .fields -}}
+{{- with get $values $key -}}{{- $_ := set $set $field . -}}{{- end -}}
+{{- end -}}
+{{- with $set -}}{{- tpl (toYaml .) $.root -}}{{- end -}}
+{{- end -}}
+
 {{/* What a pod has in common with those of the other components; "token" is whether it calls the API. */}}
 {{- define "cresset.pod" -}}
 {{- $values := get .root.Values .component -}}
@@ -150,23 +181,19 @@ enableServiceLinks: false
 {{- with concat .root.Values.global.imagePullSecrets .root.Values.image.pullSecrets }}
 imagePullSecrets:
   {{- range . }}
-  - name: {{ . }}
+  - name: {{ if kindIs "string" . }}{{ . }}{{ else }}{{ .name }}{{ end }}
   {{- end }}
 {{- end }}
 {{- with include "cresset.priorityClassName" . }}
 priorityClassName: {{ . }}
 {{- end }}
-{{- with $values.nodeSelector }}
-nodeSelector:
-  {{- toYaml . | nindent 2 }}
+terminationGracePeriodSeconds: {{ $values.terminationGracePeriodSeconds }}
+{{- $fields := dict "securityContext" "podSecurityContext" }}
+{{- range list "nodeSelector" "tolerations" "affinity" "runtimeClassName" "hostAliases" "dnsPolicy" "dnsConfig" "initContainers" }}
+{{- $_ := set $fields . . }}
 {{- end }}
-{{- with $values.tolerations }}
-tolerations:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with $values.affinity }}
-affinity:
-  {{- toYaml . | nindent 2 }}
+{{- with include "cresset.values" (merge (dict "fields" $fields) .) }}
+{{ . }}
 {{- end }}
 {{- end -}}
 
@@ -175,28 +202,8 @@ affinity:
 {{- if and (hasKey $values "priorityClass") (dig "priorityClass" "create" false $values) -}}
 {{- include "cresset.clusterName" .root }}-{{ .component -}}
 {{- else -}}
-{{- $values.priorityClassName -}}
+{{- default .root.Values.global.priorityClassName $values.priorityClassName -}}
 {{- end -}}
-{{- end -}}
-
-{{/* What the pods of server and analyzer need under Pod Security "restricted". */}}
-{{- define "cresset.restrictedPod" -}}
-securityContext:
-  runAsNonRoot: true
-  runAsUser: 10001
-  runAsGroup: 10001
-  fsGroup: 10001
-  fsGroupChangePolicy: OnRootMismatch
-  seccompProfile:
-    type: RuntimeDefault
-{{- end -}}
-
-{{- define "cresset.restrictedContainer" -}}
-securityContext:
-  allowPrivilegeEscalation: false
-  readOnlyRootFilesystem: true
-  capabilities:
-    drop: [ALL]
 {{- end -}}
 
 {{- define "cresset.container" -}}
@@ -204,9 +211,9 @@ securityContext:
 name: {{ .component }}
 image: {{ include "cresset.image" .root | quote }}
 imagePullPolicy: {{ .root.Values.image.pullPolicy }}
-{{- with $values.resources }}
-resources:
-  {{- toYaml . | nindent 2 }}
+{{- $fields := dict "resources" "resources" "securityContext" "securityContext" "envFrom" "extraEnvFrom" "lifecycle" "lifecycle" }}
+{{- with include "cresset.values" (merge (dict "fields" $fields) .) }}
+{{ . }}
 {{- end }}
 {{- end -}}
 
@@ -215,7 +222,7 @@ resources:
 {{- .Values.remote.url | trimSuffix "/" -}}
 {{- else if .Values.server.enabled -}}
 {{- $scheme := ternary "https" "http" (ne .Values.server.tls.existingSecret "") -}}
-{{- printf "%s://%s.%s.svc:%d" $scheme (include "cresset.name" (dict "root" . "component" "server")) .Release.Namespace (int .Values.server.service.port) -}}
+{{- printf "%s://%s.%s.svc:%d" $scheme (include "cresset.name" (dict "root" . "component" "server")) (include "cresset.namespace" .) (int .Values.server.service.port) -}}
 {{- end -}}
 {{- end -}}
 
@@ -225,6 +232,15 @@ resources:
 {{- $host := $url.host | splitList "@" | last -}}
 {{- $port := regexFind ":[0-9]+$" $host | trimPrefix ":" -}}
 {{- if $port -}}{{ $port }}{{- else -}}{{ ternary "443" "80" (eq $url.scheme "https") }}{{- end -}}
+{{- end -}}
+
+{{/* The metadata of a monitor, whose values are "monitor". In a namespace of others its name says whose it is. */}}
+{{- define "cresset.monitorMetadata" -}}
+{{- $own := pick .monitor "labels" "namespace" -}}
+{{- if .monitor.namespace -}}
+{{- $_ := set $own "name" (printf "%s-%s" (include "cresset.clusterName" .root) .component) -}}
+{{- end -}}
+{{- include "cresset.metadata" (merge $own .) -}}
 {{- end -}}
 
 {{/* What endpoints of a ServiceMonitor and a PodMonitor have in common. */}}

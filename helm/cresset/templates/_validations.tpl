@@ -16,6 +16,9 @@
 {{- if and $values.agent.enabled $values.agent.rbac.nodesProxy (not $values.agent.config.kubelet) -}}
 {{- fail "agent.rbac.nodesProxy: only the kubelet wants it, but agent.config.kubelet is not set" -}}
 {{- end -}}
+{{- if and $values.server.enabled $values.server.httpRoute.enabled (not $values.server.httpRoute.parentRefs) -}}
+{{- fail "server.httpRoute.parentRefs: has to name a Gateway where server.httpRoute.enabled is true" -}}
+{{- end -}}
 {{- if $values.analyzer.enabled -}}
 {{- include "cresset.validateAnalyzer" . -}}
 {{- end -}}
