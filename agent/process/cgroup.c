@@ -1,6 +1,5 @@
 #include "agent/process/cgroup.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 enum {
@@ -187,6 +186,19 @@ cgroup_read(const char *text, Cgroup *ret_cgroup)
     };
     if (ret_cgroup->pod_uid != NULL)
         (void)g_strdelimit(ret_cgroup->pod_uid, "_", '-');
+}
+
+bool
+cgroup_is_root(const char *text)
+{
+    for (const char *line = text; *line != '\0';) {
+        const char *end = strchrnul(line, '\n');
+        const char *path = memchr(line, '/', (size_t)(end - line));
+        if (path == NULL || path + 1 != end)
+            return false;
+        line = *end == '\n' ? end + 1 : end;
+    }
+    return *text != '\0';
 }
 
 void

@@ -1,6 +1,7 @@
 /* What the path of a cgroup says of a process: its container, its pod, its systemd unit. */
 #pragma once
 #include <glib.h>
+#include <stdbool.h>
 
 typedef struct {
     char *container_id; /* by which the runtime knows it: 64 hexadecimal digits, "TASK-NUMBER" of
@@ -16,6 +17,9 @@ typedef struct {
  * themselves, but may be in a pod. Of the lines of v1 the first that knows a container counts, else
  * the first that knows anything. To be cleared by the caller. */
 void cgroup_read(const char *text, Cgroup *ret_cgroup);
+/* Whether that text tells no more than that the process is at the root of the reader's cgroup
+ * namespace ("0::/"): in the reader's own container, unless the namespace is the host's. */
+bool cgroup_is_root(const char *text);
 /* A copy, to be cleared by the caller. */
 void cgroup_copy(const Cgroup *cgroup, Cgroup *ret_copy);
 void cgroup_clear(Cgroup *cgroup);

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/process/cgroup.h"
@@ -94,19 +95,39 @@ read_namespace_pid(Process *process)
     process->namespace_pid = (uint32_t)strtoul(end, NULL, 10);
 }
 
+/* Of the pod that the agent is in, as the downward API has it in POD_UID: a cgroup namespace of its
+ * own hides it. NULL where there is none. */
+static char *
+own_pod_uid(void)
+{
+    enum { INITIAL_CGROUP_NAMESPACE = 0xEFFFFFFB }; /* the kernel's PROC_CGROUP_INIT_INO */
+    struct stat status;
+    if (stat("/proc/self/ns/cgroup", &status) != 0 || status.st_ino == INITIAL_CGROUP_NAMESPACE)
+        return NULL;
+    return g_strdup(g_getenv("POD_UID"));
+}
+
+static void
+read_cgroup(Process *process)
+{
+    char text[8192];
+    if (!read_proc(process, "cgroup", text, sizeof text))
+        return;
+    cgroup_clear(&process->cgroup);
+    cgroup_read(text, &process->cgroup);
+    if (cgroup_is_root(text))
+        process->cgroup.pod_uid = own_pod_uid();
+}
+
 void
 process_identify(Process *process)
 {
-    char text[8192];
     if (process_private(process)->is_identified)
         return;
     process_private(process)->is_identified = true;
     if (process->has_exited)
         return;
-    if (read_proc(process, "cgroup", text, sizeof text)) {
-        cgroup_clear(&process->cgroup);
-        cgroup_read(text, &process->cgroup);
-    }
+    read_cgroup(process);
     read_executable_path(process);
     if (process->namespace_pid == process->pid)
         read_namespace_pid(process);

@@ -22,7 +22,7 @@ SECRETS = {
     "notify.yaml": "receivers:\n  - {name: ops, form: slack, url_file: ETC/notify/ops}\ndefault: ops\n",
     "ops": "https://hooks.slack.com/services/T0/B0/x",
 }
-FIELDS = {"spec.nodeName": "node-1", "status.hostIP": "192.0.2.7"}
+FIELDS = {"spec.nodeName": "node-1", "status.hostIP": "192.0.2.7", "metadata.uid": "a086e354-3604-462f-8b39-db5906fe9f52"}
 EMPTY_CLUSTER = "apiVersion: v1\nkind: List\nitems:\n  - {apiVersion: v1, kind: Namespace, metadata: {name: default}}\n"
 AGENT_FAILED = 1  # 2 is a wrong option
 

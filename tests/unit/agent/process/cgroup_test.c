@@ -25,6 +25,12 @@ static const Row rows[] = {
     {"0::/kubepods.slice/kubepods-pod" SLICE ".slice/crio-" ID ".scope/container\n", ID, UID, NULL},
     {"0::/kubepods.slice/kubepods-pod" SLICE ".slice/crio-conmon-" ID ".scope\n", NULL, UID, NULL},
     {"0::/kubepods.slice/kubepods-pod" SLICE ".slice/docker-" ID ".scope\n", ID, UID, NULL},
+    {"0::/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" SLICE ".slice/crio-" ID
+     ".scope\n",
+     ID, UID, NULL},
+    {"0::/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod" SLICE
+     ".slice/docker-" ID ".scope\n",
+     ID, UID, NULL},
     {"0::/kubepods.slice/kubepods-pod" STATIC ".slice/cri-containerd-" ID ".scope\n", ID, STATIC,
      NULL},
     /* cgroupfs driver. */
@@ -36,11 +42,14 @@ static const Row rows[] = {
     {"0::/system.slice/containerd.service/kubepods-burstable-pod" SLICE ".slice:cri-containerd:" ID
      "\n",
      ID, UID, NULL},
+    {"0::/system.slice/containerd.service/kubepods-pod" SLICE ".slice:cri-containerd:" ID "\n", ID,
+     UID, NULL},
     {"0::/k8s.io/" ID "\n", ID, NULL, NULL},
     /* A cluster within containers (kind, minikube): the innermost counts. */
     {"0::/docker/" OUTER "/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod" SLICE
      ".slice/cri-containerd-" ID ".scope\n",
      ID, UID, NULL},
+    {"0::/docker/" OUTER "/kubelet/kubepods/burstable/pod" UID "/" ID "\n", ID, UID, NULL},
     {"0::/kubepods/burstable/pod" OTHER "/" OUTER "/kubelet/kubepods/besteffort/pod" UID "/" ID
      "\n",
      ID, UID, NULL},
@@ -128,11 +137,26 @@ test_every_layout(void **state)
     }
 }
 
+static void
+test_the_root_of_the_namespace(void **state)
+{
+    (void)state;
+    assert_true(cgroup_is_root("0::/\n"));
+    assert_true(cgroup_is_root("12:cpu,cpuacct:/\n1:name=systemd:/\n0::/\n"));
+    assert_true(cgroup_is_root("0::/"));
+    assert_false(cgroup_is_root(""));
+    assert_false(cgroup_is_root("no slash at all"));
+    assert_false(cgroup_is_root("0::/init.scope\n"));
+    assert_false(cgroup_is_root("0::/../cri-containerd-" ID ".scope\n"));
+    assert_false(cgroup_is_root("4:memory:/\n1:name=systemd:/docker/" ID "\n"));
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_layout),
+        cmocka_unit_test(test_the_root_of_the_namespace),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* The process table fed with events as the BPF programs send them. */
 #include "agent/process/process_table.h"
 
+#include <sched.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -182,6 +183,40 @@ test_running_processes_are_read_from_proc(void **state)
     assert_true(self->start_time_ns > 0);
 }
 
+/* The pod of this very process, as it is identified anew. */
+static char *
+own_pod(void)
+{
+    g_autoptr(Process) self = process_new((uint32_t)getpid());
+    process_identify(self);
+    return g_strdup(self->cgroup.pod_uid);
+}
+
+/* A cgroup namespace that hides the container it is in from the agent hides no other's. */
+static void
+test_the_own_pod_is_known_in_a_cgroup_namespace_of_its_own(void **state)
+{
+    enum { DIFFERS = 1, NOT_PERMITTED = 77 };
+    static const char uid[] = "a086e354-3604-462f-8b39-db5906fe9f52";
+    (void)state;
+    g_setenv("POD_UID", uid, TRUE);
+    g_autofree char *outside = own_pod();
+    assert_string_not_equal(outside != NULL ? outside : "", uid);
+    pid_t child = fork();
+    if (child == 0) {
+        if (unshare(CLONE_NEWCGROUP) != 0)
+            _exit(NOT_PERMITTED);
+        g_autofree char *inside = own_pod();
+        _exit(g_strcmp0(inside, uid) == 0 ? 0 : DIFFERS);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    g_unsetenv("POD_UID");
+    if (WEXITSTATUS(status) == NOT_PERMITTED)
+        skip();
+    assert_int_equal(status, 0);
+}
+
 /* As where map_files may not be read: no entry of it has this end. */
 static void
 test_files_are_found_by_their_path_too(void **state)
@@ -277,6 +312,7 @@ main(void)
         TEST(test_an_exited_process_lives_while_referenced),
         TEST(test_older_events_than_proc_are_skipped),
         TEST(test_running_processes_are_read_from_proc),
+        TEST(test_the_own_pod_is_known_in_a_cgroup_namespace_of_its_own),
         TEST(test_files_are_found_by_their_path_too),
         TEST(test_lost_events_are_made_up_for),
         TEST(test_a_process_that_is_gone_is_not_kept),
