@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""What single values do to the manifests, by two major versions of Helm: namespaces, annotations, nodes, hooks for
-the user's own volumes and containers, security contexts, a chart that has this one below it, and the
-ApplicationSet of docs/kubernetes.md."""
+"""What single values do to the manifests, by two major versions of Helm: namespaces, annotations, nodes, volumes and
+containers of the user's own, security contexts, a chart that has this one below it, and what docs/kubernetes.md
+shows."""
 import os
 import re
 import shutil
@@ -176,6 +176,37 @@ def check_containers(helm):
             expect(spec["serviceAccountName"] not in ("", "default"), f"{name} {component}: {spec['serviceAccountName']}")
 
 
+def blocks_of_docs():
+    """The YAML of docs/kubernetes.md, block by block."""
+    with open(os.path.join(rendering.ROOT, "docs", "kubernetes.md")) as file:
+        return [yaml.safe_load(text) for text in re.findall(r"^```yaml\n(.*?)^```", file.read(), re.M | re.S)]
+
+
+def check_docs(helm):
+    """The values in docs/kubernetes.md are taken, also where each is the only one."""
+    values = [block for block in blocks_of_docs() if "apiVersion" not in block]
+    expect(len(values) > 5, f"the page has {len(values)} blocks of values")
+    for block in values:
+        with_values(helm, block)
+
+
+def check_application_set(helm):
+    """What the ApplicationSet there says, as it is for one cluster, is a spoke of its hub."""
+    [made] = [block for block in blocks_of_docs() if block.get("kind") == "ApplicationSet"]
+    [spec] = [made["spec"]["template"]["spec"]]
+    helm_source = spec["source"]["helm"]
+    with open(os.path.join(rendering.CHART, "Chart.yaml")) as file:
+        expect(spec["source"]["targetRevision"] == yaml.safe_load(file)["version"], "the version of the chart")
+    values = yaml.safe_load(yaml.safe_dump(helm_source["valuesObject"]).replace("{{.nameNormalized}}", "shop"))
+    things = with_values(helm, values, release=helm_source["releaseName"], namespace=spec["destination"]["namespace"])
+    kinds = {thing["kind"] for thing in things}
+    expect({"DaemonSet", "CronJob"} <= kinds and not kinds & {"StatefulSet", "PersistentVolumeClaim"}, f"{kinds}")
+    [config] = [yaml.safe_load(thing["data"]["config.yaml"]) for thing in rendering.of_kind(things, "ConfigMap", "agent")]
+    mounts = {mount["mountPath"] for mount in rendering.workload(things, "agent")[1]["volumeMounts"]}
+    expect(config["tenant"] == "shop" and config["label"] == ["cluster=shop"], f"{config}")
+    expect(os.path.dirname(config["bearer-token-file"]) in mounts, f"{config} {mounts}")
+
+
 def main():
     options = rendering.clients.options(__doc__)
     for helm in rendering.helms(options):
@@ -190,6 +221,8 @@ def main():
         check_parent(helm)
         check_stable(helm)
         check_containers(helm)
+        check_docs(helm)
+        check_application_set(helm)
         print(f"{helm.name}: all values do what they say")
 
 
