@@ -26,6 +26,8 @@ def check_dockerfile(options):
     subprocess.run([os.path.join(folder.path, "bin", "hadolint"), path], check=True)
     with open(path) as file:
         text = file.read()
+    if re.search(r"^ARG VERSION=(\S+)$", text, re.M).group(1) != version(options):
+        sys.exit("the label of the image's version is not that of the programs")
     values = rendering.yaml.safe_load(open(os.path.join(rendering.CHART, "values.yaml")))
     user = rendering.Helm(options, "helm3").objects()
     run_as = rendering.workload(user, "server")[0]["securityContext"]["runAsUser"]
