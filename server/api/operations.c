@@ -87,8 +87,8 @@ operations_handle_tenant_limits(HttpRequest *request, void *data)
     jsonw_double(&json, limits.ingestion_rate_mb * MIB);
     jsonw_key(&json, "ingestion_burst_size");
     jsonw_double(&json, limits.ingestion_burst_size_mb * MIB);
-    jsonw_key(&json, "max_global_series_per_user"); /* there is no such limit */
-    jsonw_int(&json, 0);
+    jsonw_key(&json, "max_global_series_per_user");
+    jsonw_int(&json, limits.global_series_max);
     jsonw_key(&json, "limits");
     tenant_limits_write_json(&limits, &json);
     jsonw_object_end(&json);

@@ -4,6 +4,7 @@
 
 #include "lib/base/error.h"
 #include "lib/base/metrics.h"
+#include "server/ingest/active_series.h"
 #include "server/ingest/annotations.h"
 #include "server/ingest/batch.h"
 #include "server/ingest/discards.h"
@@ -57,6 +58,7 @@ struct Ingest {
     TenantRates *rates;
     TenantQuotas *quotas;
     Recent *recent;
+    ActiveSeries *active;
     Usage *usage;
     Discards *discards;
     Metrics *metrics;
@@ -79,6 +81,12 @@ static int64_t
 now_ns(void)
 {
     return g_get_real_time() * 1000;
+}
+
+static int64_t
+monotonic_s(void)
+{
+    return g_get_monotonic_time() / G_USEC_PER_SEC;
 }
 
 /* Tells the batch what went wrong with an item. */
@@ -171,6 +179,7 @@ ingest_new(Store *store, TenantOverrides *overrides)
     ingest->rates = tenant_rates_new();
     ingest->quotas = tenant_quotas_new(store);
     ingest->recent = recent_new(finish_waiter);
+    ingest->active = active_series_new();
     ingest->usage = usage_new();
     ingest->discards = discards_new();
     ingest->metrics = metrics_new(METRICS, G_N_ELEMENTS(METRICS));
@@ -193,6 +202,7 @@ ingest_free(Ingest *ingest)
     recent_free(ingest->recent);
     tenant_rates_free(ingest->rates);
     tenant_quotas_free(ingest->quotas);
+    active_series_free(ingest->active);
     usage_free(ingest->usage);
     discards_free(ingest->discards);
     metrics_free(ingest->metrics);
@@ -237,13 +247,23 @@ static void
 refuse(Ingest *ingest, IngestReason reason, const PreparedProfile *prepared, Item *item,
        const GError *error)
 {
-    discards_count(ingest->discards, batch_tenant(item->batch), reason, 1, prepared->raw_size);
+    discards_count(ingest->discards, batch_tenant(item->batch), reason, MAX(prepared->n_refused, 1),
+                   prepared->raw_size);
     fail_item(item, error);
     if (item->id != NULL)
         recent_resolve(ingest->recent, item->key, error);
     batch_unref(item->batch);
     g_free(item->id);
     g_free(item);
+}
+
+/* Tells of the series of a profile that are not stored; its bytes are with the others. */
+static void
+refuse_part(Ingest *ingest, const PreparedProfile *prepared, Item *item, const GError *error)
+{
+    discards_count(ingest->discards, batch_tenant(item->batch), REASON_SERIES, prepared->n_refused,
+                   0);
+    fail_item(item, error);
 }
 
 /* One batch. */
@@ -256,20 +276,25 @@ typedef struct {
     PrepareContext context;
 } Push;
 
-/* Holds what was prepared against the limits of its usage groups, and counts what is taken. What
- * sampling or relabel rules drop counts for nothing. */
+/* Holds what was prepared against the limits of its usage groups and of active series, and counts
+ * what is taken. What sampling or relabel rules drop counts for nothing. REASON_NONE with an error:
+ * a part of it is taken. */
 static IngestReason
-take_limit(Push *push, const PreparedProfile *prepared, GError **error)
+take_limits(Push *push, PreparedProfile *prepared, GError **error)
 {
-    TenantQuotas *quotas = push->ingest->quotas;
+    Ingest *ingest = push->ingest;
     int64_t now_s = push->context.now_ns / 1000000000;
-    if (push->limit == NULL || prepared->is_stripped || prepared->n_rows == 0)
-        return REASON_NONE;
-    if (!tenant_quotas_check_groups(quotas, push->tenant, push->limit, &prepared->usage, now_s,
-                                    push->throttles, error))
+    bool is_counted = push->limit != NULL && !prepared->is_stripped && prepared->n_rows > 0;
+    if (is_counted && !tenant_quotas_check_groups(ingest->quotas, push->tenant, push->limit,
+                                                  &prepared->usage, now_s, push->throttles, error))
         return REASON_LIMIT;
-    tenant_quotas_add(quotas, push->tenant, push->limit, &prepared->usage, prepared->raw_size,
-                      now_s);
+    active_series_admit(ingest->active, push->tenant, push->context.limits, monotonic_s(), prepared,
+                        error);
+    if (prepared->n_refused > 0 && prepared->n_rows == 0)
+        return REASON_SERIES;
+    if (is_counted)
+        tenant_quotas_add(ingest->quotas, push->tenant, push->limit, &prepared->usage,
+                          prepared->raw_size, now_s);
     return REASON_NONE;
 }
 
@@ -307,13 +332,15 @@ push_one(Push *push, const IngestProfile *profile, Item *item)
     context->lot = profile_key_lot(item->key);
     IngestReason reason = prepare_profile(context, profile, &prepared, &error);
     if (reason == REASON_NONE)
-        reason = take_limit(push, &prepared, &error);
+        reason = take_limits(push, &prepared, &error);
     bool is_sampled_out = reason == REASON_SAMPLED || prepared.is_stripped;
     if (prepared.usage.names != NULL)
         usage_count(ingest->usage, push->tenant, prepared.usage.names, prepared.raw_size,
                     is_sampled_out);
     if (is_sampled_out)
         count_sampled(ingest, &prepared, item);
+    if (reason == REASON_NONE && error != NULL)
+        refuse_part(ingest, &prepared, item, error);
     if (reason == REASON_NONE)
         append_annotated(push, &prepared, item);
     else if (reason == REASON_SAMPLED)
@@ -445,6 +472,7 @@ ingest_write_metrics(Ingest *ingest, bool with_tenants, GString *out)
     discards_write_metrics(ingest->discards, with_tenants, out);
     if (!with_tenants)
         return;
+    active_series_write_metrics(ingest->active, monotonic_s(), out);
     usage_write_metrics(ingest->usage, out);
     tenant_quotas_write_metrics(ingest->quotas, out);
 }

@@ -29,7 +29,8 @@ typedef struct {
     /* The client's id of this profile, or NULL. The same id with the same labels and bytes, sent
      * again while it is recent, is acknowledged and not stored again. */
     const char *id;
-    /* Set to true when this profile is refused, before `done` is called; or NULL. */
+    /* Set to true when this profile, or a series of it, is refused, before `done` is called; or
+     * NULL. */
     bool *ret_refused;
 } IngestProfile;
 

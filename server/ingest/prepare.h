@@ -27,6 +27,7 @@ typedef struct {
     size_t raw_size;    /* uncompressed bytes */
     uint64_t n_samples; /* over all rows */
     size_t n_dropped;   /* rows that relabel rules dropped */
+    size_t n_refused;   /* rows whose series are too many (active_series.h) */
     UsageMatch usage;   /* without names where the tenant has no groups */
     bool is_stripped;   /* sampling has left the totals, as rows with LABEL_SAMPLED */
 } PreparedProfile;

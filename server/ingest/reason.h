@@ -18,7 +18,7 @@ typedef enum {
     REASON_BODY_SIZE,
     REASON_RATE,    /* the tenant pushes too fast */
     REASON_LIMIT,   /* the tenant has pushed what it may in the period */
-    REASON_SERIES,  /* the profile splits into too many series */
+    REASON_SERIES,  /* the profile splits into too many series, or the tenant has too many */
     REASON_STORE,   /* the store could not write it */
     REASON_RELABEL, /* a rule of the tenant drops it: no error */
     REASON_SAMPLED, /* sampling of the tenant drops it: no error */

@@ -115,10 +115,16 @@ labels_compare(const Labels *a, const Labels *b)
     return (a->n_labels > b->n_labels) - (a->n_labels < b->n_labels);
 }
 
+uint64_t
+labels_fingerprint(const Labels *labels)
+{
+    return shared_of(labels)->hash;
+}
+
 guint
 labels_hash(gconstpointer labels)
 {
-    return (guint)shared_of(labels)->hash;
+    return (guint)labels_fingerprint(labels);
 }
 
 gboolean

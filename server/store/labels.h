@@ -25,6 +25,8 @@ void labels_unref(Labels *labels);
 const char *labels_get(const Labels *labels, const char *name);
 /* Order by name, value, name, value …; equal sets compare 0. */
 int labels_compare(const Labels *a, const Labels *b);
+/* A hash that tells sets apart, for as long as the process runs. */
+uint64_t labels_fingerprint(const Labels *labels);
 /* For hash tables whose keys are Labels. */
 guint labels_hash(gconstpointer labels);
 gboolean labels_equal(gconstpointer a, gconstpointer b);

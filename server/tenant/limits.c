@@ -259,6 +259,21 @@ parse(const char *path, void *data, GError **error)
     return NULL;
 }
 
+/* The smaller of two maxima; 0 is none. */
+static int64_t
+stricter(int64_t a, int64_t b)
+{
+    if (a == 0 || b == 0)
+        return MAX(a, b);
+    return MIN(a, b);
+}
+
+int64_t
+tenant_limits_series_max(const TenantLimits *limits)
+{
+    return stricter(limits->global_series_max, limits->local_series_max);
+}
+
 void
 tenant_limits_init(TenantLimits *limits)
 {
@@ -384,15 +399,6 @@ tenant_overrides_yaml(TenantOverrides *overrides, bool only_different, TenantFil
     yaml_writer_mapping_end(writing.writer);
     yaml_writer_mapping_end(writing.writer);
     return yaml_writer_finish(writing.writer);
-}
-
-/* The smaller of two maxima; 0 is none. */
-static int64_t
-stricter(int64_t a, int64_t b)
-{
-    if (a == 0 || b == 0)
-        return MAX(a, b);
-    return MIN(a, b);
 }
 
 /* What reads have: writes are of one tenant. */

@@ -30,10 +30,11 @@ typedef struct {
     int64_t samples_max, sample_labels_max;            /* of one profile; of one sample */
     int64_t stack_depth_max, symbol_length_max;        /* beyond is cut */
     int64_t label_names_max, label_name_length_max, label_value_length_max;
-    bool sanitization_disabled;               /* of label names: they are kept as they are */
-    int64_t sessions_max;                     /* of one series; 0: sessions are not told apart */
-    int64_t reject_older_ns, reject_newer_ns; /* of now; 0 is no bound */
-    bool keep_stripped, include_stripped;     /* totals of what sampling drops */
+    bool sanitization_disabled;                  /* of label names: they are kept as they are */
+    int64_t sessions_max;                        /* of one series; 0: sessions are not told apart */
+    int64_t global_series_max, local_series_max; /* active ones of the tenant; 0 is no limit */
+    int64_t reject_older_ns, reject_newer_ns;    /* of now; 0 is no bound */
+    bool keep_stripped, include_stripped;        /* totals of what sampling drops */
     int64_t query_lookback_ns, query_length_ns;
     int64_t nodes_default, nodes_max; /* of a flame graph; a maximum of 0 is none */
     int64_t async_queries_max;        /* under way */
@@ -72,6 +73,10 @@ typedef struct {
       "other characters than letters of ASCII, digits and underscores.")                           \
     X("max-sessions-per-series", OPTION_INT, "0", 0, 1e6, "N", sessions_max,                       \
       "Values that the label __session_id__ of a series may have; 0 drops the label.")             \
+    X("max-global-series-per-tenant", OPTION_INT, "0", 0, 1e7, "N", global_series_max,             \
+      "Active series of a tenant: those that it has pushed within 10 minutes; 0 is no limit.")     \
+    X("max-local-series-per-tenant", OPTION_INT, "0", 0, 1e7, "N", local_series_max,               \
+      "The same, of one server: the smaller of the two holds, other than 0.")                      \
     X("reject-older-than", OPTION_DURATION, "1h", 0, 0, "DURATION", reject_older_ns,               \
       "Age from which a profile is refused; 0 accepts any.")                                       \
     X("reject-newer-than", OPTION_DURATION, "10m", 0, 0, "DURATION", reject_newer_ns,              \
@@ -103,6 +108,9 @@ typedef struct {
     X("findings-retention", OPTION_DURATION, "90d", 1e9, 3.2e17, "DURATION",                       \
       findings_retention_ns,                                                                       \
       "How long transitions and resolved findings are kept, and clusters that became silent.")
+
+/* How many active series the tenant may have; 0 is no limit. */
+int64_t tenant_limits_series_max(const TenantLimits *limits);
 
 /* Sets every limit to the default of its row. */
 void tenant_limits_init(TenantLimits *limits);

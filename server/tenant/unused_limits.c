@@ -27,8 +27,6 @@ const char *const unused_limits[] = {
     "ingestion_artificial_delay",
     "ingestion_tenant_shard_size",
     "max_flamegraph_nodes_on_select_merge_profile",
-    "max_global_series_per_tenant",
-    "max_local_series_per_tenant",
     "max_query_parallelism",
     "push_max_concurrency",
     "query_analysis_enabled",

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What the series of a tenant may be called, in a real server: by every way in, for the tenants that have such a
-limit in the file of overrides."""
+"""What the series of a tenant may be called and how many there may be, in a real server: by every way in, for the
+tenants that have such limits, as the file of overrides says while the server runs."""
 import argparse
 import json
 import os
@@ -12,12 +12,13 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "harness"))
 import cresset
 from formats import otlp_json
 from formats_test import OTLP, Client
-from relabel_test import expect, push, write
+from relabel_test import RELOAD_S, expect, push, write
 from tenancy_test import QUERY, call, metric
 
 OVERRIDES = """
 overrides:
   plain: {disable_label_sanitization: false, enforce_labels_order: true}
+  few: {max_global_series_per_tenant: 9, max_local_series_per_tenant: 2}
 """
 
 
@@ -79,6 +80,24 @@ def check_names_are_refused(server):
     expect("series with plain names", len(series(server, "plain")), 3)
 
 
+def check_series(server, path):
+    for name in ("a", "b", "a"):
+        expect("a push within the limit", push(server, "few", service_name=name)[0], 200)
+    for name in ("c", "d", "e"):
+        expect("a push of a tenant without", push(server, "free", service_name=name)[0], 200)
+    expect_refusal("a series too many", push(server, "few", service_name="c"),
+                   "Maximum active series limit exceeded (2/2)", 'service_name="c"', "(max_local_series_per_tenant)")
+    expect("a series that is known", push(server, "few", service_name="b")[0], 200)
+    expect("what is stored", series(server, "few"), [[("service_name", "a")], [("service_name", "b")]])
+    expect("what was refused", discarded(server, "few", "series_limit"), 1)
+    expect("what is active", metric(server, 'cresset_ingest_active_series{tenant="few"}'), 2)
+    expect("what is active of a tenant without", metric(server, 'cresset_ingest_active_series{tenant="free"}'), None)
+    write(path, OVERRIDES.replace("max_local_series_per_tenant: 2", "max_local_series_per_tenant: 0"))
+    cresset.wait_for(lambda: push(server, "few", service_name="c")[0] == 200, RELOAD_S, "a higher limit")
+    limits = json.loads(call(server, "/api/v1/tenant_limits", None, {"X-Scope-OrgID": "few"})[1])
+    expect("what a client is told", (limits["max_global_series_per_user"], limits["limits"]["max_local_series_per_tenant"]), (9, 0))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin", default="build/bin")
@@ -89,6 +108,7 @@ def main():
         server = cresset.Server(options.bin, folder, "--self-profile=false", "--multitenancy", "required", "--overrides-file", path)
         check_names_are_rewritten(server)
         check_names_are_refused(server)
+        check_series(server, path)
         if "mean nothing here: enforce_labels_order\n" not in server.log():
             sys.exit("the log does not name the one limit that changes nothing")
         expect("the exit status", server.stop(), 0)

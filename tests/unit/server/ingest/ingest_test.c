@@ -24,7 +24,8 @@ static const char OVERRIDES[] =
     "overrides:\n"
     "  dropping:\n"
     "    ingestion_relabeling_rules:\n"
-    "      - {action: drop, source_labels: [service_name], regex: shop}\n";
+    "      - {action: drop, source_labels: [service_name], regex: shop}\n"
+    "  limited: {max_global_series_per_tenant: 2}\n";
 
 static void
 open_all(Fixture *fixture)
@@ -254,6 +255,62 @@ test_dropped_series_are_counted(void **state)
                            "relabel_rules\",tenant=\"dropping\"} 1\n"));
 }
 
+/* A profile whose samples have one label each, with these values. */
+static GByteArray *
+make_labelled(const char *const *values)
+{
+    g_autoptr(PprofBuilder) builder = pprof_builder_new();
+    pprof_builder_sample_type(builder, "cpu", "nanoseconds");
+    for (size_t i = 0; values[i] != NULL; i++) {
+        PprofFunction function = {.name = pprof_builder_text(builder, "main")};
+        PprofLine line = {pprof_builder_function(builder, &function), 1};
+        PprofLocation location = {.lines = &line, .n_lines = 1};
+        uint32_t id = pprof_builder_location(builder, &location);
+        PprofLabel label = {.key = pprof_builder_text(builder, "route"),
+                            .str = pprof_builder_text(builder, values[i])};
+        PprofSample sample = {.locations = &id,
+                              .n_locations = 1,
+                              .values = (int64_t[]){1},
+                              .labels = &label,
+                              .n_labels = 1};
+        pprof_builder_sample(builder, &sample);
+    }
+    return pprof_builder_finish(builder);
+}
+
+/* What is known goes on, also of a profile that brings something new. */
+static void
+test_series_beyond_the_limit_are_refused(void **state)
+{
+    const Fixture *fixture = *state;
+    g_autoptr(GByteArray) known = make_labelled((const char *const[]){"/", "/a", NULL}),
+                          more = make_labelled((const char *const[]){"/b", "/", "/c", NULL}),
+                          new = make_labelled((const char *const[]){"/d", NULL});
+    assert_null(push_as(fixture, "limited", known, NULL));
+    assert_null(push_as(fixture, "tenant", more, NULL));
+    g_autoptr(GError) part = push_as(fixture, "limited", more, "id-1");
+    assert_true(g_error_matches(part, CRESSET_ERROR, CRESSET_ERROR_INVALID_ARGUMENT));
+    assert_non_null(strstr(part->message, "push series with index 0 and id id-1 failed: Maximum "
+                                          "active series limit exceeded (2/2): the series "));
+    assert_non_null(strstr(part->message, "route=\"/b\""));
+    g_autoptr(GError) whole = push_as(fixture, "limited", new, NULL);
+    assert_true(g_error_matches(whole, CRESSET_ERROR, CRESSET_ERROR_INVALID_ARGUMENT));
+    assert_null(push_as(fixture, "limited", more, "id-1")); /* its part is not stored again */
+    assert_int_equal(stored_total(fixture, "limited"), 3);
+    assert_int_equal(stored_total(fixture, "tenant"), 3);
+
+    g_autoptr(GString) metrics = g_string_new(NULL);
+    ingest_write_metrics(fixture->ingest, true, metrics);
+    g_autofree char *bytes =
+        g_strdup_printf("{reason=\"series_limit\",tenant=\"limited\"} %u\n", new->len);
+    assert_non_null(strstr(metrics->str,
+                           "pyroscope_discarded_samples_total{reason=\"series_limit\","
+                           "tenant=\"limited\"} 3\n"));
+    assert_non_null(strstr(metrics->str, bytes));
+    assert_non_null(strstr(metrics->str, "cresset_ingest_duplicate_profiles_total 1\n"));
+    assert_non_null(strstr(metrics->str, "cresset_ingest_active_series{tenant=\"limited\"} 2\n"));
+}
+
 static void
 test_retries_are_not_stored_again(void **state)
 {
@@ -428,6 +485,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_what_is_pushed_is_stored, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_good_series_of_a_batch_are_stored, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_dropped_series_are_counted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_series_beyond_the_limit_are_refused, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_retries_are_not_stored_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_retries_of_old_profiles_are_known_after_a_restart,
                                         set_up, tear_down),

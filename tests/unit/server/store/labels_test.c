@@ -46,12 +46,14 @@ compares_by_content_and_length(void **state)
     g_autoptr(Labels) moved = labels_new((Label[]){{"a", "1b"}, {"b", "2"}}, 2);
     assert_int_equal(labels_compare(a, same), 0);
     assert_true(labels_hash(a) == labels_hash(same));
+    assert_true(labels_fingerprint(a) == labels_fingerprint(same));
     assert_true(labels_compare(shorter, a) < 0 && labels_compare(a, shorter) > 0);
     assert_true(labels_compare(a, value) < 0 && labels_compare(value, a) > 0);
     assert_true(labels_compare(none, shorter) < 0);
     assert_int_equal(labels_compare(none, none), 0);
     assert_true(labels_hash(a) != labels_hash(value));
     assert_true(labels_hash(a) != labels_hash(moved));
+    assert_true(labels_fingerprint(a) != labels_fingerprint(moved));
 }
 
 static void

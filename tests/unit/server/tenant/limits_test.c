@@ -143,21 +143,26 @@ test_errors_name_the_limit(void **state)
 }
 
 static void
-test_names_of_labels(void **state)
+test_limits_of_series_and_their_names(void **state)
 {
     (void)state;
     TenantLimits limits;
-    g_autoptr(TenantOverrides) overrides = load("overrides:\n"
-                                                "  c: {disable_label_sanitization: false}\n",
-                                                NULL);
+    g_autoptr(TenantOverrides) overrides =
+        load("overrides:\n"
+             "  a: {max_global_series_per_tenant: 5000, max_local_series_per_tenant: 0}\n"
+             "  b: {max_global_series_per_tenant: 5000, max_local_series_per_tenant: 100}\n"
+             "  c: {disable_label_sanitization: false}\n",
+             NULL);
     assert_non_null(overrides);
     assert_string_equal(unused->str, "");
     static const struct {
         const char *tenant;
+        int64_t series_max;
         bool sanitization_disabled;
-    } CASES[] = {{"c", false}, {"d", true}};
+    } CASES[] = {{"a", 5000, true}, {"b", 100, true}, {"c", 0, false}, {"d", 0, true}};
     for (size_t i = 0; i < G_N_ELEMENTS(CASES); i++) {
         tenant_overrides_get(overrides, CASES[i].tenant, &limits);
+        assert_int_equal(tenant_limits_series_max(&limits), CASES[i].series_max);
         assert_int_equal(limits.sanitization_disabled, CASES[i].sanitization_disabled);
     }
 }
@@ -269,7 +274,7 @@ main(void)
         cmocka_unit_test(test_stripped_profiles_are_seen_when_all_tenants_say_so),
         cmocka_unit_test(test_without_a_file_all_have_the_defaults),
         cmocka_unit_test(test_errors_name_the_limit),
-        cmocka_unit_test(test_names_of_labels),
+        cmocka_unit_test(test_limits_of_series_and_their_names),
         cmocka_unit_test(test_limits_of_pyroscope_that_mean_nothing_here_are_told),
         cmocka_unit_test(test_limits_as_json),
         cmocka_unit_test(test_usage_groups_that_are_not_there_are_told),
