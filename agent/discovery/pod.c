@@ -142,6 +142,17 @@ read_ports(const Value *container)
     return ports;
 }
 
+static int64_t
+start_of(const Value *status)
+{
+    static const int64_t second_ns = INT64_C(1000000000);
+    g_autoptr(GDateTime) started =
+        g_date_time_new_from_iso8601(value_text(status, "state.running.startedAt"), NULL);
+    int64_t started_s = started != NULL ? g_date_time_to_unix(started) : 0;
+    bool is_good = started_s > 0 && started_s < INT64_MAX / second_ns;
+    return is_good ? (started_s + 1) * second_ns : 0;
+}
+
 static void
 read_containers(Pod *pod, const Value *object, const char *specs, const char *statuses,
                 bool is_init)
@@ -154,6 +165,7 @@ read_containers(Pod *pod, const Value *object, const char *specs, const char *st
             .name = g_strdup(name),
             .image = g_strdup(value_text(spec, "image")),
             .runtime_id = copy(status, "containerID"),
+            .start_ns = start_of(status),
             .is_init = is_init,
             .ports = read_ports(spec),
         };

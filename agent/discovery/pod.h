@@ -21,6 +21,8 @@ typedef struct {
 typedef struct {
     char *name, *image;
     char *runtime_id; /* "containerd://0123…"; NULL: not started */
+    int64_t start_ns; /* when it was started, since 1970, rounded up to a second, which is what is
+                         told of it; 0: it does not run */
     bool is_init;
     GArray *ports; /* PodPort */
 } PodContainer;

@@ -49,6 +49,39 @@ labels_of(const Pod *pod, const PodContainer *container, const PodPort *port, ui
     return set;
 }
 
+/* --- start ------------------------------------------------------------------------------------ */
+
+static bool
+declares(const PodContainer *container, const char *port)
+{
+    for (guint i = 0; i < container->ports->len; i++) {
+        const PodPort *declared = &g_array_index(container->ports, PodPort, i);
+        g_autofree char *number = g_strdup_printf("%u", declared->number);
+        if (strcmp(declared->protocol, "TCP") == 0 && strcmp(number, port) == 0)
+            return true;
+    }
+    return false;
+}
+
+int64_t
+pod_target_start_ns(const Pod *pod, const char *address)
+{
+    g_autofree char *host = address_of(pod, 0);
+    size_t length = strlen(host);
+    guint n_running = 0;
+    int64_t start_ns = 0;
+    if (!g_str_has_prefix(address, host) || address[length] != ':')
+        return 0;
+    for (guint i = 0; i < pod->containers->len; i++) {
+        const PodContainer *container = &g_array_index(pod->containers, PodContainer, i);
+        if (declares(container, address + length + 1))
+            return container->start_ns;
+        if (container->start_ns != 0 && n_running++ == 0)
+            start_ns = container->start_ns;
+    }
+    return n_running == 1 ? start_ns : 0;
+}
+
 /* --- by port ---------------------------------------------------------------------------------- */
 
 void

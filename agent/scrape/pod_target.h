@@ -22,6 +22,11 @@ typedef void (*PodTargetSkipped)(const char *text, void *data);
  * without an address. */
 bool pod_target_is_running(const Pod *pod);
 
+/* When the container that listens at HOST:PORT was started (its start_ns): of those of the pod,
+ * which has an address, the one that declares the port, else the only one that runs. 0: not known,
+ * or the host is not the pod's. */
+int64_t pod_target_start_ns(const Pod *pod, const char *address);
+
 /* Each type that an annotation asks for, at the port with the number or name that it says, else at
  * those that are called http2, or end in -metrics or -profiles. A number need not be a declared
  * port. Labels: those of the pod and its container (target_add_pod_labels), service_name,

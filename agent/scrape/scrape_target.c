@@ -201,6 +201,8 @@ add_target(Making *making, const LabelSet *labels, const ScrapeProfile *profile)
     target->labels = sent_labels(job, labels, address, profile);
     target->url = url_of(job, labels, address, *path != '\0' ? path : profile->path);
     target->key = key_of(target);
+    if (making->pod != NULL)
+        target->start_ns = pod_target_start_ns(making->pod, address);
     if (!g_hash_table_contains(targets, target->key))
         g_hash_table_insert(targets, target->key, target);
     else

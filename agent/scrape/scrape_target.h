@@ -15,6 +15,7 @@ typedef struct {
     LabelSet *labels;             /* with __name__, and __delta__ where deltas are made here */
     char *url;                    /* without the seconds */
     char *key;                    /* equal for equal job, labels and URL */
+    int64_t start_ns; /* of what it is scraped from, since 1970, rounded up; 0: not known */
 } ScrapeTarget;
 
 void scrape_target_free(ScrapeTarget *target);

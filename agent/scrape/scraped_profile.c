@@ -86,15 +86,16 @@ check(const uint8_t *data, size_t size, GByteArray *out, GError **error)
 
 /* What is new since the last profile. */
 static ScrapeResult
-subtract(const ScrapeJob *job, PprofDelta *delta, const uint8_t *data, size_t size, GByteArray *out,
-         GError **error)
+subtract(const ScrapeTarget *target, PprofDelta *delta, const uint8_t *data, size_t size,
+         GByteArray *out, GError **error)
 {
     PprofDeltaKind kind;
     g_autoptr(GError) failure = NULL;
     const PprofDeltaInput input = {.profile = data,
                                    .size = size,
                                    .time_ns = g_get_real_time() * 1000,
-                                   .interval_ns = job->interval_us * 1000};
+                                   .start_ns = target->start_ns,
+                                   .interval_ns = target->job->interval_us * 1000};
     if (!pprof_delta_next(delta, &input, out, &kind, &failure)) {
         bool is_bomb = g_error_matches(failure, CRESSET_ERROR, CRESSET_ERROR_RESOURCE_EXHAUSTED);
         g_propagate_error(error, g_steal_pointer(&failure));
@@ -106,7 +107,7 @@ subtract(const ScrapeJob *job, PprofDelta *delta, const uint8_t *data, size_t si
 }
 
 ScrapeResult
-scraped_profile_read(const ScrapeJob *job, PprofDelta *delta, const HttpClientReply *reply,
+scraped_profile_read(const ScrapeTarget *target, PprofDelta *delta, const HttpClientReply *reply,
                      GByteArray *out, GError **error)
 {
     gsize size;
@@ -118,10 +119,10 @@ scraped_profile_read(const ScrapeJob *job, PprofDelta *delta, const HttpClientRe
                   http_client_reply_header(reply, "content-type"));
         return SCRAPE_NOT_PROFILE;
     }
-    ScrapeResult result = unpack(job, &data, &size, &plain, error);
+    ScrapeResult result = unpack(target->job, &data, &size, &plain, error);
     if (result != SCRAPE_OK)
         return result;
-    result = delta != NULL ? subtract(job, delta, data, size, out, error)
+    result = delta != NULL ? subtract(target, delta, data, size, out, error)
                            : check(data, size, out, error);
     if (result != SCRAPE_MALFORMED || !is_text(data, size))
         return result;

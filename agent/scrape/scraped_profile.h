@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "agent/scrape/scrape_job.h"
 #include "agent/scrape/scrape_result.h"
+#include "agent/scrape/scrape_target.h"
 #include "lib/net/http_client.h"
 #include "lib/pprof/delta.h"
 
@@ -15,10 +15,10 @@
 #define SCRAPED_PROFILE_SAMPLES_MAX 15000
 #define SCRAPED_PROFILE_BYTES_MAX   (7 * 512 * 1024)
 
-/* Reads the reply, whose status is 200, of a profile of a job. Sets `out` to the plain pprof that
- * is to be sent; it is empty where there is nothing to send. `delta` is NULL for types without
- * cumulative values. Of a result that is a failure *error says more. */
-ScrapeResult scraped_profile_read(const ScrapeJob *job, PprofDelta *delta,
+/* Reads the reply, whose status is 200, of a target. Sets `out` to the plain pprof that is to be
+ * sent; it is empty where there is nothing to send. `delta` is NULL for types without cumulative
+ * values. Of a result that is a failure *error says more. */
+ScrapeResult scraped_profile_read(const ScrapeTarget *target, PprofDelta *delta,
                                   const HttpClientReply *reply, GByteArray *out, GError **error);
 
 /* Called for each part; borrowed. */

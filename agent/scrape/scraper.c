@@ -126,7 +126,7 @@ take_reply(Scrape *scrape, const HttpClientReply *reply, GError **error)
         g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "the target answers %d", reply->status);
         return result;
     }
-    result = scraped_profile_read(loop->target->job, loop->delta, reply, scraper->profile, error);
+    result = scraped_profile_read(loop->target, loop->delta, reply, scraper->profile, error);
     if (scraper->profile->len > 0)
         scraped_profile_split(scraper->profile, on_part, scrape, &n_dropped);
     metrics_add(scraper->metrics, SCRAPE_METRIC_SAMPLES_DROPPED, 0, (double)n_dropped);

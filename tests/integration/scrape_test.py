@@ -52,6 +52,7 @@ class Targets:
 
     def __init__(self, tls=None):
         self.token, self.closing, self.requests = "new", threading.Event(), []
+        self.allocated = None  # bytes since the start of the program; None: it does not run
         targets = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -95,6 +96,13 @@ class Targets:
 
     def good(self, handler):
         self.send(handler, body=gzip.compress(GOOD))
+
+    def debug_pprof_allocs(self, handler):
+        if self.allocated is None:
+            return self.send(handler, 503, b"it starts\n", "text/plain")
+        heap = cresset.pprof({("leaf", "main"): self.allocated}, time.time_ns(), sample_type=("alloc_space", "bytes"),
+                             period_type=("space", "bytes"))
+        return self.send(handler, body=gzip.compress(heap))
 
     def hang(self, handler):
         self.closing.wait()
@@ -219,11 +227,15 @@ def start_go(folder):
     return process, process.stdout.readline().strip()
 
 
-def functions(server, profile_type, selector):
+def flamegraph(server, profile_type, selector):
     now = int(time.time() * 1000)
     reply = cresset.query(server.connect(), "SelectMergeStacktraces", profileTypeID=profile_type,
                           labelSelector=selector, start=now - 600_000, end=now + 60_000)
-    return set(reply.get("flamegraph", {}).get("names", []))
+    return reply.get("flamegraph", {})
+
+
+def functions(server, profile_type, selector):
+    return set(flamegraph(server, profile_type, selector).get("names", []))
 
 
 def series(server, selector):
@@ -335,22 +347,25 @@ def annotated_pod(name, port, **annotations):
     return pod
 
 
-def check_pods(options, folder, server, address):
-    """Pods of the node by annotations: found, changed, gone."""
+def start_in_cluster(options, folder, server, *arguments):
+    """An API server, and an agent that hears of the pods of its node from it."""
+    os.mkdir(folder)
     api = kube_api.KubeApi(["t"])
-    token = os.path.join(folder, "api-token")
+    token, kubeconfig = os.path.join(folder, "api-token"), os.path.join(folder, "kubeconfig")
     with open(token, "w") as file:
         file.write("t")
-    kubeconfig = os.path.join(folder, "kubeconfig")
     kube_api.kubeconfig(kubeconfig, api.url, token)
+    return api, cresset.Agent(options.bin, folder, server, "--ebpf=false", "--window", "1s", "--kubernetes", "on",
+                              "--kubeconfig", kubeconfig, "--node", NODE, *arguments)
+
+
+def check_pods(options, folder, server, address):
+    """Pods of the node by annotations: found, changed, gone."""
+    api, agent = start_in_cluster(options, os.path.join(folder, "pods"), server)
     port = int(address.split(":")[1])
     pod = annotated_pod("web-1", port, goroutine__scrape="true", goroutine__port_name="pprof")
     api.put(pod)
     api.put(annotated_pod("db-1", port, memory__scrape="true"))
-    pods = os.path.join(folder, "pods")
-    os.mkdir(pods)
-    agent = cresset.Agent(options.bin, pods, server, "--ebpf=false", "--window", "1s", "--kubernetes", "on",
-                          "--kubeconfig", kubeconfig, "--node", NODE)
     wait_result(agent, "annotations", "goroutine", "ok")
     expect("labels", {name: find(agent, "annotations", "goroutine")["labels"].get(name) for name in
                       ("namespace", "pod", "container", "service_name", "job", "service_instance_id")},
@@ -368,6 +383,37 @@ def check_pods(options, folder, server, address):
     expect("exit status", agent.stop(), 0)
     expect("what a strict API server minds", api.violations, [])
     print("pods: found by annotations, changed and gone")
+
+
+def set_started(pod, ago_s):
+    started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - ago_s))
+    pod["status"]["containerStatuses"][0]["state"] = {"running": {"startedAt": started}}
+
+
+def check_restart(options, folder, server):
+    """A program that starts anew and has allocated more at once than before: all of that is new."""
+    jobs, program = Jobs(folder), Targets()
+    jobs.write(job("annotations", kubernetes={"role": "annotations"}))
+    api, agent = start_in_cluster(options, os.path.join(folder, "restart"), server, "--scrape-file", jobs.path)
+    pod = annotated_pod("counts-1", program.server.server_port, memory__scrape="true", memory__port_name="pprof")
+    set_started(pod, 3600)
+    program.allocated = 1000
+    api.put(pod)
+    wait_result(agent, "annotations", "memory", "empty")  # the first scrape was the base
+    program.allocated = None
+    wait_result(agent, "annotations", "memory", "http_5xx")
+    set_started(pod, 0)
+    pod["metadata"]["annotations"]["profiles.grafana.com/goroutine.scrape"] = "true"
+    pod["metadata"]["annotations"]["profiles.grafana.com/goroutine.port_name"] = "pprof"
+    api.put(pod)
+    cresset.wait_for(lambda: find(agent, "annotations", "goroutine"), WAIT_S, "what the pod says now")
+    program.allocated = 5000
+    allocated = cresset.wait_for(lambda: flamegraph(server, TYPES["memory"], '{pod="counts-1"}').get("total"), WAIT_S,
+                                 "the restarted pod")
+    expect("bytes that were allocated since the start", int(allocated), 5000)
+    expect("exit status", agent.stop(), 0)
+    program.close()
+    print("a restarted program: all that it has counted is new")
 
 
 def write_jobs(jobs, folder, address, good, tls, authority):
@@ -405,6 +451,7 @@ def run(options, folder):
         check_file(agent, jobs, good, server)
         expect("exit status", agent.stop(), 0)
         check_pods(options, folder, server, address)
+        check_restart(options, folder, server)
         expect("exit status", server.stop(), 0)
     finally:
         process.kill()

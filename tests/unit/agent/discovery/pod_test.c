@@ -48,6 +48,39 @@ test_what_is_kept(void **state)
     assert_string_equal(g_array_index(web->ports, PodPort, 1).protocol, "UDP");
 }
 
+/* When a container started by the state that is told of it. */
+static int64_t
+start_of(const char *state)
+{
+    g_autofree char *json =
+        g_strdup_printf(HEAD "},'spec':{'containers':[{'name':'a'}]},"
+                             "'status':{'containerStatuses':[{'name':'a','state':%s}]}}",
+                        state);
+    g_autoptr(Pod) pod = made_pod(json);
+    return g_array_index(pod->containers, PodContainer, 0).start_ns;
+}
+
+static void
+test_when_containers_started(void **state)
+{
+    (void)state;
+    static const int64_t wanted = INT64_C(1700000001000000000);
+    assert_int_equal(start_of("{'running':{'startedAt':'2023-11-14T22:13:20Z'}}"), wanted);
+    assert_int_equal(start_of("{'running':{'startedAt':'2023-11-15T00:13:20.9+02:00'}}"), wanted);
+    static const char *const unknown[] = {
+        "{'waiting':{'reason':'CrashLoopBackOff'}}",
+        "{'terminated':{'startedAt':'2023-11-14T22:13:20Z'}}",
+        "{'running':{}}",
+        "{'running':{'startedAt':null}}",
+        "{'running':{'startedAt':'yesterday'}}",
+        "{'running':{'startedAt':'0001-01-01T00:00:00Z'}}",
+        "{'running':{'startedAt':'9999-01-01T00:00:00Z'}}",
+        "'running'",
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(unknown); i++)
+        assert_int_equal(start_of(unknown[i]), 0);
+}
+
 static void
 expect_workload(const char *labels, const char *kind, const char *name, const char *workload)
 {
@@ -155,9 +188,13 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_is_kept),   cmocka_unit_test(test_workloads),
-        cmocka_unit_test(test_static_pods),    cmocka_unit_test(test_no_id_of_others_is_a_hash),
-        cmocka_unit_test(test_what_is_no_pod), cmocka_unit_test(test_long_annotations_are_left_out),
+        cmocka_unit_test(test_what_is_kept),
+        cmocka_unit_test(test_when_containers_started),
+        cmocka_unit_test(test_workloads),
+        cmocka_unit_test(test_static_pods),
+        cmocka_unit_test(test_no_id_of_others_is_a_hash),
+        cmocka_unit_test(test_what_is_no_pod),
+        cmocka_unit_test(test_long_annotations_are_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -229,6 +229,49 @@ test_many_ports_are_bounded(void **state)
     assert_int_equal(found.sets->len, 2 * POD_TARGETS_MAX);
 }
 
+/* The start in seconds of what listens at an address of a pod whose two containers have these
+ * states. */
+static int64_t
+start_of(const char *app, const char *proxy, const char *address)
+{
+    g_autofree char *json = g_strdup_printf(
+        "{'metadata':{'namespace':'shop','name':'web-1','uid':'u'},"
+        "'spec':{'initContainers':[{'name':'init'}],'containers':["
+        "{'name':'app','ports':[{'containerPort':6060},{'containerPort':53,'protocol':'UDP'}]},"
+        "{'name':'proxy'}]},"
+        "'status':{'podIP':'fd00::7','initContainerStatuses':[{'name':'init','state':{'terminated':"
+        "{'startedAt':'2023-11-14T22:00:00Z'}}}],'containerStatuses':["
+        "{'name':'app','state':{%s}},{'name':'proxy','state':{%s}}]}}",
+        app, proxy);
+    g_autoptr(Pod) pod = made_pod(json);
+    int64_t start_ns = pod_target_start_ns(pod, address);
+    assert_int_equal(start_ns % 1000000000, 0);
+    return start_ns / 1000000000;
+}
+
+#define RUNS_SINCE(second) "'running':{'startedAt':'2023-11-14T22:13:" #second "Z'}"
+#define WAITS              "'waiting':{}"
+
+static void
+test_when_targets_started(void **state)
+{
+    (void)state;
+    enum { START_S = 1700000001 }; /* 22:13:20, rounded up */
+    const char *app = RUNS_SINCE(20), *proxy = RUNS_SINCE(30);
+    assert_int_equal(start_of(app, proxy, "[fd00::7]:6060"), START_S);
+    assert_int_equal(start_of(WAITS, proxy, "[fd00::7]:6060"), 0);
+    /* Ports that nobody declares are of the only container that runs. */
+    assert_int_equal(start_of(app, proxy, "[fd00::7]:7070"), 0);
+    assert_int_equal(start_of(app, proxy, "[fd00::7]:53"), 0);
+    assert_int_equal(start_of(app, WAITS, "[fd00::7]:7070"), START_S);
+    assert_int_equal(start_of(WAITS, proxy, "[fd00::7]:7070"), START_S + 10);
+    assert_int_equal(start_of(WAITS, WAITS, "[fd00::7]:7070"), 0);
+    /* Rules may have put another address there. */
+    assert_int_equal(start_of(app, WAITS, "[fd00::8]:6060"), 0);
+    assert_int_equal(start_of(app, WAITS, "example.org:6060"), 0);
+    assert_int_equal(start_of(app, WAITS, "[fd00::7]"), 0);
+}
+
 int
 main(void)
 {
@@ -239,6 +282,7 @@ main(void)
         cmocka_unit_test(test_ports_for_relabel_rules),
         cmocka_unit_test(test_a_container_without_ports_and_ipv6),
         cmocka_unit_test(test_many_ports_are_bounded),
+        cmocka_unit_test(test_when_targets_started),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

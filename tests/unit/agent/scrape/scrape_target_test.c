@@ -19,22 +19,30 @@ targets_of(const char *text, Pod *pod)
     return scrape_targets_new(jobs, pods, "team");
 }
 
-/* That of this type, of which there is one. */
+/* That of this job (NULL: of any) and type, of which there is one. */
 static const ScrapeTarget *
-find(const ScrapeTargets *targets, const char *type)
+find_of(const ScrapeTargets *targets, const char *job, const char *type)
 {
     GHashTableIter iter;
     void *value;
     const ScrapeTarget *found = NULL;
     g_hash_table_iter_init(&iter, targets->targets);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
-        if (strcmp(((const ScrapeTarget *)value)->profile->name, type) != 0)
+        const ScrapeTarget *target = value;
+        if (strcmp(target->profile->name, type) != 0 ||
+            (job != NULL && strcmp(target->job->name, job) != 0))
             continue;
         assert_null(found);
-        found = value;
+        found = target;
     }
     assert_non_null(found);
     return found;
+}
+
+static const ScrapeTarget *
+find(const ScrapeTargets *targets, const char *type)
+{
+    return find_of(targets, NULL, type);
 }
 
 static void
@@ -198,6 +206,44 @@ test_pods_by_relabel_rules(void **state)
     expect_label(memory, "pod", "web-1");
 }
 
+/* A start is of the container behind the address that is asked in the end, and no part of what a
+ * target is known by. */
+static void
+test_when_targets_started(void **state)
+{
+    (void)state;
+    static const char file[] =
+        "scrape_configs:\n"
+        "- job_name: own\n"
+        "  kubernetes: {role: pod}\n"
+        "  relabel_configs:\n"
+        "  - {source_labels: [__meta_kubernetes_pod_label_to], regex: (.+),\n"
+        "     target_label: __address__}\n"
+        "- {job_name: static, targets: [{__address__: '10.0.0.7:81'}]}\n";
+    static const char pod_text[] =
+        "{'metadata':{'namespace':'shop','name':'web-1','uid':'u','labels':{%s}},"
+        "'spec':{'containers':[{'name':'app','ports':[{'containerPort':81}]}]},"
+        "'status':{'podIP':'10.0.0.7','phase':'Running','containerStatuses':[{'name':'app',"
+        "'state':{'running':{'startedAt':'2023-11-14T22:13:%sZ'}}}]}}";
+    const struct {
+        const char *label, *second;
+        int64_t wanted_s;
+    } cases[] = {{"", "20", 1700000001}, {"", "40", 1700000021}, {"'to':'other'", "20", 0}};
+    g_autofree char *key = NULL;
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *json = g_strdup_printf(pod_text, cases[i].label, cases[i].second);
+        g_autoptr(Pod) pod = made_pod(json);
+        g_autoptr(ScrapeTargets) targets = targets_of(file, pod);
+        const ScrapeTarget *own = find_of(targets, "own", "memory");
+        assert_int_equal(own->start_ns, cases[i].wanted_s * 1000000000);
+        assert_int_equal(find_of(targets, "static", "memory")->start_ns, 0);
+        if (i == 0)
+            key = g_strdup(own->key);
+        else
+            assert_int_equal(strcmp(own->key, key) == 0, *cases[i].label == '\0');
+    }
+}
+
 /* What a target is known by, when jobs are read again or pods told of again. */
 static void
 test_keys(void **state)
@@ -226,6 +272,7 @@ main(void)
         cmocka_unit_test(test_what_is_no_address),
         cmocka_unit_test(test_pods_by_annotation),
         cmocka_unit_test(test_pods_by_relabel_rules),
+        cmocka_unit_test(test_when_targets_started),
         cmocka_unit_test(test_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,7 +8,10 @@
 #include "lib/pprof/wire.h"
 #include "tests/harness/check.h"
 
-/* A heap-like profile: `n` stacks, each with this many allocations. */
+#define MADE_TIME_NS INT64_C(1700000000000000000)
+
+/* A heap-like profile: `n` stacks, each with this many allocations, taken so many ns after
+ * MADE_TIME_NS. */
 static GByteArray *
 made_profile(uint32_t n, int64_t allocations)
 {
@@ -16,7 +19,7 @@ made_profile(uint32_t n, int64_t allocations)
     pprof_builder_sample_type(builder, "alloc_objects", "count");
     pprof_builder_sample_type(builder, "inuse_objects", "count");
     pprof_builder_period(builder, "space", "bytes", 512);
-    pprof_builder_time(builder, INT64_C(1700000000000000000) + allocations, 0);
+    pprof_builder_time(builder, MADE_TIME_NS + allocations, 0);
     for (uint32_t i = 0; i < n; i++) {
         const PprofLocation location = {.address = 0x1000 + 16 * (uint64_t)i};
         uint32_t id = pprof_builder_location(builder, &location);
@@ -29,6 +32,7 @@ made_profile(uint32_t n, int64_t allocations)
 
 typedef struct {
     ScrapeJob *job;
+    int64_t start_ns;  /* of the target; 0: not known */
     PprofDelta *delta; /* NULL: none is made */
     GByteArray *out;
 } Fixture;
@@ -63,7 +67,8 @@ answer(Fixture *fixture, const char *type, const void *data, size_t size, GError
     if (type != NULL)
         g_hash_table_insert(headers, (char *)"content-type", (char *)(uintptr_t)type);
     const HttpClientReply reply = {.status = 200, .body = body, .headers = headers};
-    return scraped_profile_read(fixture->job, fixture->delta, &reply, fixture->out, error);
+    const ScrapeTarget target = {.job = fixture->job, .start_ns = fixture->start_ns};
+    return scraped_profile_read(&target, fixture->delta, &reply, fixture->out, error);
 }
 
 static void
@@ -158,6 +163,28 @@ test_deltas(void **state)
     assert_int_equal(profile.values[0], 3);
 }
 
+/* A target that started anew since the last scrape, and has counted more already than before: what
+ * it has counted is the delta, and not how much more that is. */
+static void
+test_a_target_that_started_anew(void **state)
+{
+    static const char *const cumulative[] = {"alloc_objects", NULL};
+    Fixture *fixture = *state;
+    fixture->delta = pprof_delta_new(cumulative);
+    g_autoptr(GByteArray) first = made_profile(3, 7), second = made_profile(3, 9);
+    fixture->start_ns = MADE_TIME_NS - INT64_C(3600000000000);
+    assert_int_equal(answer(fixture, NULL, first->data, first->len, NULL), SCRAPE_FIRST);
+    fixture->start_ns = MADE_TIME_NS + 8;
+    assert_int_equal(answer(fixture, NULL, second->data, second->len, NULL), SCRAPE_OK);
+    g_autoptr(Arena) arena = arena_new(1 << 20);
+    Profile profile;
+    const PprofInput input = {
+        .data = fixture->out->data, .size = fixture->out->len, .arena = arena};
+    assert_int_equal(pprof_decode(&input, &profile, NULL), PPROF_OK);
+    assert_int_equal(profile.values[0], 9);
+    assert_int_equal(profile.time_ns, MADE_TIME_NS + 8);
+}
+
 typedef struct {
     uint32_t n_parts, n_samples, n_largest;
     size_t bytes_largest;
@@ -222,6 +249,7 @@ main(void)
         TEST(test_what_is_no_profile),
         TEST(test_bombs),
         TEST(test_deltas),
+        TEST(test_a_target_that_started_anew),
         cmocka_unit_test(test_large_profiles_go_in_parts),
         cmocka_unit_test(test_tables_that_are_too_large),
     };
