@@ -235,14 +235,6 @@ call_select_merge_profile(RpcCall *call)
     g_autoptr(GError) error = NULL;
     g_auto(Selection) selection = {0};
     g_autoptr(GBytes) pprof = NULL;
-    int64_t max_nodes;
-    bool given = request->max_nodes_presence_case ==
-                 QUERIER__V1__SELECT_MERGE_PROFILE_REQUEST__MAX_NODES_PRESENCE_MAX_NODES;
-    if (!selection_max_nodes(call->api, call->http->tenant, given, request->max_nodes, &max_nodes,
-                             &error)) {
-        rpc_fail(call, error);
-        return;
-    }
     SelectionInput input = {
         .profile_type = request->profile_typeid,
         .selector = request->label_selector,

@@ -251,6 +251,26 @@ test_dot_and_pgo(void **state)
     json_decref(answer);
 }
 
+/* A merged profile is complete: max_nodes means nothing here, whatever it is. */
+static void
+test_merged_profile_ignores_max_nodes(void **state)
+{
+    Fixture *fixture = *state;
+    g_autofree char *range = range_of(fixture);
+    g_autofree char *plain = g_strdup_printf("{" CPU ",%s}", range);
+    json_t *whole = ask(fixture, "a", "SelectMergeProfile", plain);
+    assert_int_equal(json_array_size(json_object_get(whole, "sample")), 3);
+    static const int64_t nodes[] = {1, 0, -1, INT64_MAX};
+    for (size_t i = 0; i < G_N_ELEMENTS(nodes); i++) {
+        g_autofree char *body =
+            g_strdup_printf("{" CPU ",%s,\"maxNodes\":\"%" G_GINT64_FORMAT "\"}", range, nodes[i]);
+        json_t *answer = ask(fixture, "a", "SelectMergeProfile", body);
+        assert_true(json_equal(answer, whole));
+        json_decref(answer);
+    }
+    json_decref(whole);
+}
+
 /* Several matchers are joined; none and the empty one select everything. */
 static void
 test_matchers(void **state)
@@ -331,6 +351,7 @@ main(void)
         cmocka_unit_test(test_exemplars),
         cmocka_unit_test(test_heatmap),
         cmocka_unit_test(test_dot_and_pgo),
+        cmocka_unit_test(test_merged_profile_ignores_max_nodes),
         cmocka_unit_test(test_matchers),
         cmocka_unit_test(test_analyze_query),
         cmocka_unit_test(test_time_ranges),
