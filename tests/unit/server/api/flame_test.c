@@ -198,6 +198,77 @@ test_json_has_the_integers_of_the_message(void **state)
     querier__v1__diff_response__free_unpacked(sides, NULL);
 }
 
+/* Where a node lies on one side: behind the node before it among its siblings, the first where the
+ * self value of its parent ends. */
+static int64_t *
+offsets_of(const Tree *tree, const int64_t *self, const int64_t *total)
+{
+    int64_t *offset = g_new0(int64_t, tree->n_nodes);
+    g_autofree int64_t *next = g_new0(int64_t, tree->n_nodes); /* of the next child */
+    next[0] = self[0];
+    for (uint32_t i = 1; i < tree->n_nodes; i++) {
+        offset[i] = next[tree->parent[i]];
+        next[tree->parent[i]] += total[i];
+        next[i] = offset[i] + self[i];
+    }
+    return offset;
+}
+
+/* Reads the levels of one side, whose values begin at `column` of `stride`, as clients do: they
+ * have to be the nodes, from the left to the right. */
+static void
+expect_nodes(Querier__V1__Level *const *levels, size_t stride, size_t column, const Tree *tree,
+             const int64_t *self, const int64_t *total)
+{
+    g_autofree int64_t *offset = offsets_of(tree, self, total);
+    g_autofree size_t *at = g_new0(size_t, tree->n_nodes);  /* per level */
+    g_autofree int64_t *x = g_new0(int64_t, tree->n_nodes); /* the same */
+    for (uint32_t i = 0; i < tree->n_nodes; i++) {
+        uint32_t level = tree->depth[i];
+        assert_true(at[level] + stride <= levels[level]->n_values);
+        const int64_t *values = levels[level]->values + at[level] + column;
+        x[level] += values[0];
+        assert_int_equal(x[level], offset[i]);
+        assert_int_equal(values[1], total[i]);
+        assert_int_equal(values[2], i == 0 ? 0 : self[i]);
+        x[level] += total[i];
+        at[level] += stride;
+    }
+    for (uint32_t i = 0; i < tree->n_nodes; i++)
+        assert_int_equal(at[tree->depth[i]], levels[tree->depth[i]]->n_values);
+}
+
+static void
+test_levels_say_where_nodes_lie(void **state)
+{
+    (void)state;
+    g_autoptr(Tree) tree = wide_tree();
+    g_autoptr(Tree) cut = tree_truncate(tree, 1000);
+    g_auto(FlameLayout) one = {0};
+    flame_layout_init(&one, cut);
+    g_autoptr(GBytes) bytes = flame_encode_proto(&one, 1);
+    Querier__V1__SelectMergeStacktracesResponse *message =
+        querier__v1__select_merge_stacktraces_response__unpack(NULL, g_bytes_get_size(bytes),
+                                                               g_bytes_get_data(bytes, NULL));
+    assert_non_null(message);
+    expect_nodes(message->flamegraph->levels, 4, 0, cut, cut->self, cut->total);
+    querier__v1__select_merge_stacktraces_response__free_unpacked(message, NULL);
+
+    Tree small = fixture_tree();
+    g_autoptr(TreeDiff) whole = tree_diff_new(tree, &small);
+    g_autoptr(TreeDiff) diff = tree_diff_truncate(whole, 1000);
+    g_auto(FlameLayout) two = {0};
+    flame_layout_init_diff(&two, diff);
+    g_autoptr(GBytes) both = flame_encode_proto(&two, 1);
+    Querier__V1__DiffResponse *sides = querier__v1__diff_response__unpack(
+        NULL, g_bytes_get_size(both), g_bytes_get_data(both, NULL));
+    assert_non_null(sides);
+    Querier__V1__Level *const *levels = sides->flamegraph->levels;
+    expect_nodes(levels, 7, 0, diff->tree, diff->tree->self, diff->tree->total);
+    expect_nodes(levels, 7, 3, diff->tree, diff->right_self, diff->right_total);
+    querier__v1__diff_response__free_unpacked(sides, NULL);
+}
+
 static void
 expect_tree_bytes(const Tree *tree, const char *expected, size_t size)
 {
@@ -247,6 +318,7 @@ main(void)
         cmocka_unit_test(test_no_data_is_the_root_alone),
         cmocka_unit_test(test_binary_is_the_message),
         cmocka_unit_test(test_json_has_the_integers_of_the_message),
+        cmocka_unit_test(test_levels_say_where_nodes_lie),
         cmocka_unit_test(test_tree_bytes_write_the_last_child_first),
         cmocka_unit_test(test_tree_bytes_sort_other_in),
     };

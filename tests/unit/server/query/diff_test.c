@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "tests/unit/server/query/stacks.h"
+#include "tests/unit/server/query/truncation_model.h"
 
 static TreeDiff *
 diff_of(const char *left, const char *right)
@@ -96,22 +96,6 @@ test_truncation_counts_the_larger_side(void **state)
 
 /* ---- Against the sets of paths. ---- */
 
-static char *
-random_stacks(GRand *random)
-{
-    g_autoptr(GString) out = g_string_new(NULL);
-    int n = g_rand_int_range(random, 1, 60);
-    for (int i = 0; i < n; i++) {
-        int depth = g_rand_int_range(random, 1, 7);
-        for (int k = 0; k < depth; k++)
-            g_string_append_printf(out, "%s%c", k > 0 ? ";" : "",
-                                   'a' + g_rand_int_range(random, 0, 4));
-        g_string_append_printf(out, "=%d ", g_rand_int_range(random, 1, 9));
-    }
-    g_string_truncate(out, out->len - 1);
-    return g_string_free(g_steal_pointer(&out), FALSE);
-}
-
 /* Totals by path. */
 static GHashTable *
 totals_of(const Tree *tree, const int64_t *totals)
@@ -145,6 +129,20 @@ assert_same_totals(GHashTable *in_union, const Tree *tree)
         assert_true(g_hash_table_contains(in_union, path));
 }
 
+/* The cut of two sides, at one limit of nodes after the other. */
+static void
+assert_cuts(const TreeDiff *diff)
+{
+    const ModelTree whole = {diff->tree, diff->right_self, diff->right_total};
+    for (int max_nodes = 1; max_nodes <= (int)diff->tree->n_nodes; max_nodes += 3) {
+        g_autoptr(TreeDiff) cut = tree_diff_truncate(diff, max_nodes);
+        g_autofree char *text =
+            model_text(&(ModelTree){cut->tree, cut->right_self, cut->right_total});
+        g_autofree char *expected = model_truncated_text(&whole, max_nodes);
+        assert_string_equal(text, expected);
+    }
+}
+
 /* A total is the node's own value and the totals of its children. */
 static void
 assert_totals_are_sums(const Tree *tree, const int64_t *self, const int64_t *total)
@@ -163,7 +161,8 @@ test_random_trees(void **state)
     (void)state;
     g_autoptr(GRand) random = g_rand_new_with_seed(7);
     for (int i = 0; i < 300; i++) {
-        g_autofree char *left_text = random_stacks(random), *right_text = random_stacks(random);
+        g_autofree char *left_text = model_random_stacks(random);
+        g_autofree char *right_text = model_random_stacks(random);
         g_autoptr(Tree) left = tree_of_stacks(left_text);
         g_autoptr(Tree) right = tree_of_stacks(right_text);
         g_autoptr(TreeDiff) diff = tree_diff_new(left, right);
@@ -172,6 +171,7 @@ test_random_trees(void **state)
         assert_int_equal(g_hash_table_size(lefts), diff->tree->n_nodes);
         assert_same_totals(lefts, left);
         assert_same_totals(rights, right);
+        assert_cuts(diff);
         int max_nodes = g_rand_int_range(random, 1, 40);
         g_autoptr(TreeDiff) cut = tree_diff_truncate(diff, max_nodes);
         assert_int_equal(cut->tree->total[0], left->total[0]);

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "tests/unit/server/query/stacks.h"
+#include "tests/unit/server/query/truncation_model.h"
 
 /* Adds "a;b;c" = value. */
 static void
@@ -165,6 +165,24 @@ test_real_other(void **state)
     assert_tree(whole, "0  0 31\n1 a 0 31\n2 b 1 1\n2 other 0 10\n3 x 10 10\n2 z 20 20\n");
 }
 
+static void
+test_truncation_against_the_model(void **state)
+{
+    (void)state;
+    g_autoptr(GRand) random = g_rand_new_with_seed(11);
+    for (int i = 0; i < 200; i++) {
+        g_autofree char *stacks = model_random_stacks(random);
+        g_autoptr(Tree) tree = tree_of_stacks(stacks);
+        for (int max_nodes = 1; max_nodes <= (int)tree->n_nodes; max_nodes++) {
+            g_autoptr(Tree) cut = tree_truncate(tree, max_nodes);
+            g_autofree char *text = model_text(&(ModelTree){cut, NULL, NULL});
+            g_autofree char *expected =
+                model_truncated_text(&(ModelTree){tree, NULL, NULL}, max_nodes);
+            assert_string_equal(text, expected);
+        }
+    }
+}
+
 /* 9223372036854775807 and more of it. */
 static void
 test_sums_never_overflow(void **state)
@@ -185,9 +203,13 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sums_never_overflow), cmocka_unit_test(test_sorted_pre_order),
-        cmocka_unit_test(test_many_nodes),          cmocka_unit_test(test_truncation),
-        cmocka_unit_test(test_all_nodes_fit),       cmocka_unit_test(test_real_other),
+        cmocka_unit_test(test_sums_never_overflow),
+        cmocka_unit_test(test_sorted_pre_order),
+        cmocka_unit_test(test_many_nodes),
+        cmocka_unit_test(test_truncation),
+        cmocka_unit_test(test_all_nodes_fit),
+        cmocka_unit_test(test_real_other),
+        cmocka_unit_test(test_truncation_against_the_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
