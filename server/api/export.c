@@ -33,7 +33,9 @@ encode_collapsed(const Query *query, int64_t max_nodes, GError **error)
 static GBytes *
 encode_dot(const Query *query, int64_t max_nodes, GError **error)
 {
-    return take_text(selection_dot(query, max_nodes > 0 ? max_nodes : DOT_MERGE_NODES, error));
+    int64_t max_functions = max_nodes > 0 ? max_nodes : DOT_DRAW_NODES;
+    return take_text(
+        selection_dot(query, MAX(max_functions, DOT_MERGE_NODES), max_functions, error));
 }
 
 static GBytes *

@@ -117,7 +117,7 @@ encode_dot(RpcCall *call, const Querier__V1__SelectMergeStacktracesRequest *requ
             QUERIER__V1__SELECT_MERGE_STACKTRACES_REQUEST__MAX_NODES_PRESENCE_MAX_NODES ||
         request->max_nodes == 0)
         max_nodes = DOT_MERGE_NODES;
-    g_autoptr(GString) dot = selection_dot(query, max_nodes, error);
+    g_autoptr(GString) dot = selection_dot(query, max_nodes, DOT_DRAW_NODES, error);
     if (dot == NULL)
         return NULL;
     response.dot = dot->str;

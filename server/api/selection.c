@@ -237,13 +237,13 @@ selection_tree(const Query *query, int64_t max_nodes, bool *ret_truncated, GErro
 }
 
 GString *
-selection_dot(const Query *query, int64_t max_nodes, GError **error)
+selection_dot(const Query *query, int64_t max_nodes, int64_t max_functions, GError **error)
 {
     if (query == NULL)
         return g_string_new(NULL);
     g_autoptr(Tree) tree = selection_tree(query, max_nodes, NULL, error);
     g_autofree char *unit = profile_type_part(query->profile_type, 2);
-    return tree != NULL ? tree_dot(tree, query->profile_type, unit, DOT_DRAW_NODES) : NULL;
+    return tree != NULL ? tree_dot(tree, query->profile_type, unit, (size_t)max_functions) : NULL;
 }
 
 TreeDiff *

@@ -51,9 +51,10 @@ bool selection_max_nodes(const Api *api, const char *tenant, bool given, int64_t
  * some were folded into "other". */
 Tree *selection_tree(const Query *query, int64_t max_nodes, bool *ret_truncated, GError **error);
 
-/* The call graph of the merged stacks, made of at most about `max_nodes` nodes; empty for a query
- * that is NULL. */
-GString *selection_dot(const Query *query, int64_t max_nodes, GError **error);
+/* The call graph of the `max_functions` functions with the largest totals in the merged stacks,
+ * which are cut to about `max_nodes` nodes before; empty for a query that is NULL. */
+GString *
+selection_dot(const Query *query, int64_t max_nodes, int64_t max_functions, GError **error);
 
 /* The merged stacks of two queries side by side; a query that is NULL has no data. */
 TreeDiff *selection_diff(const Query *left, const Query *right, int64_t max_nodes,

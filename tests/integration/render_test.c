@@ -23,13 +23,14 @@ static const ProfileStack old_stacks[] = {{"a;b", 3}, {"a", 1}, {"c", 2}};
 static const ProfileStack new_stacks[] = {{"a;b", 1}};
 
 static void
-push(const Fixture *fixture, const char *service, const ProfileStack *stacks, size_t n)
+push(const Fixture *fixture, const char *tenant, const char *service, const ProfileStack *stacks,
+     size_t n)
 {
     g_autoptr(GBytes) profile = profile_of(stacks, n, g_get_real_time() * 1000 - 30 * SECOND);
     const ProfileSeries series = {.service = service, .profile = profile};
     g_autoptr(GBytes) body = push_request_of(&series, 1);
     g_auto(HttpClientReply) reply = test_server_call(fixture->server, "/push.v1.PusherService/Push",
-                                                     "a", "application/proto", body);
+                                                     tenant, "application/proto", body);
     assert_int_equal(reply.status, 200);
 }
 
@@ -40,8 +41,8 @@ setup(void **state)
     fixture->dir = temp_dir_new();
     static const char *const options[] = {"--self-profile=false", NULL};
     fixture->server = test_server_start(temp_dir_path(fixture->dir), options);
-    push(fixture, "old", old_stacks, G_N_ELEMENTS(old_stacks));
-    push(fixture, "new", new_stacks, G_N_ELEMENTS(new_stacks));
+    push(fixture, "a", "old", old_stacks, G_N_ELEMENTS(old_stacks));
+    push(fixture, "a", "new", new_stacks, G_N_ELEMENTS(new_stacks));
     *state = fixture;
     return 0;
 }
@@ -123,6 +124,37 @@ test_exports_of_text(void **state)
     json_decref(json);
     expect(*state, "/pyroscope/render?from=now-10m&until=now&format=dot&query=memory:a:b:c:d", 200,
            "");
+}
+
+/* max-nodes says how many functions are drawn, also where that is more than usual. */
+static void
+test_dot_draws_what_is_asked_for(void **state)
+{
+    enum { FUNCTIONS = 150 };
+    const Fixture *fixture = *state;
+    ProfileStack stacks[FUNCTIONS];
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    for (int i = 0; i < FUNCTIONS; i++) {
+        g_ptr_array_add(names, g_strdup_printf("f%d", i));
+        stacks[i] = (ProfileStack){names->pdata[i], 1000 - i};
+    }
+    push(fixture, "b", "old", stacks, FUNCTIONS);
+    static const struct {
+        const char *param, *functions;
+    } cases[] = {
+        {"", ", 100 functions\""},
+        {"&max-nodes=2", ", 2 functions\""},
+        {"&max-nodes=120", ", 120 functions\""},
+        {"&maxNodes=120&max-nodes=2", ", 120 functions\""},
+        {"&max-nodes=1000", ", 150 functions\""},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *path = g_strconcat(RENDER "&format=dot", cases[i].param, NULL);
+        g_autofree char *text = NULL;
+        assert_int_equal(test_server_json(fixture->server, path, "b", NULL, &text), 200);
+        assert_contains(text, cases[i].functions);
+        assert_lacks(text, "other");
+    }
 }
 
 static void
@@ -307,11 +339,17 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_render_diff),     cmocka_unit_test(test_render_diff_refuses),
-        cmocka_unit_test(test_exports_of_text), cmocka_unit_test(test_export_of_pprof),
-        cmocka_unit_test(test_our_own_export),  cmocka_unit_test(test_lists),
-        cmocka_unit_test(test_functions),       cmocka_unit_test(test_times),
-        cmocka_unit_test(test_series),          cmocka_unit_test(test_columns_of_diff_and_sandwich),
+        cmocka_unit_test(test_render_diff),
+        cmocka_unit_test(test_render_diff_refuses),
+        cmocka_unit_test(test_exports_of_text),
+        cmocka_unit_test(test_dot_draws_what_is_asked_for),
+        cmocka_unit_test(test_export_of_pprof),
+        cmocka_unit_test(test_our_own_export),
+        cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_functions),
+        cmocka_unit_test(test_times),
+        cmocka_unit_test(test_series),
+        cmocka_unit_test(test_columns_of_diff_and_sandwich),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
