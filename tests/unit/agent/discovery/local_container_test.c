@@ -31,6 +31,28 @@ test_what_is_kept(void **state)
     assert_string_equal(label_set_get(container->labels, "team"), "blue");
 }
 
+/* As Podman 4.3 answers: what is an object with Docker is null here, or not there. */
+static void
+test_what_podman_tells(void **state)
+{
+    (void)state;
+    g_autoptr(GPtrArray) containers = made_containers(
+        "[" HEAD ",'Names':['/shop-web-1'],'Image':'localhost/shop/web:7','ImageID':'sha256:00',"
+        "'Command':'/bin/web','Created':1764320400,'Ports':[],'Labels':{"
+        "'com.docker.compose.service':'web'},'State':'created','Status':'Created',"
+        "'NetworkSettings':{'Networks':null},'Mounts':[],'Name':'','Config':null,"
+        "'NetworkingConfig':null,'Platform':null,'AdjustCPUShares':false},"
+        "{'Id':'" MADE_ID("b") "','Names':['/db'],'Image':'','Labels':{},'Config':null}]");
+    assert_int_equal(containers->len, 2);
+    const LocalContainer *web = containers->pdata[0], *db = containers->pdata[1];
+    assert_string_equal(web->name, "shop-web-1");
+    assert_string_equal(web->service, "web");
+    assert_string_equal(web->image, "localhost/shop/web:7");
+    assert_string_equal(db->name, "db");
+    assert_null(db->image);
+    assert_null(db->service);
+}
+
 static void
 expect_name(const char *names, const char *wanted)
 {
@@ -142,6 +164,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_kept),
+        cmocka_unit_test(test_what_podman_tells),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_ids),
         cmocka_unit_test(test_labels_are_bounded),
