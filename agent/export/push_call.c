@@ -93,7 +93,9 @@ make_headers(const Endpoint *endpoint, const OutboxItem *first, GError **error)
 {
     g_autoptr(GStrvBuilder) lines = g_strv_builder_new();
     g_autofree char *login = NULL, *tenant = NULL, *encoding = NULL;
-    const HttpAuth auth = {endpoint->token_file, endpoint->user, endpoint->password_file};
+    const HttpAuth auth = {.token_file = endpoint->token_file,
+                           .user = endpoint->user,
+                           .password_file = endpoint->password_file};
     if (!http_auth_line(&auth, &login, error))
         return NULL;
     g_strv_builder_add(lines, "Content-Type: application/proto");

@@ -124,18 +124,6 @@ read_headers(YamlTree *tree, const YamlNode *node, const char *key, void *place,
     return true;
 }
 
-static const YamlField basic_auth_fields[] = {
-    {"username", yaml_read_text, offsetof(ScrapeJob, user)},
-    {"password_file", yaml_read_text, offsetof(ScrapeJob, password_file)},
-};
-
-static bool
-read_basic_auth(YamlTree *tree, const YamlNode *node, const char *key, void *place, GError **error)
-{
-    return yaml_read_fields(tree, node, key, basic_auth_fields, G_N_ELEMENTS(basic_auth_fields),
-                            place, error);
-}
-
 static const YamlField tls_fields[] = {
     {"ca_file", yaml_read_text, offsetof(ScrapeJob, ca_file)},
     {"cert_file", yaml_read_text, offsetof(ScrapeJob, certificate_file)},
@@ -303,8 +291,11 @@ static const YamlField job_fields[] = {
     {"scheme", yaml_read_text, offsetof(ScrapeJob, scheme)},
     {"params", read_params, 0},
     {"profiling_config", read_profiles, 0},
-    {"bearer_token_file", yaml_read_text, offsetof(ScrapeJob, token_file)},
-    {"basic_auth", read_basic_auth, 0},
+    {"bearer_token", yaml_read_text, offsetof(ScrapeJob, auth.token)},
+    {"bearer_token_file", yaml_read_text, offsetof(ScrapeJob, auth.token_file)},
+    {"authorization", scrape_auth_read_authorization, offsetof(ScrapeJob, auth)},
+    {"basic_auth", scrape_auth_read_basic, offsetof(ScrapeJob, auth)},
+    {"oauth2", scrape_auth_read_oauth2, offsetof(ScrapeJob, auth)},
     {"tls_config", read_tls, 0},
     {"http_headers", read_headers, 0},
     {"proxy_url", yaml_read_text, offsetof(ScrapeJob, proxy_url)},

@@ -16,12 +16,13 @@ static void
 clear_job(void *data)
 {
     ScrapeJob *job = data;
-    char *const texts[] = {
-        job->name,     job->scheme,        job->path_prefix,    job->token_file,
-        job->user,     job->password_file, job->ca_file,        job->certificate_file,
-        job->key_file, job->proxy_url,     job->tls_server_name};
+    char *const texts[] = {job->name,      job->scheme,           job->path_prefix,
+                           job->ca_file,   job->certificate_file, job->key_file,
+                           job->proxy_url, job->tls_server_name};
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
         g_free(texts[i]);
+    scrape_token_free(job->token);
+    scrape_auth_clear(&job->auth);
     g_strfreev(job->headers);
     g_clear_pointer(&job->params, g_hash_table_unref);
     g_array_unref(job->profiles);
@@ -106,15 +107,10 @@ check_access(const ScrapeJob *job, GError **error)
     if (strcmp(job->scheme, "http") != 0 && strcmp(job->scheme, "https") != 0)
         return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
                          "scheme: '%s' is neither http nor https", job->scheme);
-    if (job->token_file != NULL && job->user != NULL)
-        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
-                         "bearer_token_file and basic_auth exclude each other");
-    if (job->password_file != NULL && job->user == NULL)
-        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "basic_auth needs a username");
     if ((job->certificate_file == NULL) != (job->key_file == NULL))
         return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
                          "tls_config: cert_file and key_file go together");
-    return true;
+    return scrape_auth_check(&job->auth, error);
 }
 
 bool
@@ -138,5 +134,7 @@ scrape_job_finish(ScrapeJob *job, GError **error)
         .http1_only = !job->uses_http2,
     };
     job->client = http_client_new(&config);
+    if (job->auth.oauth2 != NULL)
+        job->token = scrape_token_new(job->auth.oauth2);
     return true;
 }

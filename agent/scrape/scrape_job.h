@@ -1,13 +1,14 @@
 /* A scrape job: a group of targets, what is asked of them, how and how often. What Grafana Alloy's
- * pyroscope.scrape takes as arguments, with its defaults. Immutable, and shared by reference
- * between threads. */
+ * pyroscope.scrape takes as arguments, with its defaults. Immutable but for the token, which only
+ * the thread that scrapes may touch, and shared by reference between threads. */
 #pragma once
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "agent/scrape/profile_type.h"
-#include "lib/net/http_auth.h"
+#include "agent/scrape/scrape_auth.h"
+#include "agent/scrape/scrape_token.h"
 #include "lib/net/http_client.h"
 #include "lib/relabel/label_set.h"
 #include "lib/relabel/relabel.h"
@@ -43,7 +44,7 @@ typedef struct {
     char *path_prefix;
     GHashTable *params; /* text to GStrv; NULL: none */
     GStrv headers;      /* "Name: value"; NULL: none */
-    char *token_file, *user, *password_file;
+    ScrapeAuth auth;
     char *ca_file, *certificate_file, *key_file, *tls_server_name, *proxy_url;
     bool tls_unchecked, follows_redirects, uses_http2;
     int64_t body_bytes_max, profile_bytes_max;
@@ -52,6 +53,7 @@ typedef struct {
     GPtrArray *targets; /* LabelSet, each with an __address__ */
     RelabelRules *rules;
     HttpClient *client; /* set by scrape_job_finish */
+    ScrapeToken *token; /* likewise: of oauth2, the one part that changes; NULL: none */
 } ScrapeJob;
 
 /* With the defaults; one reference. */

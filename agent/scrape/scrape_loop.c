@@ -36,6 +36,12 @@ scrape_loop_new(ScrapeTarget *target, int64_t now_us)
     return loop;
 }
 
+bool
+scrape_loop_is_busy(const ScrapeLoop *loop)
+{
+    return loop->transfer != NULL || loop->waits_for_token;
+}
+
 void
 scrape_loop_free(ScrapeLoop *loop)
 {

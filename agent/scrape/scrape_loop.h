@@ -34,6 +34,7 @@ typedef struct {
     /* Under way: */
     HttpTransfer *transfer; /* NULL: nothing is */
     void *request;          /* what it borrows, freed by the scraper */
+    bool waits_for_token;   /* it is not sent yet */
     int64_t begun_us, asked_seconds;
     /* Told about it: */
     ScrapeHealth health;
@@ -46,6 +47,9 @@ typedef struct {
     unsigned n_failures;         /* in a row */
     size_t delta_bytes;          /* that the delta keeps */
 } ScrapeLoop;
+
+/* Whether a scrape is under way. */
+bool scrape_loop_is_busy(const ScrapeLoop *loop);
 
 /* Takes the target over. */
 ScrapeLoop *scrape_loop_new(ScrapeTarget *target, int64_t now_us);

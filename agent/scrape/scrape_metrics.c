@@ -58,6 +58,11 @@ static const MetricRow metric_rows[] = {
     [SCRAPE_METRIC_IN_FLIGHT] = {.name = "cresset_agent_scrape_in_flight",
                                  .kind = METRIC_GAUGE,
                                  .help = "Scrapes under way."},
+    [SCRAPE_METRIC_TOKENS] = {.name = "cresset_agent_scrape_token_requests_total",
+                              .kind = METRIC_COUNTER,
+                              .help = "Access tokens of oauth2 asked for, by what came of it.",
+                              .label = "result",
+                              .label_values = results},
 };
 
 Metrics *

@@ -2,7 +2,7 @@
 #pragma once
 #include "lib/base/metrics.h"
 
-/* Rows. Labels: of TARGETS a ScrapeHealth, of SCRAPES a ScrapeResult. */
+/* Rows. Labels: of TARGETS a ScrapeHealth, of SCRAPES and TOKENS a ScrapeResult. */
 enum {
     SCRAPE_METRIC_TARGETS,
     SCRAPE_METRIC_SCRAPES,
@@ -16,6 +16,7 @@ enum {
     SCRAPE_METRIC_SKIPPED,
     SCRAPE_METRIC_DELTA_BYTES,
     SCRAPE_METRIC_IN_FLIGHT,
+    SCRAPE_METRIC_TOKENS,
 };
 
 Metrics *scrape_metrics_new(void);

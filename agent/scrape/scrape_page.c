@@ -155,7 +155,7 @@ static void
 put_remark(GString *out, const ScrapeLoop *loop)
 {
     if (loop->ended_us == 0) {
-        g_string_append(out, loop->transfer != NULL ? "the first scrape is under way" : "");
+        g_string_append(out, scrape_loop_is_busy(loop) ? "the first scrape is under way" : "");
         return;
     }
     if (loop->result == SCRAPE_OK)
@@ -189,7 +189,7 @@ put_cells(const Page *page, const ScrapeLoop *loop)
         put_size(out, loop->sent_bytes);
     }
     g_string_append(out, "<td class=\"n\">");
-    if (loop->transfer != NULL) {
+    if (scrape_loop_is_busy(loop)) {
         g_string_append(out, "under way");
     } else {
         g_string_append(out, loop->is_retry ? "again in " : "in ");
@@ -377,7 +377,7 @@ on_listed(const ScrapeLoop *loop, void *data)
     jsonw_key(json, "bytes_sent");
     jsonw_uint(json, loop->sent_bytes);
     jsonw_key(json, "is_under_way");
-    jsonw_bool(json, loop->transfer != NULL);
+    jsonw_bool(json, scrape_loop_is_busy(loop));
     jsonw_key(json, "next_in_seconds");
     jsonw_double(json, (double)MAX(loop->due_us - listing->now_us, 0) / G_USEC_PER_SEC);
     jsonw_object_end(json);

@@ -17,23 +17,25 @@ load_pem(const char *path, GBytes **ret_bytes, GError **error)
 }
 
 static bool
-load_secrets(ScrapeRequest *request, GError **error)
+load_secrets(ScrapeRequest *request, const char *access_token, GError **error)
 {
     const ScrapeJob *job = request->job;
-    const HttpAuth auth = {
-        .token_file = job->token_file, .user = job->user, .password_file = job->password_file};
+    HttpAuth auth = scrape_auth_http(&job->auth);
+    if (access_token != NULL)
+        auth.token = access_token;
     return http_auth_line(&auth, &request->authorization, error) &&
            load_pem(job->certificate_file, &request->certificate, error) &&
            load_pem(job->key_file, &request->key, error);
 }
 
 ScrapeRequest *
-scrape_request_new(const ScrapeTarget *target, int64_t seconds, GError **error)
+scrape_request_new(const ScrapeTarget *target, int64_t seconds, const char *access_token,
+                   GError **error)
 {
     const ScrapeJob *job = target->job;
     g_autoptr(ScrapeRequest) request = g_new0(ScrapeRequest, 1);
     request->job = scrape_job_ref(target->job);
-    if (!load_secrets(request, error))
+    if (!load_secrets(request, access_token, error))
         return NULL;
     request->url = scrape_target_url(target, seconds);
     request->headers = g_ptr_array_new();

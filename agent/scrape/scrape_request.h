@@ -16,8 +16,9 @@ typedef struct {
 
 /* Reads token, password and certificate from their files, as these are replaced while the program
  * runs. NULL with *error, which names the file, when one cannot be read. `seconds` 0: the profile
- * takes none. */
-ScrapeRequest *scrape_request_new(const ScrapeTarget *target, int64_t seconds, GError **error);
+ * takes none. `access_token` is that of the job's oauth2; NULL: it has none. */
+ScrapeRequest *scrape_request_new(const ScrapeTarget *target, int64_t seconds,
+                                  const char *access_token, GError **error);
 void scrape_request_free(ScrapeRequest *request);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ScrapeRequest, scrape_request_free)

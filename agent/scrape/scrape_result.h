@@ -20,7 +20,8 @@
     X(SCRAPE_TOO_LARGE, "too_large", "the answer is larger than body_size_limit")                  \
     X(SCRAPE_BOMB, "bomb", "the profile is unpacked larger than profile_size_limit")               \
     X(SCRAPE_MALFORMED, "malformed", "a damaged profile")                                          \
-    X(SCRAPE_SECRET, "secret", "a token, password or certificate cannot be read")
+    X(SCRAPE_SECRET, "secret", "a token, password or certificate cannot be read")                  \
+    X(SCRAPE_TOKEN, "token", "the token server gives no access token")
 
 typedef enum {
 #define X(name, text, help) name,

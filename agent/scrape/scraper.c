@@ -1,43 +1,12 @@
-#include "agent/scrape/scraper.h"
+#include "agent/scrape/scraper_private.h"
 
 #include <string.h>
 
 #include "agent/scrape/scrape_file.h"
-#include "agent/scrape/scrape_metrics.h"
-#include "agent/scrape/scrape_request.h"
-#include "agent/scrape/scraped_profile.h"
-#include "lib/base/reloaded_file.h"
 
 enum {
-    LOOK_US = G_USEC_PER_SEC, /* between two looks at the pods and the file */
-    SLOT_US = 100 * 1000,     /* what is due within so long begins together: fewer wake-ups */
+    LOOK_US = G_USEC_PER_SEC,            /* between two looks at the pods and the file */
     BODIES_BYTES_MAX = 64 * 1024 * 1024, /* of all answers under way together */
-};
-
-typedef struct {
-    GPtrArray *jobs; /* ScrapeJob */
-} JobsBox;
-
-struct Scraper {
-    ScrapeSinkFunc sink;
-    void *sink_data;
-    Discovery *discovery;
-    char *tenant_label;
-    ReloadedFile *file;  /* NULL: none */
-    ScrapeJob *own_job;  /* of annotations; NULL: none */
-    HttpMulti *multi;    /* all of these are the thread's */
-    GByteArray *profile; /* the one that is being read */
-    JobsBox *box;        /* what targets were made of: of the file, a reference, and */
-    uint64_t pods_seen;  /* a version of the pods */
-    bool has_targets;
-    int64_t looked_us, due_us; /* the last look, and when the next scrape is due */
-    GThread *thread;
-    gint is_stopping;
-    GMutex lock;        /* for what follows; only the thread changes it */
-    GHashTable *loops;  /* key → ScrapeLoop */
-    GPtrArray *skipped; /* char * */
-    char *file_error;   /* of a file that is not taken; NULL: it is good */
-    Metrics *metrics;
 };
 
 /* --- jobs ------------------------------------------------------------------------------------- */
@@ -45,7 +14,7 @@ struct Scraper {
 static void
 clear_jobs(void *data)
 {
-    g_ptr_array_unref(((JobsBox *)data)->jobs);
+    g_ptr_array_unref(((ScraperJobs *)data)->jobs);
 }
 
 static void *
@@ -55,7 +24,7 @@ parse_jobs(const char *path, void *data, GError **error)
     GPtrArray *jobs = scrape_file_load(path, error);
     if (jobs == NULL)
         return NULL;
-    JobsBox *box = g_atomic_rc_box_new0(JobsBox);
+    ScraperJobs *box = g_atomic_rc_box_new0(ScraperJobs);
     box->jobs = jobs;
     return box;
 }
@@ -77,7 +46,7 @@ on_reloaded(const char *path, const GError *error, void *data)
 
 /* The jobs in force, with a new reference to each. */
 static GPtrArray *
-jobs_of(Scraper *scraper, const JobsBox *box)
+jobs_of(Scraper *scraper, const ScraperJobs *box)
 {
     GPtrArray *jobs = g_ptr_array_new_with_free_func((GDestroyNotify)scrape_job_unref);
     bool has_annotations = false;
@@ -91,171 +60,7 @@ jobs_of(Scraper *scraper, const JobsBox *box)
     return jobs;
 }
 
-/* --- the end of a scrape ---------------------------------------------------------------------- */
-
-typedef struct {
-    Scraper *scraper;
-    ScrapeLoop *loop;
-    ScrapeRequest *request;
-} Scrape;
-
-static void
-on_part(const uint8_t *pprof, size_t size, void *data)
-{
-    const Scrape *scrape = data;
-    Scraper *scraper = scrape->scraper;
-    scraper->sink(scrape->loop->target->labels, pprof, size, scraper->sink_data);
-    metrics_add(scraper->metrics, SCRAPE_METRIC_PROFILES, 0, 1);
-    metrics_add(scraper->metrics, SCRAPE_METRIC_PROFILE_BYTES, 0, (double)size);
-    g_mutex_lock(&scraper->lock);
-    scrape->loop->n_sent++;
-    scrape->loop->sent_bytes += size;
-    g_mutex_unlock(&scraper->lock);
-}
-
-/* Reads an answer and sends what is in it. */
-static ScrapeResult
-take_reply(Scrape *scrape, const HttpClientReply *reply, GError **error)
-{
-    Scraper *scraper = scrape->scraper;
-    ScrapeLoop *loop = scrape->loop;
-    uint64_t n_dropped = 0;
-    ScrapeResult result = scrape_result_of_status(reply->status);
-    metrics_add(scraper->metrics, SCRAPE_METRIC_BYTES, 0, (double)g_bytes_get_size(reply->body));
-    if (result != SCRAPE_OK) {
-        g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "the target answers %d", reply->status);
-        return result;
-    }
-    result = scraped_profile_read(loop->target, loop->delta, reply, scraper->profile, error);
-    if (scraper->profile->len > 0)
-        scraped_profile_split(scraper->profile, on_part, scrape, &n_dropped);
-    metrics_add(scraper->metrics, SCRAPE_METRIC_SAMPLES_DROPPED, 0, (double)n_dropped);
-    return result;
-}
-
-/* Said once when a target goes down, and once when it is up again. */
-static void
-say_change(const ScrapeLoop *loop, ScrapeHealth before)
-{
-    const char *url = loop->target->url;
-    if (loop->health == SCRAPE_HEALTH_DOWN && before != SCRAPE_HEALTH_DOWN)
-        g_info("%s cannot be scraped: %s", url, loop->error);
-    else if (loop->health == SCRAPE_HEALTH_ABSENT && before != SCRAPE_HEALTH_ABSENT)
-        g_info("%s is not offered (404), it is asked for ever more seldom", url);
-    else if (loop->health == SCRAPE_HEALTH_UP && before >= SCRAPE_HEALTH_DOWN)
-        g_info("%s is scraped again", url);
-}
-
-static void
-end_scrape(Scraper *scraper, ScrapeLoop *loop, ScrapeResult result, const GError *error,
-           int64_t retry_after_ms, uint64_t body_bytes)
-{
-    ScrapeHealth before = loop->health;
-    char *message = error != NULL ? g_strdup(error->message) : NULL;
-    g_mutex_lock(&scraper->lock);
-    loop->transfer = NULL;
-    loop->body_bytes = body_bytes;
-    if (loop->delta != NULL)
-        loop->delta_bytes = pprof_delta_memory(loop->delta);
-    bool is_retried =
-        scrape_loop_end(loop, result, message, retry_after_ms, g_get_monotonic_time());
-    g_mutex_unlock(&scraper->lock);
-    scraper->due_us = MIN(scraper->due_us, loop->due_us);
-    int64_t own_us = loop->duration_us - loop->asked_seconds * G_USEC_PER_SEC;
-    metrics_add(scraper->metrics, SCRAPE_METRIC_SCRAPES, result, 1);
-    metrics_observe(scraper->metrics, SCRAPE_METRIC_SECONDS, 0, (double)MAX(own_us, 0) / 1e6);
-    if (is_retried)
-        metrics_add(scraper->metrics, SCRAPE_METRIC_RETRIES, 0, 1);
-    say_change(loop, before);
-}
-
-static void
-on_done(const HttpOutcome *outcome, void *user)
-{
-    Scrape *scrape = user;
-    ScrapeLoop *loop = scrape->loop;
-    g_autoptr(GError) error = NULL;
-    ScrapeResult result = scrape_result_of_failure(outcome->failure);
-    uint64_t body_bytes = 0;
-    int64_t retry_after_ms = 0;
-    if (outcome->reply != NULL) {
-        body_bytes = g_bytes_get_size(outcome->reply->body);
-        retry_after_ms = outcome->reply->retry_after_ms;
-        result = take_reply(scrape, outcome->reply, &error);
-    }
-    loop->request = NULL;
-    end_scrape(scrape->scraper, loop, result, outcome->error != NULL ? outcome->error : error,
-               retry_after_ms, body_bytes);
-    scrape_request_free(scrape->request);
-    g_free(scrape);
-}
-
-/* --- the start of a scrape -------------------------------------------------------------------- */
-
-static void
-begin_scrape(Scraper *scraper, ScrapeLoop *loop, int64_t now_us)
-{
-    g_autoptr(GError) error = NULL;
-    g_mutex_lock(&scraper->lock);
-    scrape_loop_begin(loop, now_us);
-    g_mutex_unlock(&scraper->lock);
-    ScrapeRequest *request = scrape_request_new(loop->target, loop->asked_seconds, &error);
-    if (request == NULL) {
-        end_scrape(scraper, loop, SCRAPE_SECRET, error, 0, 0);
-        return;
-    }
-    Scrape *scrape = g_new0(Scrape, 1);
-    *scrape = (Scrape){scraper, loop, request};
-    HttpTransfer *transfer = http_multi_start(scraper->multi, loop->target->job->client,
-                                              &request->http, on_done, scrape, &error);
-    if (transfer == NULL) {
-        scrape_request_free(request);
-        g_free(scrape);
-        end_scrape(scraper, loop, SCRAPE_CUT, error, 0, 0);
-        return;
-    }
-    g_mutex_lock(&scraper->lock);
-    loop->transfer = transfer;
-    loop->request = scrape;
-    g_mutex_unlock(&scraper->lock);
-}
-
-/* Begins what is due, and finds when the next is. */
-static void
-begin_due(Scraper *scraper, int64_t now_us)
-{
-    GHashTableIter iter;
-    void *value;
-    scraper->due_us = G_MAXINT64;
-    g_hash_table_iter_init(&iter, scraper->loops);
-    while (g_hash_table_iter_next(&iter, NULL, &value)) {
-        ScrapeLoop *loop = value;
-        if (loop->due_us <= now_us && loop->transfer == NULL) {
-            begin_scrape(scraper, loop, now_us);
-        } else if (loop->due_us <= now_us) {
-            g_mutex_lock(&scraper->lock);
-            scrape_loop_miss(loop, now_us);
-            g_mutex_unlock(&scraper->lock);
-            metrics_add(scraper->metrics, SCRAPE_METRIC_MISSED, 0, 1);
-        }
-        scraper->due_us = MIN(scraper->due_us, loop->due_us);
-    }
-    scraper->due_us = MAX(scraper->due_us, now_us + SLOT_US);
-}
-
 /* --- targets ---------------------------------------------------------------------------------- */
-
-static void
-drop_loop(Scraper *scraper, ScrapeLoop *loop)
-{
-    Scrape *scrape = loop->request;
-    if (loop->transfer != NULL) {
-        http_multi_cancel(scraper->multi, g_steal_pointer(&loop->transfer));
-        scrape_request_free(scrape->request);
-        g_free(scrape);
-    }
-    scrape_loop_free(loop);
-}
 
 /* Ends the loops that have no target any more. */
 static void
@@ -268,7 +73,7 @@ drop_gone(Scraper *scraper, GHashTable *targets)
         if (g_hash_table_contains(targets, key))
             continue;
         g_hash_table_iter_remove(&iter);
-        drop_loop(scraper, value);
+        scraper_drop_loop(scraper, value);
     }
 }
 
@@ -306,7 +111,7 @@ set_targets(Scraper *scraper, ScrapeTargets *targets)
 }
 
 static void
-release_box(Scraper *scraper, JobsBox *box)
+release_box(Scraper *scraper, ScraperJobs *box)
 {
     if (box != NULL)
         reloaded_file_release(scraper->file, box);
@@ -316,7 +121,7 @@ release_box(Scraper *scraper, JobsBox *box)
 static void
 look(Scraper *scraper)
 {
-    JobsBox *box = scraper->file != NULL ? reloaded_file_acquire(scraper->file) : NULL;
+    ScraperJobs *box = scraper->file != NULL ? reloaded_file_acquire(scraper->file) : NULL;
     Discovery *discovery = scraper->discovery;
     uint64_t pods_seen = discovery != NULL ? discovery_pods_version(discovery) : 0;
     bool is_same = scraper->has_targets && box == scraper->box && pods_seen == scraper->pods_seen;
@@ -345,7 +150,7 @@ scraper_run(gpointer data)
             scraper->looked_us = now_us;
         }
         if (now_us >= scraper->due_us)
-            begin_due(scraper, now_us);
+            scraper_begin_due(scraper, now_us);
         int64_t until_us = MIN(scraper->due_us, scraper->looked_us + LOOK_US);
         http_multi_run(scraper->multi, (until_us - g_get_monotonic_time() + 999) / 1000);
     }
@@ -376,6 +181,7 @@ scraper_new(const ScraperConfig *config, GError **error)
     scraper->due_us = G_MAXINT64;
     scraper->loops = g_hash_table_new(g_str_hash, g_str_equal);
     scraper->skipped = g_ptr_array_new_with_free_func(g_free);
+    scraper->token_fetches = g_ptr_array_new_with_free_func(scraper_token_fetch_free);
     scraper->profile = g_byte_array_new();
     scraper->metrics = scrape_metrics_new();
     scraper->multi = http_multi_new(BODIES_BYTES_MAX);
@@ -410,6 +216,7 @@ scraper_free(Scraper *scraper)
     g_autoptr(GHashTable) none = g_hash_table_new(g_str_hash, g_str_equal);
     drop_gone(scraper, none);
     g_hash_table_unref(scraper->loops);
+    g_ptr_array_unref(scraper->token_fetches);
     release_box(scraper, scraper->box);
     reloaded_file_free(scraper->file);
     scrape_job_unref(scraper->own_job);
@@ -479,7 +286,7 @@ count_loops(Scraper *scraper)
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         const ScrapeLoop *loop = value;
         n[loop->health]++;
-        in_flight += loop->transfer != NULL;
+        in_flight += scrape_loop_is_busy(loop);
         delta_bytes += (double)loop->delta_bytes;
     }
     metrics_set(scraper->metrics, SCRAPE_METRIC_SKIPPED, 0, scraper->skipped->len);

@@ -262,7 +262,8 @@ result_of_error(const GError *error)
 static bool
 make_headers(const TelemetryApi *api, const TelemetryCall *call, GStrv *ret_headers, GError **error)
 {
-    const HttpAuth auth = {api->token_file, api->user, api->password_file};
+    const HttpAuth auth = {
+        .token_file = api->token_file, .user = api->user, .password_file = api->password_file};
     char *authorization;
     if (!http_auth_line(&auth, &authorization, error))
         return false;

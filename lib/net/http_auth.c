@@ -27,21 +27,29 @@ read_secret(const char *path, bool may_have_blanks, GError **error)
     return NULL;
 }
 
+/* What is given, or the text of the file; "" where there is neither. */
+static char *
+get_secret(const char *secret, const char *path, bool may_have_blanks, GError **error)
+{
+    if (is_given(secret) || !is_given(path))
+        return g_strdup(secret != NULL ? secret : "");
+    return read_secret(path, may_have_blanks, error);
+}
+
 bool
 http_auth_line(const HttpAuth *auth, char **ret_line, GError **error)
 {
     *ret_line = NULL;
-    if (is_given(auth->token_file)) {
-        g_autofree char *token = read_secret(auth->token_file, false, error);
+    if (is_given(auth->token) || is_given(auth->token_file)) {
+        g_autofree char *token = get_secret(auth->token, auth->token_file, false, error);
+        const char *type = is_given(auth->type) ? auth->type : "Bearer";
         if (token != NULL)
-            *ret_line = g_strconcat("Authorization: Bearer ", token, NULL);
+            *ret_line = g_strconcat("Authorization: ", type, " ", token, NULL);
         return token != NULL;
     }
     if (!is_given(auth->user))
         return true;
-    g_autofree char *password = is_given(auth->password_file)
-                                    ? read_secret(auth->password_file, true, error)
-                                    : g_strdup("");
+    g_autofree char *password = get_secret(auth->password, auth->password_file, true, error);
     if (password == NULL)
         return false;
     g_autofree char *pair = g_strconcat(auth->user, ":", password, NULL);

@@ -60,7 +60,7 @@ expect_access(const ScrapeJob *job)
 {
     assert_string_equal(job->scheme, "https");
     assert_string_equal(((GStrv)g_hash_table_lookup(job->params, "debug"))[1], "1");
-    assert_string_equal(job->token_file, "/t");
+    assert_string_equal(job->auth.token_file, "/t");
     assert_string_equal(job->ca_file, "/ca");
     assert_string_equal(job->certificate_file, "/c");
     assert_string_equal(job->key_file, "/k");
@@ -92,8 +92,8 @@ test_every_key(void **state)
     assert_int_equal(job->targets->len, 2);
     assert_non_null(job->rules);
     assert_int_equal(pods->role, SCRAPE_ROLE_POD);
-    assert_string_equal(pods->user, "u");
-    assert_string_equal(pods->password_file, "/p");
+    assert_string_equal(pods->auth.user, "u");
+    assert_string_equal(pods->auth.password_file, "/p");
     assert_int_equal(asked->role, SCRAPE_ROLE_ANNOTATIONS);
 }
 
@@ -120,13 +120,28 @@ test_nothing_is_no_job(void **state)
 
 #define JOB "scrape_configs:\n- job_name: a\n  "
 
+typedef struct {
+    const char *text, *wanted;
+} Case;
+
+static void
+expect_errors(const Case *cases, size_t n_cases)
+{
+    for (size_t i = 0; i < n_cases; i++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(GPtrArray) jobs = parse(cases[i].text, &error);
+        if (jobs != NULL)
+            fail_msg("taken: %s", cases[i].text);
+        assert_error_says(error, cases[i].wanted);
+        assert_lacks(error->message, "s3cret");
+    }
+}
+
 static void
 test_what_is_wrong_is_named(void **state)
 {
     (void)state;
-    static const struct {
-        const char *text, *wanted;
-    } cases[] = {
+    static const Case cases[] = {
         {"scrape_config: []",
          "f.yaml:1: the file: there is no key 'scrape_config', did you mean scrape_configs?"},
         {"- job_name: a", "must be a mapping"},
@@ -141,9 +156,6 @@ test_what_is_wrong_is_named(void **state)
          "delta_profiling_duration is to be at least one second shorter than scrape_interval"},
         {JOB "delta_profiling_duration: 1500ms", "whole seconds"},
         {JOB "scheme: ftp", "scheme: 'ftp' is neither http nor https"},
-        {JOB "bearer_token: x", "there is no key 'bearer_token'"},
-        {JOB "bearer_token_file: /x\n  basic_auth: {username: u}", "exclude each other"},
-        {JOB "basic_auth: {password_file: /x}", "basic_auth needs a username"},
         {JOB "tls_config: {cert_file: /x}", "cert_file and key_file go together"},
         {JOB "tls_config: {ca: /x}", "f.yaml:3: tls_config: there is no key 'ca'"},
         {JOB "http_headers: {'X A': b}", "'X A' is no name of a header"},
@@ -164,13 +176,88 @@ test_what_is_wrong_is_named(void **state)
         {JOB "relabel_configs: [{action: drip}]", "there is no action 'drip', did you mean drop?"},
         {JOB "scheme: http\n- job_name: a", "f.yaml:4: job_name: there are two jobs a"},
     };
-    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
-        g_autoptr(GError) error = NULL;
-        g_autoptr(GPtrArray) jobs = parse(cases[i].text, &error);
-        if (jobs != NULL)
-            fail_msg("taken: %s", cases[i].text);
-        assert_error_says(error, cases[i].wanted);
-    }
+    expect_errors(cases, G_N_ELEMENTS(cases));
+}
+
+static void
+test_ways_to_log_in_that_are_wrong(void **state)
+{
+    (void)state;
+    static const Case cases[] = {
+        {JOB "bearer_token_file: /x\n  basic_auth: {username: u}",
+         "bearer_token_file and basic_auth exclude each other"},
+        {JOB "bearer_token: s3cret\n  bearer_token_file: /x",
+         "bearer_token and bearer_token_file exclude each other"},
+        {JOB "bearer_token: 's3cret x'", "bearer_token is not one line of text without blanks"},
+        {JOB "authorization: {credentials: s3cret, credentials_file: /x}",
+         "authorization: credentials and credentials_file exclude each other"},
+        {JOB "authorization: {type: Token}", "authorization needs credentials or credentials_fi"},
+        {JOB "authorization: {type: basic, credentials: s3cret}", "is what basic_auth is for"},
+        {JOB "authorization: {type: 'a b', credentials: s3cret}", "type is no name of a scheme"},
+        {JOB "authorization: {credentials: s3cret}\n  bearer_token: s3cret",
+         "bearer_token and authorization exclude each other"},
+        {JOB "basic_auth: {username: u, password: s3cret, password_file: /x}",
+         "basic_auth: password and password_file exclude each other"},
+        {JOB "basic_auth: {username: u, password: \"s3cret\\n\"}",
+         "basic_auth: password is not one line of text"},
+        {JOB "basic_auth: {password: s3cret}", "basic_auth needs a username"},
+        {JOB "oauth2: {client_id: i}", "oauth2 needs a client_id and a token_url"},
+        {JOB "oauth2: {client_id: i, token_url: 'ftp://h'}", "token_url is not an address like"},
+        {JOB "oauth2: {client_id: i, token_url: 'http://u:s3cret@h'}", "token_url names a user"},
+        {JOB "oauth2: {client_id: i, token_url: 'http://h', client_secret: s3cret, "
+             "client_secret_file: /x}",
+         "oauth2: client_secret and client_secret_file exclude each other"},
+        {JOB "oauth2: {client_id: i, secret: s3cret}", "oauth2: there is no key 'secret'"},
+        {JOB "oauth2: {client_id: i, token_url: 'http://h'}\n  basic_auth: {username: u}",
+         "basic_auth and oauth2 exclude each other"},
+        {JOB "basic_auth: {password_file: /x}", "basic_auth needs a username"},
+    };
+    expect_errors(cases, G_N_ELEMENTS(cases));
+}
+
+static void
+test_ways_to_log_in(void **state)
+{
+    (void)state;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) jobs = parse(
+        "scrape_configs:\n"
+        "- {job_name: a, bearer_token: t}\n"
+        "- {job_name: b, authorization: {type: Token, credentials: c}}\n"
+        "- {job_name: c, authorization: {credentials_file: /c}}\n"
+        "- {job_name: d, basic_auth: {username: u, password: 'p q'}}\n"
+        "- job_name: e\n"
+        "  oauth2:\n"
+        "    client_id: i\n"
+        "    client_secret: 's t'\n"
+        "    token_url: https://h/token\n"
+        "    scopes: [x, y]\n"
+        "    endpoint_params: {audience: z}\n"
+        "    tls_config: {ca_file: /ca, server_name: n, insecure_skip_verify: true}\n"
+        "    proxy_url: http://proxy:3128\n"
+        "- {job_name: f, oauth2: {client_id: i, client_secret_file: /s, token_url: http://h}}\n",
+        &error);
+    assert_no_error(error);
+    const ScrapeJob *const *job = (const ScrapeJob *const *)jobs->pdata;
+    assert_string_equal(scrape_auth_http(&job[0]->auth).token, "t");
+    const HttpAuth typed = scrape_auth_http(&job[1]->auth);
+    assert_string_equal(typed.type, "Token");
+    assert_string_equal(typed.token, "c");
+    assert_string_equal(scrape_auth_http(&job[2]->auth).token_file, "/c");
+    const HttpAuth basic = scrape_auth_http(&job[3]->auth);
+    assert_string_equal(basic.user, "u");
+    assert_string_equal(basic.password, "p q");
+    assert_null(job[3]->token);
+    const ScrapeOAuth2 *oauth2 = job[4]->auth.oauth2;
+    assert_string_equal(oauth2->client_secret, "s t");
+    assert_string_equal(oauth2->scopes[1], "y");
+    assert_string_equal(g_hash_table_lookup(oauth2->endpoint_params, "audience"), "z");
+    assert_string_equal(oauth2->ca_file, "/ca");
+    assert_string_equal(oauth2->tls_server_name, "n");
+    assert_string_equal(oauth2->proxy_url, "http://proxy:3128");
+    assert_true(oauth2->tls_unchecked);
+    assert_non_null(job[4]->token);
+    assert_string_equal(job[5]->auth.oauth2->client_secret_file, "/s");
 }
 
 int
@@ -181,6 +268,8 @@ main(void)
         cmocka_unit_test(test_times_that_are_not_said),
         cmocka_unit_test(test_nothing_is_no_job),
         cmocka_unit_test(test_what_is_wrong_is_named),
+        cmocka_unit_test(test_ways_to_log_in_that_are_wrong),
+        cmocka_unit_test(test_ways_to_log_in),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,7 +34,7 @@ test_nothing_to_say(void **state)
 {
     (void)state;
     char *line;
-    const HttpAuth none = {0}, empty = {"", "", ""};
+    const HttpAuth none = {0}, empty = {"", "", "", "", "", ""};
     assert_true(http_auth_line(&none, &line, NULL));
     assert_null(line);
     assert_true(http_auth_line(&empty, &line, NULL));
@@ -71,6 +71,22 @@ test_basic(void **state)
 }
 
 static void
+test_what_is_in_no_file(void **state)
+{
+    (void)state;
+    g_autofree char *bearer = NULL, *typed = NULL, *basic = NULL;
+    const HttpAuth token = {.token = "abc", .token_file = "/nonexistent"};
+    assert_true(http_auth_line(&token, &bearer, NULL));
+    assert_string_equal(bearer, "Authorization: Bearer abc");
+    const HttpAuth other = {.token = "abc", .type = "Token"};
+    assert_true(http_auth_line(&other, &typed, NULL));
+    assert_string_equal(typed, "Authorization: Token abc");
+    const HttpAuth password = {.user = "Aladdin", .password = "open sesame"};
+    assert_true(http_auth_line(&password, &basic, NULL));
+    assert_string_equal(basic, "Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+}
+
+static void
 test_files_that_are_no_secret(void **state)
 {
     (void)state;
@@ -101,6 +117,7 @@ main(void)
         cmocka_unit_test(test_nothing_to_say),
         cmocka_unit_test(test_bearer_is_read_each_time),
         cmocka_unit_test(test_basic),
+        cmocka_unit_test(test_what_is_in_no_file),
         cmocka_unit_test(test_files_that_are_no_secret),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
