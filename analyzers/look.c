@@ -1,13 +1,15 @@
 #include "analyzers/look.h"
 
 #include "analyzers/confirm.h"
+#include "analyzers/enrich/finding_links.h"
 #include "analyzers/report/push.h"
 
 bool
 look_open(Look *look, const LookOptions *options, GError **error)
 {
     look->options = options;
-    if (!input_check_options(&options->input, &look->check, &look->silences, &look->log_rules,
+    if (!finding_links_check((const char *const *)options->links, error) ||
+        !input_check_options(&options->input, &look->check, &look->silences, &look->log_rules,
                              error) ||
         !backends_open(&options->backends, &look->backends, error) ||
         !backends_open_one(&options->findings, options->backends.tenant, "findings", "findings-url",
@@ -39,6 +41,7 @@ look_find(Look *look, bool is_dry, GError **error)
         return false;
     backends_enrich(&look->backends, &options->backends, &look->check, look->snapshot,
                     look->findings);
+    finding_links_add(look->findings, (const char *const *)options->links, &look->check);
     return notes_add(&options->llm, look->snapshot, look->check.cluster, look->findings, is_dry,
                      error);
 }

@@ -8,12 +8,19 @@ typedef struct {
     BackendsOptions backends;
     BackendOptions findings; /* the server that they are reported to */
     LlmOptions llm;
+    GStrv links; /* of findings, see enrich/finding_links.h */
 } LookOptions;
 
 /* Rows of an option table for a LookOptions that is member `field` of `type`. */
 #define LOOK_OPTION_ROWS(type, field)                                                              \
     INPUT_OPTION_ROWS(type, field.input), BACKENDS_OPTION_ROWS(type, field.backends),              \
-        FINDINGS_OPTION_ROWS(type, field.findings), LLM_OPTION_ROWS(type, field.llm)
+        FINDINGS_OPTION_ROWS(type, field.findings), LLM_OPTION_ROWS(type, field.llm),              \
+    {                                                                                              \
+        "finding-link", OPTION_LIST, NULL, 0, 0, "LINE",                                           \
+            "Link for each finding, as to a runbook or to logs, \"LABEL: URL\"; the URL may have " \
+            "{cluster}, {check}, {kind}, {namespace}, {name}, {fingerprint}, {from} and {until}.", \
+            offsetof(type, field.links)                                                            \
+    }
 
 /* Zeroed before, cleared after. */
 typedef struct {

@@ -31,6 +31,9 @@ static const OptionRow rows[] = {
            "alertmanager (wants a run every hour at least) or generic."),
     OPTION("webhook-severity", OPTION_STRING, "medium", "SEVERITY", severity,
            "Milder changes are not told."),
+    OPTION("findings-link", OPTION_STRING, "", "URL", findings_link,
+           "Where people look at findings: the address of Cresset, that messages link to; none: "
+           "--findings-url."),
     METRICS_TARGET_ROWS(RunOptions, metrics),
     {"heartbeat-confirm", OPTION_DURATION, "60s", 0, 300e9, "TIME",
      "A collector that has been silent for less than 15 minutes is asked about again after so "
@@ -246,12 +249,16 @@ run_once(const RunOptions *options, GError **error)
         look_report(&run.look);
         print_findings(run.look.findings);
     }
-    const TellContext context = {.config = run.config,
-                                 .snapshot = run.look.snapshot,
-                                 .now_s = run.look.check.now_s,
-                                 .started_us = started_us,
-                                 .failure_event = run.failure_event,
-                                 .client = run.look.client};
+    const char *server = options->look.findings.url, *link = options->findings_link;
+    const TellContext context = {
+        .config = run.config,
+        .snapshot = run.look.snapshot,
+        .now_s = run.look.check.now_s,
+        .started_us = started_us,
+        .failure_event = run.failure_event,
+        .client = run.look.client,
+        .findings_url = link[0] != '\0' ? link : server,
+        .findings_tenant = run.look.server != NULL ? telemetry_api_tenant(run.look.server) : NULL};
     return remember_and_tell(&run, &context, error);
 }
 

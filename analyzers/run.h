@@ -5,7 +5,7 @@
 
 typedef struct {
     LookOptions look;
-    char *state, *notify_file, *url, *url_file, *form, *severity, *failure_event;
+    char *state, *notify_file, *url, *url_file, *form, *severity, *failure_event, *findings_link;
     MetricsTargetOptions metrics;
     int64_t confirm_ns;
     bool dry_run;

@@ -13,6 +13,8 @@ deliver_options(const TellContext *context, const Routing *routing, const Receiv
                             .routing = routing,
                             .snapshot = context->snapshot,
                             .cluster = context->config->cluster,
+                            .findings_url = context->findings_url,
+                            .findings_tenant = context->findings_tenant,
                             .now_s = context->now_s};
 }
 

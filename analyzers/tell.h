@@ -11,6 +11,7 @@ typedef struct {
     int64_t started_us;                /* of the run, by g_get_monotonic_time */
     const FailureEvent *failure_event; /* of receivers that fail; NULL: there is to be none */
     K8sClient *client;                 /* for it; NULL: there is no cluster, but a folder */
+    const char *findings_url, *findings_tenant; /* as of MessageContext */
 } TellContext;
 
 /* Sends to one receiver after the other, whatever becomes of the others, and says on stderr what

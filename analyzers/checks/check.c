@@ -4,6 +4,7 @@
 
 #include "analyzers/checks/absence.h"
 #include "analyzers/checks/fold.h"
+#include "analyzers/checks/recent_change.h"
 #include "analyzers/checks/table.h"
 #include "analyzers/collect/change.h"
 
@@ -226,6 +227,8 @@ finish(CheckRun *run, const CheckOptions *options, int tier)
         set_fingerprint(finding, options->cluster);
         g_ptr_array_sort(finding->explains, compare_findings);
         findings->n_roots += finding->root == NULL;
+        if (finding->root == NULL)
+            recent_changes_explain(run, finding);
     }
 }
 

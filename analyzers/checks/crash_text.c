@@ -2,7 +2,6 @@
 
 #include "analyzers/checks/crash.h"
 #include "analyzers/checks/exit_code.h"
-#include "analyzers/checks/rollout.h"
 #include "analyzers/checks/status.h"
 
 /* "48 s after its start", or nothing when it is not known. */
@@ -222,5 +221,4 @@ crash_write(CheckRun *run, Finding *finding, const Crash *crash)
             : finding->check->fix);
     finding_fix(finding, "kubectl -n %s logs --previous -c %s %s", pod->ns, crash->container->name,
                 pod->name);
-    rollout_explain(run, finding);
 }

@@ -102,6 +102,16 @@ finding_evidence(Finding *finding, const char *format, ...)
 }
 
 void
+finding_changed(Finding *finding, int64_t at_s, const char *format, ...)
+{
+    char *line;
+    g_autofree char *span = span_text(finding->since_s - at_s);
+    FORMAT_LINE(line, format, LINE_BYTES_MAX);
+    add_line(finding->changes, g_strdup_printf("%s before: %s", span, line));
+    g_free(line);
+}
+
+void
 finding_fix(Finding *finding, const char *format, ...)
 {
     char *line;
@@ -256,6 +266,7 @@ finding_free(gpointer data)
     g_free(finding->cause);
     g_free(finding->note);
     g_ptr_array_unref(finding->evidence);
+    g_ptr_array_unref(finding->changes);
     g_ptr_array_unref(finding->fix);
     g_ptr_array_unref(finding->links);
     g_ptr_array_unref(finding->about);
@@ -322,6 +333,7 @@ findings_add(Findings *findings, const CheckRow *check, const Object *object, co
     finding->title = g_strdup("");
     finding->cause = g_strdup("");
     finding->evidence = g_ptr_array_new_with_free_func(g_free);
+    finding->changes = g_ptr_array_new_with_free_func(g_free);
     finding->fix = g_ptr_array_new_with_free_func(g_free);
     finding->links = g_ptr_array_new_with_free_func(link_free);
     finding->about = g_ptr_array_new();

@@ -40,12 +40,13 @@ typedef struct Finding {
     char *title, *cause;  /* one line; one to three sentences */
     char *note;           /* what a model says about it, which nobody has verified; NULL: nothing */
     GPtrArray *evidence;  /* char *: facts, most telling first */
-    GPtrArray *fix;       /* char *: steps; commands as they are typed */
-    GPtrArray *links;     /* FindingLink */
-    GPtrArray *about;     /* Object that it is about beside `object`: the pods of a Deployment */
-    GPtrArray *blamed;    /* Object whose findings are surely its cause */
-    GPtrArray *explains;  /* Finding that are its consequences */
-    Absence *absence;     /* which is its cause; NULL: something else is */
+    GPtrArray *changes;  /* char *: what was changed shortly before it began: "3 min before: …" */
+    GPtrArray *fix;      /* char *: steps; commands as they are typed */
+    GPtrArray *links;    /* FindingLink */
+    GPtrArray *about;    /* Object that it is about beside `object`: the pods of a Deployment */
+    GPtrArray *blamed;   /* Object whose findings are surely its cause */
+    GPtrArray *explains; /* Finding that are its consequences */
+    Absence *absence;    /* which is its cause; NULL: something else is */
     struct Finding *root; /* the finding that it is a consequence of, or NULL */
     char fingerprint[33]; /* of stable facts: check, object, part */
 } Finding;
@@ -55,6 +56,8 @@ void finding_title(Finding *finding, const char *format, ...) G_GNUC_PRINTF(2, 3
 void finding_cause(Finding *finding, const char *format, ...) G_GNUC_PRINTF(2, 3);
 void finding_evidence(Finding *finding, const char *format, ...) G_GNUC_PRINTF(2, 3);
 void finding_fix(Finding *finding, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* The same for what was changed at `at_s`, before the finding began (since_s, which is known). */
+void finding_changed(Finding *finding, int64_t at_s, const char *format, ...) G_GNUC_PRINTF(3, 4);
 /* The same for the note; it says nothing about what the finding is. */
 void finding_note(Finding *finding, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* The command that shows an object: "kubectl -n shop describe pod web-1". */

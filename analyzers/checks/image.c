@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "analyzers/checks/container.h"
-#include "analyzers/checks/rollout.h"
 #include "analyzers/checks/table.h"
 
 static void run_images(CheckRun *run);
@@ -314,7 +313,6 @@ write_text(CheckRun *run, Finding *finding, const Container *container, int row,
     if (row == ROW_AUTH_DENIED)
         write_denied(run, finding, container, message);
     check_advise(finding, container->pod);
-    rollout_explain(run, finding);
 }
 
 static void

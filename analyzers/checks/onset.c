@@ -14,8 +14,8 @@ static const CheckRow rows[] = {
               "A line of evidence of the other netpol checks, whose severity is one higher then: "
               "a pod was ready until a quarter of an hour after the policy was changed, at most.",
               "Compare the policy with what it was before."),
-    ONSET_ROW("restart-after-deploy", "Deployment", "The trouble began with a roll-out.",
-              "A line of evidence of checks about crashes, probes and roll-outs: the trouble began "
+    ONSET_ROW("restart-after-deploy", "Controller of pods", "The trouble began with a roll-out.",
+              "A line of findings about a Deployment, StatefulSet or DaemonSet: the trouble began "
               "within half an hour after the newest revision was made. What the revision changed "
               "is told, of the environment only names.",
               "Go back to the revision before, or correct what the new one changed."),

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "analyzers/checks/log_line.h"
-#include "analyzers/checks/rollout.h"
 #include "analyzers/checks/table.h"
 #include "analyzers/checks/unreachable.h"
 
@@ -250,7 +249,6 @@ write_text(CheckRun *run, Finding *finding, const Container *container, int row,
     finding_fix(finding, "%s", rows[row].fix);
     finding_fix(finding, "kubectl -n %s logs -c %s %s", pod->ns, container->name, pod->name);
     add_dependency(run, finding, pod, line);
-    rollout_explain(run, finding);
 }
 
 /* A Service all of whose pods are not ready. */

@@ -2,32 +2,43 @@
 
 #include <string.h>
 
-/* How long after a roll-out trouble is still its. */
-enum { SOON_S = 30 * 60 };
-
 int64_t
-rollout_revision(const Object *set)
+rollout_revision(const Object *revision)
 {
-    const Value *annotations = value_at(set->value, "metadata.annotations");
-    return value_int(value_get(annotations, "deployment.kubernetes.io/revision"), "", 0);
+    const Value *annotations = value_at(revision->value, "metadata.annotations");
+    return revision->kind == KIND_CONTROLLER_REVISION
+               ? value_int(revision->value, "revision", 0)
+               : value_int(value_get(annotations, "deployment.kubernetes.io/revision"), "", 0);
+}
+
+/* The kind that revisions of a controller are; KIND_NONE: it has none. */
+static Kind
+kind_of_revisions(Kind controller)
+{
+    if (controller == KIND_DEPLOYMENT)
+        return KIND_REPLICA_SET;
+    return controller == KIND_STATEFUL_SET || controller == KIND_DAEMON_SET
+               ? KIND_CONTROLLER_REVISION
+               : KIND_NONE;
 }
 
 Rollout
-rollout_of(const CheckRun *run, const Object *deployment)
+rollout_of(const CheckRun *run, const Object *controller)
 {
     Rollout found = {NULL, NULL};
-    if (deployment->kind != KIND_DEPLOYMENT)
+    Kind kind = kind_of_revisions(controller->kind);
+    if (kind == KIND_NONE)
         return found;
-    const GPtrArray *sets = relations_owned(run->relations, deployment);
-    for (guint i = 0; i < sets->len; i++) {
-        const Object *set = sets->pdata[i];
-        if (set->kind != KIND_REPLICA_SET)
+    const GPtrArray *owned = relations_owned(run->relations, controller);
+    for (guint i = 0; i < owned->len; i++) {
+        const Object *one = owned->pdata[i];
+        if (one->kind != kind)
             continue;
-        if (found.now == NULL || rollout_revision(set) > rollout_revision(found.now)) {
+        if (found.now == NULL || rollout_revision(one) > rollout_revision(found.now)) {
             found.before = found.now;
-            found.now = set;
-        } else if (found.before == NULL || rollout_revision(set) > rollout_revision(found.before)) {
-            found.before = set;
+            found.now = one;
+        } else if (found.before == NULL || rollout_revision(one) > rollout_revision(found.before)) {
+            found.before = one;
         }
     }
     return found;
@@ -131,29 +142,21 @@ add_changes(GString *text, const Value *now, const Value *before)
     add_resource_changes(text, now, before);
 }
 
-void
-rollout_explain(const CheckRun *run, Finding *finding)
+static const Value *
+template_of(const Object *revision)
 {
-    const Object *deployment = finding->object;
-    if (deployment->kind != KIND_DEPLOYMENT || finding->since_s == 0)
-        return;
-    const Rollout revisions = rollout_of(run, deployment);
-    if (revisions.before == NULL || revisions.now->created_s == 0)
-        return;
-    int64_t after_s = finding->since_s - revisions.now->created_s;
-    if (after_s < 0 || after_s > SOON_S)
-        return;
-    g_autoptr(GString) text = g_string_new(NULL);
-    const Value *former = pod_template(revisions.before);
-    for (const Value *c = value_first(pod_template(revisions.now), "spec.containers"); c != NULL;
+    return revision->kind == KIND_CONTROLLER_REVISION
+               ? value_at(revision->value, "data.spec.template")
+               : pod_template(revision);
+}
+
+char *
+rollout_changes(const Rollout *rollout)
+{
+    GString *text = g_string_new(NULL);
+    const Value *former = template_of(rollout->before);
+    for (const Value *c = value_first(template_of(rollout->now), "spec.containers"); c != NULL;
          c = c->next)
         add_changes(text, c, value_find(former, "spec.containers", "name", value_text(c, "name")));
-    g_autofree char *span = span_text(after_s);
-    finding_evidence(finding, "It began %s after the roll-out of revision %" G_GINT64_FORMAT "%s%s",
-                     span, rollout_revision(revisions.now), text->len > 0 ? ", which changed " : "",
-                     text->str);
-    finding_fix(finding,
-                "kubectl -n %s rollout history deployment/%s (suggestion to go back: "
-                "kubectl -n %s rollout undo deployment/%s)",
-                deployment->ns, deployment->name, deployment->ns, deployment->name);
+    return g_string_free(text, FALSE);
 }

@@ -1,34 +1,28 @@
 #include "analyzers/checks/secret_user.h"
 
-static bool
-container_refers_to(const Value *container, const char *secret)
+#include <string.h>
+
+#include "analyzers/collect/reference.h"
+
+typedef struct {
+    const char *secret;
+    bool is_found;
+} Search;
+
+static void
+look_at_name(void *data, Kind kind, const char *name)
 {
-    for (const Value *from = value_first(container, "envFrom"); from != NULL; from = from->next) {
-        if (value_is(from, "secretRef.name", secret))
-            return true;
-    }
-    for (const Value *env = value_first(container, "env"); env != NULL; env = env->next) {
-        if (value_is(env, "valueFrom.secretKeyRef.name", secret))
-            return true;
-    }
-    return false;
+    Search *search = data;
+    search->is_found =
+        search->is_found || (kind == KIND_SECRET && strcmp(name, search->secret) == 0);
 }
 
 static bool
 refers_to(const Value *template, const char *secret)
 {
-    const char *const lists[] = {"spec.containers", "spec.initContainers"};
-    for (const Value *v = value_first(template, "spec.volumes"); v != NULL; v = v->next) {
-        if (value_is(v, "secret.secretName", secret))
-            return true;
-    }
-    for (size_t i = 0; i < G_N_ELEMENTS(lists); i++) {
-        for (const Value *c = value_first(template, lists[i]); c != NULL; c = c->next) {
-            if (container_refers_to(c, secret))
-                return true;
-        }
-    }
-    return false;
+    Search search = {.secret = secret};
+    template_each_reference(template, look_at_name, &search);
+    return search.is_found;
 }
 
 void

@@ -20,6 +20,7 @@ static const Kind owned_kinds[] = {KIND_POD,
                                    KIND_JOB,
                                    KIND_CRON_JOB,
                                    KIND_REPLICATION_CONTROLLER,
+                                   KIND_CONTROLLER_REVISION,
                                    KIND_CERTIFICATE_REQUEST,
                                    KIND_ORDER,
                                    KIND_CHALLENGE};

@@ -22,7 +22,8 @@ regression_tell(Enquiry *enquiry, const ProfileTarget *target, Finding *finding)
 {
     int64_t now_s = enquiry->run->now_s;
     const Rollout rollout = rollout_of(enquiry->run, subject_workload(enquiry->run, finding));
-    if (target->pod == NULL || rollout.before == NULL || rollout.now->created_s == 0 ||
+    if (target->pod == NULL || rollout.now == NULL || rollout.now->kind != KIND_REPLICA_SET ||
+        rollout.before == NULL || rollout.now->created_s == 0 ||
         now_s - rollout.now->created_s > RECENT_S)
         return;
     int64_t begin_s = rollout.now->created_s;

@@ -96,6 +96,7 @@ make_data(Mask *mask, const Finding *finding, const PromptOptions *options, char
     append_line(&writer, "title", finding->title);
     append_line(&writer, "explanation", finding->cause);
     append_lines(&writer, "evidence", finding->evidence);
+    append_lines(&writer, "changed shortly before", finding->changes);
     append_lines(&writer, "advice", finding->fix);
     *ret_told = g_string_free(writer.told, FALSE);
     return g_string_free(writer.data, FALSE);

@@ -65,7 +65,10 @@ static bool
 fill_context(State *state, const DeliverOptions *options, MessageContext *ret_context,
              GError **error)
 {
-    *ret_context = (MessageContext){.cluster = options->cluster, .now_s = options->now_s};
+    *ret_context = (MessageContext){.cluster = options->cluster,
+                                    .now_s = options->now_s,
+                                    .findings_url = options->findings_url,
+                                    .findings_tenant = options->findings_tenant};
     return state_count_open(state, &ret_context->n_open, error);
 }
 

@@ -8,6 +8,7 @@ typedef struct {
     const Routing *routing;   /* for receivers that want all that is open */
     const Snapshot *snapshot; /* the same; NULL: nobody knows its objects */
     const char *cluster;
+    const char *findings_url, *findings_tenant; /* as of MessageContext */
     int64_t now_s;
 } DeliverOptions;
 

@@ -59,6 +59,16 @@ write_time(JsonWriter *json, const char *key, int64_t seconds)
     jsonw_string(json, text);
 }
 
+/* Nothing when it is empty. */
+static void
+write_some(JsonWriter *json, const char *key, const char *text)
+{
+    if (text[0] == '\0')
+        return;
+    jsonw_key(json, key);
+    jsonw_string(json, text);
+}
+
 static void
 write_pairs(JsonWriter *json, const char *key, const char *const *pairs)
 {
@@ -77,16 +87,13 @@ write_annotations(JsonWriter *json, const Change *change)
     g_autofree char *explains = message_explains(change);
     const char *const annotations[][2] = {{"summary", change->title},
                                           {"description", change->cause},
+                                          {"changes", change->changes},
                                           {"explains", explains},
                                           {"note", change->note}};
     jsonw_key(json, "annotations");
     jsonw_object_begin(json);
-    for (size_t i = 0; i < G_N_ELEMENTS(annotations); i++) {
-        if (annotations[i][1][0] == '\0')
-            continue;
-        jsonw_key(json, annotations[i][0]);
-        jsonw_string(json, annotations[i][1]);
-    }
+    for (size_t i = 0; i < G_N_ELEMENTS(annotations); i++)
+        write_some(json, annotations[i][0], annotations[i][1]);
     jsonw_object_end(json);
 }
 
@@ -107,7 +114,9 @@ write_alert(JsonWriter *json, const Change *change, const MessageContext *contex
     write_annotations(json, change);
     write_time(json, "startsAt", change->since_s > 0 ? change->since_s : change->first_seen_s);
     bool has_ended = change->type >= CHANGE_RESOLVED;
+    g_autofree char *url = message_url(change, context);
     write_time(json, "endsAt", has_ended ? change->at_s : context->now_s + MESSAGE_ALERT_S);
+    write_some(json, "generatorURL", url);
     jsonw_object_end(json);
 }
 
@@ -140,19 +149,16 @@ write_change(JsonWriter *json, const Change *change, const MessageContext *conte
                                  NULL};
     const char *const object[] = {"kind", change->kind, "namespace", change->ns,
                                   "name", change->name, NULL};
+    g_autofree char *url = message_url(change, context);
     jsonw_object_begin(json);
     for (size_t i = 0; texts[i] != NULL; i += 2) {
         jsonw_key(json, texts[i]);
         jsonw_string(json, texts[i + 1]);
     }
-    if (change->note[0] != '\0') {
-        jsonw_key(json, "note");
-        jsonw_string(json, change->note);
-    }
-    if (change->type >= CHANGE_RESOLVED && change->ending[0] != '\0') {
-        jsonw_key(json, "ending");
-        jsonw_string(json, change->ending);
-    }
+    write_some(json, "changes", change->changes);
+    write_some(json, "note", change->note);
+    write_some(json, "ending", change->type >= CHANGE_RESOLVED ? change->ending : "");
+    write_some(json, "url", url);
     write_pairs(json, "object", object);
     write_explained(json, change);
     write_time(json, "at", change->at_s);

@@ -20,6 +20,9 @@ typedef struct {
     uint32_t n_open; /* incidents that are open now */
     int64_t now_s;
     bool is_daily; /* what is open, once a day: no changes */
+    /* Where people look at findings, "https://cresset.example.com", and of which tenant; NULL or
+     * "": nowhere, and that of requests without one. */
+    const char *findings_url, *findings_tenant;
 } MessageContext;
 
 /* JSON that tells of all changes, within the limits of the receiver: the worst in full, the rest in

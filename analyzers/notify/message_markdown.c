@@ -64,16 +64,13 @@ write_line(const TextWriter *writer, const char *before, const char *foreign, co
         g_string_append_printf(writer->text, "%s%s%s\n", before, safe, after);
 }
 
-/* "\tLABEL\tURL" */
 static void
-write_link(const TextWriter *writer, const char *line)
+write_link(const TextWriter *writer, const char *name, const char *to)
 {
-    g_auto(GStrv) parts = g_strsplit(line, "\t", 3);
-    if (!writer->style->has_links || g_strv_length(parts) != 3 ||
-        strpbrk(parts[2], "|<> \\") != NULL)
+    if (!writer->style->has_links || to[0] == '\0' || strpbrk(to, "|<> \\") != NULL)
         return;
-    g_autofree char *label = writer->style->escape(parts[1]);
-    g_autoptr(GString) url = g_string_new(parts[2]);
+    g_autofree char *label = writer->style->escape(name);
+    g_autoptr(GString) url = g_string_new(to);
     g_string_replace(url, "(", "%28", 0);
     g_string_replace(url, ")", "%29", 0);
     g_string_append_printf(writer->text, "[%s](%s)\n", label, url->str);
@@ -86,10 +83,22 @@ write_evidence(const TextWriter *writer, const Change *change)
     g_auto(GStrv) lines = g_strsplit(change->evidence, "\n", -1);
     for (guint i = 0; lines[i] != NULL; i++) {
         g_autofree char *fact = message_cut(lines[i], FACT_MAX);
-        if (lines[i][0] == '\t')
-            write_link(writer, lines[i]);
+        g_auto(GStrv) parts = g_strsplit(lines[i], "\t", 3); /* "\tLABEL\tURL" */
+        if (g_strv_length(parts) == 3)
+            write_link(writer, parts[1], parts[2]);
         else
             write_line(writer, "- ", fact, "");
+    }
+}
+
+static void
+write_changes(const TextWriter *writer, const Change *change)
+{
+    enum { CHANGE_MAX = 200 };
+    g_auto(GStrv) lines = g_strsplit(change->changes, "\n", -1);
+    for (guint i = 0; lines[i] != NULL; i++) {
+        g_autofree char *line = message_cut(lines[i], CHANGE_MAX);
+        write_line(writer, "What changed: ", line, "");
     }
 }
 
@@ -119,16 +128,20 @@ detail_text(const Change *change, const MessageContext *context, const TextStyle
     g_autofree char *incident = message_incident(change), *explains = message_explains(change);
     g_autofree char *note = message_note(change), *silence = message_silence(change),
                     *annotation = style->code(silence);
+    g_autofree char *page = message_url(change, context);
     g_string_append_printf(writer.text, "%s %s%s: %s%s\n%s, %s, %s %s\n", message_mark(change),
                            style->bold, message_happened(change->type), title, style->bold, safe,
                            severity_name(change->severity), span, incident);
     write_line(&writer, "", change->cause, "");
-    if (extent == EXTENT_FULL)
+    if (extent == EXTENT_FULL) {
         write_evidence(&writer, change);
+        write_changes(&writer, change);
+    }
     write_fix(&writer, change);
     if (extent != EXTENT_SHORT) {
         write_line(&writer, "It ", explains, "");
         write_line(&writer, "", note, "");
+        write_link(&writer, "Finding", page);
     }
     if (extent == EXTENT_FULL && *annotation != '\0')
         g_string_append_printf(writer.text, "To silence: annotation %s\n", annotation);

@@ -13,8 +13,9 @@ enum {
     LINES_MAX = 2500,
     NAME_MAX_BYTES = 250,
     PLACE_MAX = 400, /* kind, namespace and name at their longest */
-    CAUSE_MAX = 800,
-    EVIDENCE_MAX = 600,
+    CAUSE_MAX = 750,
+    EVIDENCE_MAX = 500,
+    CHANGES_MAX = 250,
     FIX_MAX = 300,
     NOTE_MAX = 1000,
     EXPLAINS_MAX = 500,
@@ -99,28 +100,37 @@ slack_span(const Change *change, const MessageContext *context)
                            change->since_s > 0 ? "" : "at least ", since_s, fallback, span);
 }
 
-/* "\tLABEL\tURL" as a link, when it fits into the section: half of one leads nowhere. */
+/* When it fits into the section: half of a link leads nowhere. */
 static void
-append_link(GString *text, const char *line)
+append_link(GString *text, const char *name, const char *to)
 {
-    g_auto(GStrv) parts = g_strsplit(line, "\t", 3);
-    if (g_strv_length(parts) != 3 || strpbrk(parts[2], "|<> ") != NULL)
+    if (to[0] == '\0' || strpbrk(to, "|<> ") != NULL)
         return;
-    g_autofree char *label = slack_escape(parts[1], NAME_MAX_BYTES),
-                    *url = slack_escape(parts[2], LINK_MAX);
+    g_autofree char *label = slack_escape(name, NAME_MAX_BYTES), *url = slack_escape(to, LINK_MAX);
     g_autofree char *link = g_strdup_printf("<%s|%s>\n", url, label);
     if (!g_str_has_suffix(url, "…") && text->len + strlen(link) <= DETAIL_MAX)
         g_string_append(text, link);
 }
 
 static void
-append_links(GString *text, const Change *change)
+append_links(GString *text, const Change *change, const MessageContext *context)
 {
     g_auto(GStrv) lines = g_strsplit(change->evidence, "\n", -1);
+    g_autofree char *page = message_url(change, context);
+    append_link(text, "Finding", page);
     for (guint i = 0; lines[i] != NULL; i++) {
-        if (lines[i][0] == '\t')
-            append_link(text, lines[i]);
+        g_auto(GStrv) parts = g_strsplit(lines[i], "\t", 3); /* "\tLABEL\tURL" */
+        if (g_strv_length(parts) == 3)
+            append_link(text, parts[1], parts[2]);
     }
+}
+
+static void
+append_changes(GString *text, const Change *change)
+{
+    g_autofree char *changes = slack_escape(change->changes, CHANGES_MAX);
+    if (*changes != '\0')
+        g_string_append_printf(text, "*What changed:* %s\n", changes);
 }
 
 static void
@@ -176,8 +186,9 @@ write_detail(JsonWriter *json, const Change *change, const MessageContext *conte
     g_string_append_printf(text, "%s *%s*\n`%s` · %s · %s\n%s\n", message_mark(change), title, safe,
                            severity_name(change->severity), span, cause);
     append_evidence(text, change);
+    append_changes(text, change);
     append_fix(text, change);
-    append_links(text, change);
+    append_links(text, change, context);
     write_block(json, "section", "mrkdwn", text->str);
     if (change->note[0] != '\0') {
         g_autofree char *marked = message_note(change), *note = slack_escape(marked, NOTE_MAX);

@@ -204,6 +204,28 @@ message_silence(const Change *change)
                                  : g_strdup_printf("cresset.dev/ignore: %s", change->check);
 }
 
+static void
+add_parameter(GString *url, char separator, const char *name, const char *value)
+{
+    g_string_append_printf(url, "%c%s=", separator, name);
+    g_string_append_uri_escaped(url, value, NULL, FALSE);
+}
+
+char *
+message_url(const Change *change, const MessageContext *context)
+{
+    const char *base = context->findings_url, *tenant = context->findings_tenant;
+    if (base == NULL || base[0] == '\0')
+        return g_strdup("");
+    GString *url = g_string_new(base);
+    g_string_append(url, g_str_has_suffix(base, "/") ? "findings" : "/findings");
+    add_parameter(url, '?', "cluster", context->cluster);
+    add_parameter(url, '&', "finding", change->fingerprint);
+    if (tenant != NULL && tenant[0] != '\0')
+        add_parameter(url, '&', "tenant", tenant);
+    return g_string_free(url, FALSE);
+}
+
 char *
 message_cut(const char *text, size_t max)
 {

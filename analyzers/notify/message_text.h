@@ -42,5 +42,8 @@ char *message_explains(const Change *change);
 /* The annotation that silences it, "cresset.dev/ignore: CHECK"; "" when its object can have none;
  * free with g_free. */
 char *message_silence(const Change *change);
+/* Where the finding is looked at, in the pages of a server of Cresset; "" when there is none; free
+ * with g_free. */
+char *message_url(const Change *change, const MessageContext *context);
 /* At most `max` bytes of `text`, cut at a character; free with g_free. */
 char *message_cut(const char *text, size_t max);

@@ -80,6 +80,8 @@ write_finding(JsonWriter *json, const Finding *finding)
     if (finding->note != NULL)
         write_member(json, "note", finding->note);
     write_lines(json, "evidence", finding->evidence);
+    if (finding->changes->len > 0)
+        write_lines(json, "changes", finding->changes);
     write_lines(json, "fix", finding->fix);
     write_links(json, finding);
     write_explains(json, finding);

@@ -48,6 +48,7 @@ append_finding(GString *out, const Finding *finding, const CheckOptions *options
     }
     g_string_append_printf(out, " · %s\n    %s\n", finding->check->id, finding->cause);
     append_lines(out, "·", finding->evidence);
+    append_lines(out, "~", finding->changes);
     append_lines(out, "→", finding->fix);
     append_links(out, finding);
     if (finding->note != NULL)

@@ -106,20 +106,21 @@ static bool
 put_incident(const Update *update, const Finding *finding, const Former *former, bool is_told,
              GError **error)
 {
-    enum { EVIDENCE_LINES = 3, FIX_LINES = 2, CONSEQUENCES = 3 };
+    enum { EVIDENCE_LINES = 3, FIX_LINES = 2, CONSEQUENCES = 3, CHANGES = 2 };
     bool is_same = former->is_known &&
                    (former->ended_s == 0 || update->now_s - former->ended_s <= STATE_AGAIN_S);
     g_autofree char *evidence = evidence_text(finding, EVIDENCE_LINES);
     g_autofree char *fix = join_lines(finding->fix, FIX_LINES);
     g_autofree char *consequences = consequences_text(finding, CONSEQUENCES);
-    return STATE_RUN(update->state, error, STATE_SQL_PUT, "sssssiiiiiiissssiss",
+    g_autofree char *changes = join_lines(finding->changes, CHANGES);
+    return STATE_RUN(update->state, error, STATE_SQL_PUT, "sssssiiiiiiissssisss",
                      finding->fingerprint, finding->check->id,
                      kind_row(finding->object->kind)->kind, finding->object->ns,
                      finding->object->name, (int64_t)finding->severity, finding->since_s,
                      is_same ? former->first_seen_s : update->now_s, update->now_s,
                      is_told ? update->now_s : former->told_s, former->flaps, former->flaps_since_s,
                      finding->title, finding->cause, evidence, fix, (int64_t)finding->explains->len,
-                     finding->note != NULL ? finding->note : "", consequences);
+                     finding->note != NULL ? finding->note : "", consequences, changes);
 }
 
 bool

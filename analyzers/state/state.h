@@ -68,6 +68,7 @@ typedef struct {
     char *fingerprint, *check, *kind, *ns, *name, *title, *cause, *evidence, *fix;
     char *note;           /* of a model; "": none */
     char *ending;         /* of an end, what became of what was missing; "": nothing is known */
+    char *changes;        /* what was changed shortly before it began, a line each */
     char *explained;      /* titles of the first of its consequences, a line each */
     uint32_t n_explained; /* findings that are its consequences */
 } Change;

@@ -73,13 +73,13 @@ put_gap(const Update *update, const char *fingerprint, int64_t last_s, int64_t g
                     *cause = g_strdup_printf("It runs about every %s. What came and went in these "
                                              "%s was not seen.",
                                              usual, missed);
-    return STATE_RUN(update->state, error, STATE_SQL_PUT, "sssssiiiiiiissssiss", fingerprint,
+    return STATE_RUN(update->state, error, STATE_SQL_PUT, "sssssiiiiiiissssisss", fingerprint,
                      incident->check, incident->kind, incident->ns, incident->name,
                      (int64_t)incident->severity, last_s, last_s, update->now_s, update->now_s,
                      (int64_t)0, (int64_t)0, title, cause, "",
                      "Look at the schedule of its CronJob, and at what became of its last Jobs.\n"
                      "kubectl get cronjobs,jobs -A",
-                     (int64_t)0, "", "") &&
+                     (int64_t)0, "", "", "") &&
            STATE_RUN(update->state, error, STATE_SQL_END, "siii", fingerprint, update->now_s,
                      (int64_t)0, (int64_t)0);
 }

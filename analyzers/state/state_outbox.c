@@ -20,7 +20,8 @@ change_free(Change *change)
         return;
     char *texts[] = {change->fingerprint, change->check, change->kind,   change->ns,
                      change->name,        change->title, change->cause,  change->evidence,
-                     change->fix,         change->note,  change->ending, change->explained};
+                     change->fix,         change->note,  change->ending, change->explained,
+                     change->changes};
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
         g_free(texts[i]);
     g_free(change);
@@ -40,7 +41,8 @@ read_change(sqlite3_stmt *statement)
     change->n_explained = (uint32_t)sqlite3_column_int64(statement, 6);
     char **texts[] = {&change->fingerprint, &change->check, &change->kind,   &change->ns,
                       &change->name,        &change->title, &change->cause,  &change->evidence,
-                      &change->fix,         &change->note,  &change->ending, &change->explained};
+                      &change->fix,         &change->note,  &change->ending, &change->explained,
+                      &change->changes};
     for (int i = 0; i < (int)G_N_ELEMENTS(texts); i++)
         *texts[i] = g_strdup(state_column(statement, 7 + i));
     return change;

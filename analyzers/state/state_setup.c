@@ -7,7 +7,7 @@
 /* Statement i makes version i + 1 of version i. */
 static const char *const upgrades[] = {STATE_SQL_TO_1, STATE_SQL_TO_2, STATE_SQL_TO_3,
                                        STATE_SQL_TO_4, STATE_SQL_TO_5, STATE_SQL_TO_6,
-                                       STATE_SQL_TO_7, STATE_SQL_TO_8};
+                                       STATE_SQL_TO_7, STATE_SQL_TO_8, STATE_SQL_TO_9};
 
 bool
 state_check_content(State *state, GError **error)

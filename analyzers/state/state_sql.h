@@ -75,7 +75,9 @@
 /* What is said with its end. */
 #define STATE_SQL_TO_7 "ALTER TABLE incident ADD COLUMN ending TEXT NOT NULL DEFAULT ''"
 /* What it explains: titles of the first of its consequences, a line each. */
-#define STATE_SQL_TO_8       "ALTER TABLE incident ADD COLUMN consequences TEXT NOT NULL DEFAULT ''"
+#define STATE_SQL_TO_8 "ALTER TABLE incident ADD COLUMN consequences TEXT NOT NULL DEFAULT ''"
+/* What was changed shortly before it began, a line each. */
+#define STATE_SQL_TO_9       "ALTER TABLE incident ADD COLUMN changes TEXT NOT NULL DEFAULT ''"
 #define STATE_SQL_SET_ENDING "UPDATE incident SET ending = ?2 WHERE fingerprint = ?1"
 
 #define STATE_SQL_IS_FIRST    "SELECT COUNT(*) FROM run"
@@ -89,14 +91,17 @@
 #define STATE_SQL_PUT                                                                              \
     "INSERT INTO incident(fingerprint, check_id, kind, ns, name, severity, since, first_seen,"     \
     " last_seen, told, quiet_runs, ended, flaps, flaps_since, title, cause, evidence, fix,"        \
-    " explained, note, consequences) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, 0, ?11,"   \
-    " ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19) ON CONFLICT(fingerprint) DO UPDATE SET severity = "  \
+    " explained, note, consequences, changes) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, " \
+    "0, ?11,"                                                                                      \
+    " ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20) ON CONFLICT(fingerprint) DO UPDATE SET "        \
+    "severity = "                                                                                  \
     "excluded.severity,"                                                                           \
     " since = excluded.since, first_seen = excluded.first_seen, last_seen = excluded.last_seen,"   \
     " told = excluded.told, quiet_runs = 0, ended = 0, flaps = excluded.flaps,"                    \
     " flaps_since = excluded.flaps_since, title = excluded.title, cause = excluded.cause,"         \
     " evidence = excluded.evidence, fix = excluded.fix, explained = excluded.explained,"           \
-    " note = excluded.note, consequences = excluded.consequences, ending = ''"
+    " note = excluded.note, consequences = excluded.consequences,"                                 \
+    " changes = excluded.changes, ending = ''"
 #define STATE_SQL_QUIET                                                                            \
     "SELECT fingerprint, check_id, kind, ns, name, last_seen, quiet_runs, flaps, flaps_since,"     \
     " severity FROM incident WHERE ended = 0 AND last_seen < ?1"
@@ -126,7 +131,7 @@
     "SELECT o.id, o.type, CASE WHEN o.type >= ?2 THEN MAX(i.severity, COALESCE(t.severity, 0))"    \
     " ELSE i.severity END, o.at, i.since, i.first_seen, i.explained, i.fingerprint,"               \
     " i.check_id, i.kind, i.ns, i.name, i.title, i.cause, i.evidence, i.fix, i.note, i.ending,"    \
-    " i.consequences "                                                                             \
+    " i.consequences, i.changes "                                                                  \
     "FROM outbox o"                                                                                \
     " JOIN incident i ON i.fingerprint = o.fingerprint"                                            \
     " LEFT JOIN told t ON t.fingerprint = o.fingerprint AND t.receiver = o.receiver"               \
@@ -140,7 +145,8 @@
 #define STATE_SQL_LIST_OPEN                                                                        \
     "SELECT 0, ?1, severity, last_seen, since, first_seen, explained, fingerprint, check_id, "     \
     "kind,"                                                                                        \
-    " ns, name, title, cause, evidence, fix, note, ending, consequences FROM incident WHERE "      \
+    " ns, name, title, cause, evidence, fix, note, ending, consequences, changes FROM "            \
+    "incident WHERE "                                                                              \
     "ended = 0"                                                                                    \
     " ORDER BY fingerprint"
 #define STATE_SQL_OPEN "SELECT COUNT(*) FROM incident WHERE ended = 0"

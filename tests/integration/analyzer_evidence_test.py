@@ -164,7 +164,7 @@ def check_metrics(scan, prometheus):
         fail(f"the memory against the limit is not told: {evidence}")
     expect_in("the growth", f"Memory of container app of pod {POD} grew by up to", evidence)
     expect_in("the restarts", f"Restarts of container app of pod {POD} in the last hour: 6", evidence)
-    expect_in("the roll-out", "after the roll-out of revision 4, which changed image of container app from r/app:1 to r/app:2", evidence)
+    expect_in("the roll-out", "before: roll-out of revision 4, which changed image of container app from r/app:1 to r/app:2", "\n".join(finding["changes"]))
     if "not available" in evidence:
         fail(f"a query failed: {evidence}")
 

@@ -15,8 +15,8 @@ import tempfile
 RECORDINGS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "shared", "data", "clusters")
 SKIPPED = 77
 # What every cluster has: it may be told.
-PUBLIC = {"alloy", "api", "config", "controller", "coredns", "data", "default", "ingress-nginx", "kube-dns", "kube-system", "metrics-server",
-          "nginx", "None", "true"}
+PUBLIC = {"alloy", "api", "config", "controller", "coredns", "data", "default", "ingress-nginx", "kube-dns", "kube-system", "kubernetes",
+          "metrics-server", "nginx", "None", "true"}
 
 
 def fail(text):

@@ -5,6 +5,7 @@ import contextlib
 import datetime
 import json
 import os
+import re
 import sqlite3
 import sys
 import tempfile
@@ -381,6 +382,21 @@ def check_dry_run(cluster):
     expect("files of the dry runs", sorted(os.listdir(cluster.folder)), ["input", "state.sqlite"])
 
 
+def check_links(cluster):
+    """A message leads to the finding on the server, and to what somebody has set up."""
+    options = ("--findings-link", "https://cresset.example.com/", "--finding-link", "Runbook: https://wiki.example.com/{check}",
+               "--finding-link", "Node: https://wiki.example.com/{cluster}/{namespace}")
+    _, printed = cluster.run(BROKEN, 60 * MINUTE, 0, "--dry-run", *options)
+    text = slack.words(json.loads(printed))
+    found = re.search(r"<https://cresset\.example\.com/findings\?cluster=prod&amp;finding=[0-9a-f]{32}\|Finding>\n"
+                      r"<https://wiki\.example\.com/missing-configmap-ref\|Runbook>\n<https://wiki\.example\.com/prod/shop\|Node>", text)
+    if found is None:
+        fail(f"the links are not in {text!r}")
+    said, _ = cluster.run(BROKEN, MINUTE, 2, "--finding-link", "Runbook: https://wiki.example.com/{pod}")
+    if "--finding-link 'Runbook: https://wiki.example.com/{pod}': '{pod}' is none of" not in said:
+        fail(f"a link with a word that is not known is taken: {said!r}")
+
+
 def check_dry_run_during_a_write(cluster):
     """A dry run reads no half-written state."""
     with contextlib.closing(sqlite3.connect(os.path.join(cluster.folder, "state.sqlite"), isolation_level=None)) as other:
@@ -395,7 +411,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin", default="build/bin")
     program = os.path.abspath(os.path.join(parser.parse_args().bin, "cresset-analyzer"))
-    for check in (check_once, check_outage, check_corrupt_state, check_retry_after, check_refusals, check_urls, check_overlap, check_no_receiver, check_receivers, check_failing_until_nothing_waits, check_failing_without_a_backlog, check_notify_file_errors, check_silences, check_quiet_hours, check_daily, check_heartbeat, check_metrics, check_storm, check_storm_as_text, check_foreign_text, check_dry_run,
+    for check in (check_once, check_outage, check_corrupt_state, check_retry_after, check_refusals, check_urls, check_overlap, check_no_receiver, check_receivers, check_failing_until_nothing_waits, check_failing_without_a_backlog, check_notify_file_errors, check_silences, check_quiet_hours, check_daily, check_heartbeat, check_metrics, check_storm, check_storm_as_text, check_foreign_text, check_links, check_dry_run,
                   check_dry_run_during_a_write):
         with tempfile.TemporaryDirectory() as folder:
             cluster = Cluster(program, folder, slack.Receiver())

@@ -235,8 +235,8 @@ test_the_roll_out_before_is_named(void **state)
     const Finding *finding = test_cluster_expect(cluster, "crashloop-oom", "Deployment shop/web");
     g_autofree char *evidence = evidence_of(finding);
     assert_contains(finding->title, "limit 512Mi");
-    assert_contains(evidence, "5 min after the roll-out of revision 4");
-    assert_contains(evidence, "from r/app:1 to r/app:2");
+    assert_contains(finding->changes->pdata[0], "5 min before: roll-out of revision 4");
+    assert_contains(finding->changes->pdata[0], "from r/app:1 to r/app:2");
     assert_contains(evidence, "sets a limit of 1Gi");
 }
 
@@ -281,15 +281,14 @@ test_what_a_roll_out_changed(void **state)
                                                          "1") "}]}\n");
     const Finding *finding =
         test_cluster_expect(cluster, "container-crashloop", "Deployment shop/web");
-    g_autofree char *evidence = evidence_of(finding);
-    assert_contains(evidence,
-                    "roll-out of revision 4, which changed livenessProbe of container app; "
-                    "variable KEY of container app; variable NEW of container app, which "
-                    "is new; variable OLD of container app, which is gone; CPU request of "
-                    "container app from none to 100m; memory limit of container app from "
-                    "512Mi to 256Mi\n");
-    assert_lacks(evidence, "hush");
-    assert_lacks(evidence, "SAME");
+    const char *change = finding->changes->pdata[0];
+    assert_contains(change, "roll-out of revision 4, which changed livenessProbe of container app; "
+                            "variable KEY of container app; variable NEW of container app, which "
+                            "is new; variable OLD of container app, which is gone; CPU request of "
+                            "container app from none to 100m; memory limit of container app from "
+                            "512Mi to 256Mi");
+    assert_lacks(change, "hush");
+    assert_lacks(change, "SAME");
 }
 
 static void

@@ -34,7 +34,7 @@ static const Routing routing = {.find = find_receiver, .due = find_due};
 
 /* The message about the finding of the cluster, to be freed. */
 static char *
-message_about(TestCluster *cluster)
+message_with_page(TestCluster *cluster, const char *findings_url)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(TempDir) dir = temp_dir_new();
@@ -46,9 +46,19 @@ message_about(TestCluster *cluster)
                              &routing, TEST_NOW_S, &error));
     g_autoptr(GPtrArray) changes = state_outbox(state, "ops", TEST_NOW_S, &error);
     assert_int_equal(changes->len, 1);
-    const MessageContext context = {.cluster = "test", .now_s = TEST_NOW_S, .n_open = 1};
+    const MessageContext context = {.cluster = "eu test",
+                                    .now_s = TEST_NOW_S,
+                                    .n_open = 1,
+                                    .findings_url = findings_url,
+                                    .findings_tenant = "a|b"};
     g_autoptr(GBytes) message = message_slack(changes, &context);
     return g_strndup(g_bytes_get_data(message, NULL), g_bytes_get_size(message));
+}
+
+static char *
+message_about(TestCluster *cluster)
+{
+    return message_with_page(cluster, NULL);
 }
 
 static void
@@ -69,6 +79,41 @@ test_links_can_be_followed(void **state)
     assert_lacks(message, "channel");
     assert_lacks(message, "\\t");
     assert_int_equal(finding->links->len, 2);
+}
+
+static void
+test_the_page_of_the_finding_is_the_first_link(void **state)
+{
+    (void)state;
+    static const char *const bases[] = {"https://cresset.example.com",
+                                        "https://cresset.example.com/"};
+    for (size_t i = 0; i < G_N_ELEMENTS(bases); i++) {
+        g_autoptr(TestCluster) cluster = test_cluster_new(yaml);
+        Finding *finding = test_cluster_findings(cluster)->all->pdata[0];
+        finding_link(finding, "Runbook", "https://wiki/run");
+        g_autofree char *message = message_with_page(cluster, bases[i]);
+        g_autofree char *links =
+            g_strdup_printf("<https://cresset.example.com/"
+                            "findings?cluster=eu%%20test&amp;finding=%s&amp;tenant=a%%7Cb"
+                            "|Finding>\\n<https://wiki/run|Runbook>",
+                            finding->fingerprint);
+        assert_contains(message, links);
+    }
+}
+
+static void
+test_what_changed_stands_before_the_first_step(void **state)
+{
+    (void)state;
+    g_autoptr(TestCluster) cluster = test_cluster_new(yaml);
+    Finding *finding = test_cluster_findings(cluster)->all->pdata[0];
+    finding_changed(finding, finding->since_s - 180, "ConfigMap <a> was changed by kubectl-edit");
+    finding_changed(finding, finding->since_s - 60, "node n1 joined the cluster");
+    finding_changed(finding, finding->since_s, "the third is not told");
+    g_autofree char *message = message_about(cluster);
+    assert_contains(message, "*What changed:* 3 min before: ConfigMap &lt;a&gt; was changed by "
+                             "kubectl-edit\\n1 min before: node n1 joined the cluster\\n*First:*");
+    assert_lacks(message, "the third");
 }
 
 /* What leads somewhere is kept as far as there is room, and nothing is cut in two. */
@@ -113,6 +158,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_links_can_be_followed),
+        cmocka_unit_test(test_the_page_of_the_finding_is_the_first_link),
+        cmocka_unit_test(test_what_changed_stands_before_the_first_step),
         cmocka_unit_test(test_links_are_kept_as_far_as_they_fit),
         cmocka_unit_test(test_without_links_there_is_no_line),
     };
