@@ -4,128 +4,13 @@
 
 #include "lib/base/error.h"
 #include "lib/base/jsonw.h"
-#include "lib/base/text.h"
+#include "server/api/finding_json.h"
 #include "server/api/params.h"
 #include "server/findings/severity.h"
 
 enum { LIMIT_DEFAULT = 500, LIMIT_MAX = 5000 };
 
-#define NS_PER_MS     INT64_C(1000000)
-#define NS_PER_SECOND INT64_C(1000000000)
-
-static const char *const transition_types[] = {
-    [FINDING_OPENED] = "opened",     [FINDING_CHANGED] = "changed", [FINDING_RESOLVED] = "resolved",
-    [FINDING_REOPENED] = "reopened", [FINDING_FOLDED] = "folded",
-};
-
-/* ---- JSON. ---- */
-
-static void
-write_text(JsonWriter *json, const char *key, const char *text)
-{
-    jsonw_key(json, key);
-    jsonw_string(json, text);
-}
-
-/* "2026-11-27T18:00:00Z", or null for 0. */
-static void
-write_time(JsonWriter *json, const char *key, int64_t ns)
-{
-    g_autofree char *text = rfc3339_text(ns / NS_PER_SECOND);
-    jsonw_key(json, key);
-    if (ns != 0)
-        jsonw_string(json, text);
-    else
-        jsonw_null(json);
-}
-
-static void
-write_severity(JsonWriter *json, const char *key, int64_t severity)
-{
-    jsonw_key(json, key);
-    if (severity >= 0)
-        jsonw_string(json, finding_severities[severity]);
-    else
-        jsonw_null(json);
-}
-
-static void
-write_object(JsonWriter *json, const char *kind, const char *ns, const char *name)
-{
-    jsonw_key(json, "object");
-    jsonw_object_begin(json);
-    write_text(json, "kind", kind);
-    write_text(json, "namespace", ns);
-    write_text(json, "name", name);
-    jsonw_object_end(json);
-}
-
-static void
-write_list(JsonWriter *json, const char *key, const char *list)
-{
-    jsonw_key(json, key);
-    jsonw_json(json, list);
-}
-
-static void
-write_finding(JsonWriter *json, const char *tenant, const void *item)
-{
-    const Finding *finding = item;
-    jsonw_object_begin(json);
-    write_text(json, "tenant", tenant);
-    write_text(json, "cluster", finding->cluster);
-    write_text(json, "check", finding->check);
-    write_severity(json, "severity", finding->severity);
-    write_object(json, finding->kind, finding->ns, finding->name);
-    write_time(json, "since", finding->since_ns);
-    write_text(json, "title", finding->title);
-    write_text(json, "cause", finding->cause);
-    write_list(json, "evidence", finding->evidence);
-    write_list(json, "fix", finding->fix);
-    write_list(json, "explains", finding->explains);
-    write_text(json, "fingerprint", finding->fingerprint);
-    write_text(json, "state", finding->resolved_ns == 0 ? "open" : "resolved");
-    write_time(json, "opened", finding->opened_ns);
-    write_time(json, "seen", finding->seen_ns);
-    write_time(json, "resolved", finding->resolved_ns);
-    jsonw_object_end(json);
-}
-
-static void
-write_transition(JsonWriter *json, const char *tenant, const void *item)
-{
-    const FindingTransition *transition = item;
-    jsonw_object_begin(json);
-    write_text(json, "tenant", tenant);
-    write_text(json, "cluster", transition->cluster);
-    write_time(json, "time", transition->time_ns);
-    write_text(json, "type", transition_types[transition->type]);
-    write_text(json, "check", transition->check);
-    write_severity(json, "severity", transition->severity);
-    write_severity(json, "former_severity", transition->former_severity);
-    write_object(json, transition->kind, transition->ns, transition->name);
-    write_text(json, "title", transition->title);
-    write_text(json, "fingerprint", transition->fingerprint);
-    jsonw_object_end(json);
-}
-
-static void
-write_cluster(JsonWriter *json, const char *tenant, const void *item)
-{
-    const FindingCluster *cluster = item;
-    jsonw_object_begin(json);
-    write_text(json, "tenant", tenant);
-    write_text(json, "cluster", cluster->cluster);
-    write_time(json, "clock", cluster->clock_ns);
-    write_time(json, "received", cluster->received_ns);
-    jsonw_key(json, "reports");
-    jsonw_int(json, cluster->report);
-    jsonw_key(json, "unverified");
-    jsonw_int(json, cluster->n_unverified);
-    jsonw_key(json, "open");
-    jsonw_int(json, cluster->n_open);
-    jsonw_object_end(json);
-}
+#define NS_PER_MS INT64_C(1000000)
 
 /* ---- Several tenants. ---- */
 
@@ -349,7 +234,7 @@ run_list(const HttpRequest *request, const Api *api, GError **error)
                           .ns = http_request_param(request, "namespace"),
                           .kind = http_request_param(request, "kind"),
                           .check = http_request_param(request, "check")};
-    Merge merge = {"findings", list_findings, compare_findings, write_finding, 0, false};
+    Merge merge = {"findings", list_findings, compare_findings, finding_json_write, 0, false};
     if (!read_severity(request, &query.severity_min, error) ||
         !read_state(request, &query.state, error) || !read_limit(request, &merge.limit, error))
         return NULL;
@@ -362,8 +247,9 @@ static GBytes *
 run_transitions(const HttpRequest *request, const Api *api, GError **error)
 {
     FindingTransitionQuery query = {.cluster = http_request_param(request, "cluster")};
-    Merge merge = {"transitions", list_transitions, compare_transitions, write_transition, 0,
-                   false};
+    Merge merge = {
+        "transitions", list_transitions, compare_transitions, finding_transition_json_write, 0,
+        false};
     if (!read_time(request, "from", 0, &query.from_ns, error) ||
         !read_time(request, "until", INT64_MAX, &query.until_ns, error) ||
         !read_limit(request, &merge.limit, error))
@@ -379,7 +265,8 @@ run_transitions(const HttpRequest *request, const Api *api, GError **error)
 static GBytes *
 run_clusters(const HttpRequest *request, const Api *api, GError **error)
 {
-    static const Merge merge = {"clusters", list_clusters, NULL, write_cluster, 0, false};
+    static const Merge merge = {"clusters", list_clusters, NULL, finding_cluster_json_write,
+                                0,          false};
     return merge_document(request, api, &merge, NULL, error);
 }
 
@@ -397,11 +284,11 @@ write_one(const Row *row, const Api *api, JsonWriter *json, GError **error)
         return false;
     jsonw_object_begin(json);
     jsonw_key(json, "finding");
-    write_finding(json, row->tenant, finding);
+    finding_json_write(json, row->tenant, finding);
     jsonw_key(json, "transitions");
     jsonw_array_begin(json);
     for (guint i = 0; i < list->len; i++)
-        write_transition(json, row->tenant, list->pdata[i]);
+        finding_transition_json_write(json, row->tenant, list->pdata[i]);
     jsonw_array_end(json);
     jsonw_object_end(json);
     return true;
@@ -414,7 +301,7 @@ run_one(const HttpRequest *request, const Api *api, GError **error)
                                 .fingerprint = request->path + strlen(FINDINGS_ONE),
                                 .state = FINDING_STATE_ALL,
                                 .limit = 1};
-    static const Merge merge = {"findings", list_findings, compare_findings, write_finding,
+    static const Merge merge = {"findings", list_findings, compare_findings, finding_json_write,
                                 1,          false};
     g_auto(Rows) rows = {0};
     if (!rows_init(&rows, request, api, &merge, &query, error))
@@ -439,7 +326,7 @@ write_diff(const FindingDiff *diff)
     jsonw_init(&json, 128);
     jsonw_object_begin(&json);
     for (size_t i = 0; i < FINDING_TRANSITION_TYPES; i++) {
-        jsonw_key(&json, transition_types[i]);
+        jsonw_key(&json, finding_transition_name((FindingTransitionType)i));
         jsonw_int(&json, diff->n[i]);
     }
     jsonw_key(&json, "kept");

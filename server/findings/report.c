@@ -270,6 +270,57 @@ read_explains(const Place *place, FindingReport *report, char **ret_json, GError
     return true;
 }
 
+/* ---- What may be absent. ---- */
+
+static bool
+has(const Place *place, const char *key)
+{
+    return json_object_get(place->object, key) != NULL;
+}
+
+/* Adds a link to the list `data` in the form that is kept. */
+static bool
+read_link(const Place *place, FindingReport *report, void *data, GError **error)
+{
+    g_autofree char *label = NULL, *url = NULL;
+    (void)report;
+    if (!read_words(place, "label", &label, error) || !read_words(place, "url", &url, error))
+        return false;
+    if (!g_str_has_prefix(url, "https://") && !g_str_has_prefix(url, "http://"))
+        return error_set(error, CRESSET_ERROR_INVALID_ARGUMENT,
+                         "%surl must begin with http:// or https://", place->path);
+    return json_array_append_new(data, json_pack("{s:s, s:s}", "label", label, "url", url)) == 0 ||
+           error_set(error, CRESSET_ERROR_INVALID_ARGUMENT, "%slabel is not UTF-8", place->path);
+}
+
+static bool
+read_links(const Place *place, FindingReport *report, char **ret_json, GError **error)
+{
+    g_autoptr(json_t) list = json_array();
+    if (has(place, "links") && !each_item(place, report, "links", read_link, list, error))
+        return false;
+    *ret_json = dump(list);
+    return true;
+}
+
+static bool
+read_changes(const Place *place, char **ret_json, GError **error)
+{
+    if (has(place, "changes"))
+        return read_lines(place, "changes", ret_json, error);
+    *ret_json = g_strdup("[]");
+    return true;
+}
+
+static bool
+read_note(const Place *place, char **ret_text, GError **error)
+{
+    if (has(place, "note"))
+        return read_words(place, "note", ret_text, error);
+    *ret_text = g_strdup("");
+    return true;
+}
+
 /* `data` is the set of fingerprints so far. */
 static bool
 read_finding(const Place *place, FindingReport *report, void *data, GError **error)
@@ -285,6 +336,9 @@ read_finding(const Place *place, FindingReport *report, void *data, GError **err
         !read_lines(place, "evidence", &finding->evidence, error) ||
         !read_lines(place, "fix", &finding->fix, error) ||
         !read_explains(place, report, &finding->explains, error) ||
+        !read_changes(place, &finding->changes, error) ||
+        !read_links(place, report, &finding->links, error) ||
+        !read_note(place, &finding->note, error) ||
         !read_fingerprint(place, &finding->fingerprint, error))
         return false;
     if (!g_hash_table_add(data, finding->fingerprint))

@@ -19,6 +19,9 @@ finding_free(Finding *finding)
     g_free(finding->evidence);
     g_free(finding->fix);
     g_free(finding->explains);
+    g_free(finding->changes);
+    g_free(finding->links);
+    g_free(finding->note);
     g_free(finding);
 }
 
@@ -37,6 +40,9 @@ finding_copy(const Finding *finding)
     copy->evidence = g_strdup(finding->evidence);
     copy->fix = g_strdup(finding->fix);
     copy->explains = g_strdup(finding->explains);
+    copy->changes = g_strdup(finding->changes);
+    copy->links = g_strdup(finding->links);
+    copy->note = g_strdup(finding->note);
     return copy;
 }
 

@@ -14,6 +14,8 @@ enum { FINDING_SEVERITIES = 5 };
 typedef struct {
     char *cluster, *fingerprint, *check, *kind, *ns, *name, *title, *cause;
     char *evidence, *fix, *explains; /* JSON arrays */
+    char *changes, *links;           /* likewise: what was changed before, places to look further */
+    char *note;                      /* of a model; "": none */
     int64_t severity;                /* below FINDING_SEVERITIES */
     int64_t since_ns;                /* when it began, as its check saw; 0: it cannot tell */
     int64_t opened_ns, seen_ns;      /* by the first report since it was opened, and the last */

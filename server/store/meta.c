@@ -44,6 +44,22 @@ is_sound(sqlite3 *db)
     return is_ok;
 }
 
+/* Brings the tables to this program's version; those of a newer one have columns that it does not
+ * know, and defaults for them. */
+static bool
+upgrade(sqlite3 *db, GError **error)
+{
+    sqlite3_stmt *statement = meta_prepare(db, META_SQL_VERSION, error);
+    if (statement == NULL)
+        return false;
+    bool is_read = sqlite3_step(statement) == SQLITE_ROW;
+    int64_t version = is_read ? sqlite3_column_int64(statement, 0) : 0;
+    sqlite3_finalize(statement);
+    if (!is_read)
+        return meta_failed(db, "read the version of the tables", error);
+    return version >= 2 || run(db, META_SQL_TO_2, error);
+}
+
 /* Opens the write connection and brings the schema up; false also for a damaged file. */
 static bool
 open_writer(Meta *meta, const char *path, GError **error)
@@ -54,7 +70,8 @@ open_writer(Meta *meta, const char *path, GError **error)
     if (!is_sound(meta->writer))
         return error_set(error, CRESSET_ERROR_DATA_LOSS, "metastore: %s is damaged", path);
     sqlite3_wal_hook(meta->writer, on_commit, meta);
-    return run(meta->writer, META_SQL_WRITER, error) && run(meta->writer, META_SQL_SCHEMA, error);
+    return run(meta->writer, META_SQL_WRITER, error) && run(meta->writer, META_SQL_SCHEMA, error) &&
+           upgrade(meta->writer, error);
 }
 
 static void

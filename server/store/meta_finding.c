@@ -35,6 +35,9 @@ read_finding(sqlite3_stmt *statement)
     finding->opened_ns = sqlite3_column_int64(statement, 13);
     finding->seen_ns = sqlite3_column_int64(statement, 14);
     finding->resolved_ns = sqlite3_column_int64(statement, 15);
+    finding->changes = column_text(statement, 16);
+    finding->links = column_text(statement, 17);
+    finding->note = column_text(statement, 18);
     return finding;
 }
 
@@ -213,11 +216,14 @@ bind_finding(sqlite3_stmt *statement, const Finding *finding)
         finding->title,       finding->cause, finding->evidence, finding->fix, finding->explains};
     const int64_t numbers[] = {finding->severity, finding->since_ns, finding->opened_ns,
                                finding->seen_ns, finding->resolved_ns};
+    const char *later[] = {finding->changes, finding->links, finding->note};
     int at = 3;
     for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
         meta_bind_text(statement, at++, texts[i]);
     for (size_t i = 0; i < G_N_ELEMENTS(numbers); i++)
         sqlite3_bind_int64(statement, at++, numbers[i]);
+    for (size_t i = 0; i < G_N_ELEMENTS(later); i++)
+        meta_bind_text(statement, at++, later[i]);
 }
 
 static bool
@@ -326,7 +332,8 @@ static size_t
 finding_bytes(const Finding *finding)
 {
     return sizeof *finding + strlen(finding->title) + strlen(finding->cause) +
-           strlen(finding->evidence) + strlen(finding->fix) + strlen(finding->explains);
+           strlen(finding->evidence) + strlen(finding->fix) + strlen(finding->explains) +
+           strlen(finding->changes) + strlen(finding->links) + strlen(finding->note);
 }
 
 GPtrArray *

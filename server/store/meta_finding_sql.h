@@ -4,7 +4,7 @@
 
 #define META_SQL_FINDING_COLUMNS                                                                   \
     " cluster, fingerprint, check_id, kind, namespace, name, title, cause, evidence, fix,"         \
-    " explains, severity, since, opened, seen, resolved "
+    " explains, severity, since, opened, seen, resolved, changes, links, note "
 #define META_SQL_OPEN_FINDINGS                                                                     \
     "SELECT" META_SQL_FINDING_COLUMNS "FROM finding"                                               \
     " WHERE tenant = ?1 AND cluster = ?2 AND resolved = 0"
@@ -21,13 +21,15 @@
     " ORDER BY severity DESC, opened DESC, cluster, fingerprint LIMIT ?9"
 #define META_SQL_PUT_FINDING                                                                       \
     "INSERT INTO finding(tenant," META_SQL_FINDING_COLUMNS                                         \
-    ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"         \
+    ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,"    \
+    " ?19, ?20)"                                                                                   \
     " ON CONFLICT(tenant, cluster, fingerprint) DO UPDATE SET check_id = excluded.check_id,"       \
     " kind = excluded.kind, namespace = excluded.namespace, name = excluded.name,"                 \
     " title = excluded.title, cause = excluded.cause, evidence = excluded.evidence,"               \
     " fix = excluded.fix, explains = excluded.explains, severity = excluded.severity,"             \
     " since = excluded.since, opened = excluded.opened, seen = excluded.seen,"                     \
-    " resolved = excluded.resolved"
+    " resolved = excluded.resolved, changes = excluded.changes, links = excluded.links,"           \
+    " note = excluded.note"
 
 #define META_SQL_TRANSITION_COLUMNS                                                                \
     " cluster, fingerprint, check_id, kind, namespace, name, title, time, type, severity,"         \

@@ -57,6 +57,16 @@
     "CREATE INDEX IF NOT EXISTS finding_transition_by_finding"                                     \
     " ON finding_transition(tenant, fingerprint, cluster);"
 
+#define META_SQL_VERSION "SELECT MAX(version) FROM schema_version"
+/* What makes version 2 of version 1. */
+#define META_SQL_TO_2                                                                              \
+    "BEGIN IMMEDIATE;"                                                                             \
+    "ALTER TABLE finding ADD COLUMN changes TEXT NOT NULL DEFAULT '[]';"                           \
+    "ALTER TABLE finding ADD COLUMN links TEXT NOT NULL DEFAULT '[]';"                             \
+    "ALTER TABLE finding ADD COLUMN note TEXT NOT NULL DEFAULT '';"                                \
+    "INSERT INTO schema_version(version) VALUES(2);"                                               \
+    "COMMIT"
+
 #define META_SQL_INSERT_BLOCK                                                                      \
     "INSERT INTO block(tenant, day, shard, level, id, min_t, max_t, size, row_count,"              \
     " sample_count, state, format, segment, created)"                                              \

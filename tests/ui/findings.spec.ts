@@ -30,6 +30,9 @@ const test = base.extend<object, { reports: void }>({
         since: text(now - 20 * MINUTE),
         cause: 'Container parser takes more memory than its limit of 256Mi allows.',
         evidence: ['23 restarts; the last run ended with exit code 137', 'Service parser sends traffic to these pods'],
+        changes: ['3 min before: ConfigMap settings was changed by kubectl-edit'],
+        links: [{ label: 'Runbook', url: 'https://wiki.example.com/crashloop-oom' }],
+        note: 'The cache may have no bound.',
         fix: ['Raise the memory limit above what it needs.', 'kubectl -n ingest logs --previous -c parser parser-6598586d5f-bz752'],
         explains: [{ check: 'service-no-ready-endpoints', object: object('Service', 'ingest', 'parser') }],
       });
@@ -70,11 +73,19 @@ test('tells why, what to do, and how it went', async ({ page, context }) => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
   await open(page);
   await expect(title(page)).toHaveText('critical Deployment parser: runs out of memory again and again');
-  for (const words of ['limit of 256Mi allows', '23 restarts', 'Raise the memory limit', 'Service ingest/parser', 'changed from high to critical', 'opened as high'])
+  for (const words of ['limit of 256Mi allows', '23 restarts', 'Raise the memory limit', 'Service ingest/parser', 'changed from high to critical', 'opened as high',
+    'AI note, not verified: The cache may have no bound.', '3 min before: ConfigMap settings was changed by kubectl-edit'])
     await expect(details(page)).toContainText(words);
+  await expect(details(page).getByRole('link', { name: 'Runbook' })).toHaveAttribute('href', 'https://wiki.example.com/crashloop-oom');
   await details(page).getByRole('button', { name: /^Copy: kubectl/ }).click();
   await expect(details(page).getByText('Copied')).toBeVisible();
   expect(await page.evaluate(() => navigator.clipboard.readText())).toBe('kubectl -n ingest logs --previous -c parser parser-6598586d5f-bz752');
+});
+
+test('a link to a finding that is over by now leads to it', async ({ page }) => {
+  await open(page, '&cluster=prod&finding=0c03');
+  await expect(title(page)).toHaveText('low Ingress front names a Service that there is not');
+  await expect(items(page)).toHaveCount(2);
 });
 
 test('the flame graph of the object stands beside it, of the time when it began', async ({ page }) => {

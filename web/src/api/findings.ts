@@ -22,6 +22,11 @@ export interface Finding {
   evidence: string[];
   fix: string[];
   explains: { check: string; object: ClusterObject }[];
+  /** What was changed shortly before it began. */
+  changes: string[];
+  links: { label: string; url: string }[];
+  /** Of a language model, which nobody has verified; '' is none. */
+  note: string;
   fingerprint: string;
   state: 'open' | 'resolved';
   opened: string;
@@ -60,6 +65,9 @@ async function get<T>(path: string, tenant: string, signal: AbortSignal | undefi
 
 export const getFindings = (tenant: string, resolved: boolean, signal?: AbortSignal) =>
   get<FindingList>(`?state=${resolved ? 'all' : 'open'}&limit=${LIMIT}`, tenant, signal);
+
+export const getFinding = async (tenant: string, cluster: string | null, fingerprint: string, signal?: AbortSignal) =>
+  (await get<{ finding: Finding }>(`/${fingerprint}${cluster === null ? '' : `?${new URLSearchParams({ cluster })}`}`, tenant, signal)).finding;
 
 export const getTransitions = async ({ tenant, cluster, fingerprint }: Finding, signal?: AbortSignal) =>
   (await get<{ transitions: Transition[] }>(`/${fingerprint}?${new URLSearchParams({ cluster })}`, tenant, signal)).transitions;

@@ -31,6 +31,7 @@ export function Details({ finding, now, state, set }: { finding: Finding; now: n
       <div className="finding-text">
         <h2><SeverityMark severity={finding.severity} /> {finding.title}</h2>
         {finding.cause !== '' && <p className="finding-cause">{finding.cause}</p>}
+        {finding.note !== '' && <p className="finding-note"><strong>AI note, not verified:</strong> {finding.note}</p>}
         <dl className="facts">
           {facts.map(([name, value]) => <div key={name}><dt>{name}</dt><dd>{value}</dd></div>)}
         </dl>
@@ -42,6 +43,8 @@ export function Details({ finding, now, state, set }: { finding: Finding; now: n
         )}
         <div className="finding-columns">
           <Lines title="Evidence" lines={finding.evidence} />
+          <Lines title="Changed shortly before" lines={finding.changes} />
+          <Lines title="Links" lines={finding.links.map(({ label, url }) => <a href={url} rel="noreferrer">{label}</a>)} />
           <Lines title="Also explains" lines={finding.explains.map((one) => <>{objectName(one.object)} <small>{one.check}</small></>)} />
           <History finding={finding} />
         </div>

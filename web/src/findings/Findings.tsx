@@ -2,7 +2,7 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { type KeyboardEvent, useEffect, useMemo } from 'react';
 import { getTenants, isAway } from '../api/client';
-import { type Finding, getClusters, getFindings } from '../api/findings';
+import { type Finding, getClusters, getFinding, getFindings } from '../api/findings';
 import { type SetState, useExploreState, useShortcuts } from '../explore/useExplore';
 import { type ExploreState, severities } from '../state/url';
 import { Combobox } from '../ui/combobox';
@@ -34,7 +34,14 @@ export function Findings() {
   const all = useMemo(() => list.data?.findings ?? [], [list.data]);
   const shown = useMemo(() => filterFindings(all, state), [all, state]);
   const several = tenant.includes('|');
-  const chosen = shown.find((one) => idOf(one, several) === state.finding) ?? shown[0];
+  const listed = shown.find((one) => idOf(one, several) === state.finding);
+  // One that a link leads to may be over by now, or beyond the end of the list.
+  const linked = useQuery({
+    queryKey: ['finding', tenant, state.cluster, state.finding],
+    queryFn: ({ signal }) => getFinding(tenant, state.cluster, state.finding, signal),
+    enabled: list.isSuccess && !several && state.finding !== '' && !all.some((one) => one.fingerprint === state.finding), retry: false,
+  });
+  const chosen = listed ?? linked.data ?? shown[0];
   const refresh = () => void Promise.all([list.refetch(), clusters.refetch()]);
   useShortcuts(refresh, 'find');
   useEffect(() => {

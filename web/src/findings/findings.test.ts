@@ -5,7 +5,7 @@ import { controllerOf, selectorsOf, windowOf } from './profiles';
 
 const finding = (part: Partial<Finding>): Finding => ({
   tenant: 't', cluster: 'prod', check: 'crashloop', severity: 'high', object: { kind: 'Pod', namespace: 'shop', name: 'web-0' }, since: null,
-  title: 'Pod web-0 crashes', cause: 'No memory', evidence: [], fix: [], explains: [], fingerprint: 'a', state: 'open',
+  title: 'Pod web-0 crashes', cause: 'No memory', evidence: [], fix: [], explains: [], changes: [], links: [], note: '', fingerprint: 'a', state: 'open',
   opened: '2026-01-31T12:00:00Z', seen: '2026-01-31T12:00:00Z', resolved: null, ...part,
 });
 const none = { cluster: null, namespace: '', severity: '', find: '' } as const;

@@ -47,9 +47,30 @@ test_reads_a_report(void **state)
     assert_string_equal(finding->evidence, "[\"a\",\"\\\"\"]");
     assert_string_equal(finding->explains,
                         "[{\"check\":\"probe\"," OBJECT "}]"); /* what is not known is left out */
+    assert_string_equal(finding->changes, "[]");
+    assert_string_equal(finding->links, "[]");
+    assert_string_equal(finding->note, "");
     assert_int_equal(report->unverified->len, 1);
     g_autofree char *key = finding_object_key("probe", "Pod", "shop", "web");
     assert_true(g_hash_table_contains(report->explained, key));
+}
+
+#define WORDS "null,\"title\":\"t\",\"cause\":\"\",\"evidence\":[],\"fix\":[],\"explains\":[],"
+
+static void
+test_reads_what_may_be_absent(void **state)
+{
+    (void)state;
+    g_autoptr(FindingReport) report =
+        decode(HEAD "[{" BEFORE WORDS "\"note\":\"maybe\",\"changes\":[\"3 min before: x\"],"
+                    "\"links\":[{\"label\":\"Runbook\",\"url\":\"https://wiki/x\",\"y\":1}],"
+                    "\"fingerprint\":\"ab\"}],\"unverified\":[]}",
+               NULL);
+    assert_non_null(report);
+    const Finding *finding = report->findings->pdata[0];
+    assert_string_equal(finding->note, "maybe");
+    assert_string_equal(finding->changes, "[\"3 min before: x\"]");
+    assert_string_equal(finding->links, "[{\"label\":\"Runbook\",\"url\":\"https://wiki/x\"}]");
 }
 
 static void
@@ -87,6 +108,13 @@ test_names_what_is_wrong(void **state)
          CRESSET_ERROR_OUT_OF_RANGE},
         {REPORT("{" BEFORE "null,\"title\":\"t\",\"cause\":\"\",\"evidence\":[\"\",7]}"),
          "findings[0].evidence[1] must be a text", CRESSET_ERROR_INVALID_ARGUMENT},
+        {REPORT("{" BEFORE WORDS "\"note\":7}"), "findings[0].note must be a text",
+         CRESSET_ERROR_INVALID_ARGUMENT},
+        {REPORT("{" BEFORE WORDS "\"changes\":{}}"), "findings[0].changes must be a list",
+         CRESSET_ERROR_INVALID_ARGUMENT},
+        {REPORT("{" BEFORE WORDS "\"links\":[{\"label\":\"x\",\"url\":\"javascript:1\"}]}"),
+         "findings[0].links[0].url must begin with http:// or https://",
+         CRESSET_ERROR_INVALID_ARGUMENT},
         {HEAD "[],\"unverified\":[{\"check\":\"\"}]}", "unverified[0].check must not be empty",
          CRESSET_ERROR_INVALID_ARGUMENT},
     };
@@ -117,6 +145,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reads_a_report),
+        cmocka_unit_test(test_reads_what_may_be_absent),
         cmocka_unit_test(test_names_what_is_wrong),
         cmocka_unit_test(test_fingerprints_are_digits),
     };

@@ -1,5 +1,6 @@
 #include "server/store/finding.h"
 
+#include <sqlite3.h>
 #include <string.h>
 
 #include "lib/base/error.h"
@@ -31,6 +32,9 @@ new_finding(const Report *report, char letter, int64_t resolved_ns)
     finding->evidence = g_strdup("[\"e\"]");
     finding->fix = g_strdup("[]");
     finding->explains = g_strdup("[]");
+    finding->changes = g_strdup("[\"3 min before: x\"]");
+    finding->links = g_strdup("[]");
+    finding->note = g_strdup("n");
     finding->severity = letter % FINDING_SEVERITIES;
     finding->opened_ns = finding->seen_ns = report->clock_ns;
     finding->resolved_ns = resolved_ns;
@@ -256,6 +260,37 @@ test_survives_a_restart(void **state)
     assert_int_equal(finding->opened_ns, 10);
 }
 
+static void
+execute(const char *path, const char *sql)
+{
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static void
+test_tables_of_the_first_version_are_brought_up(void **state)
+{
+    MetaBed *bed = *state;
+    bool is_new;
+    take(bed, (Report){.clock_ns = 10, .open = "a"}, "", "");
+    meta_close(bed->meta);
+    execute(bed->path, "ALTER TABLE finding DROP COLUMN changes; ALTER TABLE finding DROP COLUMN "
+                       "links; ALTER TABLE finding DROP COLUMN note; DELETE FROM schema_version "
+                       "WHERE version > 1");
+    bed->meta = meta_open(bed->path, &is_new, NULL);
+    assert_non_null(bed->meta);
+    take(bed, (Report){.clock_ns = 20, .open = "b"}, "", "A");
+    const FindingQuery query = {.state = FINDING_STATE_OPEN, .limit = 9, .fingerprint = "a"};
+    g_autoptr(GPtrArray) list = meta_finding_list(bed->meta, "a", &query, NULL);
+    assert_int_equal(list->len, 1);
+    const Finding *finding = list->pdata[0];
+    assert_string_equal(finding->changes, "[]");
+    assert_string_equal(finding->links, "[]");
+    assert_string_equal(finding->note, "");
+}
+
 int
 main(void)
 {
@@ -271,6 +306,8 @@ main(void)
                                         meta_bed_tear_down),
         cmocka_unit_test_setup_teardown(test_forgets_silent_clusters, meta_bed_set_up,
                                         meta_bed_tear_down),
+        cmocka_unit_test_setup_teardown(test_tables_of_the_first_version_are_brought_up,
+                                        meta_bed_set_up, meta_bed_tear_down),
         cmocka_unit_test_setup_teardown(test_survives_a_restart, meta_bed_set_up,
                                         meta_bed_tear_down),
     };
