@@ -53,6 +53,7 @@ sampler_write_metrics(Sampler *sampler, GString *out)
     TableCounts tables;
     sampler_get_counts(sampler, &counts);
     table_store_get_counts(sampler->tables, &tables);
+    sampler_probe_write_metrics(out);
     write_one(out, "samples_total", "counter", "Samples handed over.", counts.samples);
     write_by_stop(out, "stacks_total", "User stacks by the reason why unwinding ended.",
                   counts.stops);

@@ -29,5 +29,10 @@ struct Sampler {
         *scan_source;
 };
 
+/* Appends for each capability that is wanted whether it is missing, as metrics. */
+void sampler_probe_write_metrics(GString *out);
+/* Appends a line where `profile`, the text of /proc/self/attr/current, is of AppArmor and enforced.
+ */
+void sampler_probe_apparmor(const char *profile, GString *report);
 /* Adds to an error of loading or attaching what the probe finds missing. */
 void sampler_explain(GError **error);

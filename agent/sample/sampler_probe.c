@@ -37,19 +37,40 @@ effective_capabilities(void)
 }
 
 static bool
+is_missing(const Capability *capability, uint64_t effective)
+{
+    bool is_admin = effective >> CAP_SYS_ADMIN_NUMBER & 1;
+    return !(effective >> capability->number & 1) && !(is_admin && capability->number >= 38);
+}
+
+static bool
 probe_capabilities(GString *report)
 {
     uint64_t effective = effective_capabilities();
-    bool is_able = true, is_admin = effective >> CAP_SYS_ADMIN_NUMBER & 1;
+    bool is_able = true;
     for (size_t i = 0; i < G_N_ELEMENTS(capabilities); i++) {
         const Capability *capability = &capabilities[i];
-        if ((effective >> capability->number & 1) || (is_admin && capability->number >= 38))
+        if (!is_missing(capability, effective))
             continue;
         g_string_append_printf(report, "%s is missing: %s\n", capability->name,
                                capability->without);
         is_able = is_able && !capability->is_vital;
     }
     return is_able;
+}
+
+void
+sampler_probe_write_metrics(GString *out)
+{
+    static const char name[] = "cresset_agent_sampler_capability_missing";
+    uint64_t effective = effective_capabilities();
+    g_string_append_printf(out,
+                           "# HELP %s Whether a capability is missing that sampling wants.\n"
+                           "# TYPE %s gauge\n",
+                           name, name);
+    for (size_t i = 0; i < G_N_ELEMENTS(capabilities); i++)
+        g_string_append_printf(out, "%s{capability=\"%s\"} %d\n", name, capabilities[i].name,
+                               is_missing(&capabilities[i], effective));
 }
 
 static bool
@@ -140,6 +161,25 @@ probe_seccomp(GString *report)
     return true;
 }
 
+void
+sampler_probe_apparmor(const char *profile, GString *report)
+{
+    const char *mode = strstr(profile, " (enforce)");
+    if (mode != NULL)
+        g_string_append_printf(report,
+                               "the AppArmor profile %.*s confines the agent: it may forbid to "
+                               "look into other processes (appArmorProfile: Unconfined)\n",
+                               (int)(mode - profile), profile);
+}
+
+static void
+probe_apparmor(GString *report)
+{
+    g_autofree char *profile = NULL;
+    if (g_file_get_contents("/proc/self/attr/current", &profile, NULL, NULL))
+        sampler_probe_apparmor(profile, report);
+}
+
 bool
 sampler_probe(GString *report)
 {
@@ -147,6 +187,7 @@ sampler_probe(GString *report)
     is_able = probe_capabilities(report) && is_able;
     is_able = probe_settings(report) && is_able;
     is_able = probe_namespace(report) && is_able;
+    probe_apparmor(report);
     return probe_seccomp(report) && is_able;
 }
 

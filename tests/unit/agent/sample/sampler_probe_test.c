@@ -35,6 +35,41 @@ test_probe_names_each_capability_on_a_line(void **state)
 }
 
 static void
+test_metrics_tell_each_capability(void **state)
+{
+    static const char *const names[] = {"CAP_BPF",
+                                        "CAP_PERFMON",
+                                        "CAP_SYS_PTRACE",
+                                        "CAP_CHECKPOINT_RESTORE",
+                                        "CAP_DAC_READ_SEARCH",
+                                        "CAP_SYSLOG"};
+    (void)state;
+    g_autoptr(GString) metrics = g_string_new(NULL);
+    sampler_probe_write_metrics(metrics);
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_autofree char *line = g_strdup_printf(
+            "\ncresset_agent_sampler_capability_missing{capability=\"%s\"} 1\n", names[i]);
+        assert_non_null(strstr(metrics->str, line));
+    }
+}
+
+static void
+test_an_apparmor_profile_that_is_enforced_is_told(void **state)
+{
+    (void)state;
+    g_autoptr(GString) report = g_string_new(NULL);
+    sampler_probe_apparmor("unconfined\n", report);
+    sampler_probe_apparmor("cri-containerd.apparmor.d (complain)\n", report);
+    sampler_probe_apparmor("system_u:system_r:spc_t:s0\n", report);
+    sampler_probe_apparmor("", report);
+    assert_string_equal(report->str, "");
+    sampler_probe_apparmor("cri-containerd.apparmor.d (enforce)\n", report);
+    assert_string_equal(report->str,
+                        "the AppArmor profile cri-containerd.apparmor.d confines the agent: it may "
+                        "forbid to look into other processes (appArmorProfile: Unconfined)\n");
+}
+
+static void
 test_error_is_one_sentence(void **state)
 {
     (void)state;
@@ -64,6 +99,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_probe_names_each_capability_on_a_line),
+        cmocka_unit_test(test_metrics_tell_each_capability),
+        cmocka_unit_test(test_an_apparmor_profile_that_is_enforced_is_told),
         cmocka_unit_test(test_error_is_one_sentence),
         cmocka_unit_test(test_without_error_there_is_nothing_to_explain),
     };
