@@ -9,6 +9,7 @@
 #include "lib/base/log.h"
 #include "lib/symbolize/worker.h"
 #include "server/debuginfo/fetch.h"
+#include "server/health.h"
 #include "server/server.h"
 
 #define EXIT_BAD_OPTION 2
@@ -61,6 +62,16 @@ serve(const ServerOptions *options)
     return EXIT_SUCCESS;
 }
 
+static int
+tell_health(const ServerOptions *options)
+{
+    g_autoptr(GError) error = NULL;
+    if (server_health_check(options, &error))
+        return EXIT_SUCCESS;
+    (void)fprintf(stderr, "cresset-server: %s\n", error->message);
+    return EXIT_FAILURE;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -74,12 +85,18 @@ main(int argc, char **argv)
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGHUP, SIG_IGN);
     raise_file_limit();
+    bool asks_health = argc > 1 && strcmp(argv[1], "health") == 0;
+    if (asks_health) {
+        argv[1] = argv[0];
+        argc--;
+        argv++;
+    }
     OptionResult result = option_parse(&server_option_table, argc, argv, &options, &error);
     if (result == OPTION_RUN && !server_options_check(&options, &error))
         result = OPTION_ERROR;
     if (result == OPTION_RUN) {
         start_log(&options);
-        status = serve(&options);
+        status = asks_health ? tell_health(&options) : serve(&options);
     } else if (result == OPTION_ERROR) {
         (void)fprintf(stderr, "cresset-server: %s\n", error->message);
         status = EXIT_BAD_OPTION;

@@ -110,7 +110,8 @@ static const char *const secrets[] = {"remote-write-header", NULL};
 const OptionTable server_option_table = {
     .program = "cresset-server",
     .summary = "Stores profiles of many tenants and answers the Pyroscope API and the web "
-               "interface.",
+               "interface. With health before its options it asks the server that runs with them "
+               "whether it is ready, and ends with 0 or 1.",
     .rows = rows,
     .n_rows = G_N_ELEMENTS(rows),
     .secrets = secrets,
