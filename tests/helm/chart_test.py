@@ -315,7 +315,7 @@ def check_settings(helm):
 
 def check_notes(helm):
     text, files = helm.notes(), rendering.values_files()
-    for part in ("agent server analyzer", "http://demo-cresset-server.obs.svc:4040", "service/demo-cresset-server 4040:4040",
+    for part in ("agent server analyzer", "http://demo-cresset-server.obs.svc:4040", "service/demo-cresset-server 4040:4040", "helm test demo -n obs",
                  "cronjob/demo-cresset-analyzer", "Nobody is told yet", "enforce=privileged"):
         expect(part in text, f"{helm.name}: the notes lack {part}: {text}")
     spoke = helm.notes("-f", files["spoke"])

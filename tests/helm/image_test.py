@@ -71,6 +71,8 @@ def check_server(root):
             connection.request("GET", path)
             if connection.getresponse().status != 200:
                 sys.exit(f"GET {path} failed")
+        health = within(root, "/usr/bin/cresset-server", "health", "--listen", found.group(1))
+        subprocess.run(health, check=True, timeout=60)
     finally:
         process.terminate()
         status = process.wait(30)

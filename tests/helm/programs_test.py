@@ -91,6 +91,21 @@ def get(server, path):
     return connection.getresponse().status
 
 
+def check_helm_test(options, mounted, things, address):
+    """The pod of `helm test` asks the Service by what is rendered, and so finds a server that is ready."""
+    [pod] = rendering.of_kind(things, "Pod", "test")
+    [container] = pod["spec"]["containers"]
+    [service] = [thing for thing in rendering.of_kind(things, "Service", "server") if "clusterIP" not in thing["spec"]]
+    name, where, port = service["metadata"]["name"], service["metadata"]["namespace"], service["spec"]["ports"][0]["port"]
+    arguments = [argument.replace(f"{name}.{where}.svc:{port}", address) for argument in container["args"]]
+    if arguments == container["args"]:
+        sys.exit(f"the test does not ask the Service: {arguments}")
+    program = os.path.join(options.bin, os.path.basename(container["command"][0]))
+    done = subprocess.run([program, *container["command"][1:], *map(mounted.text, arguments)], capture_output=True, text=True, timeout=60)
+    if done.returncode != 0:
+        sys.exit(f"helm test: {done}")
+
+
 def check_server(options, folder, things):
     """The server starts by what is rendered, on another port, and answers the probes."""
     mounted = Mounted(folder, things, "server")
@@ -104,6 +119,7 @@ def check_server(options, folder, things):
             del os.environ[name]
     try:
         answers = {path: get(server, path) for path in mounted.probes}
+        check_helm_test(options, mounted, things, server.address)
     finally:
         status = server.stop()
     if set(answers.values()) != {200} or status != 0:

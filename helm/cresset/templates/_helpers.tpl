@@ -172,17 +172,23 @@ field the name of the value. */}}
 {{- with $set -}}{{- tpl (toYaml .) $.root -}}{{- end -}}
 {{- end -}}
 
+{{- define "cresset.pullSecrets" -}}
+{{- with concat .Values.global.imagePullSecrets .Values.image.pullSecrets -}}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ if kindIs "string" . }}{{ . }}{{ else }}{{ .name }}{{ end }}
+  {{- end }}
+{{- end -}}
+{{- end -}}
+
 {{/* What a pod has in common with those of the other components; "token" is whether it calls the API. */}}
 {{- define "cresset.pod" -}}
 {{- $values := get .root.Values .component -}}
 serviceAccountName: {{ include "cresset.serviceAccountName" . }}
 automountServiceAccountToken: {{ default false .token }}
 enableServiceLinks: false
-{{- with concat .root.Values.global.imagePullSecrets .root.Values.image.pullSecrets }}
-imagePullSecrets:
-  {{- range . }}
-  - name: {{ if kindIs "string" . }}{{ . }}{{ else }}{{ .name }}{{ end }}
-  {{- end }}
+{{- with include "cresset.pullSecrets" .root }}
+{{ . }}
 {{- end }}
 {{- with include "cresset.priorityClassName" . }}
 priorityClassName: {{ . }}
