@@ -22,6 +22,13 @@ write_one(GString *out, const char *name, const char *type, const char *help, ui
 }
 
 static void
+write_seconds(GString *out, const char *name, const char *help, uint64_t ns)
+{
+    write_head(out, name, "counter", help);
+    g_string_append_printf(out, "cresset_agent_sampler_%s %.9f\n", name, (double)ns / 1e9);
+}
+
+static void
 write_by_stop(GString *out, const char *name, const char *help, const uint64_t *values)
 {
     write_head(out, name, "counter", help);
@@ -67,14 +74,14 @@ sampler_write_metrics(Sampler *sampler, GString *out)
     write_one(out, "table_builds_total", "counter", "Unwind tables built.", tables.built);
     write_one(out, "table_failures_total", "counter", "Executables that gave no unwind table.",
               tables.failed);
-    write_one(out, "table_build_nanoseconds_total", "counter", "Time spent on building tables.",
-              tables.build_ns);
+    write_seconds(out, "table_build_seconds_total", "Time spent on building tables.",
+                  tables.build_ns);
     write_one(out, "table_bytes", "gauge", "Memory of unwind tables and mappings in use.",
               counts.table_bytes);
     write_one(out, "map_bytes", "gauge", "Kernel memory of all BPF maps.", counts.map_bytes);
-    write_one(out, "bpf_nanoseconds_total", "counter",
-              "Run time of the sampling program, while the kernel keeps BPF statistics.",
-              counts.bpf_ns);
+    write_seconds(out, "bpf_seconds_total",
+                  "Run time of the sampling program, while the kernel keeps BPF statistics.",
+                  counts.bpf_ns);
     write_one(out, "bpf_runs_total", "counter", "Runs of the sampling program, likewise.",
               counts.bpf_runs);
     write_variant(sampler->programs, out);

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """The agent as the DaemonSet runs it: with the capabilities of the chart and no others, no new privileges,
-and the rendered configuration it samples, pushes to a server, and misses nothing; and of the API it asks what
-the chart lets it. Runs as root."""
+and the rendered configuration it samples, pushes to a server, and misses nothing; of the API it asks what the
+chart lets it; and its metrics, and those of the server, are named as Prometheus wants. Runs as root."""
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 import rendering
 import kube_api
@@ -38,7 +40,17 @@ def services(server, tenant):
     return json.loads(text).get("names", [])
 
 
+def check_metrics(addresses):
+    """What promtool says of the metrics at these addresses has to be nothing."""
+    for address in addresses:
+        with urllib.request.urlopen(f"http://{address}/metrics", timeout=30) as answer:
+            done = subprocess.run(["promtool", "check", "metrics"], input=answer.read(), capture_output=True)
+        if done.returncode != 0 or done.stderr:
+            sys.exit(f"metrics of {address}: {done.stderr.decode()}")
+
+
 def main():
+    cresset.need_system(["promtool"], {})
     options = rendering.clients.options(__doc__)
     options.bin = os.path.abspath(options.bin)
     if os.geteuid() != 0:
@@ -63,6 +75,9 @@ def main():
                 services(server, "shop") and {request.verb for request in api.requests} >= {"list", "watch"}), 60,
                 "profiles of the agent, and a watch of pods")
             alive = agent.poll() is None
+            if alive:
+                [own] = re.findall(r"listening on http://(\S+)", open(log_path).read())
+                check_metrics([own, server.address])
         finally:
             agent.terminate()
             status = agent.wait(30)
