@@ -4,6 +4,7 @@
 
 #include "lib/base/error.h"
 #include "lib/base/jsonw.h"
+#include "server/api/finding_cursor.h"
 #include "server/api/finding_json.h"
 #include "server/api/params.h"
 #include "server/findings/severity.h"
@@ -23,8 +24,9 @@ typedef struct {
     ListFunc list;
     GCompareFunc compare; /* of rows; NULL: tenant after tenant */
     void (*write)(JsonWriter *json, const char *tenant, const void *item);
-    int64_t limit; /* 0: none */
-    bool is_cut;   /* a list is not whole for another reason */
+    FindingPlace (*place)(const char *tenant, const void *item); /* NULL: it has no pages */
+    int64_t limit;                                               /* 0: none */
+    bool is_cut; /* a list is not whole for another reason */
 } Merge;
 
 typedef struct {
@@ -94,7 +96,26 @@ write_rows(JsonWriter *json, const Rows *rows, const Merge *merge)
     jsonw_array_end(json);
 }
 
-/* {member: […], "truncated": false} */
+/* Where the next page begins, or null. Of several lists that were cut at different places nobody
+ * knows. */
+static void
+write_next(JsonWriter *json, const Rows *rows, const Merge *merge)
+{
+    jsonw_key(json, "next");
+    bool is_known = rows->rows->len > 0 && (!merge->is_cut || rows->lists->len == 1);
+    if (!rows->is_truncated || !is_known) {
+        jsonw_null(json);
+        return;
+    }
+    const Row *last = &g_array_index(rows->rows, Row, rows->rows->len - 1);
+    FindingPlace place = merge->place(last->tenant, last->item);
+    if (rows->lists->len == 1)
+        place.tenant = ""; /* that of the request */
+    g_autofree char *text = finding_cursor_text(&place);
+    jsonw_string(json, text);
+}
+
+/* {member: […], "truncated": false, "next": null} */
 static GBytes *
 merge_document(const HttpRequest *request, const Api *api, const Merge *merge, const void *query,
                GError **error)
@@ -109,6 +130,7 @@ merge_document(const HttpRequest *request, const Api *api, const Merge *merge, c
     if (merge->limit > 0) {
         jsonw_key(&json, "truncated");
         jsonw_bool(&json, rows.is_truncated);
+        write_next(&json, &rows, merge);
     }
     jsonw_object_end(&json);
     return jsonw_finish(&json);
@@ -147,8 +169,27 @@ compare_transitions(gconstpointer a, gconstpointer b)
     int by_cluster = strcmp(left->cluster, right->cluster);
     if (by_time != 0 || by_cluster != 0)
         return by_time != 0 ? by_time : by_cluster;
+    int by_report = order(right->report, left->report);
     int by_fingerprint = strcmp(left->fingerprint, right->fingerprint);
-    return by_fingerprint != 0 ? by_fingerprint : strcmp(left_row->tenant, right_row->tenant);
+    if (by_report != 0 || by_fingerprint != 0)
+        return by_report != 0 ? by_report : by_fingerprint;
+    return strcmp(left_row->tenant, right_row->tenant);
+}
+
+static FindingPlace
+place_of_finding(const char *tenant, const void *item)
+{
+    const Finding *finding = item;
+    return (FindingPlace){finding->severity, finding->opened_ns, finding->cluster,
+                          finding->fingerprint, tenant};
+}
+
+static FindingPlace
+place_of_transition(const char *tenant, const void *item)
+{
+    const FindingTransition *transition = item;
+    return (FindingPlace){transition->time_ns, transition->report, transition->cluster,
+                          transition->fingerprint, tenant};
 }
 
 static GPtrArray *
@@ -227,6 +268,17 @@ read_time(const HttpRequest *request, const char *name, int64_t otherwise_ns, in
 
 /* ---- Endpoints. ---- */
 
+/* NULL: the list is to be begun. */
+static const FindingPlace *
+place_after(const HttpRequest *request, FindingCursor *cursor)
+{
+    if (cursor->words == NULL)
+        return NULL;
+    if (cursor->place.tenant[0] == '\0')
+        cursor->place.tenant = request->tenant;
+    return &cursor->place;
+}
+
 static GBytes *
 run_list(const HttpRequest *request, const Api *api, GError **error)
 {
@@ -234,12 +286,17 @@ run_list(const HttpRequest *request, const Api *api, GError **error)
                           .ns = http_request_param(request, "namespace"),
                           .kind = http_request_param(request, "kind"),
                           .check = http_request_param(request, "check")};
-    Merge merge = {"findings", list_findings, compare_findings, finding_json_write, 0, false};
-    if (!read_severity(request, &query.severity_min, error) ||
+    Merge merge = {
+        "findings", list_findings, compare_findings, finding_json_write, place_of_finding,
+        0,          false};
+    g_auto(FindingCursor) cursor = {0};
+    if (!finding_cursor_read(http_request_param(request, "cursor"), &cursor, error) ||
+        !read_severity(request, &query.severity_min, error) ||
         !read_state(request, &query.state, error) || !read_limit(request, &merge.limit, error))
         return NULL;
     query.limit = merge.limit + 1;
     query.is_cut = &merge.is_cut;
+    query.after = place_after(request, &cursor);
     return merge_document(request, api, &merge, &query, error);
 }
 
@@ -247,10 +304,16 @@ static GBytes *
 run_transitions(const HttpRequest *request, const Api *api, GError **error)
 {
     FindingTransitionQuery query = {.cluster = http_request_param(request, "cluster")};
-    Merge merge = {
-        "transitions", list_transitions, compare_transitions, finding_transition_json_write, 0,
-        false};
-    if (!read_time(request, "from", 0, &query.from_ns, error) ||
+    Merge merge = {"transitions",
+                   list_transitions,
+                   compare_transitions,
+                   finding_transition_json_write,
+                   place_of_transition,
+                   0,
+                   false};
+    g_auto(FindingCursor) cursor = {0};
+    if (!finding_cursor_read(http_request_param(request, "cursor"), &cursor, error) ||
+        !read_time(request, "from", 0, &query.from_ns, error) ||
         !read_time(request, "until", INT64_MAX, &query.until_ns, error) ||
         !read_limit(request, &merge.limit, error))
         return NULL;
@@ -259,13 +322,14 @@ run_transitions(const HttpRequest *request, const Api *api, GError **error)
         return NULL;
     }
     query.limit = merge.limit + 1;
+    query.after = place_after(request, &cursor);
     return merge_document(request, api, &merge, &query, error);
 }
 
 static GBytes *
 run_clusters(const HttpRequest *request, const Api *api, GError **error)
 {
-    static const Merge merge = {"clusters", list_clusters, NULL, finding_cluster_json_write,
+    static const Merge merge = {"clusters", list_clusters, NULL, finding_cluster_json_write, NULL,
                                 0,          false};
     return merge_document(request, api, &merge, NULL, error);
 }
@@ -301,8 +365,8 @@ run_one(const HttpRequest *request, const Api *api, GError **error)
                                 .fingerprint = request->path + strlen(FINDINGS_ONE),
                                 .state = FINDING_STATE_ALL,
                                 .limit = 1};
-    static const Merge merge = {"findings", list_findings, compare_findings, finding_json_write,
-                                1,          false};
+    static const Merge merge = {
+        "findings", list_findings, compare_findings, finding_json_write, NULL, 1, false};
     g_auto(Rows) rows = {0};
     if (!rows_init(&rows, request, api, &merge, &query, error))
         return NULL;

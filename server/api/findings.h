@@ -2,8 +2,8 @@
  *
  * POST /api/v1/findings takes a report in and answers with what it changed.
  * GET /api/v1/findings lists findings: cluster, namespace, kind, check, severity (at least so bad),
- * state (open by default, resolved or all), limit.
- * GET /api/v1/findings/transitions: from, until (milliseconds), cluster, limit.
+ * state (open by default, resolved or all), limit, cursor.
+ * GET /api/v1/findings/transitions: from, until (milliseconds), cluster, limit, cursor.
  * GET /api/v1/findings/clusters: the last report of each cluster.
  * GET /api/v1/findings/{fingerprint}: one finding and its transitions; cluster. */
 #pragma once

@@ -34,6 +34,7 @@ typedef enum {
 typedef struct {
     char *cluster, *fingerprint, *check, *kind, *ns, *name, *title;
     int64_t time_ns, severity, former_severity; /* -1: there was none */
+    int64_t report;                             /* its number, of lists only */
     FindingTransitionType type;
 } FindingTransition;
 
@@ -78,18 +79,26 @@ bool store_finding_change(Store *store, const FindingReportKey *key, FindingChan
 
 typedef enum { FINDING_STATE_RESOLVED, FINDING_STATE_OPEN, FINDING_STATE_ALL } FindingState;
 
+/* A row of a list, which goes on behind it: of findings their severity and when they were opened,
+ * of transitions their time and report. */
+typedef struct {
+    int64_t major, minor;
+    const char *cluster, *fingerprint, *tenant;
+} FindingPlace;
+
 /* NULL is any. */
 typedef struct {
     const char *cluster, *ns, *kind, *check, *fingerprint;
     int64_t severity_min;
     FindingState state;
     int64_t limit;
+    const FindingPlace *after; /* NULL: from the beginning */
     bool *is_cut; /* set when there is more than FINDING_LIST_BYTES_MAX of texts; or NULL */
 } FindingQuery;
 
 enum { FINDING_LIST_BYTES_MAX = 32 * 1024 * 1024 };
 
-/* Finding, the worst first, then the newest; the array frees them. */
+/* Finding, the worst first, then the newest, by cluster and fingerprint; the array frees them. */
 GPtrArray *
 store_finding_list(Store *store, const char *tenant, const FindingQuery *query, GError **error);
 
@@ -97,9 +106,11 @@ typedef struct {
     const char *cluster, *fingerprint; /* NULL is any */
     int64_t from_ns, until_ns;         /* both inclusive */
     int64_t limit;
+    const FindingPlace *after; /* NULL: from the beginning */
 } FindingTransitionQuery;
 
-/* FindingTransition, the newest first; the array frees them. */
+/* FindingTransition, the newest first, by cluster, the newest report and fingerprint; the array
+ * frees them. */
 GPtrArray *store_finding_transitions(Store *store, const char *tenant,
                                      const FindingTransitionQuery *query, GError **error);
 /* FindingCluster, sorted by name; the array frees them. */

@@ -41,7 +41,7 @@ read_finding(sqlite3_stmt *statement)
     return finding;
 }
 
-/* META_SQL_TRANSITION_COLUMNS. */
+/* META_SQL_TRANSITION_COLUMNS, and the report. */
 static FindingTransition *
 read_transition(sqlite3_stmt *statement)
 {
@@ -59,6 +59,7 @@ read_transition(sqlite3_stmt *statement)
     transition->severity = CLAMP(sqlite3_column_int64(statement, 9), 0, FINDING_SEVERITIES - 1);
     transition->former_severity =
         CLAMP(sqlite3_column_int64(statement, 10), -1, FINDING_SEVERITIES - 1);
+    transition->report = sqlite3_column_int64(statement, 11);
     return transition;
 }
 
@@ -328,6 +329,19 @@ bind_or_any(sqlite3_stmt *statement, int at, const char *text)
         sqlite3_bind_null(statement, at);
 }
 
+/* Five parameters from `at` on. */
+static void
+bind_place(sqlite3_stmt *statement, int at, const FindingPlace *place)
+{
+    if (place == NULL) /* what is not bound is NULL */
+        return;
+    sqlite3_bind_int64(statement, at, place->major);
+    sqlite3_bind_int64(statement, at + 1, place->minor);
+    meta_bind_text(statement, at + 2, place->cluster);
+    meta_bind_text(statement, at + 3, place->fingerprint);
+    meta_bind_text(statement, at + 4, place->tenant);
+}
+
 static size_t
 finding_bytes(const Finding *finding)
 {
@@ -353,6 +367,7 @@ meta_finding_list(Meta *meta, const char *tenant, const FindingQuery *query, GEr
         sqlite3_bind_int64(statement, 7, query->severity_min);
         sqlite3_bind_int64(statement, 8, query->state);
         sqlite3_bind_int64(statement, 9, query->limit);
+        bind_place(statement, 10, query->after);
     }
     size_t bytes = 0;
     while (statement != NULL && (result = sqlite3_step(statement)) == SQLITE_ROW) {
@@ -386,6 +401,7 @@ meta_finding_transitions(Meta *meta, const char *tenant, const FindingTransition
         sqlite3_bind_int64(statement, 4, query->from_ns);
         sqlite3_bind_int64(statement, 5, query->until_ns);
         sqlite3_bind_int64(statement, 6, query->limit);
+        bind_place(statement, 7, query->after);
     }
     while (statement != NULL && (result = sqlite3_step(statement)) == SQLITE_ROW)
         g_ptr_array_add(list, read_transition(statement));

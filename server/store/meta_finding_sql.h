@@ -11,6 +11,7 @@
 #define META_SQL_FINDING                                                                           \
     "SELECT" META_SQL_FINDING_COLUMNS "FROM finding"                                               \
     " WHERE tenant = ?1 AND cluster = ?2 AND fingerprint = ?3"
+/* Lists go on behind the place in their last parameters, when the first of these is not NULL. */
 /* Each of ?2 to ?6 is NULL for any; ?8 is 0 for resolved ones, 1 for open ones, 2 for both. */
 #define META_SQL_FINDINGS                                                                          \
     "SELECT" META_SQL_FINDING_COLUMNS "FROM finding WHERE tenant = ?1"                             \
@@ -18,6 +19,8 @@
     " AND (?4 IS NULL OR kind = ?4) AND (?5 IS NULL OR check_id = ?5)"                             \
     " AND (?6 IS NULL OR fingerprint = ?6) AND severity >= ?7"                                     \
     " AND (?8 = 2 OR (resolved = 0) = ?8)"                                                         \
+    " AND (?10 IS NULL OR (-severity, -opened, cluster, fingerprint, tenant)"                      \
+    " > (-?10, -?11, ?12, ?13, ?14))"                                                              \
     " ORDER BY severity DESC, opened DESC, cluster, fingerprint LIMIT ?9"
 #define META_SQL_PUT_FINDING                                                                       \
     "INSERT INTO finding(tenant," META_SQL_FINDING_COLUMNS                                         \
@@ -38,9 +41,11 @@
     "INSERT INTO finding_transition(tenant, report," META_SQL_TRANSITION_COLUMNS                   \
     ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
 #define META_SQL_TRANSITIONS                                                                       \
-    "SELECT" META_SQL_TRANSITION_COLUMNS "FROM finding_transition WHERE tenant = ?1"               \
+    "SELECT" META_SQL_TRANSITION_COLUMNS ", report FROM finding_transition WHERE tenant = ?1"      \
     " AND (?2 IS NULL OR cluster = ?2) AND (?3 IS NULL OR fingerprint = ?3)"                       \
     " AND time >= ?4 AND time <= ?5"                                                               \
+    " AND (?7 IS NULL OR (-time, cluster, -report, fingerprint, tenant)"                           \
+    " > (-?7, ?9, -?8, ?10, ?11))"                                                                 \
     " ORDER BY time DESC, cluster, report DESC, fingerprint LIMIT ?6"
 
 #define META_SQL_CLUSTER_COLUMNS " cluster, clock, received, report, unverified "

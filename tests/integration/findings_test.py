@@ -67,6 +67,41 @@ def check_tenants(server):
     expect("b after its end", fingerprints(connection, "b"), [])
 
 
+def read_pages(connection, path, member, tenant, **params):
+    """Every row of a list, page by page; the pages too."""
+    rows, pages, cursor = [], 0, None
+    while pages == 0 or cursor is not None:
+        more = {"cursor": cursor} if cursor else {}
+        status, answer = call(connection, f"{path}?{urllib.parse.urlencode({**params, **more})}", tenant=tenant)
+        expect("a page", status, 200)
+        expect("whether there is more", answer["truncated"], answer["next"] is not None)
+        rows, pages, cursor = rows + answer[member], pages + 1, answer["next"]
+    return rows, pages
+
+
+def check_pages(server):
+    """Pages give every row once, in the order of the whole list, of one tenant and of several."""
+    connection = server.connect()
+    severities = ("info", "low", "high", "critical")
+    for tenant in ("p1", "p2"):
+        for cluster in ("eu & us", "ü"):
+            for second in range(3):
+                some = [finding(f"{i:02x}", severities[(i + second) % 4]) for i in range(second, 9 + second)]
+                expect("a report", call(connection, PATH, report(second, *some, cluster=cluster), tenant)[0], 200)
+    for tenant in ("p1", "p1|p2"):
+        for path, member, params in ((PATH, "findings", {"state": "all"}), (PATH, "findings", {"severity": "low"}),
+                                     (PATH + "/transitions", "transitions", {}), (PATH + "/transitions", "transitions", {"cluster": "ü"})):
+            whole, n = read_pages(connection, path, member, tenant, **params)
+            expect("pages of the whole", n, 1)
+            for limit in (1, 3, 7):
+                rows, n = read_pages(connection, path, member, tenant, limit=limit, **params)
+                expect(f"{member} of {tenant} by {limit}", rows, whole)
+                expect(f"pages of {member} of {tenant} by {limit}", n, -(-len(whole) // limit))
+    for cursor in ("x", "", "a=b", "MSAyIGEgYiBj.", "LTEgMiBhIGIgYw", "MSAyIGEgYg", "MSAyIGEgJXEgYw"):
+        status, answer = call(connection, PATH + "?" + urllib.parse.urlencode({"cursor": cursor}), tenant="p1")
+        expect(f"the status of cursor {cursor!r}", (status, "parameter cursor is no text" in answer["message"]), (400, True))
+
+
 def check_limits(server):
     connection = server.connect()
     for what, body, knob in (
@@ -161,6 +196,7 @@ def main():
         server = cresset.Server(options.bin, folder, *flags)
         check_tenants(server)
         check_limits(server)
+        check_pages(server)
         expect("the end", server.stop(), 0)
         check_kills(options, folder, flags)
 
