@@ -31,6 +31,7 @@ typedef struct {
     Sampler *sampler; /* NULL: nothing is sampled */
     Scraper *scraper;
     StatusServer *status;
+    guint window_timer, look_timer; /* 0: none */
 } Agent;
 
 static gboolean
@@ -48,7 +49,8 @@ on_first_window(gpointer data)
 {
     Agent *agent = data;
     on_window(agent);
-    g_timeout_add((guint)(agent->options->window_ns / NS_PER_MS), on_window, agent);
+    agent->window_timer =
+        g_timeout_add((guint)(agent->options->window_ns / NS_PER_MS), on_window, agent);
     return G_SOURCE_REMOVE;
 }
 
@@ -223,7 +225,7 @@ start_shipper(Agent *agent, GError **error)
     agent->shipper = shipper_new(&config);
     say_endpoints(options, agent->endpoints);
     if (agent->endpoint_file != NULL)
-        g_timeout_add_seconds(LOOK_S, on_look, agent);
+        agent->look_timer = g_timeout_add_seconds(LOOK_S, on_look, agent);
     return true;
 }
 
@@ -286,8 +288,16 @@ start_status(Agent *agent, GError **error)
 }
 
 static void
+clear_timers(Agent *agent)
+{
+    g_clear_handle_id(&agent->window_timer, g_source_remove);
+    g_clear_handle_id(&agent->look_timer, g_source_remove);
+}
+
+static void
 agent_clear(Agent *agent)
 {
+    clear_timers(agent);
     status_server_free(agent->status);
     scraper_free(agent->scraper);
     sampler_free(agent->sampler);
@@ -328,10 +338,11 @@ agent_run(const AgentOptions *options)
         say_missing();
     if (!start_status(&agent, &error))
         return fail(error->message, AGENT_EXIT_FAILED);
-    g_timeout_add((guint)MIN(options->window_ns / NS_PER_MS, FIRST_WINDOW_MS), on_first_window,
-                  &agent);
+    agent.window_timer = g_timeout_add((guint)MIN(options->window_ns / NS_PER_MS, FIRST_WINDOW_MS),
+                                       on_first_window, &agent);
     g_main_loop_run(agent.loop);
     g_message("stopping");
+    clear_timers(&agent); /* what is freed below turns the loop to end what is under way */
     if (agent.sampler != NULL)
         sampler_stop(agent.sampler);
     g_clear_pointer(&agent.status, status_server_free); /* which asks the scraper */

@@ -21,6 +21,7 @@ typedef struct {
     GArray *blocks;            /* SlabBlock */
     guint unmarked;            /* sweeps since it was last in use */
     gint64 build_us;
+    GSource *result; /* on the loop, from the end of its build until it is published; or NULL */
     bool is_hurried;
 } Entry;
 
@@ -92,12 +93,19 @@ table_store_new(SlabStore *slabs, int rules_fd, TableReadyFunc ready, void *data
     return store;
 }
 
-/* Hands the results out that the worker posted before it ended. */
+/* Takes the results off the loop that the worker posted before it ended. */
 static void
-flush_results(TableStore *store)
+drop_results(TableStore *store)
 {
-    while (store->counts.pending > 0 && g_main_context_iteration(store->context, FALSE))
-        continue;
+    GHashTableIter iter;
+    gpointer value;
+    g_hash_table_iter_init(&iter, store->by_executable);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        Entry *entry = value;
+        if (entry->result != NULL)
+            g_source_destroy(entry->result);
+        g_clear_pointer(&entry->result, g_source_unref);
+    }
 }
 
 void
@@ -107,7 +115,7 @@ table_store_free(TableStore *store)
         return;
     g_atomic_int_set(&store->is_closing, 1);
     g_thread_pool_free(store->worker, FALSE, TRUE);
-    flush_results(store);
+    drop_results(store);
     g_hash_table_unref(store->by_executable);
     unwind_rules_free(store->rules);
     munmap(store->bpf_rules, RULES_BYTES);
@@ -211,6 +219,7 @@ finish_build(gpointer pointer)
 {
     Entry *entry = pointer;
     TableStore *store = entry->store;
+    g_clear_pointer(&entry->result, g_source_unref);
     entry->word = entry->built_word;
     store->counts.pending--;
     store->counts.build_ns += (guint64)entry->build_us * 1000;
@@ -220,8 +229,7 @@ finish_build(gpointer pointer)
         store->counts.failed++;
     if (store->counts.pending == 0)
         malloc_trim(0); /* building takes several times what a table takes */
-    if (!g_atomic_int_get(&store->is_closing))
-        store->ready(entry->executable, entry->word, store->data);
+    store->ready(entry->executable, entry->word, store->data);
     return G_SOURCE_REMOVE;
 }
 
@@ -245,11 +253,10 @@ build(gpointer pointer, gpointer user_data)
     if (error != NULL)
         g_debug("no unwind table for %s: %s", entry->executable->path, error->message);
     entry->build_us = g_get_monotonic_time() - started_us;
-    GSource *source = g_idle_source_new();
-    g_source_set_priority(source, G_PRIORITY_DEFAULT);
-    g_source_set_callback(source, finish_build, entry, NULL);
-    g_source_attach(source, store->context);
-    g_source_unref(source);
+    entry->result = g_idle_source_new();
+    g_source_set_priority(entry->result, G_PRIORITY_DEFAULT);
+    g_source_set_callback(entry->result, finish_build, entry, NULL);
+    g_source_attach(entry->result, store->context);
 }
 
 uint64_t

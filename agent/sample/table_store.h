@@ -16,7 +16,7 @@ typedef void (*TableReadyFunc)(Executable *executable, uint64_t word, void *data
  * GMainContext of the caller. */
 TableStore *
 table_store_new(SlabStore *slabs, int rules_fd, TableReadyFunc ready, void *data, GError **error);
-/* Waits for the worker. */
+/* Waits for the worker; nothing is delivered any more, and nothing else of the context is run. */
 void table_store_free(TableStore *store);
 
 /* The MAPPING_WORD of an executable now: MAPPING_PENDING while its table is being built, which the
