@@ -177,4 +177,5 @@ run_logs(CheckRun *run)
             g_hash_table_add(seen, (gpointer)(uintptr_t)controller))
             look_at(run, pod);
     }
+    log_say_unread(run, &rows[0]);
 }

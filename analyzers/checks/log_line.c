@@ -58,6 +58,14 @@ log_line(const CheckRun *run, const Container *container, bool previous)
     return line;
 }
 
+void
+log_say_unread(CheckRun *run, const CheckRow *row)
+{
+    const char *problem = snapshot_logs_problem(run->snapshot);
+    if (problem != NULL)
+        findings_unverified(run->findings, row, KIND_POD, "", "", problem);
+}
+
 /* "listening on 0.0.0.0:9090", "Tomcat started on port(s): 8080", "running at http://[::]:3000". */
 #define LISTEN_PATTERN                                                                             \
     "(?i)\\b(?:listen(?:ing|s)?|running (?:on|at)|started (?:on|at)|serving (?:on|at)|bound "      \

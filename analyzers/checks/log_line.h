@@ -10,6 +10,8 @@
 char *log_line(const CheckRun *run, const Container *container, bool previous);
 /* The same of a text. */
 char *log_line_of(const char *log);
+/* Says that a check, which reads logs, has not had all of them, when it is so. */
+void log_say_unread(CheckRun *run, const CheckRow *row);
 /* A port that a program says it listens on, when `port` is none of them; 0: it says nothing, or
  * that it listens there. */
 int64_t log_other_port(const char *log, int64_t port);

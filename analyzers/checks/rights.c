@@ -204,6 +204,7 @@ run_logs(CheckRun *run)
         for (const Value *c = value_first(pod->value, "spec.containers"); c != NULL; c = c->next)
             look_at_log(run, pod, value_text(c, "name"), since_s);
     }
+    log_say_unread(run, &rows[ROW_REFUSED]);
 }
 
 /* ---- Accounts. ---- */

@@ -253,6 +253,8 @@ typedef struct {
     GMutex lock;
     GHashTable *read; /* path of a log -> its text, or NULL when it was not to be had */
     int left;         /* how many more are read */
+    int64_t left_us;  /* how much longer may be waited for them */
+    Snapshot *snapshot;
 } LogSource;
 
 static void
@@ -273,9 +275,10 @@ is_lost_log(const char *bytes, gsize size)
 }
 
 static char *
-fetch_log(const LogSource *source, const Object *pod, const char *container, bool previous)
+fetch_log(LogSource *source, const Object *pod, const char *container, bool previous)
 {
     enum { LINES = 60, TIMEOUT_S = 10 };
+    const int64_t begin_us = g_get_monotonic_time();
     g_autoptr(GBytes) text = NULL;
     g_auto(K8sOutcome) outcome = {0};
     const K8sLog log = {.namespace = pod->ns,
@@ -283,14 +286,27 @@ fetch_log(const LogSource *source, const Object *pod, const char *container, boo
                         .container = container,
                         .previous = previous,
                         .tail_lines = LINES};
-    const K8sCall call = {.end_us = g_get_monotonic_time() + TIMEOUT_S * G_USEC_PER_SEC};
-    if (!k8s_client_log(source->client, &log, &call, &text, &outcome))
+    const K8sCall call = {.end_us = begin_us + MIN(TIMEOUT_S * G_USEC_PER_SEC, source->left_us)};
+    bool is_read = k8s_client_log(source->client, &log, &call, &text, &outcome);
+    source->left_us -= g_get_monotonic_time() - begin_us;
+    if (!is_read)
         return NULL;
     gsize size;
     const char *bytes = g_bytes_get_data(text, &size);
     if (is_lost_log(bytes, size))
         return NULL;
     return g_utf8_make_valid(bytes != NULL ? bytes : "", (gssize)size);
+}
+
+/* Whether one more may be asked for; says so of the first that may not for want of time. */
+static bool
+may_fetch(LogSource *source)
+{
+    const int64_t useful_us = G_USEC_PER_SEC / 100; /* timeouts are in ms */
+    bool has_time = source->left_us >= useful_us;
+    if (!has_time)
+        snapshot_set_logs_problem(source->snapshot, "the API server takes too long to read logs");
+    return source->left > 0 && has_time;
 }
 
 /* Each log once, as several checks look at the same. */
@@ -301,7 +317,7 @@ read_log(void *data, const Object *pod, const char *container, bool previous)
     g_autofree char *key = g_strdup_printf("%s/%s/%s/%d", pod->ns, pod->name, container, previous);
     gpointer text = NULL;
     g_mutex_lock(&source->lock);
-    if (!g_hash_table_lookup_extended(source->read, key, NULL, &text) && source->left > 0) {
+    if (!g_hash_table_lookup_extended(source->read, key, NULL, &text) && may_fetch(source)) {
         source->left--;
         text = fetch_log(source, pod, container, previous);
         g_hash_table_insert(source->read, g_steal_pointer(&key), text);
@@ -341,6 +357,21 @@ fail_to_reach(const K8sClient *client, const K8sOutcome *outcome, GError **error
                      text);
 }
 
+static void
+open_logs(Snapshot *snapshot, K8sClient *client, const ClusterOptions *options)
+{
+    const int64_t time_ms =
+        options->logs_time_ms > 0 ? options->logs_time_ms : CLUSTER_LOGS_S * INT64_C(1000);
+    LogSource *source = g_new0(LogSource, 1);
+    *source = (LogSource){.client = client,
+                          .read = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free),
+                          .left = CLUSTER_LOGS_MAX,
+                          .left_us = time_ms * (G_USEC_PER_SEC / 1000),
+                          .snapshot = snapshot};
+    g_mutex_init(&source->lock);
+    snapshot_set_log_source(snapshot, read_log, source, log_source_free);
+}
+
 bool
 cluster_read(Snapshot *snapshot, K8sClient *client, const ClusterOptions *options, GError **error)
 {
@@ -360,12 +391,7 @@ cluster_read(Snapshot *snapshot, K8sClient *client, const ClusterOptions *option
     list_all(&cluster);
     take_readiness(&cluster);
     g_mutex_clear(&cluster.lock);
-    LogSource *source = g_new0(LogSource, 1);
-    *source = (LogSource){.client = client,
-                          .read = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free),
-                          .left = CLUSTER_LOGS_MAX};
-    g_mutex_init(&source->lock);
-    snapshot_set_log_source(snapshot, read_log, source, log_source_free);
+    open_logs(snapshot, client, options);
     lookup_open(snapshot, client, g_steal_pointer(&discovery));
     snapshot_finish(snapshot);
     return true;

@@ -21,6 +21,7 @@ struct Snapshot {
     SnapshotLogFunc read_log; /* NULL: there are no logs */
     void *log_data;
     GDestroyNotify free_log_data;
+    const char *logs_problem;
     SnapshotLookupFunc lookup; /* NULL: what the lists say is all that can be known */
     void *lookup_data;
     GDestroyNotify free_lookup_data;
@@ -466,6 +467,18 @@ snapshot_log(const Snapshot *snapshot, const Object *pod, const char *container,
     return snapshot->read_log != NULL
                ? snapshot->read_log(snapshot->log_data, pod, container, previous)
                : NULL;
+}
+
+void
+snapshot_set_logs_problem(Snapshot *snapshot, const char *why)
+{
+    snapshot->logs_problem = why;
+}
+
+const char *
+snapshot_logs_problem(const Snapshot *snapshot)
+{
+    return snapshot->logs_problem;
 }
 
 Presence

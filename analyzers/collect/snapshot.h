@@ -69,6 +69,8 @@ typedef char *(*SnapshotLogFunc)(void *data, const Object *pod, const char *cont
                                  bool previous);
 void snapshot_set_log_source(Snapshot *snapshot, SnapshotLogFunc func, void *data,
                              GDestroyNotify free_data);
+/* Says why logs that were asked for have not been read; `why` is static. */
+void snapshot_set_logs_problem(Snapshot *snapshot, const char *why);
 /* Who can say whether an object is there now, for one that its list lacks: lists are made one after
  * the other, and what was made in between is named in the later one and not in the earlier.
  * PRESENCE_UNKNOWN with *ret_why (to be freed) when it could not be asked. `data` is freed with the
@@ -117,6 +119,8 @@ const Event *snapshot_event(const Snapshot *snapshot, const Object *object, cons
 /* The log of a container, or NULL; free with g_free. At most its last 64 KiB, valid UTF-8. */
 char *
 snapshot_log(const Snapshot *snapshot, const Object *pod, const char *container, bool previous);
+/* Why logs that were asked for so far have not been read; NULL: each that there is was. */
+const char *snapshot_logs_problem(const Snapshot *snapshot);
 
 /* Seconds since 1970 of a time of the API (RFC 3339, with or without fractions); 0 for others. */
 int64_t time_parse(const char *text);

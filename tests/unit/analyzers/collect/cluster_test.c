@@ -1,6 +1,9 @@
 /* Clusters that cannot be read, or not wholly, by a server that plays a script. */
 #include "analyzers/collect/cluster.h"
 
+#include <string.h>
+
+#include "analyzers/checks/check.h"
 #include "lib/base/error.h"
 #include "tests/harness/check.h"
 #include "tests/harness/scripted_server.h"
@@ -177,6 +180,53 @@ test_errors_say_what_the_server_did(void **state)
     }
 }
 
+/* Pods that have not been ready for long. */
+#define UNREADY(name)                                                                              \
+    "{\"metadata\":{\"namespace\":\"shop\",\"name\":\"" name "\",\"uid\":\"" name                  \
+    "\"},\"spec\":{\"nodeName\":\"n1\",\"containers\":[{\"name\":\"app\"}]},\"status\":{"          \
+    "\"phase\":\"Running\",\"conditions\":[{\"type\":\"Ready\",\"status\":\"False\","              \
+    "\"lastTransitionTime\":\"2026-01-01T09:00:00Z\"}],\"containerStatuses\":[{\"name\":"          \
+    "\"app\",\"ready\":false,\"state\":{\"running\":{\"startedAt\":\"2026-01-01T09:00:00Z\"}}}]}"  \
+    "}"
+
+static guint
+count_unverified(const Findings *findings, const char *check, const char *reason)
+{
+    guint n = 0;
+    for (guint i = 0; i < findings->unverified->len; i++) {
+        const Unverified *unverified = findings->unverified->pdata[i];
+        n += strcmp(unverified->check->id, check) == 0 && strcmp(unverified->reason, reason) == 0;
+    }
+    return n;
+}
+
+static void
+test_logs_that_hang_take_their_time_once(void **state)
+{
+    (void)state;
+    const ScriptStep steps[] = {
+        {.reply = OK("{\"kind\":\"APIVersions\",\"versions\":[\"v1\"]}")},
+        {.reply = OK("{\"kind\":\"APIResourceList\",\"resources\":[{\"name\":\"pods\"}]}")},
+        {.reply = OK("{\"kind\":\"APIGroupList\",\"groups\":[]}")},
+        {.reply = OK("{\"kind\":\"PodList\",\"metadata\":{},\"items\":[" UNREADY("a") "," UNREADY(
+             "b") "," UNREADY("c") "]}")},
+        {.reply = "HTTP/1.1 200 OK\r\n\r\nok"},
+        {.end = SCRIPT_STALL},
+    };
+    static const char why[] = "the API server takes too long to read logs";
+    g_autoptr(ScriptedServer) server = scripted_server_new(steps, G_N_ELEMENTS(steps));
+    g_autoptr(K8sClient) client = client_of(server);
+    g_autoptr(Snapshot) snapshot = snapshot_new();
+    assert_true(cluster_read(snapshot, client, &(ClusterOptions){.logs_time_ms = 200}, NULL));
+    assert_null(snapshot_logs_problem(snapshot));
+    const CheckOptions options = {.now_s = time_parse("2026-01-01T12:00:00Z")};
+    g_autoptr(Findings) findings = check_all(snapshot, &options);
+    assert_int_equal(scripted_server_requests(server), G_N_ELEMENTS(steps));
+    assert_int_equal(g_strcmp0(snapshot_logs_problem(snapshot), why), 0);
+    assert_int_equal(count_unverified(findings, "log-signature", why), 1);
+    assert_int_equal(count_unverified(findings, "rbac-forbidden-in-logs", why), 1);
+}
+
 int
 main(void)
 {
@@ -186,6 +236,7 @@ main(void)
         cmocka_unit_test(test_secrets_are_read_as_they_are_asked_for),
         cmocka_unit_test(test_managed_resources_are_listed_by_group),
         cmocka_unit_test(test_errors_say_what_the_server_did),
+        cmocka_unit_test(test_logs_that_hang_take_their_time_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
