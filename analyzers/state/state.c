@@ -267,9 +267,10 @@ take_quiet(const Update *update, GError **error)
         return false;
     for (guint i = 0; i < list->len; i++) {
         const Quiet *quiet = list->pdata[i];
-        if (!was_verified(update, quiet))
+        bool has_gone = is_gone(update, quiet);
+        if (!has_gone && !was_verified(update, quiet))
             continue;
-        bool is_over = is_gone(update, quiet) || quiet->quiet_runs >= STATE_QUIET_RUNS ||
+        bool is_over = has_gone || quiet->quiet_runs >= STATE_QUIET_RUNS ||
                        update->now_s - quiet->last_seen_s >= STATE_QUIET_S;
         if (is_over && is_folded(update, quiet)) {
             if (!STATE_RUN(update->state, error, STATE_SQL_END, "siii", quiet->fingerprint,

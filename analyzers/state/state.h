@@ -2,8 +2,8 @@
  *
  * An incident is opened by a finding and ends when its finding is gone: at once when the object is
  * gone, else after STATE_QUIET_RUNS runs or STATE_QUIET_S. What a check could not look at stays as
- * it was. Changes go into an outbox in the same transaction and stay there until they were
- * delivered. */
+ * it was, unless its object is known to be gone. Changes go into an outbox in the same transaction
+ * and stay there until they were delivered. */
 #pragma once
 #include "analyzers/checks/check.h"
 #include "analyzers/telemetry/api.h"

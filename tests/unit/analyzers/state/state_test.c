@@ -70,6 +70,17 @@ test_an_object_that_is_gone_ends_at_once(void **unused)
     story_expect_told("resolved web");
 }
 
+/* What else its check could not see does not matter. */
+static void
+test_an_object_that_is_gone_ends_whatever_else_is_unknown(void **unused)
+{
+    (void)unused;
+    story_run(POD("web", "settings") POD("pay", "keys"), 0);
+    story_expect_told("known pay, known web");
+    story_run_failing(POD("pay", "keys"), MINUTE_S, KIND_CONFIG_MAP);
+    story_expect_told("new kubernetes, resolved web");
+}
+
 static void
 test_blindness_is_no_good_news(void **unused)
 {
@@ -179,6 +190,7 @@ main(void)
         TEST(test_a_note_goes_with_its_incident),
         TEST(test_what_was_there_before_is_known),
         TEST(test_an_object_that_is_gone_ends_at_once),
+        TEST(test_an_object_that_is_gone_ends_whatever_else_is_unknown),
         TEST(test_blindness_is_no_good_news),
         TEST(test_it_is_told_again_after_hours),
         TEST(test_what_comes_and_goes_is_flapping),
