@@ -35,23 +35,13 @@ keep_unseen(GPtrArray *open, const Findings *findings)
     }
 }
 
-/* Whether its object was of a kind that is known, and is not there any more. */
-static bool
-is_removed(const Change *change, const Snapshot *snapshot)
-{
-    bool is_known = false;
-    for (int at = KIND_NONE + 1; at < KIND_COUNT && !is_known; at++)
-        is_known = strcmp(kind_row((Kind)at)->kind, change->kind) == 0 &&
-                   snapshot_knows(snapshot, (Kind)at);
-    return is_known && state_incident(change, snapshot).object == NULL;
-}
-
 static void
 note_removed(GPtrArray *endings, const Snapshot *snapshot)
 {
     for (guint i = 0; i < endings->len; i++) {
         Change *change = endings->pdata[i];
-        if (is_removed(change, snapshot))
+        const Incident incident = state_incident(change, snapshot);
+        if (state_incident_presence(&incident) == PRESENCE_MISSING)
             set_text(change, g_strdup_printf("the %s was removed", change->kind));
     }
 }

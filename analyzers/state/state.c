@@ -207,21 +207,6 @@ was_verified(const Update *update, const Quiet *quiet)
     return true;
 }
 
-/* Whether the object was listed and is not there. What is in no list, as a back end, never is. */
-static bool
-is_gone(const Update *update, const Quiet *quiet)
-{
-    if (strcmp(quiet->kind, kind_row(KIND_NONE)->kind) == 0)
-        return false;
-    for (int kind = KIND_NONE + 1; kind < KIND_COUNT; kind++) {
-        if (strcmp(kind_row((Kind)kind)->kind, quiet->kind) == 0 &&
-            snapshot_presence(update->snapshot, (Kind)kind, quiet->ns, quiet->name) !=
-                PRESENCE_MISSING)
-            return false;
-    }
-    return true;
-}
-
 /* Whether a finding explains it now: then it has not ended, its cause is told. */
 static bool
 is_folded(const Update *update, const Quiet *quiet)
@@ -234,16 +219,22 @@ is_folded(const Update *update, const Quiet *quiet)
     return false;
 }
 
-/* Tells who knows of it. */
-static bool
-tell_end(const Update *update, ChangeType type, const Quiet *quiet, GError **error)
+static Incident
+incident_of(const Update *update, const Quiet *quiet)
 {
     const Change change = {.check = quiet->check,
                            .kind = quiet->kind,
                            .ns = quiet->ns,
                            .name = quiet->name,
                            .severity = quiet->severity};
-    const Incident incident = state_incident(&change, update->snapshot);
+    return state_incident(&change, update->snapshot);
+}
+
+/* Tells who knows of it. */
+static bool
+tell_end(const Update *update, ChangeType type, const Quiet *quiet, GError **error)
+{
+    const Incident incident = incident_of(update, quiet);
     return update_tell(update, type, quiet->fingerprint, &incident, error);
 }
 
@@ -267,10 +258,12 @@ take_quiet(const Update *update, GError **error)
         return false;
     for (guint i = 0; i < list->len; i++) {
         const Quiet *quiet = list->pdata[i];
-        bool has_gone = is_gone(update, quiet);
-        if (!has_gone && !was_verified(update, quiet))
+        const Incident incident = incident_of(update, quiet);
+        Presence presence = state_incident_presence(&incident);
+        if (presence == PRESENCE_UNKNOWN ||
+            (presence == PRESENCE_THERE && !was_verified(update, quiet)))
             continue;
-        bool is_over = has_gone || quiet->quiet_runs >= STATE_QUIET_RUNS ||
+        bool is_over = presence == PRESENCE_MISSING || quiet->quiet_runs >= STATE_QUIET_RUNS ||
                        update->now_s - quiet->last_seen_s >= STATE_QUIET_S;
         if (is_over && is_folded(update, quiet)) {
             if (!STATE_RUN(update->state, error, STATE_SQL_END, "siii", quiet->fingerprint,

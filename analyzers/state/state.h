@@ -96,6 +96,9 @@ typedef struct {
 
 /* What a change is about, in a snapshot (NULL: not known); borrows from both. */
 Incident state_incident(const Change *change, const Snapshot *snapshot);
+/* Whether its object is there. What is in no list, as a back end, is there always; the analyzer's
+ * own CronJob, whose namespace nobody knows, never. The snapshot must be known. */
+Presence state_incident_presence(const Incident *incident);
 
 /* Takes what one run has found: what changes goes into the outboxes of its receivers, and an end to
  * who knows of the incident. A NULL routing: nobody is told. Everything happens, or nothing. */

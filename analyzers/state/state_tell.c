@@ -114,3 +114,30 @@ state_incident(const Change *change, const Snapshot *snapshot)
         .object = find_object(snapshot, change->kind, change->ns, change->name),
     };
 }
+
+/* Kinds of several groups share names: the one that its check needs, else the first. */
+static Kind
+kind_of_incident(const Incident *incident)
+{
+    const CheckRow *row = check_find(incident->check);
+    for (size_t i = 0; row != NULL && i < G_N_ELEMENTS(row->needs); i++) {
+        if (row->needs[i] != KIND_NONE &&
+            strcmp(kind_row(row->needs[i])->kind, incident->kind) == 0)
+            return row->needs[i];
+    }
+    int kind = KIND_NONE + 1;
+    while (kind < KIND_COUNT && strcmp(kind_row((Kind)kind)->kind, incident->kind) != 0)
+        kind++;
+    return kind < KIND_COUNT ? (Kind)kind : KIND_NONE;
+}
+
+Presence
+state_incident_presence(const Incident *incident)
+{
+    Kind kind = kind_of_incident(incident);
+    if (kind == KIND_NONE)
+        return PRESENCE_THERE;
+    if (kind_row(kind)->is_namespaced && incident->ns[0] == '\0')
+        return PRESENCE_MISSING;
+    return snapshot_presence(incident->snapshot, kind, incident->ns, incident->name);
+}

@@ -4,6 +4,14 @@
 #include "tests/harness/check.h"
 #include "tests/unit/analyzers/state/story.h"
 
+/* One that finds no pods. */
+#define SERVICE(name)                                                                              \
+    "---\n"                                                                                        \
+    "apiVersion: v1\n"                                                                             \
+    "kind: Service\n"                                                                              \
+    "metadata: {namespace: shop, name: " name ", creationTimestamp: '2026-01-01T00:00:00Z'}\n"     \
+    "spec: {selector: {app: web}, ports: [{port: 80}]}\n"
+
 static void
 test_a_fault_is_told_once_and_its_end_once(void **unused)
 {
@@ -79,6 +87,27 @@ test_an_object_that_is_gone_ends_whatever_else_is_unknown(void **unused)
     story_expect_told("known pay, known web");
     story_run_failing(POD("pay", "keys"), MINUTE_S, KIND_CONFIG_MAP);
     story_expect_told("new kubernetes, resolved web");
+}
+
+/* Services of Knative are of another kind that has the same name. */
+static void
+test_an_object_that_is_gone_ends_whatever_shares_its_kinds_name(void **unused)
+{
+    (void)unused;
+    story_run(SERVICE("web"), 0);
+    story_expect_told("known web");
+    story_run_failing(MAP("other"), MINUTE_S, KIND_KNATIVE_SERVICE);
+    story_expect_told("new kubernetes, resolved web");
+}
+
+static void
+test_a_kind_that_is_not_known_has_lost_nothing(void **unused)
+{
+    (void)unused;
+    story_run(SERVICE("web"), 0);
+    story_expect_told("known web");
+    story_run_failing(MAP("other"), HOUR_S, KIND_SERVICE);
+    story_expect_told("new kubernetes");
 }
 
 static void
@@ -191,6 +220,8 @@ main(void)
         TEST(test_what_was_there_before_is_known),
         TEST(test_an_object_that_is_gone_ends_at_once),
         TEST(test_an_object_that_is_gone_ends_whatever_else_is_unknown),
+        TEST(test_an_object_that_is_gone_ends_whatever_shares_its_kinds_name),
+        TEST(test_a_kind_that_is_not_known_has_lost_nothing),
         TEST(test_blindness_is_no_good_news),
         TEST(test_it_is_told_again_after_hours),
         TEST(test_what_comes_and_goes_is_flapping),
