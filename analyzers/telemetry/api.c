@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "analyzers/telemetry/series.h"
 #include "lib/base/error.h"
 #include "lib/base/text.h"
 #include "lib/net/http_auth.h"
@@ -215,14 +216,24 @@ result_of_status(int status)
                                                            : TELEMETRY_REFUSED;
 }
 
-/* A 5xx can also be about the query: Prometheus answers 503 to one that takes too long, in JSON. */
+/* Whether an answer is an error of Connect, {code, message}, with this code. */
+static bool
+has_code(const HttpClientReply *reply, const char *code)
+{
+    enum { TREE_BYTES_MAX = 1024 * 1024 };
+    g_autoptr(Arena) arena = arena_new(TREE_BYTES_MAX);
+    return is_json(reply) && value_is(answer_read_json(reply->body, arena, NULL), "code", code);
+}
+
+/* What its status alone would not say. A 5xx can be about the query: Prometheus answers 503 to one
+ * that takes too long, in JSON, where Connect means itself (connectrpc.com/docs/protocol, "Error
+ * Codes"). By 404 Connect tells of a method that is there that it has not found something. */
 static TelemetryResult
 result_of_reply(const HttpClientReply *reply)
 {
-    TelemetryResult result = result_of_status(reply->status);
-    return result == TELEMETRY_UNREACHABLE && reply->status == 503 && is_json(reply)
-               ? TELEMETRY_REFUSED
-               : result;
+    bool is_refused = reply->status == 503 ? is_json(reply) && !has_code(reply, "unavailable")
+                                           : reply->status == 404 && has_code(reply, "not_found");
+    return is_refused ? TELEMETRY_REFUSED : result_of_status(reply->status);
 }
 
 char *
@@ -246,8 +257,10 @@ judge(const TelemetryApi *api, HttpClientReply *reply, GBytes **ret_body, Teleme
                                      "%s answers, but not in JSON: %s", api->shown_url, body);
     }
     g_autofree char *words = telemetry_api_words(api, reply);
-    return telemetry_outcome_set(outcome, result_of_reply(reply), "%s%s", words,
-                                 reply->status == 404 ? " (is the prefix of the URL right?)" : "");
+    TelemetryResult result = result_of_reply(reply);
+    bool is_misplaced = reply->status == 404 && result == TELEMETRY_MISPLACED;
+    return telemetry_outcome_set(outcome, result, "%s%s", words,
+                                 is_misplaced ? " (is the prefix of the URL right?)" : "");
 }
 
 static TelemetryResult

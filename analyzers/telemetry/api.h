@@ -36,7 +36,7 @@ typedef enum {
                               end */
     TELEMETRY_DENIED,      /* 401 or 403 */
     TELEMETRY_MISPLACED,   /* 404, or no JSON: the URL is that of something else */
-    TELEMETRY_REFUSED,     /* this query: it is too much, or not understood */
+    TELEMETRY_REFUSED,     /* this query: it is too much, not understood, or finds nothing */
     TELEMETRY_TOO_LARGE,   /* the answer is */
 } TelemetryResult;
 

@@ -96,6 +96,12 @@ test_results(void **state)
          "parse error"},
         {REPLY("422 Unprocessable", JSON, "{\"error\":\"err-mimir-max-chunks-per-query\"}"),
          TELEMETRY_REFUSED, 2, "err-mimir-max-chunks-per-query"},
+        {REPLY("404 Not Found", JSON, "{\"code\":\"not_found\",\"message\":\"no such profile\"}"),
+         TELEMETRY_REFUSED, 2, "no such profile"},
+        {REPLY("404 Not Found", JSON, "{\"code\":\"unimplemented\",\"message\":\"no route\"}"),
+         TELEMETRY_MISPLACED, 1, "prefix"},
+        {REPLY("404 Not Found", JSON, "{\"message\":\"no route\"}"), TELEMETRY_MISPLACED, 1,
+         "prefix"},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         Peer peer;
@@ -126,6 +132,24 @@ test_a_failing_back_end_is_tried_three_times(void **state)
     assert_int_equal(scripted_server_requests(peer.server), TELEMETRY_TRIES);
     assert_int_equal(telemetry_api_state(peer.api, &why), TELEMETRY_UNREACHABLE);
     assert_contains(why, "502");
+    peer_close(&peer);
+}
+
+/* In JSON a 503 may be about the query; not so when Connect says that it is not. */
+static void
+test_a_connect_server_that_is_unavailable_is_left_alone(void **state)
+{
+    (void)state;
+    static const ScriptStep steps[] = {
+        REPLY("503 Service Unavailable", "application/json",
+              "{\"code\":\"unavailable\",\"message\":\"no store\"}")};
+    Peer peer;
+    peer_open(&peer, steps, 1, (TelemetryConfig){0});
+    assert_null(peer_call(&peer));
+    assert_null(peer_call(&peer));
+    assert_int_equal(peer.outcome.result, TELEMETRY_UNREACHABLE);
+    assert_contains(peer.outcome.why, "no store");
+    assert_int_equal(scripted_server_requests(peer.server), TELEMETRY_TRIES);
     peer_close(&peer);
 }
 
@@ -211,6 +235,7 @@ main(void)
         cmocka_unit_test(test_call_says_who_we_are),
         cmocka_unit_test(test_results),
         cmocka_unit_test(test_a_failing_back_end_is_tried_three_times),
+        cmocka_unit_test(test_a_connect_server_that_is_unavailable_is_left_alone),
         cmocka_unit_test(test_a_failure_that_passes),
         cmocka_unit_test(test_nobody_listens),
         cmocka_unit_test(test_clock_skew),
