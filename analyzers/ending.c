@@ -86,5 +86,6 @@ endings_note(State *state, const Look *look, GError **error)
     note_removed(endings, look->snapshot);
     if (look->backends.apis[SOURCE_METRICS] != NULL)
         note_backfilled(endings, look);
-    return endings->len == 0 || state_set_endings(state, endings, error);
+    state_set_endings(state, g_steal_pointer(&endings));
+    return true;
 }

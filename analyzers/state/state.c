@@ -280,6 +280,19 @@ take_quiet(const Update *update, GError **error)
 }
 
 static bool
+take_endings(const Update *update, GError **error)
+{
+    const GPtrArray *changes = update->state->endings;
+    bool ok = true;
+    for (guint i = 0; changes != NULL && ok && i < changes->len; i++) {
+        const Change *change = changes->pdata[i];
+        ok = change->ending[0] == '\0' || STATE_RUN(update->state, error, STATE_SQL_SET_ENDING,
+                                                    "ss", change->fingerprint, change->ending);
+    }
+    return ok;
+}
+
+static bool
 take_run(Update *update, GError **error)
 {
     int64_t n_runs = 0;
@@ -290,8 +303,8 @@ take_run(Update *update, GError **error)
         if (!update_take_finding(update, update->findings->all->pdata[i], error))
             return false;
     }
-    return update_take_look(update, error) && take_quiet(update, error) &&
-           update_take_gap(update, error) &&
+    return update_take_look(update, error) && take_endings(update, error) &&
+           take_quiet(update, error) && update_take_gap(update, error) &&
            STATE_RUN(update->state, error, STATE_SQL_ADD_RUN, "i", update->now_s) &&
            STATE_RUN(update->state, error, STATE_SQL_FORGET_RUNS, "i", update->now_s) &&
            STATE_RUN(update->state, error, STATE_SQL_FORGET, "i", update->now_s) &&
@@ -311,23 +324,11 @@ state_set_look(State *state, int64_t seconds)
     state->look_s = seconds;
 }
 
-static bool
-set_endings(State *state, void *data, GError **error)
+void
+state_set_endings(State *state, GPtrArray *changes)
 {
-    const GPtrArray *changes = data;
-    bool ok = true;
-    for (guint i = 0; ok && i < changes->len; i++) {
-        const Change *change = changes->pdata[i];
-        ok = change->ending[0] == '\0' || STATE_RUN(state, error, STATE_SQL_SET_ENDING, "ss",
-                                                    change->fingerprint, change->ending);
-    }
-    return ok;
-}
-
-bool
-state_set_endings(State *state, const GPtrArray *changes, GError **error)
-{
-    return state_change(state, set_endings, (void *)(uintptr_t)changes, error);
+    g_clear_pointer(&state->endings, g_ptr_array_unref);
+    state->endings = changes;
 }
 
 bool
@@ -335,5 +336,7 @@ state_update(State *state, const Findings *findings, const Snapshot *snapshot,
              const Routing *routing, int64_t now_s, GError **error)
 {
     Update update = {state, findings, snapshot, routing, now_s, false};
-    return state_change(state, update_change, &update, error);
+    bool ok = state_change(state, update_change, &update, error);
+    state_set_endings(state, NULL);
+    return ok;
 }

@@ -108,8 +108,8 @@ bool state_update(State *state, const Findings *findings, const Snapshot *snapsh
 /* Says how long the run has looked at its cluster. */
 void state_set_look(State *state, int64_t seconds);
 /* Says something about the end of open incidents, should the next update end them: a few words, the
- * `ending` of each change where that is not "". */
-bool state_set_endings(State *state, const GPtrArray *changes, GError **error);
+ * `ending` of each change where that is not "". Takes the changes. */
+void state_set_endings(State *state, GPtrArray *changes);
 
 /* ---- The outbox of a receiver. ---- */
 

@@ -10,6 +10,7 @@ struct State {
     char *path;          /* what errors name */
     StateServer *server; /* that keeps its image; NULL: SQLite keeps the file */
     int64_t look_s;      /* how long the run has looked at its cluster */
+    GPtrArray *endings;  /* Change: what is said of them if they end; NULL: nothing */
     char *run;           /* an id of this one that no other has, where there is a server */
 };
 

@@ -73,6 +73,7 @@ state_close(State *state)
     if (state == NULL)
         return;
     sqlite3_close(state->db);
+    g_clear_pointer(&state->endings, g_ptr_array_unref);
     state_server_free(state->server);
     g_free(state->run);
     g_free(state->path);

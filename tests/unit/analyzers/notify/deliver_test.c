@@ -324,7 +324,7 @@ set_ending(const char *text)
     Change *change = open->pdata[0];
     g_free(change->ending);
     change->ending = g_strdup(text);
-    assert_true(state_set_endings(state, open, NULL));
+    state_set_endings(state, g_steal_pointer(&open));
 }
 
 /* It is of no later end, also of the same fault. */
