@@ -4,13 +4,11 @@ A real agent runs in a network namespace and with the service account of a pod; 
 pods; the API server and the kubelet are those of the harness; a real server stands behind a proxy. Time is short by
 options: windows of a second. All of it needs root.
 """
-import argparse
 import contextlib
 import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import uuid
 
 import certificates
@@ -177,15 +175,8 @@ def stored_value(server, service, time_ms):
 
 def main(description, run):
     """The main function of a test: run(options, folder) where all is there that a fake node needs."""
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--bin", required=True)
-    options = parser.parse_args()
-    options.bin = os.path.abspath(options.bin)
     cresset.need_system(["openssl", "protoc", "ip", "nsenter", "unshare"], {"google.protobuf": "python3-protobuf"})
-    if os.geteuid() != 0:
-        node.skip("needs root")
     if shutil.which("go") is None:
         os.environ["PATH"] += os.pathsep + "/usr/local/go/bin"
     cresset.need_system(["go"], {})
-    with tempfile.TemporaryDirectory() as folder:
-        run(options, folder)
+    node.main(description, run, "--bin")

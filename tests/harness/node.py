@@ -3,13 +3,16 @@
 Namespaces have no names and are held by processes that end with the test, so nothing is left behind, however it
 ends; cgroups are removed by Container.close. All of it needs root.
 """
+import argparse
 import ctypes
 import os
 import secrets
 import subprocess
 import sys
+import tempfile
 
 import cresset
+import mounted_volume
 
 CLONE_NEWNET = 0x40000000  # sched.h
 ACCOUNT_DIR = "/run/secrets/kubernetes.io/serviceaccount"  # /var/run is /run
@@ -104,24 +107,18 @@ class Network:
 
 
 class ServiceAccount:
-    """The files of a service account in a folder, replaced as a kubelet does it: a new folder, and one rename."""
+    """The files of a service account, mounted as a kubelet does it."""
 
     def __init__(self, folder, token, ca):
-        self.folder, self.ca, self.version = os.path.join(folder, "serviceaccount"), ca, 0
-        os.mkdir(self.folder)
-        self.rotate(token)
-        for name in ("token", "ca.crt", "namespace"):
-            os.symlink(os.path.join("..data", name), os.path.join(self.folder, name))
+        self.folder, self.ca = os.path.join(folder, "serviceaccount"), ca
+        self.volume = mounted_volume.MountedVolume(self.folder, self.files(token))
+
+    def files(self, token):
+        with open(self.ca) as ca:
+            return {"token": token, "ca.crt": ca.read(), "namespace": "obs"}
 
     def rotate(self, token):
-        self.version += 1
-        place = os.path.join(self.folder, f"..{self.version}")
-        os.mkdir(place)
-        for name, text in (("token", token), ("ca.crt", open(self.ca).read()), ("namespace", "obs")):
-            with open(os.path.join(place, name), "w") as out:
-                out.write(text)
-        os.symlink(f"..{self.version}", os.path.join(self.folder, "..data_tmp"))
-        os.rename(os.path.join(self.folder, "..data_tmp"), os.path.join(self.folder, "..data"))
+        self.volume.write(self.files(token))
 
     def mounted(self):
         """The begin of a command line that sees it where pods do, in a mount namespace of its own."""
@@ -133,6 +130,18 @@ def in_cluster(url, *more):
     """The begin of a command line with the variables that a kubelet gives the containers of a pod."""
     host, _, port = url.rpartition("//")[2].rpartition(":")
     return ["env", f"KUBERNETES_SERVICE_HOST={host}", f"KUBERNETES_SERVICE_PORT={port}", *more]
+
+
+def main(description, run, *options):
+    """The main function of a test that needs root: run(options, folder), with these options, which are paths."""
+    parser = argparse.ArgumentParser(description=description)
+    for option in options:
+        parser.add_argument(option, required=True, type=os.path.abspath)
+    parsed = parser.parse_args()
+    if os.geteuid() != 0:
+        skip("needs root")
+    with tempfile.TemporaryDirectory() as folder:
+        run(parsed, folder)
 
 
 def ready(agent):

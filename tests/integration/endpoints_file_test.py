@@ -15,7 +15,9 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "harness"))
 import cresset
+from mounted_volume import MountedVolume
 
+FILE = "endpoints.yaml"
 WAIT_S = 60  # read again within 10 s; a busy machine is slow, not wrong
 
 
@@ -46,26 +48,6 @@ class Target:
     def close(self):
         self.server.shutdown()
         self.server.server_close()
-
-
-class ConfigMap:
-    """A mounted ConfigMap of one file: a link into a folder that is swapped as a whole."""
-
-    def __init__(self, folder, name, text):
-        self.folder, self.name, self.version = folder, name, 0
-        os.mkdir(folder)
-        self.path = os.path.join(folder, name)
-        self.write(text)
-        os.symlink(os.path.join("..data", name), self.path)
-
-    def write(self, text):
-        self.version += 1
-        version = f"..{self.version}"
-        os.mkdir(os.path.join(self.folder, version))
-        with open(os.path.join(self.folder, version, self.name), "w") as file:
-            file.write(text)
-        os.symlink(version, os.path.join(self.folder, "..data_tmp"))
-        os.rename(os.path.join(self.folder, "..data_tmp"), os.path.join(self.folder, "..data"))
 
 
 def endpoints(**urls):
@@ -127,7 +109,7 @@ def wait_reload(agent, n, failures=0):
 def check_move(agent, file, first, second):
     """The same name, another URL: from the next push on."""
     wait_more("profiles at the first server", lambda: taken(first))
-    file.write(endpoints(hub=f"http://{second.address}"))
+    file.write({FILE: endpoints(hub=f"http://{second.address}")})
     wait_more("profiles at the second server", lambda: taken(second))
     expect("whether the file is in force", wait_reload(agent, 1), 1)
     at_first = taken(first)
@@ -137,7 +119,7 @@ def check_move(agent, file, first, second):
 
 
 def check_bad_file(agent, file, second):
-    file.write("endpoints:\n- {name: hub, urll: x}\n")
+    file.write({FILE: "endpoints:\n- {name: hub, urll: x}\n"})
     expect("whether the file is in force", wait_reload(agent, 2, failures=1), 0)
     wait_more("profiles by the last good file", lambda: taken(second))
     wait_more("and more", lambda: taken(second))
@@ -149,11 +131,11 @@ def check_bad_file(agent, file, second):
 
 def check_removal(agent, file, first, second, nowhere):
     """What waits for a server that is away stays in the spool while nobody names it, and then goes to where it is."""
-    file.write(endpoints(hub=nowhere))
+    file.write({FILE: endpoints(hub=nowhere)})
     failing = 'cresset_agent_endpoint_failing_seconds{endpoint="hub"}'
     cresset.wait_for(lambda: agent.metrics()[failing] > 0, WAIT_S, "pushes that fail")
     at_second = taken(second)
-    file.write(endpoints(other=f"http://{first.address}"))
+    file.write({FILE: endpoints(other=f"http://{first.address}")})
     wait_more("profiles at the other endpoint", lambda: taken(first))
     left = Counts(agent, "hub")
     if left.waiting == 0:
@@ -163,7 +145,7 @@ def check_removal(agent, file, first, second, nowhere):
     expect("what was left", (later.queued, later.waiting, later.dropped), (left.queued, left.waiting, 0))
     expect("what the second server got", taken(second) - at_second, 0)
     expect("/ready", agent.get("/ready")[0], 200)
-    file.write(endpoints(hub=f"http://{second.address}"))
+    file.write({FILE: endpoints(hub=f"http://{second.address}")})
     cresset.wait_for(lambda: Counts(agent, "hub").pushed > left.pushed + left.waiting, WAIT_S, "what was left, and more")
     print(f"removed: {left.waiting:.0f} profiles were left in the spool, and pushed once it was named again")
 
@@ -187,11 +169,11 @@ def run(options, folder):
     for each in folders:
         os.mkdir(each)
     first, second = (cresset.Server(options.bin, each, "--self-profile=false") for each in folders[:2])
-    file = ConfigMap(os.path.join(folder, "mounted"), "endpoints.yaml", endpoints(hub=f"http://{first.address}"))
+    file = MountedVolume(os.path.join(folder, "mounted"), {FILE: endpoints(hub=f"http://{first.address}")})
     jobs = os.path.join(folder, "scrape.yaml")
     with open(jobs, "w") as out:
         out.write(scrape_jobs(target.address))
-    agent = cresset.Agent(options.bin, folders[2], first, "--endpoints-file", file.path, "--ebpf=false",
+    agent = cresset.Agent(options.bin, folders[2], first, "--endpoints-file", file.path(FILE), "--ebpf=false",
                           "--window", "1s", "--scrape-file", jobs, "--spool-dir", os.path.join(folder, "spool"))
     check_move(agent, file, first, second)
     check_bad_file(agent, file, second)

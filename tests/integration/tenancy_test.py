@@ -10,6 +10,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "harness"))
 import cresset
+from mounted_volume import MountedVolume
 
 QUERY = "/querier.v1.QuerierService/"
 RELOAD_S = 20  # read again within 10 s; a busy machine is slow, not wrong
@@ -19,17 +20,6 @@ def replace(path, text):
     with open(path + ".new", "w") as out:
         out.write(text)
     os.rename(path + ".new", path)
-
-
-def swap_folder(mount, name, files):
-    """Kubernetes' way: a new folder, and one rename of the link that all files lead through."""
-    folder = os.path.join(mount, name)
-    os.mkdir(folder)
-    for file, text in files.items():
-        with open(os.path.join(folder, file), "w") as out:
-            out.write(text)
-    os.symlink(name, os.path.join(mount, "..tmp"))
-    os.rename(os.path.join(mount, "..tmp"), os.path.join(mount, "..data"))
 
 
 def tokens(rows):
@@ -155,7 +145,7 @@ def check_limits(server, mount):
     tenant = {"X-Scope-OrgID": "slow"}
     expect("before the limit", push(server, tenant)[0], 200)
     limit = "overrides:\n  slow:\n    ingestion_rate_mb: 0.001\n    ingestion_burst_size_mb: 0.001\n"
-    swap_folder(mount, "..v2", {"overrides.yaml": limit})
+    mount.write({"overrides.yaml": limit})
     status, text, _ = cresset.wait_for(lambda: [r for r in [push(server, tenant, size=50)] if r[0] != 200],
                                        RELOAD_S, "a limit")[0]
     expect("status over the rate", status, 429)
@@ -166,11 +156,11 @@ def check_limits(server, mount):
     status, text, _ = call(server, "/ingest?name=app", stacks, tenant, "text/plain")
     expect("status of /ingest over the rate", (status, json.loads(text)["code"]), (429, "resource_exhausted"))
     expect("another tenant", push(server, {"X-Scope-OrgID": "other"}, size=50)[0], 200)
-    swap_folder(mount, "..v3", {"overrides.yaml": "overrides:\n  slow:\n    no_such_limit: 1\n"})
+    mount.write({"overrides.yaml": "overrides:\n  slow:\n    no_such_limit: 1\n"})
     cresset.wait_for(lambda: metric(server, "cresset_server_overrides_current") == 0, RELOAD_S,
                      "the metric of bad overrides")
     expect("the last good limit", push(server, tenant, size=50)[0], 429)
-    swap_folder(mount, "..v4", {"overrides.yaml": "overrides: {}\n"})
+    mount.write({"overrides.yaml": "overrides: {}\n"})
     cresset.wait_for(lambda: push(server, tenant, size=50)[0] == 200, RELOAD_S, "no limit")
     expect("the metric of a good file", metric(server, "cresset_server_overrides_current"), 1)
 
@@ -200,12 +190,9 @@ def main():
         check_metrics(server)
         expect("exit status", server.stop(), 0)
     with tempfile.TemporaryDirectory() as folder:
-        mount = os.path.join(folder, "mount")
-        os.mkdir(mount)
-        swap_folder(mount, "..v1", {"overrides.yaml": "overrides: {}\n"})
-        os.symlink("..data/overrides.yaml", os.path.join(mount, "overrides.yaml"))
+        mount = MountedVolume(os.path.join(folder, "mount"), {"overrides.yaml": "overrides: {}\n"})
         server = cresset.Server(options.bin, folder, "--overrides-file",
-                                os.path.join(mount, "overrides.yaml"), "--self-profile=false")
+                                mount.path("overrides.yaml"), "--self-profile=false")
         check_limits(server, mount)
         expect("exit status", server.stop(), 0)
 

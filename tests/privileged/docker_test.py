@@ -4,10 +4,8 @@
 The processes lie in cgroups made as Docker makes them; the Engine API is that of the harness, at a socket that the
 agent is given, which then fails and comes back, or at one that it finds.
 """
-import argparse
 import os
 import sys
-import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "harness"))
 import cresset
@@ -153,16 +151,5 @@ def run(options, folder):
         server.stop()
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bin", required=True)
-    parser.add_argument("--burn", required=True)
-    options = parser.parse_args()
-    if os.geteuid() != 0:
-        node.skip("needs root")
-    with tempfile.TemporaryDirectory() as folder:
-        run(options, folder)
-
-
 if __name__ == "__main__":
-    main()
+    node.main(__doc__, run, "--bin", "--burn")

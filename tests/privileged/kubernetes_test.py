@@ -4,10 +4,8 @@
 The processes lie in cgroups made as a kubelet makes them; the API server is that of the harness. Then
 the API server fails in every way that it can, which /ready names, and is well again.
 """
-import argparse
 import os
 import sys
-import tempfile
 import time
 import uuid
 
@@ -156,16 +154,5 @@ def run(options, folder):
         server.stop()
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bin", required=True)
-    parser.add_argument("--burn", required=True)
-    options = parser.parse_args()
-    if os.geteuid() != 0:
-        node.skip("needs root")
-    with tempfile.TemporaryDirectory() as folder:
-        run(options, folder)
-
-
 if __name__ == "__main__":
-    main()
+    node.main(__doc__, run, "--bin", "--burn")

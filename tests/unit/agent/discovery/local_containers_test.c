@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tests/harness/check.h"
+#include "tests/harness/kept_log.h"
 #include "tests/harness/scripted_server.h"
 #include "tests/harness/temp_dir.h"
 #include "tests/harness/wait.h"
@@ -33,32 +34,12 @@ typedef struct {
     size_t n;                /* likewise */
 } Fixture;
 
-static GMutex log_lock;
-static GString *logged; /* one line for each message */
-
-static GLogWriterOutput
-keep_log(GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer data)
-{
-    (void)level;
-    (void)data;
-    g_mutex_lock(&log_lock);
-    for (gsize i = 0; i < n_fields; i++)
-        if (strcmp(fields[i].key, "MESSAGE") == 0)
-            g_string_append_printf(logged, "%s\n", (const char *)fields[i].value);
-    g_mutex_unlock(&log_lock);
-    return G_LOG_WRITER_HANDLED;
-}
-
 static void
-expect_logged(const char *part, guint times)
+expect_logged(const char *part, unsigned times)
 {
-    g_mutex_lock(&log_lock);
-    guint found = 0;
-    for (const char *at = logged->str; (at = strstr(at, part)) != NULL; at++)
-        found++;
-    if (found != times)
-        fail_msg("'%s' stands %u times in the log:\n%s", part, found, logged->str);
-    g_mutex_unlock(&log_lock);
+    g_autofree char *logged = kept_log_text();
+    if (kept_log_count(part) != times)
+        fail_msg("'%s' stands not %u times in the log:\n%s", part, times, logged);
 }
 
 static int
@@ -67,9 +48,7 @@ setup(void **state)
     Fixture *fixture = g_new0(Fixture, 1);
     fixture->dir = temp_dir_new();
     fixture->path = temp_dir_file(fixture->dir, "docker.sock");
-    g_mutex_lock(&log_lock);
-    g_string_truncate(logged, 0);
-    g_mutex_unlock(&log_lock);
+    kept_log_clear();
     *state = fixture;
     return 0;
 }
@@ -301,9 +280,6 @@ main(void)
         CASE(test_an_answer_that_is_too_large),
         CASE(test_the_end_waits_for_no_answer),
     };
-    logged = g_string_new(NULL);
-    g_log_set_writer_func(keep_log, NULL, NULL);
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    g_string_free(logged, TRUE);
-    return failed;
+    kept_log_start();
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 
 #include "lib/pprof/gzip.h"
 #include "tests/harness/check.h"
+#include "tests/harness/kept_log.h"
 #include "tests/harness/push_server.h"
 #include "tests/harness/scripted_server.h"
 #include "tests/harness/temp_dir.h"
@@ -363,22 +364,11 @@ test_endpoints_change_while_profiles_come(void **state)
     assert_true(fixture_pushed(shipper) > 0);
 }
 
-/* What is said is no matter here; GLib's own writer asks for the time of day in a way that is no
- * thread's alone. */
-static GLogWriterOutput
-say_nothing(GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer data)
-{
-    (void)level;
-    (void)fields;
-    (void)n_fields;
-    (void)data;
-    return G_LOG_WRITER_HANDLED;
-}
-
 int
 main(void)
 {
-    g_log_set_writer_func(say_nothing, NULL, NULL);
+    /* GLib's own writer asks for the time of day in a way that is no thread's alone. */
+    kept_log_start();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_that_is_away_holds_up_no_other),
         cmocka_unit_test(test_each_endpoint_has_its_own_words),

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "tests/harness/check.h"
+#include "tests/harness/kept_log.h"
 #include "tests/harness/push_server.h"
 #include "tests/harness/scripted_server.h"
 #include "tests/harness/temp_dir.h"
@@ -9,22 +10,6 @@
 #include "tests/unit/agent/export/shipper_fixture.h"
 
 enum { WAIT_MS = 30000 };
-
-static GMutex log_lock;
-static GString *logged; /* under log_lock: every message so far */
-
-static GLogWriterOutput
-keep_log(GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer data)
-{
-    (void)level;
-    (void)data;
-    g_mutex_lock(&log_lock);
-    for (gsize i = 0; i < n_fields; i++)
-        if (strcmp(fields[i].key, "MESSAGE") == 0)
-            g_string_append_printf(logged, "%s\n", (const char *)fields[i].value);
-    g_mutex_unlock(&log_lock);
-    return G_LOG_WRITER_HANDLED;
-}
 
 /* The bodies that a server took, as one text. */
 static char *
@@ -284,19 +269,17 @@ test_troubles_are_told_without_secrets(void **state)
     g_autofree char *head = push_server_head(server);
     assert_contains(head, "POST /base/push.v1.PusherService/Push HTTP/1.1\n");
     assert_contains(head, "Authorization: Basic YWdlbnQ6czNjcmV0\n");
-    g_mutex_lock(&log_lock);
-    assert_contains(logged->str, "takes them: 503 starting");
-    assert_contains(logged->str, "have been shipped to http://127.0.0.1");
-    assert_lacks(logged->str, "s3cret");
-    g_mutex_unlock(&log_lock);
+    g_autofree char *logged = kept_log_text();
+    assert_contains(logged, "takes them: 503 starting");
+    assert_contains(logged, "have been shipped to http://127.0.0.1");
+    assert_lacks(logged, "s3cret");
     assert_lacks(problems, "s3cret");
 }
 
 int
 main(void)
 {
-    logged = g_string_new(NULL);
-    g_log_set_writer_func(keep_log, NULL, NULL);
+    kept_log_start();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_final_refusal_is_not_repeated),
         cmocka_unit_test(test_large_pushes_are_sent_in_pieces),
@@ -309,7 +292,5 @@ main(void)
         cmocka_unit_test(test_a_spool_that_takes_nothing_is_named),
         cmocka_unit_test(test_troubles_are_told_without_secrets),
     };
-    int n_failed = cmocka_run_group_tests(tests, NULL, NULL);
-    g_string_free(logged, TRUE);
-    return n_failed;
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

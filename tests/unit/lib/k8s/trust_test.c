@@ -10,6 +10,7 @@
 
 #include "lib/k8s/client.h"
 #include "tests/harness/check.h"
+#include "tests/harness/kept_log.h"
 #include "tests/harness/program.h"
 #include "tests/harness/relay.h"
 #include "tests/harness/temp_dir.h"
@@ -24,34 +25,6 @@ typedef struct {
     Relay *relay;
     unsigned n_swaps;
 } Cluster;
-
-static GMutex log_lock;
-static GString *logged;
-
-static GLogWriterOutput
-keep_log(GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer data)
-{
-    (void)level;
-    (void)data;
-    g_mutex_lock(&log_lock);
-    for (gsize i = 0; i < n_fields; i++)
-        if (strcmp(fields[i].key, "MESSAGE") == 0)
-            g_string_append_printf(logged, "%s\n", (const char *)fields[i].value);
-    g_mutex_unlock(&log_lock);
-    return G_LOG_WRITER_HANDLED;
-}
-
-/* How many lines of the log hold a text. */
-static unsigned
-count_logged(const char *part)
-{
-    unsigned n = 0;
-    g_mutex_lock(&log_lock);
-    for (const char *at = logged->str; (at = strstr(at, part)) != NULL; at++)
-        n++;
-    g_mutex_unlock(&log_lock);
-    return n;
-}
 
 static void
 put(const TempDir *dir, const char *name, const char *text)
@@ -130,7 +103,7 @@ setup(void **state)
     g_autofree char *url = relay_url(cluster->relay);
     g_setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1", TRUE);
     g_setenv("KUBERNETES_SERVICE_PORT", strrchr(url, ':') + 1, TRUE);
-    g_string_truncate(logged, 0);
+    kept_log_clear();
     *state = cluster;
     return 0;
 }
@@ -190,7 +163,7 @@ test_authorities_that_change(void **state)
     expect_no_trust(client);
     mount_authorities(cluster, cluster->authorities[1]);
     expect_answer(client);
-    assert_int_equal(count_logged("are trusted as they are now"), 1);
+    assert_int_equal(kept_log_count("are trusted as they are now"), 1);
     serve(cluster, 0);
     expect_no_trust(client);
     g_autofree char *both = g_strconcat(cluster->authorities[0], cluster->authorities[1], NULL);
@@ -213,16 +186,16 @@ test_a_broken_file_changes_nothing(void **state)
         mount_authorities(cluster, broken[i]);
         expect_answer(client);
     }
-    assert_int_equal(count_logged("the authorities that it held before are trusted still"), 1);
-    assert_int_equal(count_logged("are trusted as they are now"), 0);
+    assert_int_equal(kept_log_count("the authorities that it held before are trusted still"), 1);
+    assert_int_equal(kept_log_count("are trusted as they are now"), 0);
     mount_authorities(cluster, cluster->authorities[1]);
     expect_no_trust(client);
-    assert_int_equal(count_logged("are trusted as they are now"), 1);
+    assert_int_equal(kept_log_count("are trusted as they are now"), 1);
     serve(cluster, 1);
     expect_answer(client);
     mount_authorities(cluster, "broken once more");
     expect_answer(client);
-    assert_int_equal(count_logged("the authorities that it held before are trusted still"), 2);
+    assert_int_equal(kept_log_count("the authorities that it held before are trusted still"), 2);
 }
 
 /* The kubelet writes the volume anew for each new token: connections are not lost by that. */
@@ -236,7 +209,8 @@ test_the_same_authorities_keep_the_client(void **state)
     mount_authorities(cluster, cluster->authorities[0]);
     g_autoptr(TrustedClient) second = trust_source_acquire(source);
     assert_ptr_equal(second, first);
-    assert_string_equal(logged->str, "");
+    g_autofree char *logged = kept_log_text();
+    assert_string_equal(logged, "");
     mount_authorities(cluster, cluster->authorities[1]);
     g_autoptr(TrustedClient) third = trust_source_acquire(source);
     assert_ptr_not_equal(third, first);
@@ -258,15 +232,12 @@ test_a_file_that_is_gone_at_the_start(void **state)
 int
 main(void)
 {
-    logged = g_string_new(NULL);
-    g_log_set_writer_func(keep_log, NULL, NULL);
+    kept_log_start();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_authorities_that_change, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_broken_file_changes_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_same_authorities_keep_the_client, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_file_that_is_gone_at_the_start, setup, teardown),
     };
-    int n_failed = cmocka_run_group_tests(tests, NULL, NULL);
-    g_string_free(logged, TRUE);
-    return n_failed;
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
